@@ -1,0 +1,41 @@
+/**
+ * Two clocks, never mixed: wall time for what is stored and shown (integer milliseconds UTC), monotonic time for
+ * deadlines inside one process (milliseconds, fractional).
+ */
+export interface Clock {
+  wall(): number;
+  monotonic(): number;
+}
+
+export const systemClock: Clock = {
+  wall: () => Date.now(),
+  monotonic: () => performance.now(),
+};
+
+/** RFC 3339 in UTC with milliseconds. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A clock that tests move by hand. */
+export class ManualClock implements Clock {
+  #wall: number;
+  #monotonic = 0;
+  constructor(wall = 1_780_000_000_000) {
+    this.#wall = wall;
+  }
+  wall(): number {
+    return this.#wall;
+  }
+  monotonic(): number {
+    return this.#monotonic;
+  }
+  advance(ms: number): void {
+    this.#wall += ms;
+    this.#monotonic += ms;
+  }
+  /** Move wall time alone, as an operator or NTP would. */
+  setWall(ms: number): void {
+    this.#wall = ms;
+  }
+}

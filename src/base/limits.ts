@@ -1,0 +1,47 @@
+/** Every default limit of the product, with the reason beside it. Sizes in bytes, times in milliseconds. */
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  /** One HTTP request body on the gateway: inputs are references when they are larger. */
+  gatewayBodyBytes: 2 * MIB,
+  /** One protocol message of a runner: a result holds references, never output. */
+  protocolBodyBytes: 1 * MIB,
+  /** One log chunk: large enough that 100 MB/s is 400 requests, small enough to show progress. */
+  logChunkBytes: 256 * KIB,
+  /** A chunk is sent at the latest after this time, so that a watcher sees output live. */
+  logFlushMs: 100,
+  /** Both streams of one task together; over it the task is stopped with `execution_output_too_large`. */
+  taskLogBytes: 256 * MIB,
+  /** Structured output of a task that may enter the workflow state. */
+  taskOutputBytes: 1 * MIB,
+  /** Values over this leave the state and become artifacts. */
+  inlineValueBytes: 64 * KIB,
+  /** One instance snapshot. */
+  snapshotBytes: 1 * MIB,
+  /** One artifact of a task. */
+  artifactBytes: 4 * 1024 * MIB,
+  artifactCount: 1024,
+  artifactNameBytes: 1024,
+  /** One asset file: hand-written source is far below. */
+  assetFileBytes: 1 * MIB,
+  /** One workflow document. */
+  documentBytes: 1 * MIB,
+  documentDepth: 64,
+  /** A lease that is not renewed for this long is lost. */
+  leaseMs: 30_000,
+  /** A started lease is renewed at a third of its life. */
+  leaseRenewMs: 10_000,
+  /** A task that states no timeout of its own. */
+  taskTimeoutMs: 600_000,
+  /** The longest a claim waits for work: below the idle timeout of common proxies. */
+  claimWaitMs: 25_000,
+  heartbeatMs: 5_000,
+  /** A session that was silent for this long takes no more leases. */
+  sessionSilentMs: 20_000,
+  /** TERM, this long, then KILL. */
+  killGraceMs: 5_000,
+  /** How long a start waits in the queue before `execution_queue_timeout`. */
+  queueTimeoutMs: 3_600_000,
+  retryAfterMs: 1_000,
+} as const;

@@ -1,0 +1,26 @@
+import { isoTime } from "./clock.ts";
+
+export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Diagnostics for operators, on stderr, one JSON object a line. Never secrets, never task output. */
+export interface Log {
+  error(message: string, facts?: Record<string, unknown>): void;
+  warn(message: string, facts?: Record<string, unknown>): void;
+  info(message: string, facts?: Record<string, unknown>): void;
+  debug(message: string, facts?: Record<string, unknown>): void;
+}
+
+export function createLog(
+  level: LogLevel,
+  write: (line: string) => void = (line) => process.stderr.write(line),
+): Log {
+  const limit = LOG_LEVELS.indexOf(level);
+  const at = (name: LogLevel) => (message: string, facts?: Record<string, unknown>) => {
+    if (LOG_LEVELS.indexOf(name) > limit) return;
+    write(`${JSON.stringify({ ts: isoTime(Date.now()), level: name, message, ...facts })}\n`);
+  };
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+}
+
+export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };
