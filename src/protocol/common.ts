@@ -1,0 +1,46 @@
+import { type TSchema, Type } from "@sinclair/typebox";
+
+/** The protocol's version, sent as `Lightflow-Protocol` in both directions. Another major is refused. */
+export const PROTOCOL_VERSION = "1.0";
+export const PROTOCOL_HEADER = "lightflow-protocol";
+
+/** An object that refuses what it does not name. */
+export const closed = <T extends Record<string, TSchema>>(properties: T) =>
+  Type.Object(properties, { additionalProperties: false });
+
+export const Uuid = Type.String({
+  pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+});
+export const Digest = Type.String({ pattern: "^sha256:[0-9a-f]{64}$" });
+export const Sha256 = Type.String({ pattern: "^[0-9a-f]{64}$" });
+export const Name = Type.String({ minLength: 1, maxLength: 128, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$" });
+export const Names = Type.Array(Name, { maxItems: 256 });
+export const Timestamp = Type.String({
+  pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$",
+});
+export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const Token = Type.String({ minLength: 1, maxLength: 512 });
+export const Sentence = Type.String({ maxLength: 4096 });
+
+/** Who the report is about. Each report on a lease carries all three; the server compares them with what it issued. */
+export const leaseIdentity = {
+  messageId: Uuid,
+  attempt: Type.Integer({ minimum: 1 }),
+  fencingToken: Type.Integer({ minimum: 1 }),
+};
+
+export const SandboxMode = Type.Union([
+  Type.Literal("none"),
+  Type.Literal("workflow-session"),
+  Type.Literal("per-agent-call"),
+  Type.Literal("per-publish"),
+]);
+
+export const SandboxProvider = Type.Union([
+  Type.Literal("process"),
+  Type.Literal("bubblewrap"),
+  Type.Literal("oci"),
+  Type.Literal("kubernetes"),
+  Type.Literal("cubesandbox"),
+  Type.Literal("vm"),
+]);

@@ -1,0 +1,108 @@
+import { type Static, Type } from "@sinclair/typebox";
+import {
+  Count,
+  closed,
+  Digest,
+  Name,
+  Names,
+  SandboxMode,
+  SandboxProvider,
+  Timestamp,
+  Token,
+  Uuid,
+} from "./common.ts";
+
+const Argument = Type.String({ maxLength: 131_072 });
+
+/** `run.shell`: one program and its argument vector. No shell reads it; expressions were evaluated by the orchestrator. */
+export const ShellTask = closed({
+  type: Type.Literal("run.shell"),
+  command: Type.String({ minLength: 1, maxLength: 4096 }),
+  arguments: Type.Array(Argument, { maxItems: 4096 }),
+  environment: Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Argument),
+  stdin: Type.Optional(Type.String({ maxLength: 1_048_576 })),
+});
+export type ShellTask = Static<typeof ShellTask>;
+
+export const Mount = closed({
+  source: Type.String({ maxLength: 4096 }),
+  target: Type.String({ maxLength: 4096 }),
+  readOnly: Type.Boolean(),
+});
+export type Mount = Static<typeof Mount>;
+
+/** A file of the workspace that the task hands over; `path` is relative, a glob with `*` and `**`. */
+export const ArtifactRequest = closed({
+  path: Type.String({ minLength: 1, maxLength: 1024 }),
+  name: Type.Optional(Name),
+  mediaType: Type.Optional(Type.String({ maxLength: 255 })),
+});
+export type ArtifactRequest = Static<typeof ArtifactRequest>;
+
+const leaseBody = {
+  leaseId: Uuid,
+  tenantId: Name,
+  hostId: Name,
+  runnerId: Name,
+  sessionId: Uuid,
+  wfInstanceId: Uuid,
+  /** The task within its instance: name for people, reference for machines. */
+  taskId: Name,
+  taskReference: Type.String({ maxLength: 4096 }),
+  taskType: Name,
+  runnerPool: Name,
+  executionProfile: Name,
+  capabilities: Names,
+  commandTemplateId: Type.Optional(Name),
+  attempt: Type.Integer({ minimum: 1 }),
+  /** Grows with each attempt of a task; an older one is refused everywhere. */
+  fencingToken: Type.Integer({ minimum: 1 }),
+  /** Used up by the first `started`. */
+  nonce: Token,
+  issuedAt: Timestamp,
+  expiresAt: Timestamp,
+  /** Time left when the answer was written: what the runner counts down on its own monotonic clock. */
+  remainingMs: Count,
+  /** The task's own end; renewals never go past it. */
+  deadlineMs: Count,
+  renewIntervalMs: Count,
+  policyDigest: Digest,
+  task: ShellTask,
+  workspace: closed({
+    mode: Type.Union([Type.Literal("ephemeral"), Type.Literal("session")]),
+    /** Steps that share a key share a workspace, one at a time. */
+    key: Name,
+  }),
+  mounts: Type.Array(Mount, { maxItems: 64 }),
+  sandbox: closed({ mode: SandboxMode, provider: Type.Optional(SandboxProvider) }),
+  network: Type.Union([Type.Literal("deny-all"), Type.Literal("open")]),
+  artifacts: Type.Array(ArtifactRequest, { maxItems: 256 }),
+  /** `json`: the file named by LIGHTFLOW_OUTPUT must hold one JSON value. `none`: it is not read. */
+  output: Type.Union([Type.Literal("json"), Type.Literal("none")]),
+  limits: closed({
+    logBytes: Count,
+    outputBytes: Count,
+    artifactBytes: Count,
+    artifactCount: Count,
+    memoryBytes: Type.Optional(Count),
+    processes: Type.Optional(Count),
+  }),
+};
+
+/** What is signed: the lease without its signature, as canonical JSON. */
+export const UnsignedLease = closed(leaseBody);
+export type UnsignedLease = Static<typeof UnsignedLease>;
+
+/** The authority to run one attempt of one task. Everything the runner needs, nothing of the definition. */
+export const Lease = closed({ ...leaseBody, signature: Type.String({ minLength: 86, maxLength: 86 }) });
+export type Lease = Static<typeof Lease>;
+
+/** `POST /runner/claim`: 200 with a lease, or 204 with `Retry-After`. */
+export const Claim = closed({
+  messageId: Uuid,
+  runnerId: Name,
+  sessionId: Uuid,
+  freeSlots: Type.Integer({ minimum: 1, maximum: 1024 }),
+  waitMs: Count,
+});
+export type Claim = Static<typeof Claim>;

@@ -1,0 +1,132 @@
+import { type Static, Type } from "@sinclair/typebox";
+import {
+  Count,
+  closed,
+  Digest,
+  leaseIdentity,
+  Name,
+  SandboxProvider,
+  Sentence,
+  Sha256,
+  Timestamp,
+  Token,
+} from "./common.ts";
+import { Directive } from "./session.ts";
+
+/** `POST /runner/task/{leaseId}/started`: uses up the nonce. */
+export const Started = closed({
+  ...leaseIdentity,
+  nonce: Token,
+  startedAt: Timestamp,
+  sandbox: Type.Optional(SandboxProvider),
+});
+export type Started = Static<typeof Started>;
+
+/** `POST /runner/task/{leaseId}/renew`. */
+export const Renew = closed({ ...leaseIdentity });
+export type Renew = Static<typeof Renew>;
+
+/** Answer to `started`, `renew` and `progress`: the time left, and whether to stop. */
+export const LeaseState = closed({
+  state: Name,
+  expiresAt: Timestamp,
+  remainingMs: Count,
+  directives: Type.Array(Directive),
+});
+export type LeaseState = Static<typeof LeaseState>;
+
+/** `POST /runner/task/{leaseId}/progress`. */
+export const Progress = closed({
+  ...leaseIdentity,
+  value: Type.Number(),
+  maximum: Type.Optional(Type.Number()),
+  unit: Type.Optional(Type.String({ maxLength: 32 })),
+  message: Type.Optional(Sentence),
+});
+export type Progress = Static<typeof Progress>;
+
+/**
+ * Query of `POST /runner/task/{leaseId}/log`; the body is the raw, already redacted bytes
+ * (`application/octet-stream`). A repeat of a stored `(lease, stream, seq)` is answered as the first was.
+ */
+export const LogChunk = closed({
+  messageId: leaseIdentity.messageId,
+  attempt: leaseIdentity.attempt,
+  fencingToken: leaseIdentity.fencingToken,
+  stream: Type.Union([Type.Literal("stdout"), Type.Literal("stderr")]),
+  seq: Count,
+  final: Type.Boolean(),
+});
+export type LogChunk = Static<typeof LogChunk>;
+export type LogStream = LogChunk["stream"];
+
+export const LogAccepted = closed({ nextSeq: Count });
+export type LogAccepted = Static<typeof LogAccepted>;
+
+/** `PUT /runner/task/{leaseId}/artifact/{sha256}` stores bytes; the result then names them. */
+export const ArtifactStored = closed({ sha256: Sha256, size: Count });
+export type ArtifactStored = Static<typeof ArtifactStored>;
+
+export const ArtifactReference = closed({
+  name: Name,
+  sha256: Sha256,
+  size: Count,
+  mediaType: Type.String({ maxLength: 255 }),
+  /** `artifact://sha256/<hex>` */
+  uri: Type.String({ maxLength: 255 }),
+});
+export type ArtifactReference = Static<typeof ArtifactReference>;
+
+export const ResultStatus = Type.Union([
+  Type.Literal("succeeded"),
+  Type.Literal("failed"),
+  Type.Literal("cancelled"),
+  Type.Literal("timed_out"),
+  Type.Literal("unknown"),
+]);
+
+export const RetrySafety = Type.Union([
+  Type.Literal("safe"),
+  Type.Literal("unsafe"),
+  Type.Literal("inspect-required"),
+]);
+
+/**
+ * Body of `POST /runner/task/{leaseId}/complete` (status `succeeded`) and `/fail` (any other): the normalised
+ * command result. Identity and digests are echoes that the server compares with what it issued.
+ */
+export const TaskResult = closed({
+  ...leaseIdentity,
+  taskId: Name,
+  taskReference: Type.String({ maxLength: 4096 }),
+  runnerId: Name,
+  policyDigest: Digest,
+  commandTemplateId: Type.Optional(Name),
+  status: ResultStatus,
+  /** A code of the error table when the status is not `succeeded`. */
+  errorCode: Type.Optional(Name),
+  exitCode: Type.Union([Type.Integer(), Type.Null()]),
+  signal: Type.Union([Type.String({ maxLength: 16 }), Type.Null()]),
+  startedAt: Timestamp,
+  completedAt: Timestamp,
+  durationMs: Count,
+  summary: Sentence,
+  stdoutRef: Type.Union([Type.String({ maxLength: 255 }), Type.Null()]),
+  stderrRef: Type.Union([Type.String({ maxLength: 255 }), Type.Null()]),
+  artifactRefs: Type.Array(ArtifactReference, { maxItems: 1024 }),
+  /** Structured output of the task, checked JSON; null when it declares none. */
+  output: Type.Unknown(),
+  changedFiles: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 4096 }),
+  aiDiagnosisAllowed: Type.Boolean(),
+  retrySafety: RetrySafety,
+  sandbox: closed({ provider: SandboxProvider, boundary: Name }),
+});
+export type TaskResult = Static<typeof TaskResult>;
+
+/** `state` is `accepted` for the first report and for each identical repeat. */
+export const ResultAccepted = closed({ state: Type.Literal("accepted"), resultDigest: Digest });
+export type ResultAccepted = Static<typeof ResultAccepted>;
+
+/** `POST /runner/task/{leaseId}/reject`: the offer goes back to the queue at once; nothing was started. */
+export const Reject = closed({ ...leaseIdentity, reason: Sentence });
+export type Reject = Static<typeof Reject>;

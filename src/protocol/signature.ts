@@ -1,0 +1,54 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
+import { canonicalJson } from "../base/canonical.ts";
+import type { Lease, UnsignedLease } from "./lease.ts";
+
+/** Ed25519 keys travel and rest as raw 32 bytes in base64url; these are the fixed DER prefixes around them. */
+const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+
+export interface SigningKey {
+  readonly secret: string;
+  readonly publicKey: string;
+}
+
+export function newSigningKey(): SigningKey {
+  const pair = generateKeyPairSync("ed25519");
+  return {
+    secret: pair.privateKey
+      .export({ format: "der", type: "pkcs8" })
+      .subarray(PKCS8_PREFIX.length)
+      .toString("base64url"),
+    publicKey: pair.publicKey
+      .export({ format: "der", type: "spki" })
+      .subarray(SPKI_PREFIX.length)
+      .toString("base64url"),
+  };
+}
+
+export function importSecretKey(secret: string): KeyObject {
+  const der = Buffer.concat([PKCS8_PREFIX, Buffer.from(secret, "base64url")]);
+  return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+}
+
+export function importPublicKey(publicKey: string): KeyObject {
+  const der = Buffer.concat([SPKI_PREFIX, Buffer.from(publicKey, "base64url")]);
+  return createPublicKey({ key: der, format: "der", type: "spki" });
+}
+
+export function signLease(lease: UnsignedLease, key: KeyObject): Lease {
+  const signature = sign(null, Buffer.from(canonicalJson(lease)), key).toString("base64url");
+  return { ...lease, signature };
+}
+
+/** Whether every byte of the lease is what the controller signed. */
+export function verifyLease(lease: Lease, key: KeyObject): boolean {
+  const { signature, ...unsigned } = lease;
+  return verify(null, Buffer.from(canonicalJson(unsigned)), key, Buffer.from(signature, "base64url"));
+}
