@@ -1,0 +1,36 @@
+import type { Database } from "bun:sqlite";
+
+/** What changed, told after the commit. A hint only: whoever listens reads the store for the truth. */
+export type Topic = "request" | "result" | "instance" | "event" | "log" | "timer" | "session";
+
+/** What an operation works with: prepared statements inside the running transaction, and hints to send after it. */
+export interface Transaction {
+  /** Rows of a statement; `run` for those that return none. Statements are prepared once and cached. */
+  all<Row>(sql: string, ...values: SqlValue[]): Row[];
+  get<Row>(sql: string, ...values: SqlValue[]): Row | undefined;
+  /** @returns how many rows changed */
+  run(sql: string, ...values: SqlValue[]): number;
+  notify(topic: Topic, key: string): void;
+}
+
+export type SqlValue = string | number | null | Uint8Array;
+
+/** A named unit of work. It reads inside the transaction what it decides on. */
+export type Operation<Input, Output> = (tx: Transaction, input: Input) => Output;
+
+/** The reading half, for views over a read-only connection. */
+export type Query<Input, Output> = (tx: Omit<Transaction, "run" | "notify">, input: Input) => Output;
+
+export class StatementCache {
+  readonly db: Database;
+  constructor(db: Database) {
+    this.db = db;
+  }
+  all<Row>(sql: string, ...values: SqlValue[]): Row[] {
+    return this.db.query(sql).all(...values) as Row[];
+  }
+  get<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
+    // `.get()` leaves a RETURNING statement unfinished and the WAL unchecked: always read to the end.
+    return this.db.query(sql).all(...values)[0] as Row | undefined;
+  }
+}

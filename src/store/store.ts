@@ -1,0 +1,223 @@
+import type { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
+import { fail, toFailure } from "../base/errors.ts";
+import {
+  type Operation,
+  type Query,
+  type SqlValue,
+  StatementCache,
+  type Topic,
+  type Transaction,
+} from "./operation.ts";
+import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
+
+interface Job {
+  readonly run: (tx: Transaction) => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export type Listener = (topic: Topic, keys: ReadonlySet<string>) => void;
+
+/** A transaction that waits longer than this for another process's lock is given up. */
+const BUSY_LIMIT_MS = 10_000;
+
+/**
+ * The run store of one process: one writer with group commit, and a read-only connection for views.
+ *
+ * All operations queued in one turn of the event loop share one `BEGIN IMMEDIATE … COMMIT` at `synchronous=FULL`, each
+ * in a savepoint of its own, and are answered after the commit: acknowledged means fsynced.
+ */
+export class Store {
+  readonly path: string;
+  readonly #writer: Database;
+  readonly #statements: StatementCache;
+  readonly #reader: Database;
+  readonly #readStatements: StatementCache;
+  readonly #listeners = new Set<Listener>();
+  #queue: Job[] = [];
+  #scheduled = false;
+  #busySince = 0;
+  #notices = new Map<Topic, Set<string>>();
+  #dataVersion = 0;
+  #closed = false;
+
+  private constructor(path: string) {
+    this.path = path;
+    this.#writer = openWriter(path);
+    this.#statements = new StatementCache(this.#writer);
+    this.#reader = openReader(path);
+    this.#readStatements = new StatementCache(this.#reader);
+    this.#dataVersion = this.#readDataVersion();
+  }
+
+  static open(path: string): Store {
+    return new Store(path);
+  }
+
+  /** Queue a named operation. Rejects with the operation's own error, or with the whole batch's. */
+  write<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output> {
+    if (this.#closed) return Promise.reject(fail("unavailable", "the store is closed"));
+    return new Promise<Output>((resolve, reject) => {
+      this.#queue.push({
+        run: (tx) => operation(tx, input),
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
+      this.#schedule();
+    });
+  }
+
+  /** Read a view. Sees everything that was acknowledged. */
+  read<Input, Output>(query: Query<Input, Output>, input: Input): Output {
+    return query(this.#readStatements, input);
+  }
+
+  /** Hear of commits of this process, after them. */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether another process has committed since the last call: the backstop behind wake-up messages. */
+  changedElsewhere(): boolean {
+    const version = this.#readDataVersion();
+    const changed = version !== this.#dataVersion;
+    this.#dataVersion = version;
+    return changed;
+  }
+
+  /** Tell listeners that anything may have changed, as after {@link changedElsewhere}. */
+  announce(topics: readonly Topic[]): void {
+    for (const topic of topics) for (const listener of this.#listeners) listener(topic, new Set());
+  }
+
+  /** Finish what is queued, then close both connections. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    while (this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    this.#closed = true;
+    this.#reader.close();
+    this.#writer.close();
+  }
+
+  #readDataVersion(): number {
+    return (this.#writer.query("PRAGMA data_version").get() as { data_version: number }).data_version;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#queue.length === 0) return;
+    try {
+      this.#writer.run("BEGIN IMMEDIATE");
+      this.#busySince = 0;
+    } catch (error) {
+      this.#postpone(error);
+      return;
+    }
+    const batch = this.#queue;
+    this.#queue = [];
+    const settle: (() => void)[] = [];
+    const tx = this.#transaction();
+    for (const job of batch) {
+      try {
+        this.#writer.run("SAVEPOINT operation");
+        const value = job.run(tx);
+        this.#writer.run("RELEASE operation");
+        settle.push(() => job.resolve(value));
+      } catch (error) {
+        settle.push(() => job.reject(error));
+        try {
+          this.#writer.run("ROLLBACK TO operation");
+          this.#writer.run("RELEASE operation");
+        } catch {
+          // Some errors (a full disk) end the whole transaction; COMMIT below then fails for everyone.
+        }
+      }
+    }
+    try {
+      this.#writer.run("COMMIT");
+    } catch (error) {
+      this.#notices.clear();
+      try {
+        this.#writer.run("ROLLBACK");
+      } catch {}
+      const failure = fail("io", `the store could not commit: ${toFailure(error).message}`, {
+        hint: "check the space and the health of the disk",
+        cause: error,
+      });
+      for (const job of batch) job.reject(failure);
+      return;
+    }
+    const notices = this.#notices;
+    this.#notices = new Map();
+    for (const finish of settle) finish();
+    for (const [topic, keys] of notices) for (const listener of this.#listeners) listener(topic, keys);
+  }
+
+  #postpone(error: unknown): void {
+    const now = performance.now();
+    if (this.#busySince === 0) this.#busySince = now;
+    if (isBusy(error) && now - this.#busySince < BUSY_LIMIT_MS) {
+      this.#scheduled = true;
+      setTimeout(
+        () => {
+          this.#scheduled = false;
+          this.#flush();
+        },
+        1 + Math.random() * 10,
+      );
+      return;
+    }
+    this.#busySince = 0;
+    const failure = isBusy(error)
+      ? fail("store_busy", `${this.path} is locked by another process`, { cause: error })
+      : fail("io", `the store cannot be written: ${toFailure(error).message}`, { cause: error });
+    const batch = this.#queue;
+    this.#queue = [];
+    for (const job of batch) job.reject(failure);
+  }
+
+  #transaction(): Transaction {
+    const statements = this.#statements;
+    return {
+      all: (sql, ...values) => statements.all(sql, ...values),
+      get: (sql, ...values) => statements.get(sql, ...values),
+      run: (sql: string, ...values: SqlValue[]) => this.#writer.query(sql).run(...values).changes,
+      notify: (topic, key) => {
+        const keys = this.#notices.get(topic);
+        if (keys === undefined) this.#notices.set(topic, new Set([key]));
+        else keys.add(key);
+      },
+    };
+  }
+}
+
+/** A store that only reads: for views of a process that hosts no role. */
+export class StoreReader {
+  readonly #db: Database;
+  readonly #statements: StatementCache;
+  constructor(path: string) {
+    if (!existsSync(path)) {
+      throw fail("not_found", `there is no store at ${path}`, {
+        hint: "start a run first: `lightflow run start WORKFLOW`",
+      });
+    }
+    this.#db = openReader(path);
+    this.#statements = new StatementCache(this.#db);
+  }
+  read<Input, Output>(query: Query<Input, Output>, input: Input): Output {
+    return query(this.#statements, input);
+  }
+  close(): void {
+    this.#db.close();
+  }
+}
