@@ -1,0 +1,1 @@
+export { type ArtifactBytes, type Artifacts, openArtifacts, type StoredArtifact } from "./artifacts.ts";

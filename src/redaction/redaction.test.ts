@@ -1,0 +1,107 @@
+import { expect, test } from "bun:test";
+import { needlesOf } from "./encodings.ts";
+import { createRedaction, MASK } from "./redaction.ts";
+
+/** A small seeded generator, so that a failure can be repeated. */
+function random(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 4_294_967_296;
+  };
+}
+
+/** The specification, written for clarity: every match of every needle, overlapping ones joined, each joined run one mask. */
+function maskPlainly(text: Buffer, needles: Uint8Array[]): string {
+  const spans: [number, number][] = [];
+  for (let at = 0; at < text.length; at++) {
+    for (const needle of needles) {
+      if (text.subarray(at, at + needle.length).equals(needle)) spans.push([at, at + needle.length]);
+    }
+  }
+  spans.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
+  let out = "";
+  let at = 0;
+  for (let i = 0; i < spans.length; ) {
+    let [start, end] = spans[i]!;
+    for (i++; i < spans.length && spans[i]![0] < end; i++) end = Math.max(end, spans[i]![1]);
+    out += text.subarray(at, start).toString("latin1") + MASK;
+    at = end;
+  }
+  return out + text.subarray(at).toString("latin1");
+}
+
+test("any text cut into any chunks is masked as the plain specification says", () => {
+  for (let seed = 1; seed <= 400; seed++) {
+    const next = random(seed * 7919);
+    const pick = (n: number) => Math.floor(next() * n);
+    // A tiny alphabet makes overlaps, repeats and near misses frequent.
+    const word = (n: number) => Array.from({ length: n }, () => "ab/'\n"[pick(seed % 2 ? 2 : 5)]).join("");
+    const secrets = Array.from({ length: 1 + pick(3) }, () => word(6 + pick(6)));
+    const needles = needlesOf(secrets);
+    let text = "";
+    while (text.length < 200) {
+      const needle = needles[pick(needles.length)];
+      text += next() < 0.4 && needle ? Buffer.from(needle).toString("latin1") : word(1 + pick(8));
+    }
+    const bytes = Buffer.from(text, "latin1");
+    const stream = createRedaction(secrets).stream();
+    let out = "";
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 1 + pick(seed % 3 === 0 ? 3 : 40);
+      out += Buffer.from(stream.push(bytes.subarray(at, end))).toString("latin1");
+      at = end;
+    }
+    out += Buffer.from(stream.flush()).toString("latin1");
+    expect({ seed, out }).toEqual({ seed, out: maskPlainly(bytes, needles) });
+  }
+});
+
+const SECRET = `p&ss "wörd"/it's $5\\`;
+const neighbours = ["", "x", "xy"];
+
+test("every encoding of a secret is masked, wherever it stands", () => {
+  const redaction = createRedaction([SECRET]);
+  const bytes = Buffer.from(SECRET);
+  const shell = SECRET.replace(/[^A-Za-z0-9_./:=@%^,+-]/g, "\\$&");
+  for (const form of [
+    SECRET,
+    JSON.stringify({ password: SECRET }),
+    encodeURIComponent(SECRET),
+    `a=${new URLSearchParams({ q: SECRET })}`,
+    bytes.toString("hex"),
+    bytes.toString("hex").toUpperCase(),
+    `'${SECRET.replaceAll("'", "'\\''")}'`,
+    shell,
+    SECRET.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("'", "&apos;"),
+  ]) {
+    expect(redaction.text(`before ${form} after`)).toMatch(/^before .*\*\*\*.* after$/);
+    expect(redaction.text(form)).not.toContain(form);
+  }
+  for (const before of neighbours) {
+    for (const after of neighbours) {
+      for (const alphabet of ["base64", "base64url"] as const) {
+        const text = Buffer.from(before + SECRET + after).toString(alphabet);
+        const masked = redaction.text(text);
+        expect(masked).toContain(MASK);
+        // At most the characters that share bits with a neighbour stay.
+        expect(masked.length).toBeLessThanOrEqual(MASK.length + 2 * 4);
+      }
+    }
+  }
+});
+
+test("a secret inside JSON values and member names is masked; short secrets are reported, not masked", () => {
+  const redaction = createRedaction(["hunter2-hunter2", "abc"]);
+  expect(redaction.tooShort).toBe(1);
+  expect(redaction.json({ "k-hunter2-hunter2": ["x hunter2-hunter2 y", 1, null, { deep: "abc" }] })).toEqual({
+    "k-***": ["x *** y", 1, null, { deep: "abc" }],
+  });
+});
+
+test("each line of a secret of several lines is masked on its own", () => {
+  const redaction = createRedaction(["-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nq8s7d6f5\n-----END KEY-----\n"]);
+  expect(redaction.text("| MIIEpAIBAAKCAQEA\n| q8s7d6f5")).toBe("| ***\n| ***");
+});
