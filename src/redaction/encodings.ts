@@ -41,7 +41,7 @@ function textForms(text: string): string[] {
     uri,
     text.isWellFormed() ? strictUri(text) : text,
     new URLSearchParams([["", text]]).toString().slice(1),
-    uri.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()),
+    uri.replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase()),
     // Inside single quotes, inside double quotes, and as `printf %q` writes it.
     text.replaceAll("'", "'\\''"),
     text.replaceAll("'", `'"'"'`),
