@@ -1,0 +1,19 @@
+/**
+ * The workflow document (Open/Serverless Workflow DSL 1.0.3, its renamed successor's newer items, and the dialect):
+ * one closed schema, reading from YAML and JSON, checks at publication, the digest.
+ */
+
+export type { CheckOptions } from "./check.ts";
+export { checkDocument } from "./check.ts";
+export type { Diagnostic, DiagnosticCode, Position, Positions } from "./diagnostic.ts";
+export { diagnosticText, withPositions } from "./diagnostic.ts";
+export { documentDigest } from "./digest.ts";
+export { durationMs } from "./duration.ts";
+export { type CallKind, callKind, isTask, kindOf, runKind, taskKind } from "./kind.ts";
+export type { LoadedDocument, LoadOptions } from "./load.ts";
+export { documentInvalid, inspectDocument, loadDocument } from "./load.ts";
+export { nearest } from "./nearest.ts";
+export { escapeToken, joinPointer, pointerTokens, valueAt } from "./pointer.ts";
+export * from "./schema/index.ts";
+export { matchesSchema } from "./validate.ts";
+export { childLists, type TaskSite, walkTasks } from "./walk.ts";

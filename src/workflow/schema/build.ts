@@ -1,0 +1,39 @@
+import {
+  type ObjectOptions,
+  type Static,
+  type TProperties,
+  type TSchema,
+  type TUnsafe,
+  Type,
+} from "@sinclair/typebox";
+import type { Json, JsonObject } from "../../base/json.ts";
+import type { Task, TaskList } from "./task.ts";
+
+/** An object that refuses what it does not name. */
+export const closed = <T extends TProperties>(properties: T, options: ObjectOptions = {}) =>
+  Type.Object(properties, { ...options, additionalProperties: false });
+
+/** An object with any keys, each value of one schema. (`Type.Record` leaves keys that hold a newline unchecked.) */
+export const mapOf = <T extends TSchema>(schema: T, options: ObjectOptions = {}) =>
+  Type.Unsafe<Record<string, Static<T>>>(Type.Object({}, { ...options, additionalProperties: schema }));
+
+/** An object of any content. */
+export const freeMap = (options: ObjectOptions = {}) =>
+  Type.Unsafe<JsonObject>(Type.Object({}, { ...options, additionalProperties: true }));
+
+/** Any JSON value. */
+export const anyValue = (options: { description?: string } = {}) => Type.Unsafe<Json>(Type.Unknown(options));
+
+/** One of a few words. */
+export const wordOf = <const T extends readonly string[]>(...words: T) =>
+  Type.Unsafe<T[number]>(Type.Union(words.map((word) => Type.Literal(word))));
+
+/** A list entry of the DSL: an object with exactly one key, the name. */
+export const named = <T extends TSchema>(schema: T) => mapOf(schema, { minProperties: 1, maxProperties: 1 });
+
+/**
+ * The two places where the schema meets itself. What they point at is given at compile time, because the task
+ * types differ by mode; the static type is the widest.
+ */
+export const TaskReference: TUnsafe<Task> = Type.Unsafe<Task>(Type.Ref("Task"));
+export const TaskListReference: TUnsafe<TaskList> = Type.Unsafe<TaskList>(Type.Ref("TaskList"));

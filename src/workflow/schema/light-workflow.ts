@@ -1,0 +1,66 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { closed, wordOf } from "./build.ts";
+
+const Name = Type.String({
+  pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+  description: "a name of letters, digits, '.', '_' and '-'",
+});
+
+export const ArtifactDeclaration = closed({
+  /** Relative to the task's workspace; `*` and `**` allowed, `..` not. */
+  path: Type.String({
+    minLength: 1,
+    maxLength: 1024,
+    pattern: "^(?!/)(?!(?:.*/)?\\.\\.(?:/|$))[^\\u0000\\n\\r\\\\]+$",
+    description: "a relative path or glob inside the workspace",
+  }),
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  mediaType: Type.Optional(
+    Type.String({ pattern: "^[\\w.+-]+/[\\w.+-]+$", description: "a media type such as application/zip" }),
+  ),
+});
+/** A file (or glob) that the task leaves behind and the product keeps. */
+export type ArtifactDeclaration = Static<typeof ArtifactDeclaration>;
+
+export const RunnerRequest = closed({
+  runnerPool: Type.Optional(Name),
+  executionProfile: Type.Optional(Name),
+  capabilities: Type.Optional(Type.Array(Name, { maxItems: 64 })),
+  commandTemplateId: Type.Optional(Name),
+});
+/** What a document asks of a runner. A request: policy decides. */
+export type RunnerRequest = Static<typeof RunnerRequest>;
+
+/** Ordered from weak to strong. */
+export const SANDBOX_MODES = ["none", "workflow-session", "per-agent-call", "per-publish"] as const;
+
+export const SecurityRequest = closed({
+  sandbox: Type.Optional(closed({ mode: wordOf(...SANDBOX_MODES) })),
+});
+export type SecurityRequest = Static<typeof SecurityRequest>;
+
+export const LightWorkflow = closed(
+  {
+    runner: Type.Optional(RunnerRequest),
+    security: Type.Optional(SecurityRequest),
+    /** Whether a second attempt may start while the first one's outcome is unknown. */
+    repeatable: Type.Optional(Type.Boolean()),
+    artifacts: Type.Optional(Type.Array(ArtifactDeclaration, { maxItems: 1024 })),
+    /** How the process's stdout becomes the task's output; without it the specification's rule (`text`). */
+    output: Type.Optional(wordOf("json", "text")),
+    timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
+  },
+  { $id: "LightWorkflow" },
+);
+/**
+ * `metadata.lightWorkflow` of a document (defaults for its tasks) or a task. It lives in the specification's free
+ * `metadata`, so a document that uses nothing else of ours stays valid for other engines. Checked in both modes: a
+ * misspelt sandbox mode that is ignored would be a weaker sandbox.
+ */
+export type LightWorkflow = Static<typeof LightWorkflow>;
+
+export const Metadata = Type.Object(
+  { lightWorkflow: Type.Optional(LightWorkflow) },
+  { $id: "Metadata", additionalProperties: true },
+);
+export type Metadata = Static<typeof Metadata>;
