@@ -80,6 +80,8 @@ export const Heartbeat = closed({
   freeSlots: Count,
   cleanupBacklog: Count,
   timestamp: Timestamp,
+  /** Hold the answer this long while there is no directive, so that a cancel arrives at once. */
+  waitMs: Type.Optional(Count),
 });
 export type Heartbeat = Static<typeof Heartbeat>;
 

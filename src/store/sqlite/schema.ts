@@ -71,6 +71,7 @@ CREATE TRIGGER event_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT
 CREATE TABLE timer (
   instance_id TEXT NOT NULL,
   effect_id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('timer', 'continue')),
   due_at INTEGER NOT NULL,
   PRIMARY KEY (instance_id, effect_id)
 ) STRICT, WITHOUT ROWID;
@@ -165,6 +166,7 @@ CREATE INDEX result_pending ON result (received_at) WHERE verdict = 'pending';
 CREATE TRIGGER result_immutable BEFORE UPDATE OF digest, body ON result BEGIN SELECT RAISE(ABORT, 'a result is immutable'); END;
 
 CREATE TABLE log_chunk (
+  id INTEGER PRIMARY KEY,
   lease_id TEXT NOT NULL,
   stream TEXT NOT NULL,
   seq INTEGER NOT NULL,
@@ -173,8 +175,8 @@ CREATE TABLE log_chunk (
   sha256 TEXT NOT NULL,
   final INTEGER NOT NULL,
   received_at INTEGER NOT NULL,
-  PRIMARY KEY (lease_id, stream, seq)
-) STRICT, WITHOUT ROWID;
+  UNIQUE (lease_id, stream, seq)
+) STRICT;
 
 CREATE TABLE artifact (
   instance_id TEXT NOT NULL,

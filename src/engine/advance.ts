@@ -1,0 +1,126 @@
+import type { Json, JsonObject } from "../base/json.ts";
+import { scope } from "./data-flow.ts";
+import type { Definition } from "./definition.ts";
+import { toTaskError } from "./errors.ts";
+import { Machine } from "./machine.ts";
+import { checkSchema } from "./schema.ts";
+import { type Advance, type EngineInput, FINISHED, type Frame, type Instance } from "./state.ts";
+import { handlerOf } from "./tasks/index.ts";
+
+/** An instance before its first input. */
+export function newInstance(id: string, runId: string, now: number): Instance {
+  return {
+    id,
+    run_id: runId,
+    status: "pending",
+    raw_input: null,
+    input: null,
+    context: null,
+    output: null,
+    started_at: now,
+    frames: {},
+    next_frame: 1,
+    next_effect: 1,
+    visits: {},
+  };
+}
+
+/**
+ * The engine: one input into one instance. Pure: no clock but `now` (the input's recorded time), no I/O, no
+ * database; the same inputs give the same instance, effects and transitions. `instance` is used up: pass a fresh
+ * parse of the snapshot.
+ */
+export function advance(
+  definition: Definition,
+  instance: Instance,
+  input: EngineInput,
+  now: number,
+): Advance {
+  const machine = new Machine(definition, instance, now);
+  if (!FINISHED.has(instance.status)) {
+    take(machine, input);
+    machine.drain();
+  }
+  return { instance, effects: machine.effects, transitions: machine.transitions };
+}
+
+function take(machine: Machine, input: EngineInput): void {
+  switch (input.kind) {
+    case "start":
+      start(machine, input.input);
+      return;
+    case "cancel":
+      machine.note("run.cancelling", null, { reason: input.reason });
+      machine.finish("cancelled", null);
+      return;
+    case "timer": {
+      const timed = find(machine, (frame) => frame.timeout === input.effect);
+      if (timed !== undefined) {
+        machine.timedOut(timed);
+        return;
+      }
+      resolve(machine, input.effect, (frame) => {
+        const node = machine.definition.task(frame.pointer);
+        machine.guard(frame, () => handlerOf(node.kind).timer!(machine, frame, node));
+      });
+      return;
+    }
+    case "continue":
+      resolve(machine, input.effect, (frame) => {
+        delete frame.deferred;
+        machine.begin(frame);
+      });
+      return;
+    case "effect_succeeded":
+      resolve(machine, input.effect, (frame) => {
+        const node = machine.definition.task(frame.pointer);
+        machine.guard(frame, () => handlerOf(node.kind).effectSucceeded!(machine, frame, node, input.output));
+      });
+      return;
+    case "effect_failed":
+      resolve(machine, input.effect, (frame) => {
+        const node = machine.definition.task(frame.pointer);
+        const handler = handlerOf(node.kind);
+        if (handler.effectFailed === undefined) machine.fault(frame, input.error);
+        else
+          machine.guard(frame, () => handler.effectFailed!(machine, frame, node, input.error, input.record));
+      });
+  }
+}
+
+function find(machine: Machine, test: (frame: Frame) => boolean): Frame | undefined {
+  return Object.values(machine.instance.frames).find(test);
+}
+
+/** The frame that waits for an effect goes on; an effect that nobody waits for any more changes nothing. */
+function resolve(machine: Machine, effect: string, go: (frame: Frame) => void): void {
+  const frame = find(machine, (candidate) => candidate.effect === effect);
+  if (frame === undefined) return;
+  delete frame.effect;
+  go(frame);
+}
+
+function start(machine: Machine, input: Json): void {
+  const { instance, definition } = machine;
+  instance.status = "running";
+  instance.started_at = machine.now;
+  instance.raw_input = input;
+  instance.input = input;
+  machine.note("run.started", null);
+  try {
+    const declared = definition.document["input"] as JsonObject | undefined;
+    if (declared?.["schema"] !== undefined) checkSchema(definition, "/input/schema", input);
+    if (declared?.["from"] !== undefined) {
+      instance.input = definition.expression("/input/from", declared["from"])(input, {
+        variables: scope(machine, null),
+        now: machine.now,
+      });
+    }
+  } catch (thrown) {
+    machine.finish("faulted", null, { ...toTaskError(thrown), instance: "/input" });
+    return;
+  }
+  const first = definition.list("/do").tasks[0];
+  if (first === undefined) machine.endWorkflow(instance.input);
+  else machine.enter(first, 0, instance.input, { iteration: [], locals: {} });
+}

@@ -1,0 +1,128 @@
+import { isObject, type Json, type JsonObject } from "../base/json.ts";
+import {
+  compileExpression,
+  compileTemplate,
+  type Evaluate,
+  type ExpressionMode,
+} from "../expression/index.ts";
+
+export type TaskDefinition = JsonObject;
+
+/** A task of the document at its pointer. */
+export interface TaskNode {
+  readonly pointer: string;
+  readonly name: string;
+  readonly task: TaskDefinition;
+  readonly kind: string;
+}
+
+/** A named list of tasks, as `do`, a branch or a catch has. */
+export interface ListNode {
+  readonly pointer: string;
+  readonly tasks: readonly TaskNode[];
+  readonly index: ReadonlyMap<string, number>;
+}
+
+const KINDS = [
+  "do",
+  "set",
+  "switch",
+  "assert",
+  "run",
+  "raise",
+  "wait",
+  "for",
+  "fork",
+  "try",
+  "call",
+  "emit",
+  "listen",
+  "ask",
+  "graph",
+];
+
+export function taskKind(task: TaskDefinition): string {
+  // `for`, `try` and extensions also hold a `do`: the more specific key decides.
+  for (const kind of ["for", "fork", "try"]) if (kind in task) return kind;
+  for (const kind of KINDS) if (kind in task) return kind;
+  return "unknown";
+}
+
+const escapePart = (part: string): string => part.replaceAll("~", "~0").replaceAll("/", "~1");
+
+/**
+ * A document made ready to run: its lists indexed, its expressions compiled at first use and kept. One for each
+ * digest; it holds no state of any instance.
+ */
+export class Definition {
+  readonly document: JsonObject;
+  readonly digest: string;
+  readonly mode: ExpressionMode;
+  readonly #lists = new Map<string, ListNode>();
+  readonly #evaluators = new Map<string, Evaluate>();
+
+  constructor(document: JsonObject, digest: string) {
+    this.document = document;
+    this.digest = digest;
+    const evaluate = document["evaluate"];
+    this.mode = isObject(evaluate) && evaluate["mode"] === "loose" ? "loose" : "strict";
+  }
+
+  /** The value at a JSON pointer of the document. */
+  at(pointer: string): Json | undefined {
+    let value: Json | undefined = this.document;
+    for (const part of pointer.split("/").slice(1)) {
+      const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
+      if (Array.isArray(value)) value = value[Number(key)];
+      else if (isObject(value)) value = (value as JsonObject)[key];
+      else return undefined;
+    }
+    return value;
+  }
+
+  /** The task list at a pointer such as `/do` or `/do/1/loop/do`. */
+  list(pointer: string): ListNode {
+    let node = this.#lists.get(pointer);
+    if (node === undefined) {
+      const entries = this.at(pointer) as JsonObject[];
+      const tasks = entries.map((entry, position): TaskNode => {
+        const name = Object.keys(entry)[0]!;
+        const task = entry[name] as TaskDefinition;
+        return { pointer: `${pointer}/${position}/${escapePart(name)}`, name, task, kind: taskKind(task) };
+      });
+      node = { pointer, tasks, index: new Map(tasks.map((task, position) => [task.name, position])) };
+      this.#lists.set(pointer, node);
+    }
+    return node;
+  }
+
+  /** The task at its own pointer. */
+  task(pointer: string): TaskNode {
+    const cut = pointer.lastIndexOf("/", pointer.lastIndexOf("/") - 1);
+    const list = this.list(pointer.slice(0, cut));
+    return list.tasks[Number(pointer.slice(cut + 1, pointer.lastIndexOf("/")))]!;
+  }
+
+  /** A JSON value with embedded `${ }` expressions; `key` names its place, for the cache. */
+  template(key: string, value: Json): Evaluate {
+    return this.#compiled(`t${key}`, () => compileTemplate(value, { mode: this.mode }));
+  }
+
+  /** A place whose type is an expression: bare text is one too; an object or another literal is a template. */
+  expression(key: string, value: Json): Evaluate {
+    return this.#compiled(`e${key}`, () =>
+      typeof value === "string"
+        ? compileExpression(value, { bare: true, mode: this.mode })
+        : compileTemplate(value, { mode: this.mode }),
+    );
+  }
+
+  #compiled(key: string, compile: () => Evaluate): Evaluate {
+    let evaluate = this.#evaluators.get(key);
+    if (evaluate === undefined) {
+      evaluate = compile();
+      this.#evaluators.set(key, evaluate);
+    }
+    return evaluate;
+  }
+}

@@ -1,0 +1,291 @@
+import type { Json, JsonObject } from "../base/json.ts";
+import { finishData, prepareData, scope } from "./data-flow.ts";
+import type { Definition, TaskNode } from "./definition.ts";
+import { durationMs } from "./duration.ts";
+import { taskError, toTaskError } from "./errors.ts";
+import {
+  type Effect,
+  FINISHED,
+  type Frame,
+  type Instance,
+  type TaskError,
+  type Transition,
+} from "./state.ts";
+import { handlerOf } from "./tasks/index.ts";
+
+/** Task starts in one advance; the rest waits for the next commit, so that no loop holds the store. */
+const STARTS_PER_ADVANCE = 10_000;
+
+/** Where a task says the flow goes on: `continue`, `exit`, `end` or the name of a task of the same list. */
+export type Directive = string;
+
+/**
+ * One advance in progress: a draft of the instance, and a queue of what is still to do. The queue instead of
+ * recursion keeps the depth flat whatever the document's length.
+ */
+export class Machine {
+  readonly definition: Definition;
+  readonly instance: Instance;
+  /** The input's recorded time; the engine's only clock. */
+  readonly now: number;
+  readonly effects: Effect[] = [];
+  readonly transitions: Transition[] = [];
+  #queue: (() => void)[] = [];
+  #starts = 0;
+
+  constructor(definition: Definition, instance: Instance, now: number) {
+    this.definition = definition;
+    this.instance = instance;
+    this.now = now;
+  }
+
+  drain(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      if (FINISHED.has(this.instance.status)) return;
+      next();
+    }
+    if (FINISHED.has(this.instance.status)) return;
+    this.instance.status =
+      this.effects.length > 0 || Object.keys(this.instance.frames).length > 0 ? "waiting" : "running";
+  }
+
+  later(work: () => void): void {
+    this.#queue.push(work);
+  }
+
+  note(event: string, frame: Frame | null, detail: Json = null): void {
+    this.transitions.push({
+      event,
+      step_id: frame?.name ?? null,
+      reference: frame === null ? null : this.reference(frame),
+      detail,
+    });
+  }
+
+  /** Pointer, iteration and visit as one text: `/do/2/each/do/0/build[3]#2`. */
+  reference(frame: Frame): string {
+    const iteration = frame.iteration.map((index) => `[${index}]`).join("");
+    return `${frame.pointer}${iteration}${frame.visit > 1 ? `#${frame.visit}` : ""}`;
+  }
+
+  frame(id: number): Frame | undefined {
+    return this.instance.frames[String(id)];
+  }
+
+  /** Create the activation of a task and start it. */
+  enter(
+    node: TaskNode,
+    parent: number,
+    raw: Json,
+    inherited: { iteration: number[]; locals: JsonObject },
+  ): Frame {
+    const key = `${node.pointer}${inherited.iteration.map((index) => `[${index}]`).join("")}`;
+    const visit = (this.instance.visits[key] ?? 0) + 1;
+    this.instance.visits[key] = visit;
+    const frame: Frame = {
+      id: this.instance.next_frame++,
+      parent,
+      pointer: node.pointer,
+      name: node.name,
+      iteration: inherited.iteration,
+      visit,
+      raw,
+      input: raw,
+      locals: inherited.locals,
+      started_at: this.now,
+      memory: {},
+    };
+    this.instance.frames[String(frame.id)] = frame;
+    if (++this.#starts > STARTS_PER_ADVANCE) {
+      frame.deferred = true;
+      frame.effect = this.effectId();
+      this.effects.push({ kind: "continue", id: frame.effect });
+    } else {
+      this.later(() => this.begin(frame));
+    }
+    return frame;
+  }
+
+  /** `if`, input, timeout, then the task's own handler. */
+  begin(frame: Frame): void {
+    if (this.frame(frame.id) === undefined) return;
+    const node = this.definition.task(frame.pointer);
+    this.guard(frame, () => {
+      if (!prepareData(this, frame, node)) {
+        this.note("step.skipped", frame, { reason: "if" });
+        this.leave(frame);
+        this.#tellParent(frame, frame.raw, "continue");
+        return;
+      }
+      this.note("step.started", frame, { kind: node.kind });
+      const timeout = this.#timeoutOf(node, frame);
+      if (timeout !== null) {
+        frame.timeout = this.effectId();
+        this.effects.push({ kind: "timer", id: frame.timeout, due_at: this.now + timeout });
+      }
+      handlerOf(node.kind).begin(this, frame, node);
+    });
+  }
+
+  #timeoutOf(node: TaskNode, frame: Frame): number | null {
+    // A runner counts its task's own deadline down; a second timer here would race with its report.
+    if (node.kind === "run") return null;
+    const timeout = node.task["timeout"];
+    if (timeout === undefined) return null;
+    const named = typeof timeout === "string" ? this.definition.at(`/use/timeouts/${timeout}`) : timeout;
+    const after = (named as JsonObject | undefined)?.["after"];
+    return after === undefined ? null : durationMs(this, frame, `${node.pointer}/timeout/after`, after);
+  }
+
+  /** The task has its raw output. */
+  complete(frame: Frame, rawOutput: Json, directive?: Directive): void {
+    const node = this.definition.task(frame.pointer);
+    this.guard(frame, () => {
+      const output = finishData(this, frame, node, rawOutput);
+      this.leave(frame);
+      this.note("step.succeeded", frame, { duration_ms: this.now - frame.started_at });
+      this.#tellParent(frame, output, directive ?? (node.task["then"] as string | undefined) ?? "continue");
+    });
+  }
+
+  /** The task ends with an error; whatever runs below it is cancelled. The nearest catch may take it. */
+  fault(frame: Frame, error: TaskError): void {
+    const located: TaskError = { ...error, instance: error.instance ?? frame.pointer };
+    this.cancelBelow(frame);
+    this.leave(frame);
+    this.note("step.failed", frame, {
+      duration_ms: this.now - frame.started_at,
+      error: located as unknown as Json,
+    });
+    this.later(() => {
+      const parent = this.frame(frame.parent);
+      if (parent === undefined) {
+        this.finish("faulted", null, located);
+        return;
+      }
+      const handler = handlerOf(this.definition.task(parent.pointer).kind);
+      if (handler.childFaulted === undefined) this.fault(parent, located);
+      else this.guard(parent, () => handler.childFaulted!(this, parent, frame, located));
+    });
+  }
+
+  /** Run a handler; what it throws faults the frame. */
+  guard(frame: Frame, work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      this.fault(frame, toTaskError(thrown));
+    }
+  }
+
+  #tellParent(frame: Frame, output: Json, directive: Directive): void {
+    this.later(() => {
+      if (directive === "end") {
+        this.endWorkflow(output);
+        return;
+      }
+      const parent = this.frame(frame.parent);
+      if (parent === undefined) {
+        if (frame.parent === 0) this.#rootChild(frame, output, directive);
+        return;
+      }
+      const handler = handlerOf(this.definition.task(parent.pointer).kind);
+      this.guard(parent, () => handler.childCompleted!(this, parent, frame, output, directive));
+    });
+  }
+
+  /** The workflow's own list has no frame of its own: the instance is it. */
+  #rootChild(frame: Frame, output: Json, directive: Directive): void {
+    const next = this.nextOf("/do", frame.pointer, directive);
+    if (next === null) this.endWorkflow(output);
+    else this.enter(next, 0, output, { iteration: [], locals: {} });
+  }
+
+  /** Which task of a list follows, or null at its end. */
+  nextOf(listPointer: string, pointer: string, directive: Directive): TaskNode | null {
+    const list = this.definition.list(listPointer);
+    if (directive === "exit") return null;
+    if (directive !== "continue") {
+      const target = list.index.get(directive);
+      if (target === undefined) throw new Error(`unknown task ${directive} in ${listPointer}`);
+      return list.tasks[target]!;
+    }
+    const position = list.tasks.findIndex((task) => task.pointer === pointer);
+    return list.tasks[position + 1] ?? null;
+  }
+
+  endWorkflow(output: Json): void {
+    try {
+      const definition = this.definition.document["output"] as JsonObject | undefined;
+      const as = definition?.["as"];
+      const final =
+        as === undefined
+          ? output
+          : this.definition.expression("/output/as", as)(output, {
+              variables: scope(this, null),
+              now: this.now,
+            });
+      this.finish("completed", final);
+    } catch (thrown) {
+      this.finish("faulted", null, { ...toTaskError(thrown), instance: "/output" });
+    }
+  }
+
+  finish(status: "completed" | "faulted" | "cancelled", output: Json, error?: TaskError): void {
+    for (const frame of Object.values(this.instance.frames)) this.#drop(frame);
+    this.instance.frames = {};
+    this.instance.visits = {};
+    this.instance.status = status;
+    this.instance.output = output;
+    if (error !== undefined) this.instance.error = error;
+    const name = { completed: "run.succeeded", faulted: "run.failed", cancelled: "run.cancelled" }[status];
+    const detail: JsonObject = { duration_ms: this.now - this.instance.started_at };
+    if (error !== undefined) detail["error"] = error as unknown as Json;
+    this.note(name, null, detail);
+  }
+
+  /** Take a frame off, with what it waits for. */
+  leave(frame: Frame): void {
+    this.#drop(frame);
+    delete this.instance.frames[String(frame.id)];
+  }
+
+  #drop(frame: Frame): void {
+    for (const effect of [frame.effect, frame.timeout]) {
+      if (effect !== undefined) this.cancelEffect(effect);
+    }
+  }
+
+  /** An effect asked for in this very advance is taken back; an older one is cancelled. */
+  cancelEffect(id: string): void {
+    const position = this.effects.findIndex((effect) => effect.id === id && effect.kind !== "cancel");
+    if (position >= 0) this.effects.splice(position, 1);
+    else this.effects.push({ kind: "cancel", id });
+  }
+
+  /** Cancel every activation below a frame, deepest first. */
+  cancelBelow(frame: Frame): void {
+    const children = Object.values(this.instance.frames).filter((candidate) => candidate.parent === frame.id);
+    for (const child of children) {
+      this.cancelBelow(child);
+      this.leave(child);
+      this.note("step.cancelled", child);
+    }
+  }
+
+  /** Ask for an effect and wait for it. */
+  await(frame: Frame, make: (id: string) => Effect): void {
+    const id = this.effectId();
+    frame.effect = id;
+    this.effects.push(make(id));
+  }
+
+  effectId(): string {
+    return `e${this.instance.next_effect++}`;
+  }
+
+  timedOut(frame: Frame): void {
+    delete frame.timeout;
+    this.fault(frame, taskError("timeout", `the task ran past its timeout`));
+  }
+}

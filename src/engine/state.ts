@@ -1,0 +1,116 @@
+import type { Json, JsonObject } from "../base/json.ts";
+
+/** Raised when the meaning of a stored snapshot changes; a newer binary goes on from the snapshot. */
+export const ENGINE_VERSION = 1;
+
+/** DSL status phases. */
+export type InstanceStatus =
+  | "pending"
+  | "running"
+  | "waiting"
+  | "suspended"
+  | "cancelled"
+  | "faulted"
+  | "completed";
+
+export const FINISHED: ReadonlySet<InstanceStatus> = new Set(["cancelled", "faulted", "completed"]);
+
+/** RFC 9457 shape of the DSL's errors; `instance` is the JSON pointer of the task. */
+export interface TaskError {
+  type: string;
+  status: number;
+  instance?: string;
+  title?: string;
+  detail?: string;
+  /** Facts about a failed command: exit code, lease, code of the error table. */
+  data?: JsonObject;
+}
+
+/**
+ * One activation of a task. A task is its instance, its pointer in the document, its iteration path and its visit
+ * (a backward `then` or a retry enters the same pointer again).
+ */
+export interface Frame {
+  id: number;
+  parent: number;
+  /** JSON pointer of the task, such as `/do/0/build`. */
+  pointer: string;
+  name: string;
+  /** Index in each enclosing loop, outermost first. */
+  iteration: number[];
+  visit: number;
+  raw: Json;
+  input: Json;
+  /** Variables of loops and catches around it. */
+  locals: JsonObject;
+  started_at: number;
+  /** What the task's handler remembers. */
+  memory: JsonObject;
+  /** The effect it waits for. */
+  effect?: string;
+  /** The timer that ends it. */
+  timeout?: string;
+  /** Created, but left for the next commit because this advance was long. */
+  deferred?: boolean;
+}
+
+/** The whole state of an instance; compact JSON in the store. */
+export interface Instance {
+  id: string;
+  run_id: string;
+  status: InstanceStatus;
+  /** The workflow's input as given and as its `input.from` made it. */
+  raw_input: Json;
+  input: Json;
+  context: Json;
+  output: Json;
+  error?: TaskError;
+  started_at: number;
+  frames: Record<string, Frame>;
+  next_frame: number;
+  next_effect: number;
+  visits: Record<string, number>;
+}
+
+/** What the engine is told. Each is stored with its time before its effect is visible. */
+export type EngineInput =
+  | { kind: "start"; input: Json }
+  | { kind: "effect_succeeded"; effect: string; output: Json }
+  /** `record` is the command's record when there is one: some tasks take a non-zero exit code as a value. */
+  | { kind: "effect_failed"; effect: string; error: TaskError; record?: JsonObject }
+  | { kind: "timer"; effect: string }
+  | { kind: "continue"; effect: string }
+  | { kind: "cancel"; reason: string };
+
+/** What the engine asks for. `id` is unique in the instance and the same at every replay. */
+export type Effect =
+  | { kind: "run"; id: string; step_id: string; reference: string; request: RunRequest }
+  | { kind: "timer"; id: string; due_at: number }
+  | { kind: "continue"; id: string }
+  | { kind: "cancel"; id: string };
+
+/** A runner task with every expression evaluated: argv and environment, never shell text. */
+export interface RunRequest {
+  type: "run.shell";
+  command: string;
+  arguments: string[];
+  environment: Record<string, string>;
+  stdin?: string;
+  /** `metadata.lightWorkflow` of the task with its expressions evaluated. */
+  light: JsonObject;
+  timeout_ms: number | null;
+}
+
+/** One line of the instance's history, for observers. */
+export interface Transition {
+  event: string;
+  step_id: string | null;
+  reference: string | null;
+  detail: Json;
+}
+
+export interface Advance {
+  instance: Instance;
+  effects: Effect[];
+  transitions: Transition[];
+}

@@ -1,0 +1,35 @@
+import { fault } from "../errors.ts";
+import { assertTask } from "./assert.ts";
+import { doTask } from "./do.ts";
+import { forTask } from "./for.ts";
+import { forkTask } from "./fork.ts";
+import type { TaskHandler } from "./handler.ts";
+import { raiseTask } from "./raise.ts";
+import { runTask } from "./run.ts";
+import { setTask } from "./set.ts";
+import { switchTask } from "./switch.ts";
+import { tryTask } from "./try.ts";
+import { waitTask } from "./wait.ts";
+
+const HANDLERS: Readonly<Record<string, TaskHandler>> = {
+  do: doTask,
+  set: setTask,
+  switch: switchTask,
+  assert: assertTask,
+  run: runTask,
+  raise: raiseTask,
+  wait: waitTask,
+  for: forTask,
+  fork: forkTask,
+  try: tryTask,
+};
+
+/** Task kinds that this engine runs; publication refuses the others by name. */
+export const SUPPORTED_TASKS: ReadonlySet<string> = new Set(Object.keys(HANDLERS));
+
+export function handlerOf(kind: string): TaskHandler {
+  const handler = HANDLERS[kind];
+  if (handler === undefined)
+    throw fault("configuration", `the task kind ${kind} is not supported by this build`);
+  return handler;
+}

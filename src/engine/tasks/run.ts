@@ -1,0 +1,122 @@
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { evaluateTemplate } from "../data-flow.ts";
+import { durationMs } from "../duration.ts";
+import { fault } from "../errors.ts";
+import type { Machine } from "../machine.ts";
+import type { Frame, RunRequest } from "../state.ts";
+import type { TaskHandler } from "./handler.ts";
+
+/** `run: shell`: always an effect for a runner; nothing is run on the orchestrator's host. */
+export const runTask: TaskHandler = {
+  begin(machine, frame, node) {
+    const run = node.task["run"] as JsonObject;
+    const shell = run["shell"];
+    if (!isObject(shell)) {
+      throw fault("configuration", `run.${Object.keys(run)[0]} is not supported by this build; run.shell is`);
+    }
+    const request = shellRequest(machine, frame, node.task, shell as JsonObject);
+    machine.await(frame, (id) => ({
+      kind: "run",
+      id,
+      step_id: frame.name,
+      reference: machine.reference(frame),
+      request,
+    }));
+  },
+  effectSucceeded(machine, frame, node, output) {
+    const run = node.task["run"] as JsonObject;
+    machine.complete(frame, shape(run, lightOf(node.task), output as JsonObject));
+  },
+  effectFailed(machine, frame, node, error, record) {
+    const run = node.task["run"] as JsonObject;
+    const exited = record !== undefined && typeof record["exitCode"] === "number";
+    if (exited && (run["return"] === "code" || run["return"] === "all")) {
+      machine.complete(frame, shape(run, lightOf(node.task), record));
+    } else machine.fault(frame, error);
+  },
+};
+
+function lightOf(task: JsonObject): JsonObject {
+  const metadata = task["metadata"];
+  const light = isObject(metadata) ? metadata["lightWorkflow"] : undefined;
+  return isObject(light) ? (light as JsonObject) : {};
+}
+
+function text(value: Json, what: string): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  throw fault(
+    "expression",
+    `${what} must be text, a number or a boolean, not ${JSON.stringify(value)?.slice(0, 100)}`,
+  );
+}
+
+function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: JsonObject): RunRequest {
+  const command = shell["command"];
+  if (typeof command !== "string" || command.includes("${")) {
+    throw fault("validation", "run.shell.command must be a literal; pass values as arguments");
+  }
+  const evaluated = evaluateTemplate(machine, frame, "run/shell", {
+    arguments: shell["arguments"] ?? [],
+    environment: shell["environment"] ?? {},
+    stdin: shell["stdin"] ?? null,
+  }) as { arguments: Json; environment: Json; stdin: Json };
+  const light = evaluateTemplate(machine, frame, "metadata/lightWorkflow", lightOf(task)) as JsonObject;
+  const timeout = task["timeout"];
+  const named = typeof timeout === "string" ? machine.definition.at(`/use/timeouts/${timeout}`) : timeout;
+  const after = isObject(named) ? (named["after"] as Json) : undefined;
+  return {
+    type: "run.shell",
+    command,
+    arguments: argumentVector(evaluated.arguments),
+    environment: Object.fromEntries(
+      Object.entries((evaluated.environment ?? {}) as JsonObject).map(([name, value]) => [
+        name,
+        text(value, `environment ${name}`),
+      ]),
+    ),
+    ...(evaluated.stdin === null ? {} : { stdin: text(evaluated.stdin, "stdin") }),
+    light,
+    timeout_ms: after === undefined ? null : durationMs(machine, frame, "timeout/after", after),
+  };
+}
+
+/** A list stays a list. A map gives each key, then its value, in the order written; a null value gives the key alone. */
+function argumentVector(value: Json): string[] {
+  if (value === null) return [];
+  if (Array.isArray(value)) return value.map((item, at) => text(item, `argument ${at}`));
+  if (isObject(value)) {
+    return Object.entries(value as JsonObject).flatMap(([key, item]) =>
+      item === null ? [key] : [key, text(item, `argument ${key}`)],
+    );
+  }
+  throw fault("expression", "run.shell.arguments must be a list or a map");
+}
+
+/**
+ * What the task returns. A task that declares `metadata.lightWorkflow.output` gets the command's record
+ * `{exitCode, output, stdout?, artifacts, summary}`; any other gets what `run.return` asks for (DSL: stdout by default).
+ */
+function shape(run: JsonObject, light: JsonObject, record: JsonObject): Json {
+  if (light["output"] !== undefined) {
+    const { stderr: _, stdout, ...rest } = record;
+    return light["output"] === "text" ? { ...rest, stdout: stdout ?? "" } : rest;
+  }
+  const what = run["return"] ?? "stdout";
+  switch (what) {
+    case "code":
+      return record["exitCode"] ?? null;
+    case "stderr":
+      return record["stderr"] ?? "";
+    case "all":
+      return {
+        stdout: record["stdout"] ?? "",
+        stderr: record["stderr"] ?? "",
+        code: record["exitCode"] ?? null,
+      };
+    case "none":
+      return null;
+    default:
+      return record["stdout"] ?? "";
+  }
+}

@@ -1,0 +1,286 @@
+import { fail } from "../../base/errors.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { Transaction } from "../operation.ts";
+import { openOperatorTask } from "../operators/operator-tasks.ts";
+import { appendEvents, type EventRow } from "./events.ts";
+
+/** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
+export interface EnginePort {
+  readonly version: number;
+  /** One input into a snapshot. Uses `snapshot` up. */
+  advance(
+    definition: { digest: string; document: () => string },
+    snapshot: StoredSnapshot,
+    input: StoredInput,
+    now: number,
+  ): { snapshot: StoredSnapshot; effects: StoredEffect[]; transitions: EventRow[] };
+  /** What a runner effect becomes in the queue, or the reason why policy refuses it. */
+  request(effect: RunEffect, instance: InstanceRow): QueuedRequest | { denied: StoredInput };
+}
+
+export interface StoredSnapshot {
+  status: string;
+}
+export interface StoredInput {
+  kind: string;
+}
+export interface RunEffect {
+  kind: "run";
+  id: string;
+  step_id: string;
+  reference: string;
+}
+export type StoredEffect =
+  | RunEffect
+  | { kind: "timer"; id: string; due_at: number }
+  | { kind: "continue"; id: string }
+  | { kind: "cancel"; id: string };
+
+export interface QueuedRequest {
+  id: string;
+  /** Canonical JSON of what a runner must offer: the queue's partition. */
+  requirement: JsonObject;
+  payload: JsonObject;
+  workspaceKey: string | null;
+  repeatable: boolean;
+  priority: number;
+  expiresAt: number;
+}
+
+export interface InstanceRow {
+  id: string;
+  tenant_id: string;
+  run_id: string;
+  definition_digest: string;
+  policy_digest: string;
+  workflow: string;
+  status: string;
+  version: number;
+  input_seq: number;
+  event_seq: number;
+  snapshot: string;
+  created_at: number;
+  updated_at: number;
+  finished_at: number | null;
+}
+
+const FINISHED = new Set(["cancelled", "faulted", "completed"]);
+
+export function readInstance(tx: Pick<Transaction, "get">, id: string): InstanceRow | undefined {
+  return tx.get<InstanceRow>("SELECT * FROM instance WHERE id = ?", id);
+}
+
+/**
+ * Put one input into an instance: append it, advance, store the snapshot, the transitions and the effects. All in the
+ * caller's transaction, so both or neither happen; two processes on one store never advance the same version.
+ * @returns the instance's status afterwards
+ */
+export function advanceInstance(
+  tx: Transaction,
+  engine: EnginePort,
+  instanceId: string,
+  first: StoredInput,
+  now: number,
+): string {
+  const inputs = [first];
+  let status = "unknown";
+  for (let input = inputs.shift(); input !== undefined; input = inputs.shift()) {
+    const row = readInstance(tx, instanceId);
+    if (row === undefined) throw fail("not_found", `no instance ${instanceId}`);
+    if (row.finished_at !== null) return row.status;
+    const seq = row.input_seq + 1;
+    tx.run(
+      "INSERT INTO instance_input (instance_id, seq, kind, body, recorded_at, engine_version) VALUES (?, ?, ?, ?, ?, ?)",
+      instanceId,
+      seq,
+      input.kind,
+      JSON.stringify(input),
+      now,
+      engine.version,
+    );
+    const definition = {
+      digest: row.definition_digest,
+      document: () =>
+        tx.get<{ document: string }>(
+          "SELECT document FROM definition WHERE digest = ?",
+          row.definition_digest,
+        )!.document,
+    };
+    const advanced = engine.advance(definition, JSON.parse(row.snapshot) as StoredSnapshot, input, now);
+    const text = JSON.stringify(advanced.snapshot);
+    if (text.length > LIMITS.snapshotBytes) {
+      throw fail(
+        "state_too_large",
+        `the state of ${row.run_id} is ${text.length} bytes, the limit is ${LIMITS.snapshotBytes}`,
+      );
+    }
+    status = advanced.snapshot.status;
+    const finished = FINISHED.has(status);
+    const changed = tx.run(
+      "UPDATE instance SET version = version + 1, input_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
+      seq,
+      status,
+      text,
+      now,
+      finished ? now : null,
+      instanceId,
+      row.version,
+    );
+    if (changed !== 1) throw fail("conflict", `instance ${instanceId} was advanced by another process`);
+    appendEvents(tx, instanceId, now, advanced.transitions);
+    for (const effect of advanced.effects) {
+      const denied = applyEffect(tx, engine, row, effect, now);
+      if (denied !== null) inputs.push(denied);
+    }
+    tx.notify("instance", instanceId);
+  }
+  return status;
+}
+
+function applyEffect(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  effect: StoredEffect,
+  now: number,
+): StoredInput | null {
+  switch (effect.kind) {
+    case "timer":
+    case "continue":
+      tx.run(
+        "INSERT INTO timer (instance_id, effect_id, kind, due_at) VALUES (?, ?, ?, ?)",
+        row.id,
+        effect.id,
+        effect.kind,
+        effect.kind === "timer" ? effect.due_at : now,
+      );
+      tx.notify("timer", row.id);
+      return null;
+    case "cancel":
+      cancelEffect(tx, row, effect.id, now);
+      return null;
+    case "run": {
+      const request = engine.request(effect, row);
+      if ("denied" in request) return request.denied;
+      insertRequest(tx, row, effect, request, now);
+      return null;
+    }
+  }
+}
+
+function insertRequest(
+  tx: Transaction,
+  row: InstanceRow,
+  effect: RunEffect,
+  request: QueuedRequest,
+  now: number,
+): void {
+  const bound =
+    request.workspaceKey === null
+      ? undefined
+      : tx.get<{ runner_id: string }>(
+          "SELECT runner_id FROM workspace WHERE instance_id = ? AND key = ?",
+          row.id,
+          request.workspaceKey,
+        );
+  // A session workspace lives on one machine: later steps of the session go to the runner that has it.
+  const body = JSON.stringify(
+    bound === undefined ? request.requirement : { ...request.requirement, runnerId: bound.runner_id },
+  );
+  const key = `${row.tenant_id} ${body}`;
+  tx.run(
+    "INSERT INTO requirement (key, tenant_id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    key,
+    row.tenant_id,
+    body,
+  );
+  tx.run(
+    `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
+       repeatable, priority, state, attempts, not_before, expires_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?, ?)`,
+    request.id,
+    row.tenant_id,
+    row.id,
+    effect.id,
+    effect.step_id,
+    effect.reference,
+    key,
+    row.policy_digest,
+    JSON.stringify(request.payload),
+    request.repeatable ? 1 : 0,
+    request.priority,
+    now,
+    request.expiresAt,
+    now,
+  );
+  tx.notify("request", key);
+}
+
+/** Stop what an instance no longer waits for: a queued request is taken back, a live lease is told to stop. */
+function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: number): void {
+  if (tx.run("DELETE FROM timer WHERE instance_id = ? AND effect_id = ?", row.id, effectId) > 0) return;
+  const request = tx.get<{ id: string; state: string }>(
+    "SELECT id, state FROM request WHERE instance_id = ? AND effect_id = ?",
+    row.id,
+    effectId,
+  );
+  if (request === undefined || request.state === "satisfied") return;
+  tx.run("UPDATE request SET state = 'cancelled' WHERE id = ?", request.id);
+  const live = tx.all<{ id: string; session_id: string }>(
+    "UPDATE lease SET cancel_reason = 'the step was cancelled' WHERE request_id = ? AND state IN ('leased', 'started') RETURNING id, session_id",
+    request.id,
+  );
+  for (const lease of live) tx.notify("session", lease.session_id);
+  if (request.state === "unknown") {
+    tx.run(
+      "UPDATE operator_task SET state = 'resolved', resolution = 'the run was cancelled', resolved_at = ? WHERE kind = 'outcome_unknown' AND subject = ? AND state = 'open'",
+      now,
+      request.id,
+    );
+  }
+}
+
+/**
+ * An attempt whose outcome nobody knows: a repeatable step gets a new attempt, any other waits for an operator.
+ * @param reason for the history and the operator
+ */
+export function outcomeUnknown(
+  tx: Transaction,
+  lease: {
+    id: string;
+    request_id: string;
+    instance_id: string;
+    tenant_id: string;
+    runner_id: string;
+    attempt: number;
+  },
+  reason: string,
+  now: number,
+): void {
+  const request = tx.get<{ step_id: string; reference: string; repeatable: number; state: string }>(
+    "SELECT step_id, reference, repeatable, state FROM request WHERE id = ?",
+    lease.request_id,
+  )!;
+  if (request.state !== "leased") return;
+  const detail: Json = { lease_id: lease.id, runner_id: lease.runner_id, attempt: lease.attempt, reason };
+  const at = { step_id: request.step_id, reference: request.reference };
+  if (request.repeatable === 1) {
+    tx.run("UPDATE request SET state = 'pending', not_before = ? WHERE id = ?", now, lease.request_id);
+    appendEvents(tx, lease.instance_id, now, [{ event: "step.requeued", ...at, detail }]);
+    tx.notify("request", lease.request_id);
+    return;
+  }
+  tx.run("UPDATE request SET state = 'unknown', diagnostic = ? WHERE id = ?", reason, lease.request_id);
+  const task = openOperatorTask(tx, {
+    tenantId: lease.tenant_id,
+    kind: "outcome_unknown",
+    subject: lease.request_id,
+    instanceId: lease.instance_id,
+    body: { ...at, ...(detail as JsonObject) },
+    now,
+  });
+  appendEvents(tx, lease.instance_id, now, [
+    { event: "step.outcome_unknown", ...at, detail: { ...(detail as JsonObject), operator_task: task } },
+  ]);
+}

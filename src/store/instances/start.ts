@@ -1,0 +1,118 @@
+import { fail } from "../../base/errors.ts";
+import type { Json } from "../../base/json.ts";
+import type { Operation } from "../operation.ts";
+import { advanceInstance, type EnginePort, type StoredSnapshot } from "./advance.ts";
+import { appendEvents } from "./events.ts";
+
+export interface StartInput {
+  engine: EnginePort;
+  instanceId: string;
+  tenantId: string;
+  runId: string;
+  /** Digest of the whole request: a repeat with the same one is answered with the first instance. */
+  requestDigest: string;
+  idempotent: boolean;
+  sourceEventId: string | null;
+  workflow: string;
+  definition: {
+    digest: string;
+    namespace: string;
+    name: string;
+    version: string;
+    assetId: string | null;
+    document: string;
+  };
+  policy: { digest: string; body: string };
+  snapshot: StoredSnapshot;
+  input: Json;
+  now: number;
+}
+
+export interface Started {
+  instanceId: string;
+  runId: string;
+  created: boolean;
+}
+
+/**
+ * Create an instance and let it run to its first effects, in one transaction.
+ * @throws Failure `conflict` when the run id is taken, `idempotency_conflict` when it came with another request
+ */
+export const startInstance: Operation<StartInput, Started> = (tx, start) => {
+  const same =
+    start.sourceEventId === null
+      ? undefined
+      : tx.get<{ id: string; run_id: string }>(
+          "SELECT id, run_id FROM instance WHERE tenant_id = ? AND source_event_id = ? AND definition_digest = ?",
+          start.tenantId,
+          start.sourceEventId,
+          start.definition.digest,
+        );
+  if (same !== undefined) return { instanceId: same.id, runId: same.run_id, created: false };
+  const taken = tx.get<{ id: string; request_digest: string }>(
+    "SELECT id, request_digest FROM instance WHERE tenant_id = ? AND run_id = ?",
+    start.tenantId,
+    start.runId,
+  );
+  if (taken !== undefined) {
+    if (start.idempotent && taken.request_digest === start.requestDigest) {
+      return { instanceId: taken.id, runId: start.runId, created: false };
+    }
+    throw start.idempotent
+      ? fail("idempotency_conflict", `run ${start.runId} was started with another request`)
+      : fail("conflict", `run ${start.runId} already exists`, { hint: "leave --id out, or choose another" });
+  }
+  const { definition, policy } = start;
+  tx.run(
+    "INSERT INTO definition (digest, namespace, name, version, asset_id, document, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    definition.digest,
+    definition.namespace,
+    definition.name,
+    definition.version,
+    definition.assetId,
+    definition.document,
+    start.now,
+  );
+  tx.run(
+    "INSERT INTO policy_snapshot (digest, body, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    policy.digest,
+    policy.body,
+    start.now,
+  );
+  tx.run(
+    `INSERT INTO instance (id, tenant_id, run_id, definition_digest, policy_digest, source_event_id, request_digest, workflow,
+       status, version, input_seq, event_seq, snapshot, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0, 0, ?, ?, ?)`,
+    start.instanceId,
+    start.tenantId,
+    start.runId,
+    definition.digest,
+    policy.digest,
+    start.sourceEventId,
+    start.requestDigest,
+    start.workflow,
+    JSON.stringify(start.snapshot),
+    start.now,
+    start.now,
+  );
+  appendEvents(tx, start.instanceId, start.now, [
+    {
+      event: "run.created",
+      step_id: null,
+      reference: null,
+      detail: {
+        workflow: start.workflow,
+        definition_digest: definition.digest,
+        policy_digest: policy.digest,
+      },
+    },
+  ]);
+  advanceInstance(
+    tx,
+    start.engine,
+    start.instanceId,
+    { kind: "start", input: start.input } as never,
+    start.now,
+  );
+  return { instanceId: start.instanceId, runId: start.runId, created: true };
+};

@@ -1,0 +1,90 @@
+import { fail } from "../../base/errors.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import type { Query } from "../operation.ts";
+import type { InstanceRow } from "./advance.ts";
+
+/** The instance of a run. @throws Failure `not_found` */
+export const findRun: Query<{ tenantId: string; runId: string }, InstanceRow> = (tx, { tenantId, runId }) => {
+  const row = tx.get<InstanceRow>("SELECT * FROM instance WHERE tenant_id = ? AND run_id = ?", tenantId, runId);
+  if (row === undefined) throw fail("not_found", `not found: run ${runId}`, { hint: "`lightflow run list` shows them" });
+  return row;
+};
+
+/** Runs, newest first. */
+export const listRuns: Query<{ tenantId: string; status: string | null; limit: number }, InstanceRow[]> = (tx, input) =>
+  tx.all<InstanceRow>(
+    "SELECT * FROM instance WHERE tenant_id = ? AND (? IS NULL OR status = ?) ORDER BY created_at DESC, id DESC LIMIT ?",
+    input.tenantId,
+    input.status,
+    input.status,
+    input.limit,
+  );
+
+export const readDefinition: Query<string, JsonObject | null> = (tx, digest) => {
+  const row = tx.get<{ document: string }>("SELECT document FROM definition WHERE digest = ?", digest);
+  return row === undefined ? null : (JSON.parse(row.document) as JsonObject);
+};
+
+export interface ArtifactRow {
+  step_id: string;
+  attempt: number;
+  lease_id: string;
+  name: string;
+  sha256: string;
+  size: number;
+  media_type: string;
+  created_at: number;
+}
+
+/** What the accepted attempts of a run handed over. */
+export const listArtifacts: Query<{ instanceId: string }, ArtifactRow[]> = (tx, { instanceId }) =>
+  tx.all<ArtifactRow>(
+    `SELECT request.step_id, lease.attempt, artifact.lease_id, artifact.name, artifact.sha256, artifact.size, artifact.media_type,
+       artifact.created_at
+     FROM artifact JOIN lease ON lease.id = artifact.lease_id JOIN request ON request.id = lease.request_id
+     WHERE artifact.instance_id = ? AND request.accepted_attempt = lease.attempt ORDER BY artifact.created_at, artifact.name`,
+    instanceId,
+  );
+
+export interface AttemptRow {
+  lease_id: string;
+  step_id: string;
+  reference: string;
+  attempt: number;
+  runner_id: string;
+  state: string;
+  sandbox: string | null;
+  issued_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  result: JsonObject | null;
+  verdict: string | null;
+}
+
+/** Every attempt of a run's runner steps, in the order they were leased. */
+export const listAttempts: Query<{ instanceId: string }, AttemptRow[]> = (tx, { instanceId }) =>
+  tx
+    .all<Omit<AttemptRow, "result"> & { result: string | null }>(
+      `SELECT lease.id AS lease_id, request.step_id, request.reference, lease.attempt, lease.runner_id, lease.state, lease.sandbox,
+         lease.issued_at, lease.started_at, lease.finished_at, result.body AS result, result.verdict
+       FROM lease JOIN request ON request.id = lease.request_id LEFT JOIN result ON result.lease_id = lease.id
+       WHERE lease.instance_id = ? ORDER BY lease.issued_at, lease.id`,
+      instanceId,
+    )
+    .map((row) => ({ ...row, result: row.result === null ? null : (JSON.parse(row.result) as JsonObject) }));
+
+export interface StoredInputRow {
+  seq: number;
+  body: Json;
+  recorded_at: number;
+  engine_version: number;
+}
+
+/** Every input of an instance: folding them rebuilds its snapshot. */
+export const listInputs: Query<{ instanceId: string }, StoredInputRow[]> = (tx, { instanceId }) =>
+  tx
+    .all<Omit<StoredInputRow, "body"> & { body: string }>(
+      "SELECT seq, body, recorded_at, engine_version FROM instance_input WHERE instance_id = ? ORDER BY seq",
+      instanceId,
+    )
+    .map((row) => ({ ...row, body: JSON.parse(row.body) as Json }));

@@ -1,0 +1,129 @@
+import type { JsonObject } from "../../base/json.ts";
+import { appendAudit } from "../audit/append.ts";
+import { advanceInstance, type EnginePort, outcomeUnknown, type StoredInput } from "../instances/advance.ts";
+import { appendEvents } from "../instances/events.ts";
+import type { Operation } from "../operation.ts";
+
+interface PendingResult {
+  lease_id: string;
+  body: string;
+  request_id: string;
+  instance_id: string;
+  tenant_id: string;
+  runner_id: string;
+  attempt: number;
+  latest: number;
+  request_state: string;
+  effect_id: string;
+  step_id: string;
+  reference: string;
+  policy_digest: string;
+}
+
+export interface AcceptInput {
+  engine: EnginePort;
+  now: number;
+  limit: number;
+  /** The stored result as the engine's input for an effect. */
+  toInput(effect: string, result: JsonObject): StoredInput;
+}
+
+/**
+ * Take reported results into their instances: compare-and-set on the attempt, transition, audit, and the next task's
+ * request, in one transaction. A result that came too late stays as a diagnosis. @returns how many were looked at
+ */
+export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
+  const pending = tx.all<PendingResult>(
+    `SELECT result.lease_id, result.body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
+            request.attempts AS latest, request.state AS request_state, request.effect_id, request.step_id, request.reference,
+            request.policy_digest
+     FROM result JOIN lease ON lease.id = result.lease_id JOIN request ON request.id = lease.request_id
+     WHERE result.verdict = 'pending' ORDER BY result.received_at LIMIT ?`,
+    input.limit,
+  );
+  for (const row of pending) {
+    const current = row.request_state === "leased" && row.attempt === row.latest;
+    tx.run(
+      "UPDATE result SET verdict = ? WHERE lease_id = ?",
+      current ? "accepted" : "diagnosis",
+      row.lease_id,
+    );
+    const result = JSON.parse(row.body) as JsonObject;
+    appendAudit(tx, {
+      tenantId: row.tenant_id,
+      now: input.now,
+      actor: `runner:${row.runner_id}`,
+      action: current ? "result.accepted" : "result.diagnosis",
+      object: `lease:${row.lease_id}`,
+      body: {
+        attempt: row.attempt,
+        status: result["status"] ?? null,
+        policyDigest: row.policy_digest,
+        commandTemplateId: result["commandTemplateId"] ?? null,
+        artifactRefs: result["artifactRefs"] ?? [],
+        approvalRefs: [],
+      },
+    });
+    if (!current) continue;
+    if (result["status"] === "unknown") {
+      outcomeUnknown(
+        tx,
+        { ...row, id: row.lease_id },
+        String(result["summary"] ?? "the runner does not know"),
+        input.now,
+      );
+      continue;
+    }
+    tx.run(
+      "UPDATE request SET state = 'satisfied', accepted_attempt = ? WHERE id = ?",
+      row.attempt,
+      row.request_id,
+    );
+    appendEvents(tx, row.instance_id, input.now, [
+      {
+        event: "step.attempt_finished",
+        step_id: row.step_id,
+        reference: row.reference,
+        detail: {
+          lease_id: row.lease_id,
+          runner_id: row.runner_id,
+          attempt: row.attempt,
+          status: result["status"] ?? null,
+          exit_code: result["exitCode"] ?? null,
+          duration_ms: result["durationMs"] ?? null,
+          sandbox:
+            ((result["sandbox"] as JsonObject | undefined)?.["provider"] as string | undefined) ?? null,
+          artifacts: result["artifactRefs"] ?? [],
+        },
+      },
+    ]);
+    advanceInstance(tx, input.engine, row.instance_id, input.toInput(row.effect_id, result), input.now);
+  }
+  return pending.length;
+};
+
+/** Requests that waited in the queue past their time: the step fails with `execution_queue_timeout`. */
+export const expireQueued: Operation<
+  { engine: EnginePort; now: number; limit: number; toInput(effect: string, waitedMs: number): StoredInput },
+  number
+> = (tx, input) => {
+  const late = tx.all<{ id: string; instance_id: string; effect_id: string; created_at: number }>(
+    "SELECT id, instance_id, effect_id, created_at FROM request WHERE state = 'pending' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+    input.now,
+    input.limit,
+  );
+  for (const row of late) {
+    tx.run(
+      "UPDATE request SET state = 'cancelled', diagnostic = 'execution_queue_timeout' WHERE id = ?",
+      row.id,
+    );
+    advanceInstance(
+      tx,
+      input.engine,
+      row.instance_id,
+      input.toInput(row.effect_id, input.now - row.created_at),
+      input.now,
+    );
+  }
+  return late.length;
+};

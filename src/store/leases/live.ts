@@ -1,0 +1,95 @@
+import { fail } from "../../base/errors.ts";
+import type { Transaction } from "../operation.ts";
+import { authenticate, type SessionRow } from "../runners/session.ts";
+
+export interface LeaseRow {
+  id: string;
+  request_id: string;
+  instance_id: string;
+  tenant_id: string;
+  runner_id: string;
+  session_id: string;
+  attempt: number;
+  fence: number;
+  nonce_hash: string;
+  state: string;
+  issued_at: number;
+  expires_at: number;
+  deadline_at: number;
+  started_at: number | null;
+  cancel_reason: string | null;
+  latest: number;
+  step_id: string;
+  reference: string;
+  policy_digest: string;
+  request_state: string;
+}
+
+export interface LeaseCaller {
+  tokenHash: string;
+  leaseId: string;
+  attempt: number;
+  fencingToken: number;
+  now: number;
+}
+
+/** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
+export function findLease(
+  tx: Pick<Transaction, "get">,
+  caller: LeaseCaller,
+): { lease: LeaseRow; session: SessionRow } {
+  const session = authenticate(tx, "claim", caller.tokenHash, caller.now);
+  const lease = tx.get<LeaseRow>(
+    `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.session_id, lease.attempt,
+       lease.fence, lease.nonce_hash, lease.state, lease.issued_at, lease.expires_at, lease.deadline_at, lease.started_at,
+       lease.cancel_reason, request.attempts AS latest, request.step_id, request.reference, request.policy_digest,
+       request.state AS request_state
+     FROM lease JOIN request ON request.id = lease.request_id WHERE lease.id = ?`,
+    caller.leaseId,
+  );
+  if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
+  if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
+  if (lease.attempt !== caller.attempt || lease.fence !== caller.fencingToken) {
+    throw fail(
+      caller.fencingToken < lease.fence ? "stale_fence" : "identity_mismatch",
+      "the attempt or the fencing token is not the lease's",
+    );
+  }
+  return { lease, session };
+}
+
+/** Why a lease takes no more reports, or null while it does. The server's clock decides. */
+export function whyEnded(lease: LeaseRow, now: number): ReturnType<typeof fail> | null {
+  if (lease.latest > lease.attempt) return fail("stale_fence");
+  if (lease.state === "expired" || lease.state === "unknown" || lease.state === "timed_out")
+    return fail("runner_lease_expired");
+  if (lease.state === "cancelled") return fail("lease_revoked");
+  if (lease.state !== "leased" && lease.state !== "started") {
+    return fail("lease_state_conflict", `the lease is ${lease.state}`);
+  }
+  if (lease.expires_at <= now) return fail("runner_lease_expired");
+  return null;
+}
+
+/** Run a message once: a repeat of its id gets the stored answer. */
+export function once<Answer>(
+  tx: Transaction,
+  leaseId: string,
+  messageId: string,
+  work: () => Answer,
+): Answer {
+  const stored = tx.get<{ answer: string }>(
+    "SELECT answer FROM lease_message WHERE lease_id = ? AND message_id = ?",
+    leaseId,
+    messageId,
+  );
+  if (stored !== undefined) return JSON.parse(stored.answer) as Answer;
+  const answer = work();
+  tx.run(
+    "INSERT INTO lease_message (lease_id, message_id, answer) VALUES (?, ?, ?)",
+    leaseId,
+    messageId,
+    JSON.stringify(answer),
+  );
+  return answer;
+}

@@ -1,0 +1,79 @@
+import { appendAudit } from "../audit/append.ts";
+import { outcomeUnknown } from "../instances/advance.ts";
+import { appendEvents } from "../instances/events.ts";
+import type { Operation, Query } from "../operation.ts";
+
+interface Late {
+  id: string;
+  request_id: string;
+  instance_id: string;
+  tenant_id: string;
+  runner_id: string;
+  attempt: number;
+  state: string;
+  step_id: string;
+  reference: string;
+  request_state: string;
+}
+
+/**
+ * Leases past their time by the server's clock. One that was never started goes back to the queue; one that was
+ * started has an unknown outcome and is never run again by itself unless its step is repeatable.
+ */
+export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx, { now, limit }) => {
+  const late = tx.all<Late>(
+    `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt, lease.state,
+       request.step_id, request.reference, request.state AS request_state
+     FROM lease JOIN request ON request.id = lease.request_id
+     WHERE lease.state IN ('leased', 'started') AND lease.expires_at <= ? ORDER BY lease.expires_at LIMIT ?`,
+    now,
+    limit,
+  );
+  for (const lease of late) {
+    const started = lease.state === "started";
+    tx.run(
+      "UPDATE lease SET state = ?, document = NULL, finished_at = ? WHERE id = ?",
+      started ? "unknown" : "expired",
+      now,
+      lease.id,
+    );
+    appendAudit(tx, {
+      tenantId: lease.tenant_id,
+      now,
+      actor: "controller",
+      action: started ? "lease.lost" : "lease.expired",
+      object: `lease:${lease.id}`,
+      body: { runnerId: lease.runner_id, attempt: lease.attempt },
+    });
+    if (started) {
+      outcomeUnknown(tx, lease, "the lease ran out after the task was started", now);
+    } else if (lease.request_state === "leased") {
+      const wait = Math.min(1000 * 2 ** (lease.attempt - 1), 60_000);
+      tx.run(
+        "UPDATE request SET state = 'pending', not_before = ? WHERE id = ?",
+        now + wait,
+        lease.request_id,
+      );
+      appendEvents(tx, lease.instance_id, now, [
+        {
+          event: "step.requeued",
+          step_id: lease.step_id,
+          reference: lease.reference,
+          detail: {
+            lease_id: lease.id,
+            runner_id: lease.runner_id,
+            reason: "the lease ran out before the task was started",
+          },
+        },
+      ]);
+      tx.notify("request", lease.request_id);
+    }
+  }
+  return late.length;
+};
+
+/** When the next live lease runs out, or null. */
+export const nextExpiry: Query<null, number | null> = (tx) =>
+  tx.get<{ at: number | null }>(
+    "SELECT min(expires_at) AS at FROM lease WHERE state IN ('leased', 'started')",
+  )!.at;

@@ -1,0 +1,79 @@
+import { type Failure, fail } from "../../base/errors.ts";
+import type { JsonObject } from "../../base/json.ts";
+import type { Operation } from "../operation.ts";
+import { findLease, type LeaseCaller, whyEnded } from "./live.ts";
+
+export interface ReportInput extends LeaseCaller {
+  result: JsonObject & {
+    taskId: string;
+    taskReference: string;
+    runnerId: string;
+    policyDigest: string;
+    status: string;
+    artifactRefs: { name: string; sha256: string; size: number; mediaType: string }[];
+  };
+  /** Digest of the result without its message id: an identical repeat has the same. */
+  digest: string;
+}
+
+/**
+ * `complete` and `fail`: store the outcome once. A repeat of the same result is acknowledged again; another one is
+ * refused and the first stays; one that comes too late is kept as a diagnosis and refused.
+ */
+export const reportResult: Operation<ReportInput, { refused: Failure | null }> = (tx, input) => {
+  const { lease } = findLease(tx, input);
+  const { result } = input;
+  const stored = tx.get<{ digest: string; verdict: string }>(
+    "SELECT digest, verdict FROM result WHERE lease_id = ?",
+    lease.id,
+  );
+  if (stored !== undefined) {
+    if (stored.digest !== input.digest) throw fail("result_conflict");
+    return {
+      refused:
+        stored.verdict === "diagnosis" ? (whyEnded(lease, input.now) ?? fail("runner_lease_expired")) : null,
+    };
+  }
+  for (const [echo, issued] of [
+    [result.taskId, lease.step_id],
+    [result.taskReference, lease.reference],
+    [result.runnerId, lease.runner_id],
+  ]) {
+    if (echo !== issued)
+      throw fail("identity_mismatch", `the result speaks of ${echo}, the lease of ${issued}`);
+  }
+  if (result.policyDigest !== lease.policy_digest) throw fail("policy_digest_mismatch");
+  if (lease.state === "leased" && result.status === "succeeded") {
+    throw fail("lease_state_conflict", "a task that was not started cannot have succeeded");
+  }
+  const refused = whyEnded(lease, input.now);
+  tx.run(
+    "INSERT INTO result (lease_id, digest, body, received_at, verdict) VALUES (?, ?, ?, ?, ?)",
+    lease.id,
+    input.digest,
+    JSON.stringify(result),
+    input.now,
+    refused === null ? "pending" : "diagnosis",
+  );
+  if (refused !== null) return { refused };
+  tx.run(
+    "UPDATE lease SET state = 'reported', document = NULL, finished_at = ? WHERE id = ?",
+    input.now,
+    lease.id,
+  );
+  for (const artifact of result.artifactRefs) {
+    tx.run(
+      "INSERT INTO artifact (instance_id, lease_id, name, sha256, size, media_type, kind, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      lease.instance_id,
+      lease.id,
+      artifact.name,
+      artifact.sha256,
+      artifact.size,
+      artifact.mediaType,
+      "artifact",
+      input.now,
+    );
+  }
+  tx.notify("result", lease.id);
+  return { refused: null };
+};

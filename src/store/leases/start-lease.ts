@@ -1,0 +1,131 @@
+import { fail } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import { appendEvents } from "../instances/events.ts";
+import type { Operation } from "../operation.ts";
+import { findLease, type LeaseCaller, type LeaseRow, once, whyEnded } from "./live.ts";
+
+export interface LeaseTimes {
+  state: string;
+  expiresAt: number;
+  cancelReason: string | null;
+}
+
+/** A lease lives on for its usual time, but never far past the end of its task: enough to kill, clean and report. */
+function extended(lease: LeaseRow, deadline: number, now: number): number {
+  return Math.max(
+    lease.expires_at,
+    Math.min(now + LIMITS.leaseMs, deadline + LIMITS.killGraceMs + LIMITS.leaseMs),
+  );
+}
+
+/** `started`: uses up the nonce. A second one with another message id is refused and the first stays. */
+export const startLease: Operation<
+  LeaseCaller & { messageId: string; nonceHash: string; sandbox: string | null },
+  LeaseTimes
+> = (tx, input) => {
+  const { lease } = findLease(tx, input);
+  return once(tx, lease.id, input.messageId, () => {
+    if (lease.state === "started") throw fail("lease_used");
+    const ended = whyEnded(lease, input.now);
+    if (ended !== null) throw ended;
+    if (lease.nonce_hash !== input.nonceHash) throw fail("identity_mismatch", "the nonce is not the lease's");
+    if (lease.cancel_reason !== null) throw fail("lease_revoked", lease.cancel_reason);
+    const deadline = lease.deadline_at - lease.issued_at + input.now;
+    const expiresAt = extended(lease, deadline, input.now);
+    // The document holds the nonce: it goes once the nonce is used.
+    tx.run(
+      "UPDATE lease SET state = 'started', started_at = ?, expires_at = ?, deadline_at = ?, sandbox = ?, document = NULL WHERE id = ?",
+      input.now,
+      expiresAt,
+      deadline,
+      input.sandbox,
+      lease.id,
+    );
+    appendEvents(tx, lease.instance_id, input.now, [
+      {
+        event: "step.attempt_started",
+        step_id: lease.step_id,
+        reference: lease.reference,
+        detail: {
+          lease_id: lease.id,
+          runner_id: lease.runner_id,
+          attempt: lease.attempt,
+          sandbox: input.sandbox,
+        },
+      },
+    ]);
+    return { state: "started", expiresAt, cancelReason: null };
+  });
+};
+
+/** `renew`: more time, up to the task's end. Not stored by message id: a repeat just renews again. */
+export const renewLease: Operation<LeaseCaller, LeaseTimes> = (tx, input) => {
+  const { lease } = findLease(tx, input);
+  const ended = whyEnded(lease, input.now);
+  if (ended !== null) throw ended;
+  const expiresAt =
+    lease.state === "started" ? extended(lease, lease.deadline_at, input.now) : lease.expires_at;
+  tx.run("UPDATE lease SET expires_at = ? WHERE id = ?", expiresAt, lease.id);
+  return { state: lease.state, expiresAt, cancelReason: lease.cancel_reason };
+};
+
+/** `progress`: an event of the run, for its watchers. */
+export const reportProgress: Operation<
+  LeaseCaller & {
+    messageId: string;
+    progress: { value: number; maximum?: number; unit?: string; message?: string };
+  },
+  LeaseTimes
+> = (tx, input) => {
+  const { lease } = findLease(tx, input);
+  return once(tx, lease.id, input.messageId, () => {
+    const ended = whyEnded(lease, input.now);
+    if (ended !== null) throw ended;
+    appendEvents(tx, lease.instance_id, input.now, [
+      {
+        event: "step.progress",
+        step_id: lease.step_id,
+        reference: lease.reference,
+        detail: { ...input.progress },
+      },
+    ]);
+    return { state: lease.state, expiresAt: lease.expires_at, cancelReason: lease.cancel_reason };
+  });
+};
+
+/** `reject`: the offer goes back to the queue at once; nothing was started. */
+export const rejectLease: Operation<LeaseCaller & { messageId: string; reason: string }, void> = (
+  tx,
+  input,
+) => {
+  const { lease } = findLease(tx, input);
+  once(tx, lease.id, input.messageId, () => {
+    if (lease.state === "started") throw fail("lease_state_conflict", "the lease was already started");
+    const ended = whyEnded(lease, input.now);
+    if (ended !== null) throw ended;
+    tx.run(
+      "UPDATE lease SET state = 'rejected', document = NULL, finished_at = ? WHERE id = ?",
+      input.now,
+      lease.id,
+    );
+    if (lease.request_state === "leased") {
+      const wait = Math.min(1000 * 2 ** (lease.attempt - 1), 60_000);
+      tx.run(
+        "UPDATE request SET state = 'pending', not_before = ?, diagnostic = ? WHERE id = ?",
+        input.now + wait,
+        input.reason,
+        lease.request_id,
+      );
+      appendEvents(tx, lease.instance_id, input.now, [
+        {
+          event: "step.requeued",
+          step_id: lease.step_id,
+          reference: lease.reference,
+          detail: { lease_id: lease.id, runner_id: lease.runner_id, reason: input.reason },
+        },
+      ]);
+      tx.notify("request", lease.request_id);
+    }
+    return {};
+  });
+};

@@ -1,0 +1,60 @@
+import { newId } from "../../base/ids.ts";
+import type { JsonObject } from "../../base/json.ts";
+import type { Query, Transaction } from "../operation.ts";
+
+export interface OperatorTask {
+  id: string;
+  kind: string;
+  subject: string;
+  instance_id: string | null;
+  body: JsonObject;
+  state: "open" | "resolved";
+  resolution: string | null;
+  created_at: number;
+}
+
+/** Open a task for an operator; one that is open for the same subject stays the only one. */
+export function openOperatorTask(
+  tx: Transaction,
+  task: {
+    tenantId: string;
+    kind: string;
+    subject: string;
+    instanceId: string | null;
+    body: JsonObject;
+    now: number;
+  },
+): string {
+  const open = tx.get<{ id: string }>(
+    "SELECT id FROM operator_task WHERE tenant_id = ? AND kind = ? AND subject = ? AND state = 'open'",
+    task.tenantId,
+    task.kind,
+    task.subject,
+  );
+  if (open !== undefined) return open.id;
+  const id = newId();
+  tx.run(
+    "INSERT INTO operator_task (id, tenant_id, kind, subject, instance_id, body, state, created_at) VALUES (?, ?, ?, ?, ?, ?, 'open', ?)",
+    id,
+    task.tenantId,
+    task.kind,
+    task.subject,
+    task.instanceId,
+    JSON.stringify(task.body),
+    task.now,
+  );
+  return id;
+}
+
+export const listOperatorTasks: Query<{ tenantId: string; all: boolean }, OperatorTask[]> = (
+  tx,
+  { tenantId, all },
+) =>
+  tx
+    .all<Omit<OperatorTask, "body"> & { body: string }>(
+      `SELECT id, kind, subject, instance_id, body, state, resolution, created_at FROM operator_task
+       WHERE tenant_id = ? AND (state = 'open' OR ?) ORDER BY id`,
+      tenantId,
+      all ? 1 : 0,
+    )
+    .map((row) => ({ ...row, body: JSON.parse(row.body) as JsonObject }));
