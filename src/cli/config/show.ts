@@ -1,0 +1,25 @@
+import { join } from "node:path";
+import type { CommandSpec, Run } from "../spec.ts";
+import { tableText } from "../table-text.ts";
+
+export const spec = {
+  description: "Flags stand over environment variables, those over config.yaml, that over the defaults.",
+  examples: [
+    { command: "lightflow config show --json", does: "the settings with their sources, for a program" },
+  ],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async (_args, io) => {
+  const { settings, sources } = io.resolvedSettings();
+  const flat: Record<string, unknown> = { ...settings, root: io.root() };
+  delete flat["runner"];
+  for (const [key, value] of Object.entries(settings.runner)) flat[`runner.${key}`] = value;
+  io.print(
+    { file: join(io.paths.config, "config.yaml"), settings: { ...settings, root: io.root() }, sources },
+    (paint) =>
+      tableText(
+        Object.entries(flat).map(([name, value]) => [name, String(value), paint.dim(sources[name] ?? "")]),
+      ),
+  );
+  return 0;
+};

@@ -1,0 +1,47 @@
+import { EXIT_TEXT } from "../exit.ts";
+import type { Paint } from "../paint.ts";
+import type { CommandSpec, PositionalSpec } from "../spec.ts";
+import type { CommandRow } from "../table.ts";
+import { tableText } from "../table-text.ts";
+import { exitCodes, flagLines } from "./overview.ts";
+
+/** What `lightflow <command> --help` prints. */
+export function commandHelp(row: CommandRow, spec: CommandSpec, paint: Paint): string {
+  const positionals = spec.positionals ?? [];
+  const flags = spec.flags ?? {};
+  const usage = [
+    `lightflow ${row.path}`,
+    ...positionals.map(placeholder),
+    ...(Object.keys(flags).length > 0 ? ["[flags]"] : []),
+  ].join(" ");
+  const parts = [`lightflow ${row.path}: ${row.summary}\n`, `\nUsage: ${usage}\n`];
+  if (spec.description !== undefined) parts.push(`\n${spec.description.trim()}\n`);
+  if (positionals.length > 0) {
+    const rows = positionals.map((each) => {
+      const choices = each.choices === undefined ? "" : ` ${paint.dim(`(${each.choices.join("|")})`)}`;
+      return [`  ${placeholder(each)}`, `${each.about ?? each.label}${choices}`];
+    });
+    parts.push(`\n${paint.bold("Arguments")}\n${tableText(rows)}`);
+  }
+  if (Object.keys(flags).length > 0) parts.push(`\n${paint.bold("Flags")}\n${flagLines(flags, paint)}`);
+  if (spec.examples.length > 0) {
+    parts.push(`\n${paint.bold(spec.examples.length === 1 ? "Example" : "Examples")}\n`);
+    for (const example of spec.examples)
+      parts.push(`  ${paint.dim(`# ${example.does}`)}\n  ${example.command}\n`);
+  }
+  const own = spec.exits ?? {};
+  const codes = Object.fromEntries(Object.entries({ ...pickCommon(), ...own }));
+  parts.push(`\n${paint.bold("Exit codes")}\n${exitCodes(codes)}`);
+  parts.push(`\nFlags of every command: lightflow --help\n`);
+  return parts.join("");
+}
+
+/** Every command can end with these; the others are in `lightflow help exit-codes`. */
+function pickCommon(): Record<number, string> {
+  return { 0: EXIT_TEXT[0]!, 1: EXIT_TEXT[1]!, 2: EXIT_TEXT[2]! };
+}
+
+function placeholder(spec: PositionalSpec): string {
+  const name = spec.rest ? `${spec.name}...` : spec.name;
+  return spec.optional ? `[${name}]` : `<${name}>`;
+}

@@ -1,0 +1,120 @@
+import { isAbsolute, resolve } from "node:path";
+import { fail } from "../base/errors.ts";
+import { createLog, type Log } from "../base/log.ts";
+import type { Environment, Paths } from "../base/xdg.ts";
+import { Output } from "./output.ts";
+import { createPaint, type Paint } from "./paint.ts";
+import { type ResolvedSettings, resolveSettings, type Settings, type SettingValues } from "./settings.ts";
+
+/** Why a command should end early. */
+export type StopReason = "SIGINT" | "SIGTERM" | "SIGHUP" | "EPIPE";
+
+/** What a command sees of the world around it. */
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Whether stdout is a terminal. */
+  readonly isTerminal: boolean;
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly paths: Paths;
+  /** JSON on stdout: asked for, or stdout is no terminal. */
+  readonly json: boolean;
+  /** `--json` itself was given, so errors are JSON too. */
+  readonly jsonAsked: boolean;
+  readonly color: boolean;
+  /** For stdout. */
+  readonly paint: Paint;
+  /**
+   * Flags over environment over `config.yaml` over defaults. A bad file or variable is refused on first use, so that
+   * `help`, `doctor` and `config path` work with one.
+   */
+  settings(): Settings;
+  /** The same with where each value came from. */
+  resolvedSettings(): ResolvedSettings;
+  /** The project's directory, absolute. */
+  root(): string;
+  log(): Log;
+  /** A value as the command's answer: JSON (2 spaces) or, on a terminal, what `readable` makes of it. */
+  print(value: unknown, readable?: (paint: Paint) => string): void;
+  /** All of stdin as text. */
+  readInput(): Promise<string>;
+  /**
+   * Aborted (reason: a {@link StopReason}) by SIGINT, SIGTERM, SIGHUP, or a reader of stdout that has gone. Before the
+   * first call signals have their default effect; after it a second SIGINT ends the process at once.
+   */
+  stop(): AbortSignal;
+}
+
+export interface IoOptions {
+  readonly json: boolean;
+  readonly noColor: boolean;
+  /** Settings from global flags. */
+  readonly flags: SettingValues;
+  /** What `config.yaml` holds; throws where it is not valid. */
+  readonly file: () => SettingValues;
+  readonly paths: Paths;
+}
+
+export function createIo(options: IoOptions, env: Environment = process.env): Io {
+  const stopping = new AbortController();
+  const stdout = new Output(1, () => stopping.abort("EPIPE" satisfies StopReason));
+  const stderr = new Output(2, () => {});
+  const color = stdout.isTerminal && !options.noColor && !env["NO_COLOR"] && env["TERM"] !== "dumb";
+  const json = options.json || !stdout.isTerminal;
+  const cwd = process.cwd();
+  let resolved: ResolvedSettings | undefined;
+  let listening = false;
+
+  const io: Io = {
+    stdout,
+    stderr,
+    isTerminal: stdout.isTerminal,
+    env,
+    cwd,
+    paths: options.paths,
+    json,
+    jsonAsked: options.json,
+    color,
+    paint: createPaint(color),
+    settings: () => io.resolvedSettings().settings,
+    resolvedSettings() {
+      resolved ??= resolveSettings(options.flags, env, options.file());
+      return resolved;
+    },
+    root() {
+      const root = io.settings().root;
+      return root === undefined ? cwd : isAbsolute(root) ? root : resolve(cwd, root);
+    },
+    log: () => createLog(io.settings().logLevel, (line) => stderr.write(line)),
+    print(value, readable) {
+      if (json || readable === undefined) stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      else stdout.write(withNewline(readable(io.paint)));
+    },
+    async readInput() {
+      if (process.stdin.isTTY) {
+        throw fail("usage", "nothing is piped into stdin", {
+          hint: "pipe a file in, or give the value itself",
+        });
+      }
+      return await Bun.stdin.text();
+    },
+    stop() {
+      if (!listening) {
+        listening = true;
+        for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+          process.on(signal, () => {
+            if (stopping.signal.aborted && signal === "SIGINT") process.exit(130);
+            stopping.abort(signal satisfies StopReason);
+          });
+        }
+      }
+      return stopping.signal;
+    },
+  };
+  return io;
+}
+
+function withNewline(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}

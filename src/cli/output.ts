@@ -1,0 +1,56 @@
+import { fstatSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
+
+/** One of the two output streams. Writes are complete when they return, so an exit never cuts output off. */
+export class Output {
+  readonly isTerminal: boolean;
+  /** True once the reader has gone (`| head`); what is written then is dropped. */
+  closed = false;
+  readonly #fd: number;
+  readonly #onClosed: () => void;
+
+  constructor(fd: 1 | 2, onClosed: () => void) {
+    this.#fd = fd;
+    this.#onClosed = onClosed;
+    this.isTerminal = isatty(fd);
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.closed) return;
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    for (let offset = 0; offset < bytes.length; ) {
+      try {
+        offset += writeSync(this.#fd, bytes, offset, bytes.length - offset);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        // A pipe that its other end made non-blocking: wait for room, as a blocking one would.
+        if (code === "EAGAIN") Bun.sleepSync(1);
+        else if (code === "EPIPE") {
+          this.closed = true;
+          this.#onClosed();
+          return;
+        } else throw error;
+      }
+    }
+  }
+
+  line(text = ""): void {
+    this.write(`${text}\n`);
+  }
+
+  /** Columns of the terminal; 80 where there is none. */
+  get columns(): number {
+    return (this.#fd === 1 ? process.stdout.columns : process.stderr.columns) || 80;
+  }
+
+  /** Whether both streams go to one file or device, where interleaving matters. */
+  static shared(): boolean {
+    try {
+      const out = fstatSync(1);
+      const error = fstatSync(2);
+      return out.dev === error.dev && out.ino === error.ino;
+    } catch {
+      return false;
+    }
+  }
+}
