@@ -7,8 +7,8 @@ import { joinPointer, pointerTokens } from "./pointer.ts";
 
 /** Aliases save typing in a document of this size; more of them is a bomb, not a convenience. */
 const MAXIMUM_ALIASES = 100;
-/** Values after aliases are expanded: a document at the byte limit without aliases stays below it. */
-const MAXIMUM_VALUES = 500_000;
+/** Values, and characters in them, once aliases are expanded. Without aliases no text within the byte limit has more. */
+const MAXIMUM_EXPANDED = LIMITS.documentBytes;
 
 class Refusal extends Error {
   constructor(
@@ -45,7 +45,10 @@ export function loadYaml(text: string): LoadedValue | Diagnostic[] {
         code: error.code === "DUPLICATE_KEY" ? "duplicate_key" : "syntax",
         severity: "error",
         pointer: "",
-        message: error.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, ""),
+        message:
+          error.code === "DUPLICATE_KEY"
+            ? "duplicate key"
+            : error.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, ""),
         ...place(error.pos[0]),
       }));
     if (documents.length !== 1)
@@ -99,12 +102,13 @@ function toJson(root: ParsedNode): Json {
   const expanding = new Set<ParsedNode>();
   let aliases = 0;
   let values = 0;
+  let characters = 0;
 
   const convert = (node: ParsedNode | null, pointer: string, depth: number): Json => {
     if (node === null) return null;
     const offset = node.range[0];
-    if (++values > MAXIMUM_VALUES)
-      throw new Refusal("too_large", `more than ${MAXIMUM_VALUES} values`, pointer, offset);
+    if (++values > MAXIMUM_EXPANDED || characters > MAXIMUM_EXPANDED)
+      throw new Refusal("too_large", "too large with its aliases expanded", pointer, offset);
     if (depth > LIMITS.documentDepth)
       throw new Refusal("too_deep", `more than ${LIMITS.documentDepth} levels`, pointer, offset);
     if (isAlias(node)) {
@@ -173,6 +177,7 @@ function toJson(root: ParsedNode): Json {
     const offset = node.range[0];
     if (value === null || typeof value === "boolean") return value;
     if (typeof value === "string") {
+      characters += value.length;
       if (!value.isWellFormed()) throw new Refusal("not_json", "a lone surrogate", pointer, offset);
       return value;
     }

@@ -9,7 +9,6 @@ export const taskBase = {
   output: Type.Optional(Output),
   export: Type.Optional(Export),
   timeout: Type.Optional(TimeoutOrName),
-  // biome-ignore lint/suspicious/noThenProperty: the specification's name for where the flow goes next
   then: Type.Optional(FlowDirective),
   metadata: Type.Optional(Metadata),
 };

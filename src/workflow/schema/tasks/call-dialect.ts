@@ -25,7 +25,6 @@ const request = {
   onInvalidOutput: Type.Optional(
     closed({
       retry: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
-      // biome-ignore lint/suspicious/noThenProperty: the dialect's name for what follows when the retries are used up
       then: Type.Optional(wordOf("fail", "ask")),
     }),
   ),

@@ -3,7 +3,6 @@ import { closed, named } from "../build.ts";
 import { Condition, FlowDirective } from "../common.ts";
 import { taskBase } from "./base.ts";
 
-// biome-ignore lint/suspicious/noThenProperty: the specification's name for where the flow goes next
 export const SwitchCase = closed({ when: Type.Optional(Condition), then: FlowDirective });
 export type SwitchCase = Static<typeof SwitchCase>;
 

@@ -17,7 +17,6 @@ export const TryTask = closed(
       retry: Type.Optional(Type.Union([RetryPolicy, Type.String()])),
       do: Type.Optional(TaskListReference),
       /** Renamed specification only. */
-      // biome-ignore lint/suspicious/noThenProperty: the specification's name for where the flow goes next
       then: Type.Optional(FlowDirective),
     }),
     ...taskBase,
