@@ -1,0 +1,106 @@
+import { type DefinitionMap, readComponent, readWorkflow } from "./definition/read.ts";
+import type { ComponentDef, WorkflowDef } from "./definition/types.ts";
+import { type AssetDiagnostic, locate, Problems } from "./diagnostics.ts";
+import { type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
+import { readMeta } from "./meta.ts";
+import { readModule, returnedBy } from "./module.ts";
+import { nestingProblem } from "./nesting.ts";
+import { parseTypeScript } from "./parser.ts";
+import type { Source } from "./source.ts";
+import { checkWiring } from "./wiring.ts";
+
+/** All that one asset file says. */
+export interface Asset {
+  readonly record: AssetRecord;
+  /** `META.version`. */
+  readonly version: string | undefined;
+  readonly workflow: WorkflowDef | undefined;
+  readonly component: ComponentDef | undefined;
+  readonly map: DefinitionMap | undefined;
+  /** Where `META.id` stands. */
+  readonly idOffset: number;
+}
+
+export interface ReadAsset {
+  /** Absent when not even `META` could be read. */
+  readonly asset: Asset | undefined;
+  /** Every problem of the file, in the order of the text. */
+  readonly diagnostics: readonly AssetDiagnostic[];
+}
+
+/**
+ * Read an asset from its text. Nothing of it is run, imported or resolved.
+ * @param kind what the folder holds; an asset of another kind is a problem
+ */
+export function readAsset(source: Source, kind: AssetKind, builtin: boolean): ReadAsset {
+  const problems = new Problems();
+  const asset = problems.attempt(() => readText(source, kind, builtin, problems));
+  return { asset, diagnostics: locate(source.path, source.text, problems.list) };
+}
+
+function readText(source: Source, kind: AssetKind, builtin: boolean, problems: Problems): Asset | undefined {
+  const { path, text } = source;
+  const deep = nestingProblem(text);
+  if (deep !== undefined) {
+    problems.add(
+      "asset_too_deep",
+      deep.offset,
+      deep.message,
+      "flatten the value, or split it over constants",
+    );
+    return undefined;
+  }
+  const parsed = parseTypeScript(text);
+  if (parsed.problems.length > 0) {
+    for (const { offset, message, hint } of parsed.problems) {
+      problems.add(
+        "asset_syntax",
+        offset,
+        `failed to parse asset ${path}: ${message}`,
+        hint ?? "correct the syntax",
+      );
+    }
+    return undefined;
+  }
+  const module = readModule(parsed.program);
+  const { meta, version, idOffset, offset } = readMeta(module, path);
+  if (meta.kind !== kind) {
+    problems.add(
+      "kind_mismatch",
+      offset,
+      `asset ${path} has kind ${folderOf(meta.kind)}, expected ${folderOf(kind)}`,
+      `move the file to ${folderOf(meta.kind)}/, or set kind: "${kind}"`,
+    );
+    return undefined;
+  }
+  const record: AssetRecord = { meta, source_path: path, builtin, source_sha256: source.sha256 };
+  const asset: Asset = {
+    record,
+    version,
+    workflow: undefined,
+    component: undefined,
+    map: undefined,
+    idOffset,
+  };
+  const returned = problems.attempt(() => returnedBy(module, "define"));
+  if (returned === undefined) {
+    // Only a workflow must define something; an unreadable define() has been reported by now.
+    if (kind === "workflow" && problems.list.length === 0) {
+      problems.add(
+        "define_missing",
+        0,
+        `workflow asset ${path} does not define define()`,
+        "add: export function define() { return workflow(META.id).… }",
+      );
+    }
+    return asset;
+  }
+  if (kind !== "workflow") {
+    const read = readComponent(returned, meta, path, problems);
+    return { ...asset, component: read?.definition, map: read?.map };
+  }
+  const read = readWorkflow(returned, meta, path, problems);
+  if (read === undefined) return asset;
+  if (problems.list.length === 0) checkWiring(read.definition, read.map, problems);
+  return { ...asset, workflow: read.definition, map: read.map };
+}

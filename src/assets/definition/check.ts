@@ -1,0 +1,71 @@
+import type { TSchema } from "@sinclair/typebox";
+import { Value, type ValueError } from "@sinclair/typebox/value";
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { nearest } from "../nearest.ts";
+
+/** Why a value does not fit, with the keys that lead to the place. */
+export interface Misfit {
+  readonly path: readonly string[];
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** The first place where a value does not fit its schema, said in words; `undefined` when it fits. */
+export function misfit(schema: TSchema, value: Json): Misfit | undefined {
+  const first = Value.Errors(schema, value).First();
+  if (first === undefined) return undefined;
+  const path = first.path
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const name = path.length === 0 ? "the value" : path.join(".");
+  return { path, message: `${name}: ${first.message.toLowerCase()}`, hint: hintFor(first, path, schema) };
+}
+
+function hintFor(error: ValueError, path: readonly string[], schema: TSchema): string {
+  const { enum: values, pattern } = error.schema as { enum?: string[]; pattern?: string };
+  if (values !== undefined) {
+    return `write one of ${values.join(", ")}${nearest(String(error.value), values, ", probably ")}`;
+  }
+  if (pattern?.startsWith("^\\$\\{")) return 'write an expression: "${ .inputs.name }"';
+  if (pattern?.startsWith("^P")) return 'write an ISO 8601 duration: "PT5M"';
+  if (pattern !== undefined) return `it must match ${pattern}`;
+  if (error.message.startsWith("Unexpected property")) {
+    let parent: TSchema | undefined = schema;
+    for (const key of path.slice(0, -1)) parent = parent?.["properties"]?.[key] ?? parent?.["items"];
+    const known = Object.keys(parent?.["properties"] ?? {});
+    return known.length === 0 ? "remove it" : `known here: ${known.join(", ")}`;
+  }
+  return "see the types in lightflow/preload";
+}
+
+/**
+ * Rename the snake_case members that a schema knows in camelCase, so that both spellings are read. Free maps, whose
+ * keys belong to the author, stay as they are.
+ */
+export function camelKeys(schema: TSchema, value: Json): Json {
+  if (Array.isArray(value)) {
+    const items = schema["items"] as TSchema | undefined;
+    return items === undefined ? value : value.map((item) => camelKeys(items, item));
+  }
+  const properties = schema["properties"] as Record<string, TSchema> | undefined;
+  if (!isObject(value) || properties === undefined) return value;
+  const result: JsonObject = {};
+  for (const [key, member] of Object.entries(value as JsonObject)) {
+    const camel = camelCase(key);
+    const name = !(key in properties) && camel in properties && !(camel in value) ? camel : key;
+    const inner = properties[name];
+    Object.defineProperty(result, name, {
+      value: inner === undefined ? member : camelKeys(inner, member),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return result;
+}
+
+/** `open_ai_chat` as `openAiChat`. */
+export function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,117 @@
+import { readdirSync, realpathSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { BUILTIN_ASSETS } from "../builtins/index.ts";
+import { type Asset, readAsset } from "./asset.ts";
+import { type AssetDiagnostic, positionOf } from "./diagnostics.ts";
+import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
+import { readSource, type SourceResult, sourceOf } from "./source.ts";
+
+export interface Discovery {
+  /** Sorted by id, in byte order. */
+  readonly assets: AssetRecord[];
+  /** The first problem of each bad file, sorted by path. */
+  readonly diagnostics: AssetDiagnostic[];
+}
+
+export interface DiscoverOptions {
+  /** Only these kinds. */
+  readonly kinds?: readonly AssetKind[];
+}
+
+/**
+ * The assets of the project at `root` (its `lightflow/{models,nodes,compositions,workflows}/*.ts`) and those that
+ * the executable carries. Files are parsed and never run. A bad file gives one diagnostic and hides no other; a
+ * missing folder is an empty one; of two files with one id the later by path is a diagnostic, and a project's asset
+ * stands in for a built-in one.
+ */
+export function discoverAssets(root: string, options: DiscoverOptions = {}): Discovery {
+  const { assets, diagnostics } = readAssets(root, options.kinds ?? ASSET_KINDS);
+  const files = new Set<string>();
+  return {
+    assets: assets.map(({ record }) => record),
+    // A file's diagnostics come in the order of the text, so the first met is the first of the file.
+    diagnostics: diagnostics.filter(({ path }) => !files.has(path) && files.add(path)),
+  };
+}
+
+/** Everything that is wrong with the assets of a project: every problem of every file. */
+export function checkAssets(root: string): AssetDiagnostic[] {
+  return readAssets(root, ASSET_KINDS).diagnostics;
+}
+
+/** Assets in full, sorted by id, with every problem of every file. */
+export function readAssets(
+  root: string,
+  kinds: readonly AssetKind[],
+): { assets: Asset[]; diagnostics: AssetDiagnostic[] } {
+  const absolute = resolve(root);
+  const diagnostics: AssetDiagnostic[] = [];
+  const byId = new Map<string, Asset>();
+  for (const kind of kinds) {
+    for (const result of sourcesOf(absolute, kind)) {
+      if ("diagnostic" in result) {
+        diagnostics.push(result.diagnostic);
+        continue;
+      }
+      const read = readAsset(result.source, kind, false);
+      diagnostics.push(...read.diagnostics);
+      if (read.asset === undefined) continue;
+      const { id } = read.asset.record.meta;
+      const first = byId.get(id);
+      if (first === undefined) byId.set(id, read.asset);
+      else diagnostics.push(duplicate(read.asset, first, result.source.text));
+    }
+  }
+  for (const { kind, name, text } of BUILTIN_ASSETS) {
+    if (!kinds.includes(kind)) continue;
+    const read = readAsset(sourceOf(`builtin:${folderOf(kind)}/${name}`, text), kind, true);
+    diagnostics.push(...read.diagnostics);
+    if (read.asset !== undefined && !byId.has(read.asset.record.meta.id)) {
+      byId.set(read.asset.record.meta.id, read.asset);
+    }
+  }
+  return {
+    assets: [...byId.values()].sort((a, b) => order(a.record.meta.id, b.record.meta.id)),
+    diagnostics: diagnostics.sort((a, b) => order(a.path, b.path)),
+  };
+}
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function* sourcesOf(root: string, kind: AssetKind): Generator<SourceResult> {
+  const directory = join(root, "lightflow", folderOf(kind));
+  let names: string[];
+  let realRoot: string;
+  try {
+    realRoot = realpathSync(root);
+    names = readdirSync(directory);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT") return;
+    yield {
+      diagnostic: {
+        code: "asset_unreadable",
+        path: directory,
+        line: 1,
+        column: 1,
+        message: `asset I/O error: ${error instanceof Error ? error.message : String(error)}`,
+        hint: code === "ENOTDIR" ? "make it a directory" : "check that the directory may be read",
+      },
+    };
+    return;
+  }
+  for (const name of names.sort(order)) {
+    if (!name.endsWith(".ts") || name.endsWith(".d.ts") || name.endsWith(".test.ts")) continue;
+    yield readSource(join(directory, name), realRoot);
+  }
+}
+
+function duplicate(asset: Asset, first: Asset, text: string): AssetDiagnostic {
+  return {
+    code: "id_duplicate",
+    path: asset.record.source_path,
+    ...positionOf(text, asset.idOffset),
+    message: `the id ${asset.record.meta.id} is taken by ${first.record.source_path}`,
+    hint: "give each asset an id of its own",
+  };
+}

@@ -1,0 +1,124 @@
+import { realpathSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { fail } from "../base/errors.ts";
+import { isObject, type JsonObject } from "../base/json.ts";
+import { parseStrictJson } from "../base/strict-json.ts";
+import { checkDocument, type WorkflowDocument } from "../workflow/index.ts";
+import type { Asset } from "./asset.ts";
+import type { WorkflowDef } from "./definition/types.ts";
+import type { AssetDiagnostic, DiagnosticCode } from "./diagnostics.ts";
+import { readAssets } from "./discover.ts";
+import type { AssetRecord } from "./kinds.ts";
+import { lowerWorkflow } from "./lower/lower.ts";
+import { nearestOf } from "./nearest.ts";
+import { readSource } from "./source.ts";
+
+export interface FoundWorkflow {
+  readonly record: AssetRecord;
+  readonly definition: WorkflowDef;
+  readonly document: WorkflowDocument;
+}
+
+/**
+ * A workflow of the project at `root` (or a built-in one) by its id, lowered to its document.
+ * @throws Failure `asset_not_found`, with the nearest ids as hint and the files that could not be read as details;
+ * `asset_invalid`, with every problem of the file as details
+ */
+export function findWorkflow(root: string, id: string): FoundWorkflow {
+  const { assets, diagnostics } = readAssets(root, ["workflow"]);
+  const asset = assets.find(({ record }) => record.meta.id === id);
+  if (asset === undefined) throw notFound(root, id, assets, diagnostics);
+  const own = diagnostics.filter(({ path }) => path === asset.record.source_path);
+  if (asset.workflow === undefined || own.length > 0) throw invalid(id, own);
+  const schemas = {
+    input: readSchema(root, asset, asset.workflow.input_schema, "inputSchema"),
+    output: readSchema(root, asset, asset.workflow.output_schema, "outputSchema"),
+  };
+  const document = lowerWorkflow(asset.workflow, asset.record, asset.version, schemas);
+  const faults = checkDocument(document, { mode: "light" }).filter(({ severity }) => severity === "error");
+  if (faults.length > 0) {
+    throw invalid(
+      id,
+      faults.map(({ pointer, message, hint }) => ({
+        code: "document_invalid",
+        path: asset.record.source_path,
+        line: 1,
+        column: 1,
+        message: `${pointer}: ${message}`,
+        hint: hint ?? "see the workflow that this asset becomes",
+      })),
+    );
+  }
+  return { record: asset.record, definition: asset.workflow, document };
+}
+
+function notFound(
+  root: string,
+  id: string,
+  assets: readonly Asset[],
+  diagnostics: readonly AssetDiagnostic[],
+) {
+  const ids = assets.map(({ record }) => record.meta.id);
+  const near = nearestOf(id, ids);
+  const hint =
+    near.length > 0
+      ? `did you mean ${near.join(" or ")}?`
+      : `workflows of ${resolve(root)}: ${ids.length === 0 ? "none" : ids.join(", ")}`;
+  const bad =
+    diagnostics.length === 0 ? "" : `; ${diagnostics[0]!.path} could not be read: ${diagnostics[0]!.message}`;
+  return fail("asset_not_found", `workflow asset not found: ${id}${bad}`, {
+    hint,
+    details: { id, nearest: near, diagnostics },
+  });
+}
+
+function invalid(id: string, diagnostics: readonly AssetDiagnostic[]) {
+  const first = diagnostics[0];
+  const where = first === undefined ? "" : `${first.path}:${first.line}:${first.column}: ${first.message}`;
+  const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : "";
+  return fail("asset_invalid", `${where}${more}`, {
+    ...(first === undefined ? {} : { hint: first.hint }),
+    details: { id, diagnostics },
+  });
+}
+
+/** A schema given as a path below `lightflow/` is read into the document, which then stands by itself. */
+function readSchema(
+  root: string,
+  asset: Asset,
+  schema: string | JsonObject | null,
+  method: string,
+): JsonObject | undefined {
+  if (schema === null) return undefined;
+  if (typeof schema === "object") return schema;
+  const project = join(resolve(root), "lightflow");
+  const path = resolve(project, schema);
+  const refuse = (message: string, hint: string, code: DiagnosticCode = "schema_unreadable") =>
+    invalid(asset.record.meta.id, [
+      {
+        code,
+        path: asset.record.source_path,
+        line: 1,
+        column: 1,
+        message: `${method} ${schema}: ${message}`,
+        hint,
+      },
+    ]);
+  if (asset.record.builtin) throw refuse("a built-in asset has no files", "write the schema inline");
+  const inside = relative(project, path);
+  if (inside === "" || inside.startsWith("..")) {
+    throw refuse(
+      "the path leads out of lightflow/",
+      "write a path below lightflow/: schemas/name.input.json",
+    );
+  }
+  const result = readSource(path, realpathSync(resolve(root)));
+  if ("diagnostic" in result) throw refuse(result.diagnostic.message, result.diagnostic.hint);
+  try {
+    const value = parseStrictJson(result.source.text);
+    if (isObject(value)) return value as JsonObject;
+  } catch (error) {
+    throw refuse(error instanceof Error ? error.message : String(error), `correct ${path}`);
+  }
+  throw refuse("this is not a JSON object", `write a JSON Schema into ${path}`);
+}

@@ -1,0 +1,29 @@
+/**
+ * Assets: models, nodes, compositions and workflows as TypeScript files, read by a parser and never run; a
+ * workflow becomes the one workflow document.
+ */
+
+export type {
+  CommandTarget,
+  ComponentDef,
+  Port,
+  PortType,
+  RequestTemplate,
+  StepTarget,
+  WorkflowDef,
+  WorkflowStepDef,
+} from "./definition/types.ts";
+export type { AssetDiagnostic, DiagnosticCode } from "./diagnostics.ts";
+export { checkAssets, type DiscoverOptions, type Discovery, discoverAssets } from "./discover.ts";
+export { type FoundWorkflow, findWorkflow } from "./find.ts";
+export { checkInputs, completeInputs, type InputIssue } from "./inputs.ts";
+export {
+  ASSET_KINDS,
+  type AssetFolder,
+  type AssetKind,
+  type AssetMeta,
+  type AssetRecord,
+  folderOf,
+  type Stability,
+} from "./kinds.ts";
+export { documentName, lowerWorkflow } from "./lower/lower.ts";

@@ -1,0 +1,84 @@
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { sep } from "node:path";
+import { sha256 } from "../base/canonical.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { AssetDiagnostic, DiagnosticCode } from "./diagnostics.ts";
+
+export interface Source {
+  /** Shown in records and diagnostics. */
+  readonly path: string;
+  /** Without a byte order mark. */
+  readonly text: string;
+  readonly sha256: string;
+}
+
+/** A file as text, or why it is not one. */
+export type SourceResult = { readonly source: Source } | { readonly diagnostic: AssetDiagnostic };
+
+const refuse = (path: string, code: DiagnosticCode, message: string, hint: string): SourceResult => ({
+  diagnostic: { code, path, line: 1, column: 1, message, hint },
+});
+
+/**
+ * Read an asset file below `root` (a real path). A link that leads out of the project, a file that is not a plain
+ * one, more than `LIMITS.assetFileBytes`, and text that is not UTF-8 are refused.
+ */
+export function readSource(path: string, root: string): SourceResult {
+  let bytes: Uint8Array;
+  try {
+    const real = realpathSync(path);
+    if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep)) {
+      return refuse(
+        path,
+        "asset_outside_project",
+        "the file is a link that leads out of the project",
+        "copy the file into the project",
+      );
+    }
+    // The checked path is opened, without following a link put there since; a FIFO does not block.
+    const fd = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const stat = fstatSync(fd);
+      if (!stat.isFile())
+        return refuse(path, "asset_unreadable", "this is not a plain file", "remove it from here");
+      if (stat.size > LIMITS.assetFileBytes) {
+        return refuse(
+          path,
+          "asset_too_large",
+          `the file has ${stat.size} bytes; the limit is ${LIMITS.assetFileBytes}`,
+          "keep data out of assets: reference it as an input or an artifact",
+        );
+      }
+      const buffer = Buffer.allocUnsafe(stat.size);
+      let length = 0;
+      while (length < buffer.length) {
+        const read = readSync(fd, buffer, length, buffer.length - length, null);
+        if (read === 0) break;
+        length += read;
+      }
+      bytes = buffer.subarray(0, length);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return refuse(
+      path,
+      "asset_unreadable",
+      `asset I/O error: ${reason}`,
+      "check that the file exists and may be read",
+    );
+  }
+  try {
+    return {
+      source: { path, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), sha256: sha256(bytes) },
+    };
+  } catch {
+    return refuse(path, "asset_not_utf8", "the file is not UTF-8 text", "save the file as UTF-8");
+  }
+}
+
+/** Text that did not come from a file, such as an asset that the executable carries. */
+export function sourceOf(path: string, text: string): Source {
+  return { path, text, sha256: sha256(text) };
+}
