@@ -1,0 +1,620 @@
+import type { Log } from "../../src/base/log.ts";
+import {
+  type Caller,
+  Directory,
+  File,
+  type Handle,
+  type Later,
+  type Node,
+  type OpenOptions,
+  Symlink,
+} from "../tree/node.ts";
+import {
+  ATTR_OUT_SIZE,
+  ENTRY_OUT_SIZE,
+  FATTR,
+  FOPEN_DIRECT_IO,
+  GETXATTR_OUT_SIZE,
+  IN_HEADER_SIZE,
+  IN_SIZE,
+  INIT_FLAG,
+  INIT_OUT_SIZE,
+  KERNEL_MAJOR,
+  KERNEL_MINOR,
+  KERNEL_MINOR_MINIMUM,
+  NAME_MAX,
+  O,
+  OP,
+  OPEN_OUT_SIZE,
+  OUT_HEADER_SIZE,
+  RENAME_NOREPLACE,
+  ROOT_ID,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  STATFS_OUT_SIZE,
+  WRITE_OUT_SIZE,
+} from "./abi.ts";
+import { type Dirents, encodeDirents, sliceDirents } from "./dirents.ts";
+import { Errno, errno } from "./errno.ts";
+
+/** Where replies go. `send` gives the first bytes of the output buffer, `sendWith` adds a payload that is only lent. */
+export interface Sink {
+  send(length: number): void;
+  sendWith(length: number, payload: Uint8Array): void;
+}
+
+export interface CoreOptions {
+  /** How long the kernel may keep names and attributes of fixed nodes, milliseconds. */
+  readonly fixedTtlMs: number;
+  /** Bytes of this filesystem and how many are free, for statfs. */
+  readonly space: () => { total: number; free: number };
+  readonly log: Log;
+}
+
+/** The largest write of one message, and so the size of both buffers beside their headers. */
+export const MAX_WRITE = 1 << 20;
+export const BUFFER_SIZE = MAX_WRITE + 4096;
+/** Open files of one mount: far above what programs use, far below what would fill the memory. */
+const MAX_HANDLES = 65_536;
+/** Above this a payload is sent from where it lies instead of being copied. */
+const COPY_LIMIT = 65_536;
+
+interface OpenFile {
+  readonly node: File;
+  readonly handle: Handle;
+}
+
+type Slot = OpenFile | { readonly node: Directory; readonly dirents: Dirents };
+
+const TYPE_BITS = { directory: S_IFDIR, file: S_IFREG, symlink: S_IFLNK } as const;
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * One FUSE session: decodes a kernel message by the sizes it declares, calls the tree, and encodes the answer. It has
+ * no descriptor of its own. A message that does not hold what its operation needs is answered with EIO and touches
+ * nothing.
+ */
+export class Core {
+  readonly #root: Directory;
+  readonly #options: CoreOptions;
+  readonly #sink: Sink;
+  readonly #in8: Uint8Array;
+  readonly #inText: Buffer;
+  readonly #in32: Uint32Array;
+  readonly #out8: Uint8Array;
+  readonly #out32: Uint32Array;
+  readonly #nodes = new Map<number, Node>();
+  readonly #slots: (Slot | undefined)[] = [undefined];
+  readonly #freeSlots: number[] = [];
+  readonly #pending = new Map<number, AbortController>();
+  readonly #direntCache = new WeakMap<Directory, { version: number; dirents: Dirents }>();
+  #uniqueLow = 0;
+  #uniqueHigh = 0;
+  #caller: Caller = { uid: 0, gid: 0, pid: 0 };
+  #ready = false;
+
+  constructor(root: Directory, input: ArrayBuffer, output: ArrayBuffer, sink: Sink, options: CoreOptions) {
+    this.#root = root;
+    this.#sink = sink;
+    this.#options = options;
+    this.#in8 = new Uint8Array(input);
+    this.#inText = Buffer.from(input);
+    this.#in32 = new Uint32Array(input);
+    this.#out8 = new Uint8Array(output);
+    this.#out32 = new Uint32Array(output);
+    this.#nodes.set(ROOT_ID, root);
+  }
+
+  /** Open handles, for `status` and for tests that look for leaks. */
+  get openHandles(): number {
+    return this.#slots.length - 1 - this.#freeSlots.length;
+  }
+
+  get knownNodes(): number {
+    return this.#nodes.size;
+  }
+
+  /** Serve the message of `length` bytes that lies in the input buffer. */
+  handle(length: number) {
+    const words = this.#in32;
+    if (length < IN_HEADER_SIZE) return;
+    const op = words[1]!;
+    this.#uniqueLow = words[2]!;
+    this.#uniqueHigh = words[3]!;
+    const body = length - IN_HEADER_SIZE;
+    if (words[0] !== length || body < (IN_SIZE[op] ?? 0)) {
+      if (op !== OP.FORGET && op !== OP.BATCH_FORGET && op !== OP.INTERRUPT) this.#refuse(5);
+      return;
+    }
+    const uid = words[6]!;
+    const gid = words[7]!;
+    const pid = words[8]!;
+    const last = this.#caller;
+    if (last.uid !== uid || last.gid !== gid || last.pid !== pid) this.#caller = { uid, gid, pid };
+    try {
+      this.#dispatch(op, words[5] === 0 ? words[4]! : 0, length);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #dispatch(op: number, nodeId: number, length: number) {
+    const words = this.#in32;
+    if (op === OP.FORGET) return this.#forget(nodeId, words[10]!);
+    if (op === OP.BATCH_FORGET) return this.#batchForget(length);
+    if (op === OP.INTERRUPT) return this.#pending.get(words[10]! + words[11]! * 2 ** 32)?.abort();
+    if (op === OP.INIT) return this.#init(length);
+    if (!this.#ready) throw errno("EIO");
+    if (op === OP.DESTROY) return this.#ok(0);
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) throw errno("ENOENT");
+    switch (op) {
+      case OP.LOOKUP: {
+        const directory = this.#directory(node);
+        const child = directory.lookup(this.#name(IN_HEADER_SIZE, length), this.#caller);
+        if (child === undefined) return this.#refuse(2);
+        return this.#entry(child, 0);
+      }
+      case OP.GETATTR:
+        return this.#attributes(node);
+      case OP.OPEN:
+        return this.#open(node, words[10]!);
+      case OP.READ:
+        return this.#read(words);
+      case OP.WRITE:
+        return this.#write(words, length);
+      case OP.FLUSH: {
+        return this.#later(this.#file(words[10]!).handle.flush(), this.#done);
+      }
+      case OP.RELEASE:
+      case OP.RELEASEDIR:
+        return this.#release(words[10]!);
+      case OP.FSYNC:
+        return this.#later(this.#file(words[10]!).handle.fsync(), this.#done);
+      case OP.FSYNCDIR:
+        return this.#ok(0);
+      case OP.CREATE:
+        return this.#create(this.#directory(node), words, length);
+      case OP.MKNOD: {
+        const name = this.#newName(IN_HEADER_SIZE + 16, length);
+        if ((words[10]! & S_IFMT) !== S_IFREG) throw errno("EPERM");
+        return this.#entry(this.#directory(node).create(name, words[10]! & 0o7777, this.#caller), 0);
+      }
+      case OP.MKDIR: {
+        const name = this.#newName(IN_HEADER_SIZE + 8, length);
+        const made = this.#directory(node).mkdir(name, words[10]! & 0o7777, this.#caller);
+        return this.#later(made, (child) => this.#entry(child, 0));
+      }
+      case OP.SYMLINK: {
+        const name = this.#newName(IN_HEADER_SIZE, length);
+        const targetAt = IN_HEADER_SIZE + Buffer.byteLength(name) + 1;
+        const target = this.#name(targetAt, length, 4096);
+        return this.#entry(this.#directory(node).symlink(name, target, this.#caller), 0);
+      }
+      case OP.UNLINK: {
+        const name = this.#name(IN_HEADER_SIZE, length);
+        return this.#later(this.#directory(node).unlink(name, this.#caller), this.#done);
+      }
+      case OP.RMDIR: {
+        const name = this.#name(IN_HEADER_SIZE, length);
+        return this.#later(this.#directory(node).rmdir(name, this.#caller), this.#done);
+      }
+      case OP.RENAME:
+        return this.#rename(node, IN_HEADER_SIZE + 8, 0, length);
+      case OP.RENAME2:
+        return this.#rename(node, IN_HEADER_SIZE + 16, words[12]!, length);
+      case OP.LINK:
+        throw errno("EPERM");
+      case OP.SETATTR:
+        return this.#setAttributes(node, words);
+      case OP.READLINK:
+        if (!(node instanceof Symlink)) throw errno("EINVAL");
+        return this.#payload(Buffer.from(node.target));
+      case OP.OPENDIR:
+        return this.#openDirectory(this.#directory(node));
+      case OP.READDIR: {
+        const slot = this.#slots[words[10]!];
+        if (slot === undefined || !("dirents" in slot)) throw errno("EBADF");
+        return this.#payload(sliceDirents(slot.dirents, words[12]!, Math.min(words[14]!, MAX_WRITE)));
+      }
+      case OP.STATFS:
+        return this.#statfs();
+      case OP.GETXATTR: {
+        const text = node.attribute(this.#name(IN_HEADER_SIZE + 8, length));
+        if (text === undefined) throw errno("ENODATA");
+        return this.#sized(Buffer.from(text), words[10]!);
+      }
+      case OP.LISTXATTR:
+        return this.#sized(
+          Buffer.from(
+            node
+              .attributes()
+              .map((name) => `${name}\0`)
+              .join(""),
+          ),
+          words[10]!,
+        );
+      case OP.SETXATTR:
+      case OP.REMOVEXATTR:
+        throw errno("EROFS");
+      default:
+        throw errno("ENOSYS");
+    }
+  }
+
+  #init(length: number) {
+    const words = this.#in32;
+    const out = this.#out32;
+    const major = words[10]!;
+    const minor = words[11]!;
+    if (major < KERNEL_MAJOR || (major === KERNEL_MAJOR && minor < KERNEL_MINOR_MINIMUM)) {
+      this.#options.log.error("the kernel's FUSE protocol is too old", { major, minor });
+      throw errno("EPROTO");
+    }
+    out.fill(0, 4, 4 + INIT_OUT_SIZE / 4);
+    out[4] = KERNEL_MAJOR;
+    out[5] = KERNEL_MINOR;
+    // A newer major repeats INIT with ours.
+    if (major > KERNEL_MAJOR) return this.#ok(INIT_OUT_SIZE);
+    const wanted =
+      INIT_FLAG.ASYNC_READ |
+      INIT_FLAG.ATOMIC_O_TRUNC |
+      INIT_FLAG.BIG_WRITES |
+      INIT_FLAG.ASYNC_DIO |
+      INIT_FLAG.PARALLEL_DIROPS |
+      INIT_FLAG.ABORT_ERROR |
+      INIT_FLAG.MAX_PAGES;
+    out[6] = length >= IN_HEADER_SIZE + 12 ? words[12]! : 0;
+    out[7] = words[13]! & wanted;
+    out[8] = 64 | (48 << 16);
+    out[9] = MAX_WRITE;
+    out[10] = 1;
+    out[11] = MAX_WRITE / 4096;
+    this.#ready = true;
+    this.#ok(INIT_OUT_SIZE);
+  }
+
+  #open(node: Node, flags: number) {
+    if (!(node instanceof File)) throw errno(node instanceof Directory ? "EISDIR" : "EINVAL");
+    const fd = this.#keep({ node, handle: node.open(openOptions(flags), this.#caller) });
+    this.#openOut(4, fd);
+    this.#ok(OPEN_OUT_SIZE);
+  }
+
+  #create(directory: Directory, words: Uint32Array, length: number) {
+    const name = this.#newName(IN_HEADER_SIZE + 16, length);
+    const flags = words[10]!;
+    if (this.openHandles >= MAX_HANDLES) throw errno("ENFILE");
+    const node = directory.create(name, words[11]! & 0o7777, this.#caller);
+    const fd = this.#keep({ node, handle: node.open(openOptions(flags), this.#caller) });
+    this.#fillEntry(node, 4);
+    this.#openOut(4 + ENTRY_OUT_SIZE / 4, fd);
+    this.#ok(ENTRY_OUT_SIZE + OPEN_OUT_SIZE);
+  }
+
+  #read(words: Uint32Array) {
+    const size = Math.min(words[14]!, MAX_WRITE);
+    const offset = words[12]! + words[13]! * 2 ** 32;
+    const result = this.#file(words[10]!).handle.read(offset, size, this.#signal);
+    if (result instanceof Promise) this.#later(result, (data) => this.#payload(data.subarray(0, size)));
+    else this.#payload(result);
+  }
+
+  #write(words: Uint32Array, length: number) {
+    const size = words[14]!;
+    const start = IN_HEADER_SIZE + 40;
+    if (size > length - start) throw errno("EIO");
+    const offset = words[12]! + words[13]! * 2 ** 32;
+    const taken = this.#file(words[10]!).handle.write(offset, this.#in8.subarray(start, start + size));
+    this.#out32[4] = taken;
+    this.#out32[5] = 0;
+    this.#ok(WRITE_OUT_SIZE);
+  }
+
+  #release(slotIndex: number) {
+    const slot = this.#slots[slotIndex];
+    if (slot === undefined) throw errno("EBADF");
+    this.#slots[slotIndex] = undefined;
+    this.#freeSlots.push(slotIndex);
+    if ("handle" in slot) slot.handle.release();
+    this.#ok(0);
+  }
+
+  #rename(node: Node, nameAt: number, flags: number, length: number) {
+    const words = this.#in32;
+    if ((flags & ~RENAME_NOREPLACE) !== 0) throw errno("EINVAL");
+    const target = words[11] === 0 ? this.#nodes.get(words[10]!) : undefined;
+    if (target === undefined) throw errno("ENOENT");
+    const from = this.#name(nameAt, length);
+    const to = this.#newName(nameAt + Buffer.byteLength(from) + 1, length);
+    const replace = (flags & RENAME_NOREPLACE) === 0;
+    const moved = this.#directory(node).rename(from, this.#directory(target), to, replace, this.#caller);
+    this.#later(moved, this.#done);
+  }
+
+  #setAttributes(node: Node, words: Uint32Array) {
+    const valid = words[10]!;
+    const caller = this.#caller;
+    if (valid & FATTR.MODE) node.setMode(words[27]! & 0o7777, caller);
+    if (valid & (FATTR.UID | FATTR.GID)) {
+      node.setOwner(valid & FATTR.UID ? words[29]! : -1, valid & FATTR.GID ? words[30]! : -1, caller);
+    }
+    if (valid & FATTR.MTIME) {
+      const time =
+        valid & FATTR.MTIME_NOW
+          ? Date.now()
+          : (words[20]! + words[21]! * 2 ** 32) * 1000 + Math.floor(words[25]! / 1e6);
+      node.setTime(time, caller);
+    }
+    if (!(valid & FATTR.SIZE)) return this.#attributes(node);
+    if (!(node instanceof File)) throw errno("EISDIR");
+    const size = words[14]! + words[15]! * 2 ** 32;
+    this.#later(node.truncate(size, caller), () => this.#attributes(node));
+  }
+
+  #openDirectory(node: Directory) {
+    const version = node.listVersion();
+    const cached = version === undefined ? undefined : this.#direntCache.get(node);
+    let dirents = cached?.dirents;
+    if (cached === undefined || cached.version !== version) {
+      dirents = encodeDirents(this.#number(node), node.list(this.#caller));
+      if (version !== undefined) this.#direntCache.set(node, { version, dirents });
+    }
+    const fd = this.#keep({ node, dirents: dirents! });
+    this.#out32[4] = fd;
+    this.#out32[5] = 0;
+    this.#out32[6] = 0;
+    this.#out32[7] = 0;
+    this.#ok(OPEN_OUT_SIZE);
+  }
+
+  #statfs() {
+    const out = this.#out32;
+    const { total, free } = this.#options.space();
+    out.fill(0, 4, 4 + STATFS_OUT_SIZE / 4);
+    out[4] = Math.floor(total / 4096);
+    out[6] = Math.floor(free / 4096);
+    out[8] = Math.floor(free / 4096);
+    out[10] = this.#nodes.size;
+    out[12] = 1 << 20;
+    out[14] = 4096;
+    out[15] = NAME_MAX;
+    out[16] = 4096;
+    this.#ok(STATFS_OUT_SIZE);
+  }
+
+  #keep(slot: Slot): number {
+    const index = this.#freeSlots.pop();
+    if (index !== undefined) {
+      this.#slots[index] = slot;
+      return index;
+    }
+    if (this.#slots.length > MAX_HANDLES) {
+      if ("handle" in slot) slot.handle.release();
+      throw errno("ENFILE");
+    }
+    return this.#slots.push(slot) - 1;
+  }
+
+  #file(index: number): OpenFile {
+    const slot = this.#slots[index];
+    if (slot === undefined || !("handle" in slot)) throw errno("EBADF");
+    return slot;
+  }
+
+  #directory(node: Node): Directory {
+    if (!(node instanceof Directory)) throw errno("ENOTDIR");
+    return node;
+  }
+
+  #number(node: Node): number {
+    return node === this.#root ? ROOT_ID : node.ino;
+  }
+
+  #forget(nodeId: number, count: number) {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined || nodeId === ROOT_ID) return;
+    node.lookups -= count;
+    if (node.lookups <= 0) {
+      node.lookups = 0;
+      this.#nodes.delete(nodeId);
+    }
+  }
+
+  #batchForget(length: number) {
+    const words = this.#in32;
+    const fits = Math.floor((length - IN_HEADER_SIZE - 8) / 16);
+    const count = Math.min(words[10]!, fits);
+    for (let i = 0; i < count; i++) this.#forget(words[12 + 4 * i]!, words[14 + 4 * i]!);
+  }
+
+  /** A name at a byte offset: it must end within the message, be valid UTF-8, and hold no separator. */
+  #name(at: number, length: number, limit = NAME_MAX): string {
+    const bytes = this.#in8;
+    let end = at;
+    let high = 0;
+    for (; end < length && bytes[end] !== 0; end++) high |= bytes[end]!;
+    if (end >= length) throw errno("EIO");
+    if (end - at > limit) throw errno("ENAMETOOLONG");
+    if (high < 0x80) return this.#inText.toString("latin1", at, end);
+    try {
+      return decoder.decode(bytes.subarray(at, end));
+    } catch {
+      throw errno("EINVAL");
+    }
+  }
+
+  #newName(at: number, length: number): string {
+    const name = this.#name(at, length);
+    if (name === "" || name === "." || name === ".." || name.includes("/")) throw errno("EINVAL");
+    return name;
+  }
+
+  #signal = (): AbortSignal => {
+    const unique = this.#uniqueLow + this.#uniqueHigh * 2 ** 32;
+    const controller = new AbortController();
+    this.#pending.set(unique, controller);
+    return controller.signal;
+  };
+
+  /** Answer now, or when the promise settles; what is in the output buffer is only written at that moment. */
+  #later<T>(value: Later<T>, answer: (value: T) => void): void {
+    if (!(value instanceof Promise)) return answer(value);
+    const low = this.#uniqueLow;
+    const high = this.#uniqueHigh;
+    const resume = (): void => {
+      this.#pending.delete(low + high * 2 ** 32);
+      this.#uniqueLow = low;
+      this.#uniqueHigh = high;
+    };
+    value.then(
+      (result) => {
+        resume();
+        answer(result);
+      },
+      (error: unknown) => {
+        resume();
+        this.#fail(error);
+      },
+    );
+  }
+
+  #done = (): void => this.#ok(0);
+
+  #fail(error: unknown) {
+    if (error instanceof Errno) return this.#refuse(error.number);
+    this.#options.log.error("a filesystem operation failed", {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    this.#refuse(5);
+  }
+
+  #refuse(number: number) {
+    const out = this.#out32;
+    out[0] = OUT_HEADER_SIZE;
+    out[1] = -number;
+    out[2] = this.#uniqueLow;
+    out[3] = this.#uniqueHigh;
+    this.#sink.send(OUT_HEADER_SIZE);
+  }
+
+  /** Send the reply whose body of `size` bytes already lies behind the header. */
+  #ok(size: number) {
+    const out = this.#out32;
+    out[0] = OUT_HEADER_SIZE + size;
+    out[1] = 0;
+    out[2] = this.#uniqueLow;
+    out[3] = this.#uniqueHigh;
+    this.#sink.send(OUT_HEADER_SIZE + size);
+  }
+
+  #payload(data: Uint8Array) {
+    if (data.length <= COPY_LIMIT) {
+      this.#out8.set(data, OUT_HEADER_SIZE);
+      return this.#ok(data.length);
+    }
+    const out = this.#out32;
+    out[0] = OUT_HEADER_SIZE + data.length;
+    out[1] = 0;
+    out[2] = this.#uniqueLow;
+    out[3] = this.#uniqueHigh;
+    this.#sink.sendWith(OUT_HEADER_SIZE, data);
+  }
+
+  /** The answer to the extended attribute calls: the size alone, or the bytes if they fit. */
+  #sized(data: Uint8Array, room: number) {
+    if (room === 0) {
+      this.#out32[4] = data.length;
+      this.#out32[5] = 0;
+      return this.#ok(GETXATTR_OUT_SIZE);
+    }
+    if (data.length > room) throw errno("ERANGE");
+    this.#payload(data);
+  }
+
+  #entry(node: Node, extra: number) {
+    this.#fillEntry(node, 4);
+    this.#ok(ENTRY_OUT_SIZE + extra);
+  }
+
+  #fillEntry(node: Node, word: number) {
+    const out = this.#out32;
+    if (node.lookups++ === 0) this.#nodes.set(node.ino, node);
+    const ttl = node.fixed ? this.#options.fixedTtlMs : 0;
+    const seconds = Math.floor(ttl / 1000);
+    const nanoseconds = (ttl % 1000) * 1e6;
+    out[word] = node.ino;
+    out[word + 1] = 0;
+    out[word + 2] = 0;
+    out[word + 3] = 0;
+    out[word + 4] = seconds;
+    out[word + 5] = 0;
+    out[word + 6] = seconds;
+    out[word + 7] = 0;
+    out[word + 8] = nanoseconds;
+    out[word + 9] = nanoseconds;
+    this.#fillAttributes(node, word + 10);
+  }
+
+  #attributes(node: Node) {
+    const out = this.#out32;
+    const ttl = node.fixed ? this.#options.fixedTtlMs : 0;
+    out[4] = Math.floor(ttl / 1000);
+    out[5] = 0;
+    out[6] = (ttl % 1000) * 1e6;
+    out[7] = 0;
+    this.#fillAttributes(node, 8);
+    this.#ok(ATTR_OUT_SIZE);
+  }
+
+  #fillAttributes(node: Node, word: number) {
+    const out = this.#out32;
+    const size = node.size();
+    const seconds = Math.floor(node.mtime / 1000);
+    const nanoseconds = (node.mtime - seconds * 1000) * 1e6;
+    const changed = Math.floor(node.ctime / 1000);
+    const blocks = Math.ceil(size / 512);
+    out[word] = this.#number(node);
+    out[word + 1] = 0;
+    out[word + 2] = size;
+    out[word + 3] = size / 2 ** 32;
+    out[word + 4] = blocks;
+    out[word + 5] = blocks / 2 ** 32;
+    out[word + 6] = seconds;
+    out[word + 7] = 0;
+    out[word + 8] = seconds;
+    out[word + 9] = 0;
+    out[word + 10] = changed;
+    out[word + 11] = 0;
+    out[word + 12] = nanoseconds;
+    out[word + 13] = nanoseconds;
+    out[word + 14] = (node.ctime - changed * 1000) * 1e6;
+    out[word + 15] = TYPE_BITS[node.type] | node.mode;
+    out[word + 16] = node.links;
+    out[word + 17] = node.uid;
+    out[word + 18] = node.gid;
+    out[word + 19] = 0;
+    out[word + 20] = 4096;
+    out[word + 21] = 0;
+  }
+
+  #openOut(word: number, handle: number) {
+    const out = this.#out32;
+    out[word] = handle;
+    out[word + 1] = 0;
+    out[word + 2] = FOPEN_DIRECT_IO;
+    out[word + 3] = 0;
+  }
+}
+
+function openOptions(flags: number): OpenOptions {
+  const mode = flags & O.ACCMODE;
+  return {
+    read: mode !== O.WRONLY,
+    write: mode !== O.RDONLY,
+    append: (flags & O.APPEND) !== 0,
+    truncate: (flags & O.TRUNC) !== 0,
+  };
+}
