@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { closed, wordOf } from "./build.ts";
+import { closed, NO_EXPRESSION, wordOf } from "./build.ts";
 
 const Name = Type.String({
   pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
@@ -39,6 +39,16 @@ export const SecurityRequest = closed({
 });
 export type SecurityRequest = Static<typeof SecurityRequest>;
 
+export const MountRequest = closed({
+  /** Absolute path on the runner's host, usually by an expression over the workflow's inputs. */
+  source: Type.String({ minLength: 1, maxLength: 4096 }),
+  /** Where the task sees it; without it at the same path. */
+  target: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+  readOnly: Type.Optional(Type.Boolean()),
+});
+/** A host directory that the task asks to see; policy and the runner's own configuration decide. */
+export type MountRequest = Static<typeof MountRequest>;
+
 export const LightWorkflow = closed(
   {
     runner: Type.Optional(RunnerRequest),
@@ -48,6 +58,10 @@ export const LightWorkflow = closed(
     artifacts: Type.Optional(Type.Array(ArtifactDeclaration, { maxItems: 1024 })),
     /** How the process's stdout becomes the task's output; without it the specification's rule (`text`). */
     output: Type.Optional(wordOf("json", "text")),
+    mounts: Type.Optional(Type.Array(MountRequest, { maxItems: 64 })),
+    /** `session`: the steps of a run share one workspace; `ephemeral` (the default): a new one for each attempt. */
+    workspace: Type.Optional(wordOf("session", "ephemeral")),
+    network: Type.Optional(wordOf("deny-all", "open")),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
   },
   { $id: "LightWorkflow" },
@@ -61,6 +75,6 @@ export type LightWorkflow = Static<typeof LightWorkflow>;
 
 export const Metadata = Type.Object(
   { lightWorkflow: Type.Optional(LightWorkflow) },
-  { $id: "Metadata", additionalProperties: true },
+  { $id: "Metadata", additionalProperties: true, ...NO_EXPRESSION },
 );
 export type Metadata = Static<typeof Metadata>;
