@@ -106,3 +106,22 @@ export const Claim = closed({
   waitMs: Count,
 });
 export type Claim = Static<typeof Claim>;
+
+/** The part of a lease that the orchestrator decides: what the queue keeps for each task. */
+export type TaskPayload = Pick<
+  UnsignedLease,
+  | "taskType"
+  | "runnerPool"
+  | "executionProfile"
+  | "capabilities"
+  | "commandTemplateId"
+  | "deadlineMs"
+  | "task"
+  | "workspace"
+  | "mounts"
+  | "sandbox"
+  | "network"
+  | "artifacts"
+  | "output"
+  | "limits"
+>;

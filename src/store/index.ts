@@ -1,21 +1,40 @@
-export { appendAudit, type AuditRow, listAudit, verifyAudit } from "./audit/append.ts";
+export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/append.ts";
 export * from "./instances/advance.ts";
 export { cancelInstance } from "./instances/cancel.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
-export { type Started, startInstance, type StartInput } from "./instances/start.ts";
+export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export { fireTimers, nextTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
 export { acceptResults, expireQueued } from "./leases/accept.ts";
-export { type ClaimAnswer, claimLeases, nextPostponed, type PendingRequest, type Requirement, type Waiter } from "./leases/claim.ts";
+export {
+  type ClaimAnswer,
+  claimLeases,
+  nextPostponed,
+  type PendingRequest,
+  type Requirement,
+  type Waiter,
+} from "./leases/claim.ts";
 export type { LeaseCaller } from "./leases/live.ts";
 export { appendChunk, type ChunkRow, listChunks, mayLog, streamEnd } from "./leases/logs.ts";
 export { nextExpiry, reapLeases } from "./leases/reap.ts";
 export { reportResult } from "./leases/report.ts";
-export { type LeaseTimes, rejectLease, renewLease, reportProgress, startLease } from "./leases/start-lease.ts";
+export {
+  type LeaseTimes,
+  rejectLease,
+  renewLease,
+  reportProgress,
+  startLease,
+} from "./leases/start-lease.ts";
 export type { Operation, Query, Topic } from "./operation.ts";
 export { listOperatorTasks, type OperatorTask } from "./operators/operator-tasks.ts";
 export { auditSnapshot, directivesOf, drainSession, heartbeat } from "./runners/heartbeat.ts";
-export { type Admission, enrolRunner, listRunners, registerRunner, type RunnerView } from "./runners/register.ts";
+export {
+  type Admission,
+  enrolRunner,
+  listRunners,
+  type RunnerView,
+  registerRunner,
+} from "./runners/register.ts";
 export { authenticate, type SessionRow } from "./runners/session.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
 export { type Listener, Store, StoreReader } from "./store.ts";

@@ -5,13 +5,21 @@ import type { InstanceRow } from "./advance.ts";
 
 /** The instance of a run. @throws Failure `not_found` */
 export const findRun: Query<{ tenantId: string; runId: string }, InstanceRow> = (tx, { tenantId, runId }) => {
-  const row = tx.get<InstanceRow>("SELECT * FROM instance WHERE tenant_id = ? AND run_id = ?", tenantId, runId);
-  if (row === undefined) throw fail("not_found", `not found: run ${runId}`, { hint: "`lightflow run list` shows them" });
+  const row = tx.get<InstanceRow>(
+    "SELECT * FROM instance WHERE tenant_id = ? AND run_id = ?",
+    tenantId,
+    runId,
+  );
+  if (row === undefined)
+    throw fail("not_found", `not found: run ${runId}`, { hint: "`lightflow run list` shows them" });
   return row;
 };
 
 /** Runs, newest first. */
-export const listRuns: Query<{ tenantId: string; status: string | null; limit: number }, InstanceRow[]> = (tx, input) =>
+export const listRuns: Query<{ tenantId: string; status: string | null; limit: number }, InstanceRow[]> = (
+  tx,
+  input,
+) =>
   tx.all<InstanceRow>(
     "SELECT * FROM instance WHERE tenant_id = ? AND (? IS NULL OR status = ?) ORDER BY created_at DESC, id DESC LIMIT ?",
     input.tenantId,

@@ -76,10 +76,10 @@ export interface ChunkRow {
 }
 
 /** Chunks of a run after a position, in the order they were acknowledged. */
-export const listChunks: Query<{ instanceId: string; stepId: string | null; after: number; limit: number }, ChunkRow[]> = (
-  tx,
-  input,
-) =>
+export const listChunks: Query<
+  { instanceId: string; stepId: string | null; after: number; limit: number },
+  ChunkRow[]
+> = (tx, input) =>
   tx.all<ChunkRow>(
     `SELECT chunk.id, chunk.lease_id, request.step_id, lease.attempt, chunk.stream, chunk.seq, chunk.position, chunk.size,
        chunk.final, chunk.received_at

@@ -1,0 +1,64 @@
+import { Failure, fail, toFailure, toProblem } from "./errors.ts";
+import type { Json } from "./json.ts";
+import { parseStrictJson } from "./strict-json.ts";
+
+/** A JSON answer. */
+export function jsonResponse(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(value), {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+  });
+}
+
+/** Any thrown value as an RFC 9457 answer. */
+export function problemResponse(error: unknown): Response {
+  const failure = toFailure(error);
+  const headers: Record<string, string> = { "content-type": "application/problem+json" };
+  if (failure.status === 429 || failure.status === 503) headers["retry-after"] = "1";
+  if (failure.status === 401) headers["www-authenticate"] = "Bearer";
+  return new Response(JSON.stringify(toProblem(failure)), { status: failure.status, headers });
+}
+
+/**
+ * A whole request body, never more than `limit` bytes in memory.
+ * @throws Failure `payload_too_large`
+ */
+export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  const tooLarge = (): Failure => fail("payload_too_large", `the body is over ${limit} bytes`);
+  if (declared > limit) throw tooLarge();
+  if (Number.isFinite(declared)) return new Uint8Array(await request.arrayBuffer());
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of request.body ?? []) {
+    size += part.length;
+    if (size > limit) throw tooLarge();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** A JSON body, read strictly (duplicate keys and unsafe integers refused). */
+export async function readJson(request: Request, limit: number): Promise<Json> {
+  const type = request.headers.get("content-type") ?? "";
+  if (!/^application\/(?:[a-z.+-]+\+)?json\b/i.test(type)) {
+    throw fail("unsupported_media_type", `the content type is ${type || "missing"}`, {
+      hint: "send application/json",
+    });
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readBody(request, limit));
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw fail("invalid_json", "the body is not valid UTF-8");
+  }
+  return parseStrictJson(text);
+}
+
+/** The bearer token of a request. @throws Failure `unauthenticated` */
+export function bearerToken(request: Request): string {
+  const match = /^Bearer ([A-Za-z0-9._~+/=-]{1,512})$/.exec(request.headers.get("authorization") ?? "");
+  if (match === null) throw fail("unauthenticated", "the request has no bearer token");
+  return match[1]!;
+}

@@ -1,0 +1,40 @@
+import { isoTime } from "../base/clock.ts";
+import type { JsonObject } from "../base/json.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { TaskPayload, UnsignedLease } from "../protocol/index.ts";
+import type { PendingRequest, SessionRow, Waiter } from "../store/index.ts";
+
+/** The lease of one attempt: the orchestrator's payload, the session's identity, and this server's times. */
+export function buildLease(
+  request: PendingRequest,
+  session: SessionRow,
+  waiter: Waiter,
+  now: number,
+): { lease: JsonObject; timeoutMs: number; workspaceKey: string | null } {
+  const payload = request.payload as unknown as TaskPayload;
+  const registration = JSON.parse(session.registration) as { hostId: string };
+  const lease: UnsignedLease = {
+    leaseId: waiter.leaseId,
+    tenantId: session.tenant_id,
+    hostId: registration.hostId,
+    runnerId: session.runner_id,
+    sessionId: session.id,
+    wfInstanceId: request.instance_id,
+    taskId: request.step_id,
+    taskReference: request.reference,
+    attempt: request.attempt,
+    fencingToken: request.attempt,
+    nonce: waiter.nonce,
+    issuedAt: isoTime(now),
+    expiresAt: isoTime(now + LIMITS.leaseMs),
+    remainingMs: LIMITS.leaseMs,
+    renewIntervalMs: LIMITS.leaseRenewMs,
+    policyDigest: request.policy_digest,
+    ...payload,
+  };
+  return {
+    lease: lease as unknown as JsonObject,
+    timeoutMs: payload.deadlineMs,
+    workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : null,
+  };
+}

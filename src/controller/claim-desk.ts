@@ -1,0 +1,122 @@
+import type { KeyObject } from "node:crypto";
+import { sha256 } from "../base/canonical.ts";
+import type { Clock } from "../base/clock.ts";
+import { newId, randomToken } from "../base/ids.ts";
+import type { Claim, Lease, UnsignedLease } from "../protocol/index.ts";
+import { signLease } from "../protocol/index.ts";
+import { claimLeases, nextPostponed, type Store, type Waiter } from "../store/index.ts";
+import { buildLease } from "./build-lease.ts";
+
+interface Waiting extends Waiter {
+  finish(lease: Lease | null): void;
+  refuse(error: unknown): void;
+}
+
+/**
+ * Claims that wait for work. A claim is answered in the turn in which work is queued; there is no polling on the way.
+ * All claims of a turn are matched in one transaction, first come first served.
+ */
+export class ClaimDesk {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #key: KeyObject;
+  readonly #waiting = new Set<Waiting>();
+  readonly #unlisten: () => void;
+  #matching = false;
+  #again = false;
+  #postponed: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(store: Store, clock: Clock, key: KeyObject) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#key = key;
+    this.#unlisten = store.listen((topic) => {
+      if (topic === "request" || topic === "session") this.match();
+    });
+  }
+
+  /** A lease, or null when none came within the claim's `waitMs`. */
+  claim(message: Claim, tokenHash: string, waitMs: number, signal: AbortSignal): Promise<Lease | null> {
+    return new Promise((resolve, reject) => {
+      const nonce = randomToken();
+      const settle = (work: () => void) => {
+        clearTimeout(timer);
+        this.#waiting.delete(waiting);
+        work();
+      };
+      const waiting: Waiting = {
+        tokenHash,
+        runnerId: message.runnerId,
+        sessionId: message.sessionId,
+        messageId: message.messageId,
+        leaseId: newId(),
+        nonce,
+        nonceHash: sha256(nonce),
+        finish: (lease) => settle(() => resolve(lease)),
+        refuse: (error) => settle(() => reject(error)),
+      };
+      const timer = setTimeout(() => waiting.finish(null), waitMs);
+      signal.addEventListener("abort", () => waiting.finish(null), { once: true });
+      this.#waiting.add(waiting);
+      this.match();
+    });
+  }
+
+  /** Match what waits with what is queued. */
+  match(): void {
+    if (this.#matching) {
+      this.#again = true;
+      return;
+    }
+    if (this.#waiting.size === 0) return;
+    this.#matching = true;
+    void this.#matchOnce().finally(() => {
+      this.#matching = false;
+      if (this.#again) {
+        this.#again = false;
+        this.match();
+      } else this.#watchPostponed();
+    });
+  }
+
+  async #matchOnce(): Promise<void> {
+    const batch = [...this.#waiting];
+    const now = this.#clock.wall();
+    try {
+      const answers = await this.#store.write(claimLeases, {
+        waiters: batch,
+        now,
+        build: (request, session, waiter) => buildLease(request, session, waiter, now),
+      });
+      for (const [position, answer] of answers.entries()) {
+        const waiting = batch[position]!;
+        if (answer === null) continue;
+        if ("refused" in answer) waiting.refuse(answer.refused);
+        else waiting.finish(signLease(answer.lease as unknown as UnsignedLease, this.#key));
+      }
+    } catch (error) {
+      for (const waiting of batch) waiting.refuse(error);
+    }
+  }
+
+  /** A request that was put back is due later: be there then. */
+  #watchPostponed(): void {
+    if (this.#postponed !== null || this.#waiting.size === 0) return;
+    const now = this.#clock.wall();
+    const at = this.#store.read(nextPostponed, now);
+    if (at === null) return;
+    this.#postponed = setTimeout(
+      () => {
+        this.#postponed = null;
+        this.match();
+      },
+      Math.max(1, at - now),
+    );
+  }
+
+  close(): void {
+    this.#unlisten();
+    if (this.#postponed !== null) clearTimeout(this.#postponed);
+    for (const waiting of [...this.#waiting]) waiting.finish(null);
+  }
+}

@@ -1,0 +1,55 @@
+import type { KeyObject } from "node:crypto";
+import type { Artifacts } from "../artifacts/index.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { importSecretKey, newSigningKey } from "../protocol/index.ts";
+import { readSetting, type Store, writeSettingOnce } from "../store/index.ts";
+import { ClaimDesk } from "./claim-desk.ts";
+import { HeartbeatDesk } from "./heartbeat-desk.ts";
+import { startReaper } from "./reaper.ts";
+import type { Spool } from "./spool.ts";
+
+export interface ControllerOptions {
+  store: Store;
+  artifacts: Artifacts;
+  spool: Spool;
+  clock: Clock;
+  log: Log;
+}
+
+/** The controller role of one process: who may hold which lease. It never touches workflow state. */
+export interface Controller extends ControllerOptions {
+  readonly leaseKey: { publicKey: string; secret: KeyObject };
+  readonly claims: ClaimDesk;
+  readonly heartbeats: HeartbeatDesk;
+  stop(): void;
+}
+
+const KEY_SETTING = "controller.lease_key";
+
+/** All controllers of one store sign with one key, made by the first. */
+async function leaseKey(store: Store): Promise<Controller["leaseKey"]> {
+  const stored =
+    store.read(readSetting, KEY_SETTING) ??
+    (await store.write(writeSettingOnce, { key: KEY_SETTING, value: JSON.stringify(newSigningKey()) }));
+  const pair = JSON.parse(stored) as { publicKey: string; secret: string };
+  return { publicKey: pair.publicKey, secret: importSecretKey(pair.secret) };
+}
+
+export async function createController(options: ControllerOptions): Promise<Controller> {
+  const key = await leaseKey(options.store);
+  const claims = new ClaimDesk(options.store, options.clock, key.secret);
+  const heartbeats = new HeartbeatDesk(options.store);
+  const stopReaper = startReaper(options.store, options.clock, options.log);
+  return {
+    ...options,
+    leaseKey: key,
+    claims,
+    heartbeats,
+    stop() {
+      stopReaper();
+      claims.close();
+      heartbeats.close();
+    },
+  };
+}

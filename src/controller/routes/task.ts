@@ -1,0 +1,196 @@
+import { digestOf, sha256 } from "../../base/canonical.ts";
+import { isoTime } from "../../base/clock.ts";
+import { fail } from "../../base/errors.ts";
+import { bearerToken, jsonResponse, readBody, readJson } from "../../base/http.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { LIMITS } from "../../base/limits.ts";
+import {
+  type LeaseState,
+  LogChunk,
+  Progress,
+  Reject,
+  Renew,
+  Sha256,
+  Started,
+  type TaskAction,
+  TaskResult,
+  validate,
+} from "../../protocol/index.ts";
+import {
+  appendChunk,
+  type LeaseCaller,
+  type LeaseTimes,
+  mayLog,
+  rejectLease,
+  renewLease,
+  reportProgress,
+  reportResult,
+  startLease,
+  streamEnd,
+} from "../../store/index.ts";
+import type { Controller } from "../controller.ts";
+
+type Handler = (controller: Controller, request: Request, leaseId: string) => Promise<Response>;
+
+const read = (request: Request) => readJson(request, LIMITS.protocolBodyBytes);
+
+function caller(
+  controller: Controller,
+  request: Request,
+  leaseId: string,
+  message: { attempt: number; fencingToken: number },
+): LeaseCaller {
+  return {
+    tokenHash: sha256(bearerToken(request)),
+    leaseId,
+    attempt: message.attempt,
+    fencingToken: message.fencingToken,
+    now: controller.clock.wall(),
+  };
+}
+
+function leaseState(
+  controller: Controller,
+  times: LeaseTimes,
+  leaseId: string,
+  fencingToken: number,
+): Response {
+  const answer: LeaseState = {
+    state: times.state,
+    expiresAt: isoTime(times.expiresAt),
+    remainingMs: Math.max(0, times.expiresAt - controller.clock.wall()),
+    directives:
+      times.cancelReason === null
+        ? []
+        : [{ kind: "cancel", leaseId, fencingToken, reason: times.cancelReason }],
+  };
+  return jsonResponse(answer);
+}
+
+const started: Handler = async (controller, request, leaseId) => {
+  const message = validate(Started, await read(request));
+  const times = await controller.store.write(startLease, {
+    ...caller(controller, request, leaseId, message),
+    messageId: message.messageId,
+    nonceHash: sha256(message.nonce),
+    sandbox: message.sandbox ?? null,
+  });
+  return leaseState(controller, times, leaseId, message.fencingToken);
+};
+
+const renew: Handler = async (controller, request, leaseId) => {
+  const message = validate(Renew, await read(request));
+  const times = await controller.store.write(renewLease, caller(controller, request, leaseId, message));
+  return leaseState(controller, times, leaseId, message.fencingToken);
+};
+
+const progress: Handler = async (controller, request, leaseId) => {
+  const { messageId, attempt, fencingToken, ...facts } = validate(Progress, await read(request));
+  const times = await controller.store.write(reportProgress, {
+    ...caller(controller, request, leaseId, { attempt, fencingToken }),
+    messageId,
+    progress: facts,
+  });
+  return leaseState(controller, times, leaseId, fencingToken);
+};
+
+const reject: Handler = async (controller, request, leaseId) => {
+  const message = validate(Reject, await read(request));
+  await controller.store.write(rejectLease, {
+    ...caller(controller, request, leaseId, message),
+    messageId: message.messageId,
+    reason: message.reason,
+  });
+  return jsonResponse({ accepted: true });
+};
+
+const log: Handler = async (controller, request, leaseId) => {
+  const query = Object.fromEntries(new URL(request.url).searchParams);
+  const chunk = validate(LogChunk, {
+    ...query,
+    attempt: Number(query["attempt"]),
+    fencingToken: Number(query["fencingToken"]),
+    seq: Number(query["seq"]),
+    final: query["final"] === "true" ? true : query["final"] === "false" ? false : query["final"],
+  });
+  const who = caller(controller, request, leaseId, chunk);
+  controller.store.read(mayLog, who);
+  const bytes = await readBody(request, LIMITS.logChunkBytes);
+  const end = controller.store.read(streamEnd, { leaseId, stream: chunk.stream });
+  if (chunk.seq < end.nextSeq) return jsonResponse({ nextSeq: end.nextSeq });
+  if (chunk.seq > end.nextSeq || end.final) {
+    throw fail("log_gap", `the next chunk is ${end.nextSeq}`, { details: { nextSeq: end.nextSeq } });
+  }
+  if (bytes.length > 0) await controller.spool.write(leaseId, chunk.stream, end.position, bytes);
+  const nextSeq = await controller.store.write(appendChunk, {
+    ...who,
+    stream: chunk.stream,
+    seq: chunk.seq,
+    size: bytes.length,
+    sha256: sha256(bytes),
+    final: chunk.final,
+    position: end.position,
+  });
+  return jsonResponse({ nextSeq });
+};
+
+/** `complete` takes a success, `fail` anything else; artifacts must be here, byte for byte, before either counts. */
+const report =
+  (success: boolean): Handler =>
+  async (controller, request, leaseId) => {
+    const message = validate(TaskResult, await read(request));
+    if ((message.status === "succeeded") !== success) {
+      throw fail("invalid_request", `/status: ${message.status} belongs to ${success ? "fail" : "complete"}`);
+    }
+    for (const artifact of message.artifactRefs) {
+      const stored = await controller.artifacts.stat(artifact.sha256);
+      if (stored === null || stored.size !== artifact.size) {
+        throw fail(
+          "artifact_digest_mismatch",
+          `artifact ${artifact.name} is not stored with this digest and size`,
+        );
+      }
+    }
+    const { messageId: _, ...result } = message;
+    const { refused } = await controller.store.write(reportResult, {
+      ...caller(controller, request, leaseId, message),
+      result: result as never,
+      digest: digestOf(result),
+    });
+    if (refused !== null) throw refused;
+    controller.spool.finish(leaseId);
+    return jsonResponse({ state: "accepted", resultDigest: digestOf(result) });
+  };
+
+export const TASK_HANDLERS: Readonly<Record<TaskAction, Handler>> = {
+  started,
+  renew,
+  progress,
+  reject,
+  log,
+  complete: report(true),
+  fail: report(false),
+};
+
+/** Bytes of an artifact, before the result that names them. The lease must be live; identity is in the query. */
+export const putArtifact = async (
+  controller: Controller,
+  request: Request,
+  leaseId: string,
+  digest: string,
+): Promise<Response> => {
+  const sha = validate(Sha256, digest);
+  const query = new URL(request.url).searchParams;
+  controller.store.read(
+    mayLog,
+    caller(controller, request, leaseId, {
+      attempt: Number(query.get("attempt")),
+      fencingToken: Number(query.get("fencingToken")),
+    }),
+  );
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  if (declared > LIMITS.artifactBytes)
+    throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
+  const stored = await controller.artifacts.put(request.body ?? new Uint8Array(), sha);
+  return jsonResponse(stored as unknown as JsonObject);
+};

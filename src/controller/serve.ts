@@ -1,0 +1,100 @@
+import { fail } from "../base/errors.ts";
+import { jsonResponse, problemResponse } from "../base/http.ts";
+import { LIMITS } from "../base/limits.ts";
+import {
+  PROTOCOL_HEADER,
+  PROTOCOL_VERSION,
+  ROUTES,
+  TASK_ACTIONS,
+  type TaskAction,
+} from "../protocol/index.ts";
+import type { Controller } from "./controller.ts";
+import { beat, claim, drain, register, snapshot } from "./routes/session.ts";
+import { putArtifact, TASK_HANDLERS } from "./routes/task.ts";
+
+const SESSION_ROUTES: Record<string, typeof register> = {
+  [ROUTES.register]: register,
+  [ROUTES.heartbeat]: beat,
+  [ROUTES.claim]: claim,
+  [ROUTES.auditSnapshot]: snapshot,
+  [ROUTES.drain]: drain,
+};
+
+const TASK_PATH = /^\/runner\/task\/([0-9a-f-]{36})\/(?:([a-z]+)|artifact\/([^/]+))$/;
+const HEADERS = { [PROTOCOL_HEADER]: PROTOCOL_VERSION };
+
+/** Answer one message of a runner. */
+export async function handleRunner(controller: Controller, request: Request): Promise<Response> {
+  try {
+    const response = await route(controller, request);
+    response.headers.set(PROTOCOL_HEADER, PROTOCOL_VERSION);
+    return response;
+  } catch (error) {
+    const response = problemResponse(error);
+    if (response.status >= 500)
+      controller.log.error("a runner message failed", {
+        path: new URL(request.url).pathname,
+        error: String(error),
+      });
+    response.headers.set(PROTOCOL_HEADER, PROTOCOL_VERSION);
+    return response;
+  }
+}
+
+async function route(controller: Controller, request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (request.method === "GET" && pathname === "/health") return jsonResponse({ status: "ok" }, 200, HEADERS);
+  const version = request.headers.get(PROTOCOL_HEADER);
+  if (version === null || version.split(".")[0] !== PROTOCOL_VERSION.split(".")[0]) {
+    throw fail(
+      "protocol_unsupported",
+      `this controller speaks ${PROTOCOL_VERSION}, the message ${version ?? "says none"}`,
+      {
+        hint: "use a runner of the same major version",
+      },
+    );
+  }
+  const session = SESSION_ROUTES[pathname];
+  if (session !== undefined && request.method === "POST") return await session(controller, request);
+  const task = TASK_PATH.exec(pathname);
+  if (task !== null) {
+    const [, leaseId, action, digest] = task;
+    if (digest !== undefined && request.method === "PUT")
+      return await putArtifact(controller, request, leaseId!, digest);
+    if (request.method === "POST" && TASK_ACTIONS.includes(action as TaskAction)) {
+      return await TASK_HANDLERS[action as TaskAction](controller, request, leaseId!);
+    }
+  }
+  throw fail("not_found", `${request.method} ${pathname} is not a route of the runner protocol`);
+}
+
+export interface ControllerServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Listen for runners. @throws Failure `io` when the port is taken */
+export function serveController(controller: Controller, host: string, port: number): ControllerServer {
+  let server: ReturnType<typeof Bun.serve>;
+  try {
+    server = Bun.serve({
+      hostname: host,
+      port,
+      reusePort: false,
+      idleTimeout: 120,
+      maxRequestBodySize: LIMITS.artifactBytes,
+      fetch: (request) => handleRunner(controller, request),
+    });
+  } catch (error) {
+    throw fail("io", `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
+      hint: "another process has the port; choose one with --controller-port",
+      cause: error,
+    });
+  }
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
+    stop: async () => {
+      await server.stop(true);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Clock } from "../base/clock.ts";
+import type { JsonObject } from "../base/json.ts";
+import { advance, Definition, type Effect, ENGINE_VERSION, type EngineInput, type Instance } from "../engine/index.ts";
+import type { PolicySnapshot } from "../policy/index.ts";
+import type { EnginePort, StoredEffect, StoredSnapshot } from "../store/index.ts";
+import { queueRequest } from "./payload.ts";
+
+/** Compiled definitions kept; each holds its compiled expressions. */
+const KEPT = 256;
+
+/** The engine and the policy, as the store calls them inside its transaction. */
+export function createEnginePort(clock: Clock, policyOf: (digest: string) => PolicySnapshot): EnginePort {
+  const definitions = new Map<string, Definition>();
+
+  const definitionOf = (digest: string, document: () => string): Definition => {
+    let definition = definitions.get(digest);
+    if (definition === undefined) {
+      definition = new Definition(JSON.parse(document()) as JsonObject, digest);
+      if (definitions.size >= KEPT) definitions.delete(definitions.keys().next().value!);
+    } else definitions.delete(digest);
+    definitions.set(digest, definition);
+    return definition;
+  };
+
+  return {
+    version: ENGINE_VERSION,
+    advance({ digest, document }, snapshot, input, now) {
+      const definition = definitionOf(digest, document);
+      const advanced = advance(definition, snapshot as unknown as Instance, input as unknown as EngineInput, now);
+      return {
+        snapshot: advanced.instance as unknown as StoredSnapshot,
+        effects: advanced.effects as StoredEffect[],
+        transitions: advanced.transitions,
+      };
+    },
+    request: (effect, row) =>
+      queueRequest(effect as Extract<Effect, { kind: "run" }>, row, policyOf(row.policy_digest), clock.wall()),
+  };
+}

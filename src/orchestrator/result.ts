@@ -1,0 +1,39 @@
+import type { Json, JsonObject } from "../base/json.ts";
+import { type EngineInput, taskError } from "../engine/index.ts";
+import type { TaskResult } from "../protocol/index.ts";
+
+/** What a step's expressions see of a command: `{exitCode, output, artifacts, summary, …}`. */
+function record(result: TaskResult, texts: { stdout: string; stderr: string }): JsonObject {
+  return {
+    exitCode: result.exitCode,
+    output: (result.output ?? null) as Json,
+    artifacts: result.artifactRefs as unknown as Json,
+    summary: result.summary,
+    durationMs: result.durationMs,
+    ...texts,
+  };
+}
+
+/** A runner's result as the input of the instance that waits for it. */
+export function resultInput(effect: string, result: TaskResult, texts: { stdout: string; stderr: string }): EngineInput {
+  const seen = record(result, texts);
+  if (result.status === "succeeded") return { kind: "effect_succeeded", effect, output: seen };
+  const code = result.errorCode ?? "command_failed";
+  const data: JsonObject = { code, exitCode: result.exitCode, signal: result.signal, runnerId: result.runnerId };
+  const error =
+    result.status === "timed_out"
+      ? taskError("timeout", result.summary, data)
+      : taskError("runtime", result.summary, data, result.status === "cancelled" ? "Cancelled" : "Command failed");
+  return { kind: "effect_failed", effect, error, record: seen };
+}
+
+/** No runner came in time. */
+export function queueTimeoutInput(effect: string, waitedMs: number): EngineInput {
+  return {
+    kind: "effect_failed",
+    effect,
+    error: taskError("timeout", `no runner took the task within ${Math.round(waitedMs / 1000)} s`, {
+      code: "execution_queue_timeout",
+    }),
+  };
+}
