@@ -33,7 +33,7 @@ export async function main(argv: readonly string[], env: Environment = process.e
     const command = await row.load();
     const parsed = parseArguments(row.path, command.spec, [...early, ...rest], env);
     io = await openIo(parsed, env);
-    if (parsed.globals.get("help") === true) {
+    if (parsed.globals.get("help") === true && !row.group) {
       const { commandHelp } = await import("./help/command.ts");
       io.stdout.write(commandHelp(row, command.spec, io.paint));
       return EXIT.ok;

@@ -7,6 +7,8 @@ export interface CommandRow {
   readonly path: string;
   readonly summary: string;
   readonly load: () => Promise<CommandModule>;
+  /** A group without its second word, asked for help: `run` shows it. */
+  readonly group?: boolean;
 }
 
 /** Commands with a second word; `noun` is what messages call that word: `missing run action`. */
@@ -17,6 +19,16 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
 /** Every command, in the order of help. Loading is lazy: a call pays for its own command alone. */
 export const COMMANDS: readonly CommandRow[] = [
   {
+    path: "init",
+    summary: "write a project with one working workflow",
+    load: () => import("./init.ts"),
+  },
+  {
+    path: "doctor",
+    summary: "try each prerequisite and say how to get what is missing",
+    load: () => import("./doctor.ts"),
+  },
+  {
     path: "config show",
     summary: "the settings in effect and where each comes from",
     load: () => import("./config/show.ts"),
@@ -25,6 +37,11 @@ export const COMMANDS: readonly CommandRow[] = [
     path: "config path",
     summary: "where the settings, state, cache and socket are",
     load: () => import("./config/path.ts"),
+  },
+  {
+    path: "completion",
+    summary: "a completion script for bash, zsh or fish",
+    load: () => import("./completion.ts"),
   },
   {
     path: "help",
@@ -80,6 +97,7 @@ export function membersOf(group: string): readonly CommandRow[] {
 function groupHelp(group: string): CommandRow {
   return {
     path: group,
+    group: true,
     summary: GROUPS[group]?.summary ?? group,
     load: async () => {
       const help = await import("./help.ts");
