@@ -1,14 +1,27 @@
+import { checkCompleteness } from "./checks/completeness.ts";
+import type { Check } from "./checks/finding.ts";
+import { checkFlow } from "./checks/flow.ts";
+import { checkGraphs } from "./checks/graph.ts";
+import { checkNewer } from "./checks/newer.ts";
+import { checkReferences } from "./checks/references.ts";
 import { type Diagnostic, type Positions, withPositions } from "./diagnostic.ts";
 import type { Mode } from "./schema/index.ts";
-import { schemaDiagnostics } from "./validate.ts";
+import { matchesSchema, schemaDiagnostics } from "./validate.ts";
 
 export interface CheckOptions {
   readonly mode: Mode;
   readonly positions?: Positions;
 }
 
-/** Everything that stands against publishing a value as a document; empty when nothing does. */
+const CHECKS: readonly Check[] = [checkCompleteness, checkFlow, checkReferences, checkGraphs, checkNewer];
+
+/**
+ * Everything that stands against publishing a value as a document: the schema first, and where it holds, what the
+ * document means. Errors and warnings; empty when there is nothing to say.
+ */
 export function checkDocument(value: unknown, options: CheckOptions): Diagnostic[] {
-  const diagnostics = schemaDiagnostics(value, options.mode);
+  const diagnostics = matchesSchema(value, options.mode)
+    ? CHECKS.flatMap((check) => [...check(value, options.mode)])
+    : schemaDiagnostics(value, options.mode);
   return options.positions === undefined ? diagnostics : withPositions(diagnostics, options.positions);
 }

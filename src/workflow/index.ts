@@ -9,6 +9,7 @@ export type { Diagnostic, DiagnosticCode, Position, Positions } from "./diagnost
 export { diagnosticText, withPositions } from "./diagnostic.ts";
 export { documentDigest } from "./digest.ts";
 export { durationMs } from "./duration.ts";
+export { featuresOf, type UsedFeature, unsupportedFeatures } from "./features.ts";
 export { type CallKind, callKind, isTask, kindOf, runKind, taskKind } from "./kind.ts";
 export type { LoadedDocument, LoadOptions } from "./load.ts";
 export { documentInvalid, inspectDocument, loadDocument } from "./load.ts";
@@ -16,4 +17,4 @@ export { nearest } from "./nearest.ts";
 export { escapeToken, joinPointer, pointerTokens, valueAt } from "./pointer.ts";
 export * from "./schema/index.ts";
 export { matchesSchema } from "./validate.ts";
-export { childLists, type TaskSite, walkTasks } from "./walk.ts";
+export { childLists, type TaskSite, walkLists, walkTasks } from "./walk.ts";

@@ -1,6 +1,8 @@
 import { isObject } from "../base/json.ts";
 import {
   CALL_SCHEMAS,
+  type CallByKind,
+  type CallKind,
   type CallTask,
   type Mode,
   TASK_SCHEMAS,
@@ -29,13 +31,16 @@ export function isTask<K extends TaskKind>(task: Task, kind: K): task is TaskByK
   return kindOf(task) === kind;
 }
 
-export type CallKind = keyof (typeof CALL_SCHEMAS)["light"];
-
 /** `http`, …, or `function` for a name that is none of the mode's calls. */
 export function callKind(task: CallTask, mode: Mode = "light"): CallKind {
   return task.call !== "function" && Object.hasOwn(CALL_SCHEMAS[mode], task.call)
     ? (task.call as CallKind)
     : "function";
+}
+
+/** Narrow a task to one kind of call; the dialect's names count as calls of their own. */
+export function isCall<K extends CallKind>(task: Task, kind: K): task is CallByKind[K] {
+  return isTask(task, "call") && callKind(task) === kind;
 }
 
 /** Which process a `run` task starts. */

@@ -14,12 +14,6 @@ export interface TaskSite {
   readonly parents: readonly TaskSite[];
 }
 
-export interface ListSite {
-  readonly tasks: TaskList;
-  readonly pointer: string;
-  readonly parents: readonly TaskSite[];
-}
-
 /** Every task of a document, each before the tasks inside it, in the order they are written. */
 export function* walkTasks(document: WorkflowDocument): Generator<TaskSite> {
   for (const [name, task] of Object.entries(document.use?.functions ?? {}))
@@ -31,6 +25,11 @@ export function* walkTasks(document: WorkflowDocument): Generator<TaskSite> {
       if (extension.after) yield* walkList(extension.after, `${pointer}/after`, []);
     }
   yield* walkList(document.do, "/do", []);
+}
+
+/** Every task list that is not empty, in the same order. */
+export function* walkLists(document: WorkflowDocument): Generator<NonNullable<TaskSite["list"]>> {
+  for (const { list } of walkTasks(document)) if (list?.index === 0) yield list;
 }
 
 function* walkList(tasks: TaskList, pointer: string, parents: readonly TaskSite[]): Generator<TaskSite> {

@@ -48,19 +48,22 @@ const oauth2Properties = {
   actor: Type.Optional(OAuth2Token),
 };
 
-const OAuth2 = closed({
-  ...oauth2Properties,
-  endpoints: Type.Optional(
-    closed({
-      token: Type.Optional(Type.String()),
-      revocation: Type.Optional(Type.String()),
-      introspection: Type.Optional(Type.String()),
-    }),
-  ),
-});
+const OAuth2 = closed(
+  {
+    ...oauth2Properties,
+    endpoints: Type.Optional(
+      closed({
+        token: Type.Optional(Type.String()),
+        revocation: Type.Optional(Type.String()),
+        introspection: Type.Optional(Type.String()),
+      }),
+    ),
+  },
+  { $id: "OAuth2Properties" },
+);
 export type OAuth2Properties = Static<typeof OAuth2>;
 
-const OpenIdConnect = closed(oauth2Properties);
+const OpenIdConnect = closed(oauth2Properties, { $id: "OpenIdConnectProperties" });
 export type OpenIdConnectProperties = Static<typeof OpenIdConnect>;
 
 const Basic = closed({ basic: PasswordCredentials });

@@ -1,5 +1,6 @@
 import {
   type ObjectOptions,
+  type SchemaOptions,
   type Static,
   type TProperties,
   type TSchema,
@@ -22,7 +23,16 @@ export const freeMap = (options: ObjectOptions = {}) =>
   Type.Unsafe<JsonObject>(Type.Object({}, { ...options, additionalProperties: true }));
 
 /** Any JSON value. */
-export const anyValue = (options: { description?: string } = {}) => Type.Unsafe<Json>(Type.Unknown(options));
+export const anyValue = (options: SchemaOptions = {}) => Type.Unsafe<Json>(Type.Unknown(options));
+
+/** A place whose type is an expression, such as `if`: bare text is one too. */
+export const BARE_EXPRESSION = { "x-expression": "bare" } as const;
+
+/** Text or data that is taken as it is written. */
+export const NO_EXPRESSION = { "x-expression": "none" } as const;
+
+/** An expression when the whole text is one; any other `${` in it means something to somebody else. */
+export const PARTIAL_ALLOWED = { "x-expression": "whole" } as const;
 
 /** One of a few words. */
 export const wordOf = <const T extends readonly string[]>(...words: T) =>

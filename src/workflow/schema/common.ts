@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { AuthenticationReference } from "./authentication.ts";
-import { anyValue, closed, freeMap } from "./build.ts";
+import { anyValue, BARE_EXPRESSION, closed, freeMap, NO_EXPRESSION } from "./build.ts";
 import { EXPRESSION_PATTERN, Uri } from "./text.ts";
 
 /** A string that is one `${ … }` as a whole. */
@@ -11,7 +11,7 @@ export const RuntimeExpression = Type.String({
 });
 
 /** Bare text or `${ … }`: places whose type is an expression, such as `if`. */
-export const Condition = Type.String({ description: "a runtime expression" });
+export const Condition = Type.String({ ...BARE_EXPRESSION, description: "a runtime expression" });
 
 const DurationParts = closed(
   {
@@ -61,7 +61,7 @@ export type ExternalResource = Static<typeof ExternalResource>;
 
 export const SchemaDefinition = Type.Union(
   [
-    closed({ format: Type.Optional(Type.String()), document: anyValue() }),
+    closed({ format: Type.Optional(Type.String()), document: anyValue(NO_EXPRESSION) }),
     closed({ format: Type.Optional(Type.String()), resource: ExternalResource }),
   ],
   { $id: "SchemaDefinition" },
@@ -70,7 +70,7 @@ export const SchemaDefinition = Type.Union(
 export type SchemaDefinition = Static<typeof SchemaDefinition>;
 
 /** A whole-string expression, or an object with expressions in it. */
-export const Transform = Type.Union([Type.String(), freeMap()]);
+export const Transform = Type.Union([Condition, freeMap()]);
 export type Transform = Static<typeof Transform>;
 
 export const Input = closed(

@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { closed } from "./build.ts";
+import { closed, NO_EXPRESSION } from "./build.ts";
 import { RuntimeExpression } from "./common.ts";
 import { JsonPointer, Uri } from "./text.ts";
 
@@ -27,7 +27,7 @@ export const ErrorFilter = closed(
     /** The name in the renamed specification. */
     detail: Type.Optional(Type.String()),
   },
-  { $id: "ErrorFilter", minProperties: 1 },
+  { $id: "ErrorFilter", minProperties: 1, ...NO_EXPRESSION },
 );
 /** Every given field must be equal. */
 export type ErrorFilter = Static<typeof ErrorFilter>;

@@ -24,17 +24,21 @@ import { SwitchTask } from "./tasks/switch.ts";
 import { TryTask } from "./tasks/try.ts";
 import { WaitTask } from "./tasks/wait.ts";
 
-export type CallTask =
-  | CallHttpTask
-  | CallOpenApiTask
-  | CallGrpcTask
-  | CallAsyncApiTask
-  | CallA2aTask
-  | CallMcpTask
-  | CallFunctionTask
-  | CallAgentTask
-  | CallAgentServiceTask
-  | CallCortexTask;
+/** Every call task under the value of `call`; `function` is any other value. */
+export interface CallByKind {
+  http: CallHttpTask;
+  openapi: CallOpenApiTask;
+  grpc: CallGrpcTask;
+  asyncapi: CallAsyncApiTask;
+  a2a: CallA2aTask;
+  mcp: CallMcpTask;
+  agent: CallAgentTask;
+  "agent-service": CallAgentServiceTask;
+  cortex: CallCortexTask;
+  function: CallFunctionTask;
+}
+export type CallKind = keyof CallByKind;
+export type CallTask = CallByKind[CallKind];
 
 /** Every task under the key that tells it apart. */
 export interface TaskByKind {

@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { anyValue, closed, freeMap, wordOf } from "../build.ts";
+import { anyValue, closed, freeMap, NO_EXPRESSION, wordOf } from "../build.ts";
 import { Endpoint, SchemaDefinition } from "../common.ts";
 import { taskBase } from "./base.ts";
 
@@ -21,7 +21,7 @@ const request = {
   instructions: Type.Optional(Type.String()),
   outputSchema: Type.Optional(SchemaDefinition),
   /** The answer to use where no model is called: tests and dry runs. */
-  mockOutput: Type.Optional(anyValue()),
+  mockOutput: Type.Optional(anyValue(NO_EXPRESSION)),
   onInvalidOutput: Type.Optional(
     closed({
       retry: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),

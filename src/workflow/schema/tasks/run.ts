@@ -1,7 +1,10 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { closed, freeMap, wordOf } from "../build.ts";
+import { closed, freeMap, PARTIAL_ALLOWED, wordOf } from "../build.ts";
 import { Duration, ExternalResource } from "../common.ts";
 import { taskBase } from "./base.ts";
+
+/** A `${` in a command or a script is its own language's, unless the whole text is one expression. */
+const Source = Type.String(PARTIAL_ALLOWED);
 
 const Arguments = Type.Array(Type.String());
 
@@ -14,7 +17,7 @@ export const ContainerProcess = closed(
   {
     image: Type.String(),
     name: Type.Optional(Type.String()),
-    command: Type.Optional(Type.String()),
+    command: Type.Optional(Source),
     ports: Type.Optional(freeMap()),
     volumes: Type.Optional(freeMap()),
     environment: Type.Optional(freeMap()),
@@ -34,14 +37,14 @@ const script = {
   environment: Type.Optional(freeMap()),
 };
 export const ScriptProcess = Type.Union(
-  [closed({ ...script, code: Type.String() }), closed({ ...script, source: ExternalResource })],
+  [closed({ ...script, code: Source }), closed({ ...script, source: ExternalResource })],
   { $id: "ScriptProcess" },
 );
 export type ScriptProcess = Static<typeof ScriptProcess>;
 
 export const ShellProcess = closed(
   {
-    command: Type.String(),
+    command: Source,
     stdin: Type.Optional(Type.String()),
     arguments: Type.Optional(Arguments),
     environment: Type.Optional(freeMap()),

@@ -1,0 +1,57 @@
+import type { Diagnostic } from "../diagnostic.ts";
+import { isTask } from "../kind.ts";
+import { nearest } from "../nearest.ts";
+import { joinPointer } from "../pointer.ts";
+import type { GraphStep, WorkflowDocument } from "../schema/index.ts";
+import { walkTasks } from "../walk.ts";
+import { didYouMean, error } from "./finding.ts";
+
+/** Every need of a graph is one of its steps, and no step waits for itself, however far around. */
+export function* checkGraphs(document: WorkflowDocument): Generator<Diagnostic> {
+  for (const { task, pointer } of walkTasks(document)) {
+    if (!isTask(task, "graph")) continue;
+    const steps = new Map(Object.entries(task.graph.steps));
+    const stepsPointer = `${pointer}/graph/steps`;
+    for (const [name, step] of steps)
+      for (const [index, need] of (step.needs ?? []).entries())
+        if (!steps.has(need))
+          yield error(
+            "unknown_need",
+            joinPointer(stepsPointer, name, "needs", index),
+            `no step \`${need}\` in this graph`,
+            didYouMean(nearest(need, steps.keys())),
+          );
+    const cycle = findCycle(steps);
+    if (cycle !== undefined)
+      yield error(
+        "cycle",
+        joinPointer(stepsPointer, cycle[0]!, "needs"),
+        `the steps wait for each other: ${[...cycle, cycle[0]].join(" → ")}`,
+      );
+  }
+}
+
+/** The first cycle in the order of the steps; needs that are no step are passed over. */
+export function findCycle(steps: ReadonlyMap<string, GraphStep>): string[] | undefined {
+  const done = new Set<string>();
+  for (const start of steps.keys()) {
+    // Depth first with a stack of its own: a chain of steps may be as long as the document allows.
+    const path: { name: string; needs: string[] }[] = [];
+    const enter = (name: string) =>
+      path.push({ name, needs: (steps.get(name)?.needs ?? []).filter((need) => steps.has(need)) });
+    if (!done.has(start)) enter(start);
+    while (path.length > 0) {
+      const top = path.at(-1)!;
+      const need = top.needs.pop();
+      if (need === undefined) {
+        done.add(top.name);
+        path.pop();
+      } else if (!done.has(need)) {
+        const at = path.findIndex((entry) => entry.name === need);
+        if (at !== -1) return path.slice(at).map((entry) => entry.name);
+        enter(need);
+      }
+    }
+  }
+  return undefined;
+}
