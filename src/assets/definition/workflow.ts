@@ -51,7 +51,6 @@ function addStep(
     ...(request === undefined ? {} : { request: { kind: "json" as const, body: request as Json } }),
     ...(title === undefined ? {} : { title }),
     ...(options.if === undefined ? {} : { if: options.if }),
-    // biome-ignore lint/suspicious/noThenProperty: the workflow language's name for where the flow goes next
     ...(options.then === undefined ? {} : { then: options.then }),
     ...(timeout === undefined ? {} : { timeout }),
   };
@@ -248,7 +247,6 @@ export const WORKFLOW_METHODS: Methods<WorkflowDef> = {
       addStep(definition, refuse, id as string, null, commandTarget(options), {
         ...(options.title === undefined ? {} : { title: options.title }),
         ...(options.if === undefined ? {} : { if: options.if }),
-        // biome-ignore lint/suspicious/noThenProperty: the workflow language's name for where the flow goes next
         ...(options.then === undefined ? {} : { then: options.then }),
         ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
       });

@@ -15,7 +15,6 @@ export function taskOf(step: WorkflowStepDef): JsonObject {
     ...own,
     export: { as: exported },
     ...(step.timeout === undefined ? {} : { timeout: { after: step.timeout } }),
-    // biome-ignore lint/suspicious/noThenProperty: the workflow language's name for where the flow goes next
     ...(step.then === undefined ? {} : { then: step.then }),
     ...metadataOf(step, metadata),
   };
@@ -53,7 +52,6 @@ function ownPart(step: WorkflowStepDef): OwnPart {
 
 function switchCases(cases: readonly { when?: string; then: string }[]): Json[] {
   return cases.map(({ when, then }, index) => ({
-    // biome-ignore lint/suspicious/noThenProperty: the workflow language's name for where the flow goes next
     [when === undefined ? "otherwise" : `case${index + 1}`]: {
       ...(when === undefined ? {} : { when }),
       then,
@@ -94,7 +92,8 @@ function commandTask(target: CommandTarget): { run: JsonObject; metadata: JsonOb
     },
     metadata: {
       ...(Object.keys(runner).length === 0 ? {} : { runner }),
-      ...(target.output === "json" ? { output: "json" } : {}),
+      // Stated always: it is what makes the command's record, and not its standard output, the result.
+      output: target.output,
       workspace: target.workspace,
       ...(target.repeatable ? { repeatable: true } : {}),
       ...(target.mounts.length === 0 ? {} : { mounts: target.mounts.map(mountOf) }),
@@ -105,7 +104,7 @@ function commandTask(target: CommandTarget): { run: JsonObject; metadata: JsonOb
 
 function mountOf({ source, target, read_only }: CommandTarget["mounts"][number]): JsonObject {
   // Seen under its own path, unless it says otherwise: what names it in an argument then reads in the sandbox too.
-  return { source, ...(target === undefined ? {} : { target }), readOnly: read_only };
+  return { source, target: target ?? source, readOnly: read_only };
 }
 
 function artifactOf({ path, name, media_type }: CommandTarget["artifacts"][number]): JsonObject {
