@@ -10,7 +10,7 @@ export { diagnosticText, withPositions } from "./diagnostic.ts";
 export { documentDigest } from "./digest.ts";
 export { durationMs } from "./duration.ts";
 export { featuresOf, type UsedFeature, unsupportedFeatures } from "./features.ts";
-export { type CallKind, callKind, isTask, kindOf, runKind, taskKind } from "./kind.ts";
+export { callKind, isCall, isTask, kindOf, runKind, taskKind } from "./kind.ts";
 export type { LoadedDocument, LoadOptions } from "./load.ts";
 export { documentInvalid, inspectDocument, loadDocument } from "./load.ts";
 export { nearest } from "./nearest.ts";

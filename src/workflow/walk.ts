@@ -1,4 +1,4 @@
-import { isTask } from "./kind.ts";
+import { isCall, isTask } from "./kind.ts";
 import { joinPointer } from "./pointer.ts";
 import type { Task, TaskList, WorkflowDocument } from "./schema/index.ts";
 
@@ -67,12 +67,10 @@ export function childLists(task: Task, pointer: string): { tasks: TaskList; poin
     lists.push({ tasks: task.catch.do, pointer: `${pointer}/catch/do` });
   } else if (isTask(task, "listen"))
     lists.push({ tasks: task.foreach?.do, pointer: `${pointer}/foreach/do` });
-  else if (isTask(task, "call") && task.call === "asyncapi") {
-    const { with: parameters } = task as { with: object };
-    if ("subscription" in parameters) {
-      const { foreach } = parameters.subscription as { foreach?: { do?: TaskList } };
-      lists.push({ tasks: foreach?.do, pointer: `${pointer}/with/subscription/foreach/do` });
-    }
-  }
+  else if (isCall(task, "asyncapi") && "subscription" in task.with)
+    lists.push({
+      tasks: task.with.subscription.foreach?.do,
+      pointer: `${pointer}/with/subscription/foreach/do`,
+    });
   return lists.filter((list): list is { tasks: TaskList; pointer: string } => list.tasks !== undefined);
 }

@@ -1,6 +1,6 @@
 import { isObject } from "../../base/json.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { isTask } from "../kind.ts";
+import { isCall, isTask } from "../kind.ts";
 import { nearest } from "../nearest.ts";
 import { joinPointer } from "../pointer.ts";
 import {
@@ -75,15 +75,10 @@ function* checkTask(task: Task, pointer: string): Generator<Diagnostic> {
     if (ask.onTimeout !== undefined && ask.timeout === undefined)
       yield error("incomplete", `${pointer}/ask/onTimeout`, "there is no `timeout`");
   }
-  if (isTask(task, "call") && task.call === "a2a") {
-    const parameters = task.with ?? {};
-    if (!("agentCard" in parameters) && !("server" in parameters))
-      yield error("incomplete", `${pointer}/with`, "needs `agentCard` or `server`");
-  }
-  if (isTask(task, "call") && task.call === "agent" && isObject(task.with)) {
-    if (task.with["mode"] !== "service" && task.with["endpoint"] !== undefined)
-      yield error("incomplete", `${pointer}/with/endpoint`, "an endpoint belongs to `mode: service`");
-  }
+  if (isCall(task, "a2a") && task.with.agentCard === undefined && task.with.server === undefined)
+    yield error("incomplete", `${pointer}/with`, "needs `agentCard` or `server`");
+  if (isCall(task, "agent") && task.with.endpoint !== undefined && task.with.mode !== "service")
+    yield error("incomplete", `${pointer}/with/endpoint`, "an endpoint belongs to `mode: service`");
 }
 
 function* checkAssertion(assertion: Assertion, pointer: string): Generator<Diagnostic> {
