@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Everything that building, the demo and the tests need: npm packages from the lock file (Bun among them) and a few
+# Debian packages. Fast when there is nothing to do, asks nothing, changes nothing that git tracks.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+for tool in git node npm; do
+  command -v "$tool" >/dev/null || {
+    say "$tool is missing; install git, Node.js 20 or later and npm first"
+    exit 1
+  }
+done
+node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' || {
+  say "Node.js $(node --version) is too old; install version 20 or later"
+  exit 1
+}
+
+# Two scripts started at once take turns.
+mkdir -p dist
+if command -v flock >/dev/null; then
+  exec 9>dist/.setup.lock
+  flock 9
+fi
+
+# The stamp holds what node_modules was made from. A tree that npm made by hand from the same lock is taken as it is.
+stamp=node_modules/.lightflow-setup
+want="$(cat package-lock.json package.json | sha256sum | cut -d' ' -f1) $(uname -m)"
+bun_runs() { [ "$(env -u BUN_OPTIONS -u BUN_BE_BUN node_modules/.bin/bun --version 2>/dev/null)" = "$(node -p 'require("./package.json").devDependencies.bun')" ]; }
+if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || ! bun_runs; then
+  if ! node scripts/installed.mjs; then
+    say "npm ci"
+    npm ci --no-audit --no-fund >&2
+  fi
+  # npm leaves a stub in place of Bun where install scripts are switched off.
+  bun_runs || node node_modules/bun/install.js >&2 || true
+  bun_runs || {
+    say "Bun does not start after npm ci; run: npm ci --ignore-scripts=false"
+    exit 1
+  }
+  printf '%s\n' "$want" >"$stamp"
+fi
+
+# bwrap is the runner's sandbox, fusermount3 mounts without root.
+missing=()
+command -v bwrap >/dev/null || missing+=(bubblewrap)
+command -v fusermount3 >/dev/null || missing+=(fuse3)
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "apt-get install ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >&2 ||
+      say "could not install ${missing[*]}; going on without"
+  else
+    say "going on without ${missing[*]}; to have them run: sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${missing[*]}'"
+  fi
+fi
