@@ -83,6 +83,9 @@ class Reader {
         }
         return value === 0 ? 0 : -value;
       }
+      case "BinaryExpression":
+      case "LogicalExpression":
+        return refuse(node, `the operator ${node.operator} is not read`);
       case "ArrayExpression":
         return node.elements.map((element) => {
           if (element === null) return refuse(node, "an array has a hole");
@@ -94,7 +97,7 @@ class Reader {
       case "Identifier":
         return this.#name(node, depth);
       case "MemberExpression":
-        return this.#member(node, depth);
+        return this.value(this.#memberOf(node, depth), depth + 1);
       default:
         return refuse(node, `${describe(node.type)} is not read, because assets are never run`);
     }
@@ -151,26 +154,31 @@ class Reader {
     }
   }
 
-  #member(node: Extract<Expression, { type: "MemberExpression" }>, depth: number): Json {
+  /**
+   * The expression that a name or a member stands for. Only the member is looked at: what stands beside it (such as
+   * an enum member in META) does not matter.
+   */
+  #target(wrapped: Node, depth: number): Node {
+    const node = unwrap(wrapped);
+    if (depth > LIMITS.documentDepth) return refuse(node, "a name refers to itself");
+    if (node.type === "Identifier") {
+      const initial = this.constants.get(node.name);
+      if (initial === undefined) return refuse(node, `${node.name} is not a const of this file`);
+      return this.#target(initial, depth + 1);
+    }
+    return node.type === "MemberExpression" ? this.#target(this.#memberOf(node, depth), depth + 1) : node;
+  }
+
+  #memberOf(node: Extract<Expression, { type: "MemberExpression" }>, depth: number): Node {
     if (node.optional) return refuse(node, "an optional member has no fixed value");
     let key: string;
     if (!node.computed && node.property.type === "Identifier") key = node.property.name;
     else if (node.computed && node.property.type === "Literal" && typeof node.property.value === "string") {
       key = node.property.value;
     } else return refuse(node, "a computed member has no fixed value");
-    // Only the member is read: what stands beside it (such as an enum member in META) does not matter here.
-    let object = unwrap(node.object);
-    for (let hops = 0; object.type === "Identifier" && hops <= this.constants.size; hops++) {
-      const initial = this.constants.get(object.name);
-      if (initial === undefined) return refuse(object, `${object.name} is not a const of this file`);
-      object = unwrap(initial);
-    }
-    if (object.type === "ObjectExpression") {
-      for (const property of object.properties) {
-        if (property.type === "Property" && propertyName(property) === key) {
-          return this.value(property.value, depth + 1);
-        }
-      }
+    const object = this.#target(node.object, depth + 1);
+    for (const property of object.type === "ObjectExpression" ? object.properties : []) {
+      if (property.type === "Property" && propertyName(property) === key) return property.value;
     }
     return refuse(node, `there is no member ${JSON.stringify(key)} here`);
   }

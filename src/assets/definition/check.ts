@@ -18,18 +18,24 @@ export function misfit(schema: TSchema, value: Json): Misfit | undefined {
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  const name = path.length === 0 ? "the value" : path.join(".");
-  return { path, message: `${name}: ${first.message.toLowerCase()}`, hint: hintFor(first, path, schema) };
+  const { description } = first.schema as { description?: string };
+  const wanted =
+    description === undefined
+      ? first.message.charAt(0).toLowerCase() + first.message.slice(1)
+      : `expected ${description}`;
+  return {
+    path,
+    message: path.length === 0 ? wanted : `${path.join(".")}: ${wanted}`,
+    hint: hintFor(first, path, schema),
+  };
 }
 
 function hintFor(error: ValueError, path: readonly string[], schema: TSchema): string {
-  const { enum: values, pattern } = error.schema as { enum?: string[]; pattern?: string };
+  const { enum: values, examples } = error.schema as { enum?: string[]; examples?: string[] };
   if (values !== undefined) {
-    return `write one of ${values.join(", ")}${nearest(String(error.value), values, ", probably ")}`;
+    return `write one of them${nearest(String(error.value), values, ", probably ")}`;
   }
-  if (pattern?.startsWith("^\\$\\{")) return 'write an expression: "${ .inputs.name }"';
-  if (pattern?.startsWith("^P")) return 'write an ISO 8601 duration: "PT5M"';
-  if (pattern !== undefined) return `it must match ${pattern}`;
+  if (examples !== undefined) return `for example ${examples.join(" or ")}`;
   if (error.message.startsWith("Unexpected property")) {
     let parent: TSchema | undefined = schema;
     for (const key of path.slice(0, -1)) parent = parent?.["properties"]?.[key] ?? parent?.["items"];

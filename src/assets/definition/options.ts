@@ -5,14 +5,23 @@ const closed = <T extends Record<string, TSchema>>(properties: T) =>
   Type.Object(properties, { additionalProperties: false });
 const oneOf = <const T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>(
-    Type.String({ enum: [...values], pattern: `^(${values.join("|").replaceAll(".", "\\.")})$` }),
+    Type.String({
+      enum: [...values],
+      description: `one of ${values.join(", ")}`,
+      pattern: `^(${values.join("|").replaceAll(".", "\\.")})$`,
+    }),
   );
 
 /**
  * A step's id: a path segment for `/ctx`, a task's name on a runner, and a member of `.steps`. A leading dot is
  * refused with the rest, so `.` and `..` are too.
  */
-export const StepId = Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$", maxLength: 128 });
+export const StepId = Type.String({
+  pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+  maxLength: 128,
+  description: "a step id of at most 128 letters, digits, dots, dashes and underscores",
+  examples: ['"draft"', '"step-001"'],
+});
 export const Text = Type.String();
 export const Words = Type.String({ minLength: 1 });
 export const Anything = Type.Any();
@@ -20,7 +29,12 @@ export const SchemaOrPath = Type.Union([
   Type.String({ minLength: 1 }),
   Type.Record(Type.String(), Type.Any()),
 ]);
-export const PortName = Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$", maxLength: 64 });
+export const PortName = Type.String({
+  pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+  maxLength: 64,
+  description: "a name of at most 64 letters, digits and underscores",
+  examples: ['"prompt"'],
+});
 export const ApiFormat = oneOf(API_FORMATS);
 
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]);
@@ -39,8 +53,14 @@ export const PortOptions = closed({
 /** ISO 8601 durations without years and months, whose length is not fixed. */
 const Duration = Type.String({
   pattern: "^P(?=.)(\\d+W|(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+(\\.\\d+)?S)?)?)$",
+  description: "an ISO 8601 duration",
+  examples: ['"PT5M"', '"PT1H30M"'],
 });
-const Expression = Type.String({ pattern: "^\\$\\{[\\s\\S]+\\}$" });
+const Expression = Type.String({
+  pattern: "^\\s*\\$\\{[\\s\\S]+\\}\\s*$",
+  description: "an expression",
+  examples: ['"${ .inputs.name }"'],
+});
 
 const common = {
   title: Type.Optional(Words),

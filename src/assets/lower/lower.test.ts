@@ -1,0 +1,290 @@
+import { expect, test } from "bun:test";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../../base/errors.ts";
+import { PRELOAD, STARTER_FILES } from "../../builtins/index.ts";
+import { loadDocument } from "../../workflow/index.ts";
+import { checkInputs, completeInputs, discoverAssets, documentName, findWorkflow } from "../index.ts";
+import { TestProject, workflowText } from "../testing.ts";
+
+function lower(chain: string) {
+  using project = new TestProject();
+  project.write("workflows/w.ts", workflowText(chain));
+  return findWorkflow(project.root, "workflow.test").document;
+}
+
+function failureOf(part: () => unknown): Failure {
+  try {
+    part();
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+const SCOPE = "($context // {inputs: ., steps: {}})";
+const FROM = { from: `\${ ${SCOPE} }` };
+
+test("each kind of step becomes its task, and every expression finds inputs and steps under one dot", () => {
+  const document = lower(`
+    .input("repository", { type: "path", required: true, description: "where" })
+    .input("depth", { type: "integer", default: 3, minimum: 1, maximum: 9 })
+    .commandStep("list", {
+      title: "List", command: "ls", arguments: ["-l", "\${ .inputs.repository }"], environment: { A: "b" }, stdin: "x",
+      output: "json", workspace: "ephemeral", artifacts: [{ path: "a/*.txt", name: "n", mediaType: "text/plain" }],
+      mounts: [{ source: "\${ .inputs.repository }" }, { source: "/s", target: "/t", readOnly: false }],
+      timeout: "PT5M", repeatable: true, pool: "release", capabilities: ["git"], if: "\${ .inputs.depth > 1 }", then: "choose",
+    })
+    .set("sum", { n: "\${ .inputs.depth + 1 }" })
+    .assertStep("sound", { that: "\${ .steps.sum.output.n > 1 }", message: "too few" })
+    .switchStep("choose", [{ when: "\${ .inputs.depth > 2 }", then: "end" }, { then: "sum" }])
+    .failStep("stop", { title: "no", detail: "never", status: 422 }, { if: "\${ .steps.sum == null }" })
+    .toolStep("look", "node.search", "web", { request: { q: "\${ .inputs.repository }" } })
+    .output({ n: "\${ .steps.sum.output.n }", fixed: 1 })`);
+  expect(document).toMatchObject({
+    document: { dsl: "1.0.3", namespace: "lightflow", name: "test", version: "0.1.0", title: "Title" },
+    input: {
+      schema: {
+        document: {
+          type: "object",
+          properties: {
+            repository: { type: "string", minLength: 1, description: "where" },
+            depth: { type: "integer", default: 3, minimum: 1, maximum: 9 },
+          },
+          required: ["repository"],
+          additionalProperties: false,
+        },
+      },
+      from: '${ {"depth":3} + . }',
+    },
+    output: { as: { n: `\${ ${SCOPE} | (.steps.sum.output.n) }`, fixed: 1 } },
+  });
+  expect(document.document.metadata).toEqual({
+    lightFlow: { assetId: "workflow.test", sourceSha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  });
+  expect<unknown>(document.do).toEqual([
+    {
+      list: {
+        if: `\${ ${SCOPE} | (.inputs.depth > 1) }`,
+        input: FROM,
+        run: {
+          shell: {
+            command: "ls",
+            arguments: ["-l", "${ .inputs.repository }"],
+            environment: { A: "b" },
+            stdin: "x",
+          },
+        },
+        export: { as: '${ . as $result | $input | .steps["list"] = $result }' },
+        timeout: { after: "PT5M" },
+        then: "choose",
+        metadata: {
+          lightWorkflow: {
+            runner: { runnerPool: "release", capabilities: ["git"] },
+            output: "json",
+            workspace: "ephemeral",
+            repeatable: true,
+            mounts: [
+              { source: "${ .inputs.repository }", target: "${ .inputs.repository }", readOnly: true },
+              { source: "/s", target: "/t", readOnly: false },
+            ],
+            artifacts: [{ path: "a/*.txt", name: "n", mediaType: "text/plain" }],
+          },
+          lightFlow: { title: "List" },
+        },
+      },
+    },
+    {
+      sum: {
+        input: FROM,
+        set: { n: "${ .inputs.depth + 1 }" },
+        export: { as: '${ . as $result | $input | .steps["sum"] = {output: $result} }' },
+      },
+    },
+    {
+      sound: {
+        input: FROM,
+        assert: { that: "${ .steps.sum.output.n > 1 }", message: "too few" },
+        export: { as: "${ $input }" },
+      },
+    },
+    {
+      choose: {
+        input: FROM,
+        switch: [{ case1: { when: "${ .inputs.depth > 2 }", then: "end" } }, { otherwise: { then: "sum" } }],
+        export: { as: "${ $input }" },
+      },
+    },
+    {
+      stop: {
+        if: `\${ ${SCOPE} | (.steps.sum == null) }`,
+        input: FROM,
+        raise: {
+          error: {
+            type: "https://serverlessworkflow.io/spec/1.0.0/errors/runtime",
+            status: 422,
+            title: "no",
+            detail: "never",
+          },
+        },
+        export: { as: "${ $input }" },
+      },
+    },
+    {
+      look: {
+        input: FROM,
+        call: "cortex",
+        with: { target: { kind: "tool", tool: "web" }, body: { q: "${ .inputs.repository }" } },
+        export: { as: '${ . as $result | $input | .steps["look"] = {output: $result} }' },
+        metadata: { lightFlow: { node: "node.search" } },
+      },
+    },
+  ]);
+});
+
+test("the seed's sample sends one user message and carries its schemas", () => {
+  const root = join(import.meta.dir, "../../..");
+  const { document } = findWorkflow(root, "workflow.text_plan");
+  expect(document.do).toMatchObject([
+    {
+      draft: {
+        call: "cortex",
+        with: {
+          target: { kind: "api", format: "openai.chat" },
+          body: { messages: [{ role: "user", content: '${ .inputs["prompt"] }' }] },
+        },
+      },
+    },
+  ]);
+  expect(document.input?.schema).toMatchObject({ document: { required: ["prompt"] } });
+  expect(document.output?.schema).toMatchObject({ document: { required: ["choices"] } });
+  expect(loadDocument(JSON.stringify(document), { mode: "light", format: "json" }).document).toEqual(
+    document,
+  );
+});
+
+test("what the executable carries is valid: its own assets and the files of a new project", () => {
+  using project = new TestProject();
+  for (const { path, text } of STARTER_FILES) project.write(path.replace("lightflow/", ""), text);
+  const { assets, diagnostics } = discoverAssets(project.root);
+  expect(diagnostics).toEqual([]);
+  expect(assets.map(({ meta, builtin }) => [meta.id, builtin])).toEqual([
+    ["workflow.hello", false],
+    ["workflow.self_check", true],
+  ]);
+  for (const { meta } of assets) expect(findWorkflow(project.root, meta.id).document.do).not.toEqual([]);
+});
+
+test("the types in this project's own lightflow/ are those that the executable carries", async () => {
+  const own = await Bun.file(join(import.meta.dir, "../../..", PRELOAD.path)).text();
+  expect(own).toBe(PRELOAD.text);
+});
+
+test("an unknown id is refused with the nearest ones, a bad asset with every problem", () => {
+  using project = new TestProject();
+  project.write("workflows/w.ts", workflowText('.set("a", x).set("b", y)'));
+  const missing = failureOf(() => findWorkflow(project.root, "workflow.tset"));
+  expect([missing.code, missing.hint]).toEqual(["asset_not_found", "did you mean workflow.test?"]);
+  expect(missing.message).toContain("workflow asset not found: workflow.tset");
+  const bad = failureOf(() => findWorkflow(project.root, "workflow.test"));
+  expect(bad.code).toBe("asset_invalid");
+  expect(bad.message).toMatch(/w\.ts:4:\d+: x is not a const of this file \(and 1 more\)$/);
+  expect(bad.details?.["diagnostics"]).toHaveLength(2);
+  expect(failureOf(() => findWorkflow(project.root, "workflow.zzzzzzzzzz")).hint).toContain(
+    "workflow.self_check",
+  );
+});
+
+test("a schema path leads to a JSON object inside the project, or is refused", () => {
+  using project = new TestProject();
+  using outside = new TestProject();
+  project.write("schemas/good.json", '{"type":"object"}');
+  project.write("schemas/list.json", "[]");
+  project.write("schemas/twice.json", '{"a":1,"a":2}');
+  symlinkSync(outside.write("secret.json", "{}"), join(project.root, "lightflow/schemas/out.json"));
+  const read = (path: string) => {
+    project.write("workflows/w.ts", workflowText(`.inputSchema(${JSON.stringify(path)})`));
+    return findWorkflow(project.root, "workflow.test").document.input;
+  };
+  expect(read("schemas/good.json")).toEqual({ schema: { document: { type: "object" } } });
+  for (const [path, message] of [
+    ["schemas/missing.json", "ENOENT"],
+    ["schemas/list.json", "not a JSON object"],
+    ["schemas/twice.json", "duplicate key"],
+    ["schemas/out.json", "leads out of the project"],
+    ["../package.json", "leads out of lightflow/"],
+    ["/etc/passwd", "leads out of lightflow/"],
+  ] as const) {
+    const failure = failureOf(() => read(path));
+    expect([path, failure.code, failure.message]).toEqual([
+      path,
+      "asset_invalid",
+      expect.stringContaining(message),
+    ]);
+  }
+});
+
+test("a document's name is a DNS label", () => {
+  for (const [id, name] of [
+    ["workflow.release_check", "release-check"],
+    ["Team.Plan_v2", "team-plan-v2"],
+    [`workflow.${"a_".repeat(60)}a`, `${"a-".repeat(31)}a`],
+  ] as const) {
+    expect([documentName(id), name.length <= 63]).toEqual([name, true]);
+  }
+});
+
+test("inputs are completed from defaults and the working directory, and every fault is named", () => {
+  using project = new TestProject();
+  const ports = `
+    .input("repository", { type: "path", required: true, description: "the repository" })
+    .input("ref", { type: "string", default: "HEAD", pattern: "[a-zA-Z]+" })
+    .input("depth", { type: "integer", minimum: 1, maximum: 9 })
+    .input("mode", { type: "string", enum: ["fast", "slow"] })
+    .input("ratio", { type: "number" }).input("flag", { type: "boolean" }).input("any", { type: "json" })
+    .input("file", { type: "artifact" }).set("a", { b: 1 })`;
+  project.write("workflows/w.ts", workflowText(ports));
+  const { definition } = findWorkflow(project.root, "workflow.test");
+  expect(completeInputs(definition, { repository: "a/b" }, "/home/x")).toEqual({
+    repository: "/home/x/a/b",
+    ref: "HEAD",
+  });
+  expect(completeInputs(definition, { repository: "/r", ref: "v" }, "/home/x")).toEqual({
+    repository: "/r",
+    ref: "v",
+  });
+  expect(completeInputs(definition, null, "/home/x")).toEqual({ ref: "HEAD" });
+  const file = `sha256:${"0".repeat(64)}`;
+  expect(
+    checkInputs(definition, {
+      repository: "/r",
+      depth: 9,
+      mode: "slow",
+      ratio: 1.5,
+      flag: false,
+      any: [null],
+      file,
+    }),
+  ).toEqual([]);
+  const issues = checkInputs(definition, {
+    ref: "v1.0",
+    depth: 10,
+    mode: "quick",
+    ratio: "1",
+    flag: 0,
+    file: "x",
+    repositry: "/r",
+  });
+  expect(issues.map(({ code, path, message }) => [code, path, message])).toEqual([
+    ["input_missing", "/repository", "the input repository (path) is missing: the repository"],
+    ["input_invalid", "/ref", "the input ref does not match [a-zA-Z]+"],
+    ["input_invalid", "/depth", "the input depth is above 9"],
+    ["input_invalid", "/mode", 'the input mode is none of "fast", "slow"'],
+    ["input_invalid", "/ratio", "the input ratio is not a number"],
+    ["input_invalid", "/flag", "the input flag is neither true nor false"],
+    ["input_invalid", "/file", "the input file is not sha256: and 64 hex digits"],
+    ["input_unknown", "/repositry", "there is no input repositry; did you mean repository"],
+  ]);
+  expect(checkInputs(definition, [1])).toMatchObject([{ message: "the inputs are not a JSON object" }]);
+});
