@@ -1,0 +1,106 @@
+import { isAbsolute } from "node:path";
+import { type Static, Type } from "@sinclair/typebox";
+import { digestOf } from "../base/canonical.ts";
+import { fail } from "../base/errors.ts";
+import { MIB } from "../base/limits.ts";
+import { closed, Digest, Name, Names, validate } from "../protocol/index.ts";
+
+const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/" });
+const Milliseconds = Type.Integer({ minimum: 0, maximum: 366 * 86_400_000 });
+
+/** Where the value of one `runner-secret://<name>` comes from. The value itself never stands in a file of ours. */
+export const SecretSource = Type.Union([
+  /** A variable of the runner's own environment. */
+  closed({ env: Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }) }),
+  /** A regular file that only its owner may read. */
+  closed({ file: Path }),
+  /** A credential that systemd passed to the unit (`LoadCredential=`). */
+  closed({ credential: Name }),
+]);
+export type SecretSource = Static<typeof SecretSource>;
+
+/** What a runner is told about itself (`runner.yaml`, or the host that embeds it). Unknown keys are refused. */
+export const RunnerConfig = closed({
+  runnerId: Name,
+  tenantId: Name,
+  hostId: Name,
+  runnerKind: Type.Optional(Name),
+  runnerPools: Names,
+  executionProfiles: Names,
+  capabilities: Type.Optional(Names),
+  /** Journal, workspaces, log spools: made with mode 0700, used by one runner at a time. */
+  dataDirectory: Path,
+  /** Tasks at once. */
+  slots: Type.Integer({ minimum: 1, maximum: 1024 }),
+  /** `auto`: bubblewrap when it is proven to isolate, else a plain process. */
+  sandbox: Type.Optional(
+    Type.Union([Type.Literal("auto"), Type.Literal("process"), Type.Literal("bubblewrap")]),
+  ),
+  /** Host directories below which a lease may ask for mounts. */
+  mounts: Type.Optional(Type.Array(Path, { maxItems: 256 })),
+  /** Host directories that every bubblewrap sandbox sees, read-only, beside the system's own. */
+  readOnlyPaths: Type.Optional(Type.Array(Path, { maxItems: 64 })),
+  /** When present, the only programs a task may name. */
+  commands: Type.Optional(Type.Array(Name, { maxItems: 256 })),
+  secrets: Type.Optional(Type.Record(Name, SecretSource)),
+  workspacePolicy: Type.Optional(Name),
+  networkZone: Type.Optional(Name),
+  secretPolicy: Type.Optional(Name),
+  modelProviderScopes: Type.Optional(Names),
+  imageDigest: Type.Optional(Digest),
+  vmImageId: Type.Optional(Name),
+  /** A session workspace that no task used for this long is removed. */
+  workspaceRetentionMs: Type.Optional(Milliseconds),
+  /** How long a drain waits for running tasks before it stops them. */
+  drainMs: Type.Optional(Milliseconds),
+  killGraceMs: Type.Optional(Milliseconds),
+  /** Size of the private /tmp and /dev/shm of a sandbox. */
+  temporaryBytes: Type.Optional(Type.Integer({ minimum: MIB })),
+  /** Below this much free disk the runner says it is unhealthy and gets no work. */
+  minimumFreeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+export type RunnerConfig = Static<typeof RunnerConfig>;
+
+/** A configuration with every default filled in. */
+export interface EffectiveConfig
+  extends Required<Omit<RunnerConfig, "imageDigest" | "vmImageId" | "commands">> {
+  readonly imageDigest: string | undefined;
+  readonly vmImageId: string | undefined;
+  readonly commands: string[] | undefined;
+  readonly configHash: string;
+  readonly commandAllowlistHash: string;
+}
+
+/** @throws Failure `invalid_request` that names the first field that is wrong */
+export function effectiveConfig(value: unknown): EffectiveConfig {
+  const config = validate(RunnerConfig, value);
+  for (const path of [config.dataDirectory, ...(config.mounts ?? [])]) {
+    if (!isAbsolute(path) || path.split("/").includes("..")) {
+      throw fail("invalid_request", `${path} must be an absolute path without ".."`);
+    }
+  }
+  return {
+    ...config,
+    runnerKind: config.runnerKind ?? "local",
+    capabilities: config.capabilities ?? [],
+    sandbox: config.sandbox ?? "auto",
+    mounts: config.mounts ?? [],
+    readOnlyPaths: config.readOnlyPaths ?? [],
+    commands: config.commands,
+    secrets: config.secrets ?? {},
+    workspacePolicy: config.workspacePolicy ?? "per-lease",
+    networkZone: config.networkZone ?? "default",
+    secretPolicy: config.secretPolicy ?? "task-scoped",
+    modelProviderScopes: config.modelProviderScopes ?? [],
+    imageDigest: config.imageDigest,
+    vmImageId: config.vmImageId,
+    workspaceRetentionMs: config.workspaceRetentionMs ?? 3_600_000,
+    // A supervisor kills after 45 s; this leaves it time to see the result off.
+    drainMs: config.drainMs ?? 29_000,
+    killGraceMs: config.killGraceMs ?? 5_000,
+    temporaryBytes: config.temporaryBytes ?? 512 * MIB,
+    minimumFreeBytes: config.minimumFreeBytes ?? 64 * MIB,
+    configHash: digestOf(config),
+    commandAllowlistHash: digestOf(config.commands ?? []),
+  };
+}

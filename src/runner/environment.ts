@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { fail } from "../base/errors.ts";
+import type { Lease } from "../protocol/index.ts";
+import { LEASE_MARKER, WORKSPACE_MARKER } from "./sandboxes/index.ts";
+
+const PATH = "/usr/local/bin:/usr/bin:/bin";
+
+/** Names that would change how a program of ours, or the dynamic linker, behaves before the task's own code runs. */
+const REFUSED =
+  /^(LD_.*|GLIBC_TUNABLES|BUN_OPTIONS|BUN_BE_BUN|BUN_INSPECT.*|NODE_OPTIONS|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|IFS|PS4|LIGHTFLOW_.*)$/;
+
+/** @throws Failure `execution_policy_denied` */
+export function checkEnvironmentNames(environment: Lease["task"]["environment"]): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (REFUSED.test(name)) throw fail("execution_policy_denied", `a task may not set ${name}`);
+    if (value.includes("\0")) throw fail("execution_policy_denied", `the value of ${name} holds a NUL byte`);
+  }
+}
+
+export interface TaskPlaces {
+  readonly directory: string;
+  readonly home: string;
+  readonly temporary: string;
+  readonly output: string;
+}
+
+/** The whole environment of a task: nothing of the runner's own is inherited. */
+export function taskEnvironment(
+  leaseId: string,
+  places: TaskPlaces,
+  task: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return {
+    PATH,
+    HOME: places.home,
+    LANG: "C.UTF-8",
+    TMPDIR: places.temporary,
+    // A mounted repository may belong to another user than the one the task runs as.
+    GIT_CONFIG_GLOBAL: join(places.home, ".gitconfig"),
+    ...task,
+    LIGHTFLOW_OUTPUT: places.output,
+    [WORKSPACE_MARKER]: places.directory,
+    [LEASE_MARKER]: leaseId,
+  };
+}

@@ -1,0 +1,132 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { fail } from "../../base/errors.ts";
+import { makePrivateDirectory, writeFileDurable } from "../../base/files.ts";
+import type { Lease } from "../../protocol/index.ts";
+
+export interface Workspace {
+  readonly root: string;
+  /** Working directory of its tasks. */
+  readonly directory: string;
+  readonly home: string;
+}
+
+export interface Workspaces {
+  /** The workspace of a lease, alone: another lease of the same key waits until `release`. */
+  acquire(lease: Pick<Lease, "workspace" | "tenantId" | "wfInstanceId" | "leaseId">): Promise<Workspace>;
+  release(key: string): void;
+  /** The place of a workspace, whether or not it exists. */
+  locate(key: string): Workspace;
+  remove(key: string): void;
+  /** Remove what no task used for the retention time; `keep` names those that a journal entry still needs. */
+  sweep(keep: ReadonlySet<string>): number;
+}
+
+interface Owner {
+  readonly tenantId: string;
+  readonly wfInstanceId: string;
+}
+
+const OWNER_FILE = "owner.json";
+
+/**
+ * Removing needs write permission on each directory, which a task may have taken away from its own.
+ * @throws when something cannot be removed even so
+ */
+export function removeTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    Bun.spawnSync(["/bin/chmod", "-R", "u+rwX", path], { env: {}, stdin: "ignore" });
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+export function openWorkspaces(dataDirectory: string, retentionMs: number): Workspaces {
+  const base = join(dataDirectory, "workspaces");
+  makePrivateDirectory(base);
+  const tails = new Map<string, Promise<void>>();
+  const releases = new Map<string, () => void>();
+
+  const locate = (key: string): Workspace => {
+    const root = join(base, key);
+    return { root, directory: join(root, "work"), home: join(root, "home") };
+  };
+
+  const create = (workspace: Workspace, owner: Owner): void => {
+    for (const path of [workspace.root, workspace.directory, workspace.home]) {
+      mkdirSync(path, { mode: 0o700 });
+    }
+    writeFileSync(join(workspace.home, ".gitconfig"), "[safe]\n\tdirectory = *\n");
+    writeFileDurable(join(workspace.root, OWNER_FILE), JSON.stringify(owner));
+  };
+
+  const checkOwner = (workspace: Workspace, owner: Owner): void => {
+    const file = join(workspace.root, OWNER_FILE);
+    // A crash between the directory and its owner file left nothing worth keeping.
+    if (!existsSync(file)) {
+      removeTree(workspace.root);
+      create(workspace, owner);
+      return;
+    }
+    const stored = JSON.parse(readFileSync(file, "utf8")) as Owner;
+    if (stored.tenantId !== owner.tenantId || stored.wfInstanceId !== owner.wfInstanceId) {
+      throw fail("execution_policy_denied", "the workspace belongs to another tenant or workflow instance");
+    }
+  };
+
+  const release = (key: string): void => {
+    releases.get(key)?.();
+    releases.delete(key);
+  };
+
+  return {
+    locate,
+    release,
+    async acquire(lease) {
+      const { key } = lease.workspace;
+      const before = tails.get(key) ?? Promise.resolve();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const tail = before.then(() => promise);
+      tails.set(key, tail);
+      void tail.then(() => {
+        if (tails.get(key) === tail) tails.delete(key);
+      });
+      await before;
+      releases.set(key, resolve);
+      try {
+        const workspace = locate(key);
+        const owner = { tenantId: lease.tenantId, wfInstanceId: lease.wfInstanceId };
+        if (!existsSync(workspace.root)) create(workspace, owner);
+        else checkOwner(workspace, owner);
+        const now = new Date();
+        utimesSync(workspace.root, now, now);
+        return workspace;
+      } catch (error) {
+        release(key);
+        throw error;
+      }
+    },
+    remove: (key) => removeTree(locate(key).root),
+    sweep(keep) {
+      let removed = 0;
+      for (const key of readdirSync(base)) {
+        if (keep.has(key) || tails.has(key)) continue;
+        const stat = statSync(join(base, key), { throwIfNoEntry: false });
+        if (stat === undefined || Date.now() - stat.mtimeMs < retentionMs) continue;
+        removeTree(join(base, key));
+        removed++;
+      }
+      return removed;
+    },
+  };
+}

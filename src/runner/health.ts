@@ -1,0 +1,43 @@
+import { statfsSync } from "node:fs";
+import type { Clock } from "../base/clock.ts";
+import type { EffectiveConfig } from "./config.ts";
+import type { Journal } from "./journal/journal.ts";
+
+const TICK_MS = 250;
+const STALLED_MS = 2_000;
+/** More leases than this that cannot be cleaned up: something is wrong that more work would only make worse. */
+const BACKLOG_LIMIT = 8;
+
+export interface Health {
+  /** Why the runner should get no work, or null. */
+  trouble(): string | null;
+  /** Leases that are reported but not cleaned up. */
+  cleanupBacklog(): number;
+  close(): void;
+}
+
+/** The runner's opinion of itself, on the monotonic clock. */
+export function watchHealth(config: EffectiveConfig, journal: Journal, clock: Clock): Health {
+  let lastTick = clock.monotonic();
+  const timer = setInterval(() => {
+    lastTick = clock.monotonic();
+  }, TICK_MS);
+  timer.unref?.();
+  const cleanupBacklog = () => journal.count("TERMINAL_REPORTED");
+  return {
+    cleanupBacklog,
+    trouble() {
+      if (journal.trouble !== null) return `the journal cannot be written: ${journal.trouble.message}`;
+      if (clock.monotonic() - lastTick > STALLED_MS) return "the runner is stalled";
+      if (cleanupBacklog() > BACKLOG_LIMIT) return "too many leases could not be cleaned up";
+      try {
+        const { bavail, bsize } = statfsSync(config.dataDirectory);
+        if (bavail * bsize < config.minimumFreeBytes) return `${config.dataDirectory} has no space left`;
+      } catch (error) {
+        return `${config.dataDirectory} cannot be examined: ${(error as Error).message}`;
+      }
+      return null;
+    },
+    close: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,3 @@
+export { effectiveConfig, RunnerConfig } from "./config.ts";
+export { type RunnerOptions, type RunningRunner, startRunner } from "./runner.ts";
+export { readPrivateFile } from "./secrets.ts";

@@ -1,0 +1,60 @@
+import type { Database } from "bun:sqlite";
+import { type Failure, toFailure } from "../../base/errors.ts";
+
+interface Waiting {
+  readonly sql: string;
+  readonly values: (string | number)[];
+  resolve(): void;
+  reject(failure: Failure): void;
+}
+
+/** All statements of one turn of the event loop share one durable commit, and are answered after it. */
+export class GroupCommit {
+  readonly #database: Database;
+  #queue: Waiting[] = [];
+  #scheduled = false;
+  #trouble: Failure | null = null;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  get trouble(): Failure | null {
+    return this.#trouble;
+  }
+
+  write(sql: string, values: (string | number)[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ sql, values, resolve, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      setImmediate(() => this.#flush());
+    });
+  }
+
+  /** Resolves when nothing is queued any more. */
+  async idle(): Promise<void> {
+    while (this.#scheduled) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const batch = this.#queue;
+    this.#queue = [];
+    try {
+      this.#database
+        .transaction(() => {
+          for (const { sql, values } of batch) this.#database.query(sql).run(...values);
+        })
+        .immediate();
+      this.#trouble = null;
+    } catch (error) {
+      // A failed commit keeps nothing of the batch, so every caller in it must hear so.
+      const failure = toFailure(error);
+      this.#trouble = failure;
+      for (const waiting of batch) waiting.reject(failure);
+      return;
+    }
+    for (const waiting of batch) waiting.resolve();
+  }
+}

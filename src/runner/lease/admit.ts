@@ -1,0 +1,57 @@
+import type { KeyObject } from "node:crypto";
+import { fail } from "../../base/errors.ts";
+import { Lease, type RegistrationAccepted, validate, verifyLease } from "../../protocol/index.ts";
+import type { EffectiveConfig } from "../config.ts";
+import { checkEnvironmentNames } from "../environment.ts";
+
+const SAAS_SECRET = "saas-secret://";
+const RUNNER_SECRET = "runner-secret://";
+
+/**
+ * Whether this lease is what the controller signed, and meant for this runner in this session.
+ * @throws Failure `schema_violation`, `lease_signature_invalid`, `tenant_mismatch`, `runner_mismatch`, `host_mismatch`,
+ * `runner_session_inactive`
+ */
+export function verifyOffer(
+  value: unknown,
+  config: EffectiveConfig,
+  session: RegistrationAccepted,
+  key: KeyObject,
+): Lease {
+  const lease = validate(Lease, value, "schema_violation");
+  if (!verifyLease(lease, key)) throw fail("lease_signature_invalid");
+  if (lease.tenantId !== config.tenantId)
+    throw fail("tenant_mismatch", "the lease belongs to another tenant");
+  if (lease.runnerId !== config.runnerId)
+    throw fail("runner_mismatch", "the lease belongs to another runner");
+  if (lease.hostId !== config.hostId) throw fail("host_mismatch", "the lease belongs to another host");
+  if (lease.sessionId !== session.sessionId) {
+    throw fail("runner_session_inactive", "the lease belongs to another session");
+  }
+  return lease;
+}
+
+/**
+ * What no policy of a server can make this runner do.
+ * @throws Failure `secret_denied`, `template_denied`, `execution_policy_denied`
+ */
+export function checkContent(lease: Pick<Lease, "task">, config: EffectiveConfig): void {
+  const { task } = lease;
+  const visible = [task.command, ...task.arguments, task.stdin ?? ""];
+  for (const text of [...visible, ...Object.values(task.environment)]) {
+    if (text.includes(SAAS_SECRET)) {
+      throw fail("secret_denied", "a runner never resolves saas-secret:// references");
+    }
+  }
+  // Arguments show in the process list, and a shell's history: a secret goes into the environment alone.
+  if (visible.some((text) => text.includes(RUNNER_SECRET))) {
+    throw fail("secret_denied", "a secret may stand in the environment only, never in arguments or input");
+  }
+  if ([task.command, ...task.arguments].some((text) => text.includes("\0"))) {
+    throw fail("execution_policy_denied", "an argument holds a NUL byte");
+  }
+  checkEnvironmentNames(task.environment);
+  if (config.commands !== undefined && !config.commands.includes(task.command)) {
+    throw fail("template_denied", `${task.command} is not in the runner's list of commands`);
+  }
+}

@@ -1,0 +1,129 @@
+import { closeSync } from "node:fs";
+import type { Clock } from "../../base/clock.ts";
+import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { ArtifactReference, TaskResult } from "../../protocol/index.ts";
+import type { Redaction } from "../../redaction/index.ts";
+import { collectArtifacts, storeOpened } from "../files/collect.ts";
+import { readOutput } from "../files/output.ts";
+import { openBelow } from "../files/walk.ts";
+import type { ExitRecord, LeaseContext } from "../journal/entry.ts";
+import { lastLine } from "../logs/capture.ts";
+import type { Spool } from "../logs/spool.ts";
+import { badOutput, type Collected, NOTHING, type Outcome, outcomeOf, resultOf } from "./outcome.ts";
+import type { LeasePlaces } from "./places.ts";
+import type { Reporter } from "./reporter.ts";
+
+export interface FinishInput {
+  readonly context: LeaseContext;
+  readonly places: LeasePlaces;
+  /** Where declared artifacts are looked for. */
+  readonly directory: string;
+  readonly spools: { readonly stdout: Spool; readonly stderr: Spool };
+  /** Ends when both logs are delivered; its failure never fails the task. */
+  readonly shipping: Promise<void>;
+  readonly exit: ExitRecord | null;
+  /** Given when the command's end is not what decides. */
+  readonly outcome: Outcome | null;
+  readonly startedAt: string | null;
+  readonly redaction: Redaction;
+  readonly reporter: Reporter;
+  /** Aborts when the lease is lost. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The lease itself is refused: nothing more can be delivered under it. */
+const ENDED: ReadonlySet<ErrorCode> = new Set([
+  "runner_lease_expired",
+  "lease_revoked",
+  "stale_fence",
+  "lease_not_found",
+  "lease_state_conflict",
+  "unavailable",
+]);
+
+async function storeLog(spool: Spool, places: LeasePlaces, input: FinishInput): Promise<string | null> {
+  if (spool.size === 0) return null;
+  const opened = openBelow(places.logs, `${spool.stream}.log`);
+  if (opened === null) return null;
+  try {
+    const sha256 = await storeOpened(opened.descriptor, spool.size, (source) =>
+      input.reporter.artifact(source, input.signal),
+    );
+    return `artifact://sha256/${sha256}`;
+  } finally {
+    closeSync(opened.descriptor);
+  }
+}
+
+async function storeArtifacts(input: FinishInput, tolerant: boolean): Promise<ArtifactReference[]> {
+  const { context, redaction, reporter, signal } = input;
+  try {
+    return await collectArtifacts(
+      input.directory,
+      context.artifacts,
+      context.limits,
+      (name) => redaction.text(name),
+      (source) => reporter.artifact(source, signal),
+    );
+  } catch (error) {
+    if (tolerant) return [];
+    throw error;
+  }
+}
+
+/**
+ * Everything between the end of a command and its result: output, artifacts, whole logs. What goes wrong here
+ * becomes the result's error; only a lost lease is left to the sender to find out.
+ */
+export async function finishLease(input: FinishInput): Promise<TaskResult> {
+  const { context, places, spools, redaction } = input;
+  let outcome: Outcome = input.outcome ?? outcomeOf(input.exit!, lastLine(spools.stderr));
+  let collected: Collected = NOTHING;
+  try {
+    if (outcome.status === "succeeded") {
+      const output = redaction.json(readOutput(places.output, "output.json", context));
+      collected = { ...collected, output, artifacts: await storeArtifacts(input, false) };
+    } else if (outcome.errorCode === "command_failed") {
+      // A failed check's report is what one wants to read; but its absence is no second failure.
+      collected = { ...collected, artifacts: await storeArtifacts(input, true) };
+    }
+  } catch (error) {
+    const failure = toFailure(error);
+    if (!ENDED.has(failure.code)) {
+      outcome = badOutput(failure);
+      collected = NOTHING;
+    }
+  }
+  try {
+    const [stdoutRef, stderrRef] = await Promise.all([
+      storeLog(spools.stdout, places, input),
+      storeLog(spools.stderr, places, input),
+    ]);
+    collected = { ...collected, stdoutRef, stderrRef };
+  } catch (error) {
+    input.log.warn("the whole log could not be stored", {
+      lease: context.leaseId,
+      reason: toFailure(error).message,
+    });
+  }
+  await input.shipping.catch((error) =>
+    input.log.warn("log delivery ended early", { lease: context.leaseId, reason: toFailure(error).message }),
+  );
+  const make = (end: Outcome, what: Collected) =>
+    resultOf(
+      context,
+      { ...end, summary: redaction.text(end.summary) },
+      input.exit,
+      input.startedAt,
+      what,
+      input.clock,
+    );
+  const result = make(outcome, collected);
+  if (Buffer.byteLength(JSON.stringify(result)) <= LIMITS.protocolBodyBytes) return result;
+  const failure = fail("execution_output_too_large", "the output is larger than one result message may be");
+  return make(badOutput(failure), { ...collected, output: null, artifacts: [] });
+}

@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs";
+import { fail, toFailure } from "../../base/errors.ts";
+import type { TaskResult } from "../../protocol/index.ts";
+import { createRedaction } from "../../redaction/index.ts";
+import type { JournalEntry, LeaseContext } from "../journal/entry.ts";
+import { shipLog } from "../logs/shipper.ts";
+import { Spool } from "../logs/spool.ts";
+import { secretValues } from "../secrets.ts";
+import { finishLease } from "./finish.ts";
+import { notStarted, UNKNOWN } from "./outcome.ts";
+import { leasePlaces, makePlaces } from "./places.ts";
+import type { Reporter } from "./reporter.ts";
+import type { LeaseServices } from "./run.ts";
+import { cleanLease, settleLease } from "./settle.ts";
+
+/** Build the result of a lease that an earlier process of this runner left without one. Its command never runs again. */
+async function rebuild(
+  services: LeaseServices,
+  entry: JournalEntry,
+  context: LeaseContext,
+  reporter: Reporter,
+): Promise<TaskResult> {
+  const { config, clock, log, workspaces, signal } = services;
+  const places = leasePlaces(config.dataDirectory, entry.leaseId);
+  makePlaces(places);
+  const spools = { stdout: new Spool(places.logs, "stdout"), stderr: new Spool(places.logs, "stderr") };
+  const lost = AbortSignal.any([signal, AbortSignal.timeout(60_000)]);
+  try {
+    spools.stdout.end();
+    spools.stderr.end();
+    const ran = entry.state !== "INTENT_RECORDED";
+    const send = (spool: Spool) =>
+      shipLog(spool, (which, seq, bytes, final) => reporter.log(which, seq, bytes, final, lost), lost);
+    const shipping = ran
+      ? Promise.all([send(spools.stdout), send(spools.stderr)]).then(() => {})
+      : Promise.resolve();
+    // Its failure is reported by `finishLease`, which may look at it only later.
+    shipping.catch(() => {});
+    const interrupted = notStarted(
+      fail("execution_start_failed", "the runner was interrupted before the start"),
+    );
+    const outcome = entry.exit !== null ? null : ran ? UNKNOWN : interrupted;
+    return await finishLease({
+      context,
+      places,
+      directory: workspaces.locate(context.workspace.key).directory,
+      spools,
+      shipping,
+      exit: entry.exit,
+      outcome,
+      startedAt: entry.startedAt,
+      redaction: createRedaction([
+        ...secretValues(context.secretNames, config.secrets),
+        ...services.ownSecrets(),
+      ]),
+      reporter,
+      signal: lost,
+      clock,
+      log,
+    });
+  } finally {
+    spools.stdout.close();
+    spools.stderr.close();
+  }
+}
+
+/**
+ * Take one unfinished journal entry to its end: a stored result is sent exactly as it stands; a command whose end is
+ * known is reported; one whose end is not known is reported as unknown; one that never ran, as safe to repeat.
+ */
+export async function recoverLease(
+  services: LeaseServices,
+  entry: JournalEntry,
+  reporter: Reporter,
+): Promise<void> {
+  const { journal, log } = services;
+  const { context } = entry;
+  if (context === null) {
+    await journal.confirmed(entry.leaseId);
+    return;
+  }
+  if (entry.state === "TERMINAL_REPORTED") {
+    try {
+      await cleanLease(services, context, null);
+      await journal.confirmed(entry.leaseId);
+    } catch (error) {
+      log.error("a lease could not be cleaned up", {
+        lease: entry.leaseId,
+        reason: toFailure(error).message,
+      });
+    }
+    return;
+  }
+  const shared =
+    context.workspace.mode === "session" &&
+    existsSync(services.workspaces.locate(context.workspace.key).root);
+  if (shared) await services.workspaces.acquire(context);
+  let result = entry.result;
+  try {
+    if (result === null) {
+      result = await rebuild(services, entry, context, reporter);
+      await journal.terminal(entry.leaseId, result);
+    }
+  } finally {
+    if (shared) services.workspaces.release(context.workspace.key);
+  }
+  log.info("recovered a lease", { lease: entry.leaseId, from: entry.state, status: result.status });
+  await settleLease(services, context, result, reporter, null);
+}

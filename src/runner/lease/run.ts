@@ -1,0 +1,410 @@
+import type { Clock } from "../../base/clock.ts";
+import { isoTime } from "../../base/clock.ts";
+import { type Failure, fail, toFailure } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Lease, LeaseState } from "../../protocol/index.ts";
+import { createRedaction, type Redaction } from "../../redaction/index.ts";
+import type { EffectiveConfig } from "../config.ts";
+import { taskEnvironment } from "../environment.ts";
+import type { Workspace, Workspaces } from "../files/workspaces.ts";
+import type { ExitRecord, StopReason } from "../journal/entry.ts";
+import type { Journal } from "../journal/journal.ts";
+import { captureLog, createBudget } from "../logs/capture.ts";
+import { shipLog } from "../logs/shipper.ts";
+import { Spool } from "../logs/spool.ts";
+import type { AtPoint } from "../points.ts";
+import { resolveMounts, type SandboxProvider, type SandboxRequest } from "../sandboxes/index.ts";
+import { resolveSecrets, type TaskSecrets } from "../secrets.ts";
+import { pause } from "../wire/backoff.ts";
+import { checkContent } from "./admit.ts";
+import { contextOf } from "./context.ts";
+import { Fence } from "./fence.ts";
+import { finishLease } from "./finish.ts";
+import { notStarted, type Outcome, outcomeOf } from "./outcome.ts";
+import { type LeasePlaces, leasePlaces, makePlaces } from "./places.ts";
+import type { Reporter } from "./reporter.ts";
+import { cleanLease, settleLease } from "./settle.ts";
+
+export interface LeaseServices {
+  readonly config: EffectiveConfig;
+  readonly journal: Journal;
+  readonly workspaces: Workspaces;
+  /** Secrets of the runner itself, masked in every task's output. */
+  readonly ownSecrets: () => readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly at: AtPoint;
+  /** Aborts when the runner gives up delivering. */
+  readonly signal: AbortSignal;
+}
+
+/** How long output is still read after every process of the task was ended. */
+const PIPE_GRACE_MS = 2_000;
+
+interface Prepared {
+  readonly workspace: Workspace;
+  readonly request: SandboxRequest;
+}
+
+/** One lease on its way from the offer to the acknowledged result. */
+export class LeaseRun {
+  readonly lease: Lease;
+  readonly places: LeasePlaces;
+  /** For the heartbeat. */
+  state = "preparing";
+  /** Resolves when the slot is free: the result stands in the journal, or the lease was given back. */
+  readonly slot: Promise<void>;
+  /** Resolves when nothing of the lease is left to do. */
+  readonly done: Promise<void>;
+  readonly #services: LeaseServices;
+  readonly #provider: SandboxProvider;
+  readonly #reporter: Reporter;
+  readonly #fence: Fence;
+  readonly #lost = new AbortController();
+  #stopReason: StopReason | null = null;
+  #running = false;
+  #killing: Promise<void> | null = null;
+  #killTimer: ReturnType<typeof setTimeout> | null = null;
+  #reporting = false;
+
+  constructor(services: LeaseServices, lease: Lease, provider: SandboxProvider, reporter: Reporter) {
+    this.lease = lease;
+    this.places = leasePlaces(services.config.dataDirectory, lease.leaseId);
+    this.#services = services;
+    this.#provider = provider;
+    this.#reporter = reporter;
+    this.#fence = new Fence(services.clock, lease.remainingMs, (end) => this.#stop(end));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.slot = promise;
+    this.done = this.#run(resolve).finally(() => {
+      this.#fence.close();
+      this.#lost.abort();
+      resolve();
+    });
+  }
+
+  /** A cancel with an older fence is about an attempt that is no more: it stops nothing. */
+  cancel(fencingToken: number): void {
+    if (fencingToken < this.lease.fencingToken) return;
+    this.#stop(this.#fence.pastDeadline ? "timed_out" : "cancelled");
+  }
+
+  /** The runner is going down and does not wait. */
+  stop(): void {
+    this.#stop("runner_stopped");
+  }
+
+  async #run(freeSlot: () => void): Promise<void> {
+    const { journal, at, log, clock } = this.#services;
+    const { lease } = this;
+    let secrets: TaskSecrets = { names: [], values: [], environment: lease.task.environment };
+    let refused: Failure | null = null;
+    try {
+      checkContent(lease, this.#services.config);
+      secrets = resolveSecrets(lease.task.environment, this.#services.config.secrets);
+    } catch (error) {
+      refused = toFailure(error);
+    }
+    const context = contextOf(lease, this.#provider.capability, secrets.names);
+    await journal.intent(lease.leaseId, context);
+    at("after_journal_intent", lease.leaseId);
+
+    let prepared: Prepared | null = null;
+    if (refused === null) {
+      try {
+        prepared = await this.#prepare(secrets);
+      } catch (error) {
+        refused = toFailure(error);
+      }
+    }
+    at("after_prepare", lease.leaseId);
+    const startedAt = isoTime(clock.wall());
+    if (!(await this.#start(startedAt))) {
+      await this.#abandon(prepared);
+      return;
+    }
+    at("after_started", lease.leaseId);
+    const renewing = this.#renew();
+    const redaction = createRedaction([...secrets.values, ...this.#services.ownSecrets()]);
+    if (redaction.tooShort > 0) log.warn("a secret is too short to be masked", { lease: lease.leaseId });
+    makePlaces(this.places);
+    const spools = {
+      stdout: new Spool(this.places.logs, "stdout"),
+      stderr: new Spool(this.places.logs, "stderr"),
+    };
+    try {
+      const { exit, outcome, shipping } = await this.#execute(
+        prepared,
+        refused,
+        startedAt,
+        spools,
+        redaction,
+      );
+      this.state = "reporting";
+      const result = await finishLease({
+        context,
+        places: this.places,
+        directory: prepared?.workspace.directory ?? this.places.output,
+        spools,
+        shipping,
+        exit,
+        outcome,
+        startedAt,
+        redaction,
+        reporter: this.#reporter,
+        signal: this.#lost.signal,
+        clock,
+        log,
+      });
+      at("after_artifacts", lease.leaseId);
+      this.#reporting = true;
+      await journal.terminal(lease.leaseId, result);
+      at("after_journal_terminal", lease.leaseId);
+      if (prepared !== null) this.#services.workspaces.release(lease.workspace.key);
+      freeSlot();
+      await settleLease(this.#services, context, result, this.#reporter, this.#provider);
+    } finally {
+      this.#lost.abort();
+      spools.stdout.close();
+      spools.stderr.close();
+      await renewing;
+    }
+  }
+
+  async #prepare(secrets: TaskSecrets): Promise<Prepared> {
+    const { config, workspaces } = this.#services;
+    const { lease, places } = this;
+    const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
+    const workspace = await workspaces.acquire(lease);
+    try {
+      makePlaces(places);
+      const isolated = this.#provider.capability.boundary !== "process";
+      const request: SandboxRequest = {
+        operationId: lease.leaseId,
+        mode: lease.sandbox.mode,
+        command: lease.task.command,
+        arguments: lease.task.arguments,
+        environment: taskEnvironment(
+          lease.leaseId,
+          {
+            directory: workspace.directory,
+            home: workspace.home,
+            temporary: isolated ? "/tmp" : places.temporary,
+            output: places.outputFile,
+          },
+          secrets.environment,
+        ),
+        stdin: lease.task.stdin,
+        directory: workspace.directory,
+        writable: [workspace.directory, workspace.home, places.output],
+        mounts,
+        network: lease.network,
+        memoryBytes: lease.limits.memoryBytes,
+        processes: lease.limits.processes,
+      };
+      checkCommand(request);
+      await this.#provider.prepare(request);
+      return { workspace, request };
+    } catch (error) {
+      workspaces.release(lease.workspace.key);
+      throw error;
+    }
+  }
+
+  /** Use up the nonce. False when the controller no longer wants this attempt to run. */
+  async #start(startedAt: string): Promise<boolean> {
+    const { clock, log } = this.#services;
+    const sentAt = clock.monotonic();
+    try {
+      const state = await this.#reporter.started(
+        startedAt,
+        this.#provider.capability.provider,
+        AbortSignal.any([this.#lost.signal, this.#services.signal]),
+      );
+      this.#granted(state, sentAt);
+      return true;
+    } catch (error) {
+      const failure = toFailure(error);
+      log.warn("the lease was not started", {
+        lease: this.lease.leaseId,
+        code: failure.code,
+        reason: failure.message,
+      });
+      return false;
+    }
+  }
+
+  #granted(state: LeaseState, sentAt: number): void {
+    this.#fence.extend(sentAt, state.remainingMs);
+    for (const directive of state.directives) {
+      if (directive.kind === "cancel" && directive.leaseId === this.lease.leaseId) {
+        this.cancel(directive.fencingToken);
+      }
+    }
+  }
+
+  async #abandon(prepared: Prepared | null): Promise<void> {
+    const { journal, workspaces } = this.#services;
+    await this.#provider.cleanup(this.lease.leaseId);
+    if (prepared !== null) workspaces.release(this.lease.workspace.key);
+    await cleanLease(this.#services, this.lease, this.#provider);
+    await journal.confirmed(this.lease.leaseId);
+  }
+
+  /** Run the command to its end. What it did is in the journal before anything is cleaned up. */
+  async #execute(
+    prepared: Prepared | null,
+    refused: Failure | null,
+    startedAt: string,
+    spools: { stdout: Spool; stderr: Spool },
+    redaction: Redaction,
+  ): Promise<{ exit: ExitRecord | null; outcome: Outcome | null; shipping: Promise<void> }> {
+    const { journal, at, clock, config } = this.#services;
+    const { lease } = this;
+    const neverRan = (outcome: Outcome) => {
+      spools.stdout.end();
+      spools.stderr.end();
+      return { exit: null, outcome, shipping: Promise.resolve() };
+    };
+    if (prepared === null) return neverRan(notStarted(refused ?? fail("execution_start_failed")));
+    if (this.#stopReason !== null) {
+      const exit = {
+        exitCode: null,
+        signal: null,
+        stop: this.#stopReason,
+        completedAt: startedAt,
+        durationMs: 0,
+      };
+      return neverRan({ ...outcomeOf(exit, ""), retrySafety: "safe" });
+    }
+    await journal.executing(lease.leaseId, startedAt);
+    at("after_journal_executing", lease.leaseId);
+    const begun = clock.monotonic();
+    let process: ReturnType<SandboxProvider["execute"]>;
+    try {
+      process = this.#provider.execute(lease.leaseId);
+    } catch (error) {
+      return neverRan(notStarted(toFailure(error)));
+    }
+    this.#running = true;
+    this.state = "running";
+    this.#fence.begin(lease.deadlineMs);
+    // A stop that came while the command was being started.
+    if (this.#stopReason !== null) this.#end(this.#stopReason);
+    void journal.running(lease.leaseId, process.pid).catch(() => {});
+    at("after_spawn", lease.leaseId);
+
+    const abandonPipes = new AbortController();
+    const budget = createBudget(lease.limits.logBytes);
+    const exceeded = () => this.#stop("output_too_large");
+    const capture = (pipe: ReadableStream<Uint8Array>, spool: Spool) =>
+      captureLog(pipe, spool, redaction, budget, lease.limits.logBytes, exceeded, abandonPipes.signal);
+    const captured = Promise.all([
+      capture(process.stdout, spools.stdout),
+      capture(process.stderr, spools.stderr),
+    ]);
+    const shipping = this.#ship(spools);
+
+    const { exitCode, signal } = await process.exited;
+    this.#running = false;
+    if (this.#killTimer !== null) clearTimeout(this.#killTimer);
+    this.#fence.finished();
+    at("after_exit", lease.leaseId);
+    const exit: ExitRecord = {
+      exitCode,
+      signal,
+      stop: this.#stopReason,
+      completedAt: isoTime(clock.wall()),
+      durationMs: Math.round(clock.monotonic() - begun),
+    };
+    await journal.exited(lease.leaseId, exit);
+    at("after_journal_exited", lease.leaseId);
+    // Whatever it left behind must not write on while its output is collected, nor hold the pipes open.
+    await this.#killing?.catch(() => {});
+    await this.#provider.kill(lease.leaseId).catch((error) => {
+      this.#services.log.error("processes of a task are left", {
+        lease: lease.leaseId,
+        reason: toFailure(error).message,
+      });
+    });
+    const timer = setTimeout(() => abandonPipes.abort(), Math.min(PIPE_GRACE_MS, config.killGraceMs + 1_000));
+    await captured;
+    clearTimeout(timer);
+    return { exit, outcome: null, shipping };
+  }
+
+  async #ship(spools: { stdout: Spool; stderr: Spool }): Promise<void> {
+    const { signal } = this.#lost;
+    const send = (spool: Spool) =>
+      shipLog(
+        spool,
+        (which, seq, bytes, final) => this.#reporter.log(which, seq, bytes, final, signal),
+        signal,
+      );
+    const results = await Promise.allSettled([send(spools.stdout), send(spools.stderr)]);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** Keep the lease alive until its result is delivered. */
+  async #renew(): Promise<void> {
+    const { clock, log } = this.#services;
+    const { signal } = this.#lost;
+    while (!signal.aborted) {
+      await pause(this.lease.renewIntervalMs, signal);
+      if (signal.aborted) return;
+      const sentAt = clock.monotonic();
+      try {
+        this.#granted(await this.#reporter.renew(signal), sentAt);
+      } catch (error) {
+        if (signal.aborted || this.#reporting) return;
+        const failure = toFailure(error);
+        log.warn("the lease is lost", {
+          lease: this.lease.leaseId,
+          code: failure.code,
+          reason: failure.message,
+        });
+        this.#stop("lease_lost");
+        return;
+      }
+    }
+  }
+
+  #stop(reason: StopReason): void {
+    if (reason === "lease_lost") this.#lost.abort();
+    if (this.#stopReason !== null && reason !== "lease_lost") return;
+    if (this.state === "reporting") return;
+    this.#stopReason ??= reason;
+    if (this.#running) this.#end(reason);
+  }
+
+  /** Ask, then force; at once where the task has no right to go on. */
+  #end(reason: StopReason): void {
+    const { leaseId } = this.lease;
+    const kill = () => {
+      this.#killing ??= this.#provider.kill(leaseId);
+      this.#killing.catch(() => {});
+    };
+    this.state = "stopping";
+    if (reason === "lease_lost" || reason === "output_too_large") {
+      kill();
+      return;
+    }
+    this.#provider.terminate(leaseId);
+    this.#killTimer ??= setTimeout(kill, this.#services.config.killGraceMs);
+  }
+}
+
+/** A program that is not there is a failed start, told before a sandbox turns it into an odd exit code. */
+function checkCommand(request: SandboxRequest): void {
+  const { command } = request;
+  if (command.includes("/")) return;
+  if (Bun.which(command, { PATH: request.environment["PATH"] ?? "", cwd: request.directory }) !== null)
+    return;
+  throw fail(
+    "execution_start_failed",
+    `the program ${JSON.stringify(command)} is not installed on this runner's host`,
+    {
+      hint: `PATH is ${request.environment["PATH"]}`,
+    },
+  );
+}

@@ -1,0 +1,400 @@
+import type { KeyObject } from "node:crypto";
+import { readdirSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Failure, fail, toFailure } from "../base/errors.ts";
+import { makePrivateDirectory } from "../base/files.ts";
+import { newId } from "../base/ids.ts";
+import { type Log, silentLog } from "../base/log.ts";
+import {
+  Acknowledged,
+  AuditVerdict,
+  type Directive,
+  importPublicKey,
+  type Lease,
+  type RegistrationAccepted,
+  RegistrationAccepted as RegistrationAcceptedSchema,
+  ROUTES,
+} from "../protocol/index.ts";
+import { binaryDigest } from "./binary-digest.ts";
+import { ClaimLoop } from "./claims.ts";
+import { type EffectiveConfig, effectiveConfig, type RunnerConfig } from "./config.ts";
+import { openWorkspaces, removeTree, type Workspaces } from "./files/workspaces.ts";
+import { type Health, watchHealth } from "./health.ts";
+import { runHeartbeat } from "./heartbeat.ts";
+import { Journal } from "./journal/journal.ts";
+import { verifyOffer } from "./lease/admit.ts";
+import { leasesDirectory } from "./lease/places.ts";
+import { recoverLease } from "./lease/recover.ts";
+import { LeaseRun, type LeaseServices } from "./lease/run.ts";
+import type { AtPoint } from "./points.ts";
+import { auditSnapshot, registration } from "./registration.ts";
+import { chooseProvider, type Sandboxes, usableSandboxes } from "./sandbox-choice.ts";
+import type { SandboxCapability } from "./sandboxes/index.ts";
+import { pause } from "./wire/backoff.ts";
+import { type Client, createClient, type Fetch } from "./wire/client.ts";
+import { wireReporter } from "./wire/reporter.ts";
+import { Session } from "./wire/session.ts";
+
+export interface RunnerOptions {
+  readonly controllerUrl: string;
+  readonly enrolmentToken: string;
+  readonly config: RunnerConfig;
+  readonly fetch?: Fetch;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly random?: () => number;
+  readonly version?: string;
+  /** Called at the named moments of each lease. */
+  readonly atPoint?: AtPoint;
+}
+
+export interface RunningRunner {
+  /** Resolves once the controller has admitted this runner; rejects as `closed` does. */
+  readonly ready: Promise<void>;
+  /** What this host proved it can do; resolves before the first registration. */
+  readonly sandboxes: Promise<readonly SandboxCapability[]>;
+  /** Resolves after `stop`; rejects with the Failure that ended the runner. */
+  readonly closed: Promise<void>;
+  /** Tasks in hand. */
+  readonly active: number;
+  /** End. With `drain`, running tasks may end first, for as long as the configuration allows. */
+  stop(options?: { readonly drain?: boolean }): Promise<void>;
+}
+
+const MESSAGE_TIMEOUT_MS = 15_000;
+const SWEEP_MS = 60_000;
+/** How long results are still delivered when the runner stops; what is left is sent after the next start. */
+const LAST_DELIVERY_MS = 3_000;
+
+/**
+ * Run tasks for a controller until `stop`. Returns at once; what goes wrong while starting rejects `ready` and
+ * `closed`.
+ * @throws Failure `invalid_request` for a configuration that is not valid
+ */
+export function startRunner(options: RunnerOptions): RunningRunner {
+  return new Runner(options);
+}
+
+class Runner implements RunningRunner {
+  readonly ready: Promise<void>;
+  readonly sandboxes: Promise<readonly SandboxCapability[]>;
+  readonly closed: Promise<void>;
+  readonly #options: RunnerOptions;
+  readonly #config: EffectiveConfig;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #random: () => number;
+  readonly #client: Client;
+  readonly #runs = new Map<string, LeaseRun>();
+  /** Ends the loops. */
+  readonly #ending = new AbortController();
+  /** Ends claiming alone. */
+  readonly #noClaims = new AbortController();
+  /** Ends the delivery of results. */
+  readonly #silence = new AbortController();
+  readonly #admitted = Promise.withResolvers<void>();
+  readonly #proven = Promise.withResolvers<readonly SandboxCapability[]>();
+  #leaseKey: KeyObject | null = null;
+  #draining = false;
+  #stopped: Promise<void> | null = null;
+  #claims: ClaimLoop | null = null;
+  #session: Session | null = null;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    const config = effectiveConfig(options.config);
+    makePrivateDirectory(config.dataDirectory);
+    // The real path: marks of tasks are compared with it.
+    this.#config = { ...config, dataDirectory: realpathSync(config.dataDirectory) };
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+    this.#random = options.random ?? Math.random;
+    this.#client = createClient(options.controllerUrl, options.fetch);
+    this.ready = this.#admitted.promise;
+    this.sandboxes = this.#proven.promise;
+    this.closed = this.#main().catch((error) => {
+      const failure = toFailure(error);
+      this.#log.error("the runner ended", { code: failure.code, reason: failure.message });
+      this.#admitted.reject(failure);
+      this.#proven.reject(failure);
+      throw failure;
+    });
+    // Whoever wants to know looks; nobody looking must not end the process.
+    for (const promise of [this.ready, this.sandboxes, this.closed]) promise.catch(() => {});
+  }
+
+  get active(): number {
+    return this.#runs.size;
+  }
+
+  stop(options: { readonly drain?: boolean } = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options.drain ?? false);
+    return this.#stopped;
+  }
+
+  async #main(): Promise<void> {
+    const config = this.#config;
+    const journal = new Journal(config.dataDirectory);
+    let health: Health | null = null;
+    try {
+      const workspaces = openWorkspaces(config.dataDirectory, config.workspaceRetentionMs);
+      const sandboxes = await usableSandboxes(config);
+      this.#proven.resolve(sandboxes.capabilities);
+      if (sandboxes.remedy !== null)
+        this.#log.warn("tasks run without isolation", { remedy: sandboxes.remedy });
+      await this.#sweep(journal, workspaces, sandboxes);
+      const digest = await binaryDigest(journal);
+      health = watchHealth(config, journal, this.#clock);
+      const session = this.#openSession(sandboxes, digest);
+      const services = this.#services(journal, workspaces, session);
+      const { signal } = this.#ending;
+      const claims = new ClaimLoop({
+        client: this.#client,
+        session,
+        runnerId: config.runnerId,
+        freeSlots: () => config.slots - this.#runs.size,
+        pausedBecause: () => (this.#draining ? "draining" : health!.trouble()),
+        onLease: (lease, registered) => this.#take(lease, registered, services, sandboxes),
+        log: this.#log,
+        random: this.#random,
+        signal: this.#noClaims.signal,
+      });
+      this.#claims = claims;
+      const sweeper = setInterval(() => this.#sweepWorkspaces(journal, workspaces), SWEEP_MS);
+      sweeper.unref?.();
+      try {
+        await session.ensure();
+        this.#admitted.resolve();
+        const recovering = this.#recover(services, session);
+        await Promise.all([
+          runHeartbeat({
+            client: this.#client,
+            session,
+            describe: () => this.#describe(health!),
+            onDirective: (directive, registered) => this.#obey(directive, registered, sandboxes, digest),
+            clock: this.#clock,
+            log: this.#log,
+            random: this.#random,
+            signal,
+          }),
+          claims.run(),
+        ]);
+        await recovering;
+      } finally {
+        clearInterval(sweeper);
+      }
+    } catch (error) {
+      if (!this.#ending.signal.aborted) throw error;
+      this.#admitted.reject(fail("unavailable", "the runner was stopped"));
+    } finally {
+      health?.close();
+      await Promise.allSettled([...this.#runs.values()].map((run) => run.done));
+      await journal.close();
+    }
+  }
+
+  #openSession(sandboxes: Sandboxes, digest: string): Session {
+    const session = new Session({
+      register: (signal) =>
+        this.#client.call({
+          path: ROUTES.register,
+          token: this.#options.enrolmentToken,
+          body: registration(this.#config, sandboxes.capabilities, digest, this.#options.version),
+          answer: RegistrationAcceptedSchema,
+          timeoutMs: MESSAGE_TIMEOUT_MS,
+          signal,
+        }),
+      onRegistered: (registered) => {
+        this.#leaseKey = importPublicKey(registered.leaseKey);
+        this.#log.info("registered", { session: registered.sessionId, effective: registered.effective });
+      },
+      log: this.#log,
+      signal: this.#ending.signal,
+      random: this.#random,
+    });
+    this.#session = session;
+    return session;
+  }
+
+  #services(journal: Journal, workspaces: Workspaces, session: Session): LeaseServices {
+    return {
+      config: this.#config,
+      journal,
+      workspaces,
+      ownSecrets: () => [
+        this.#options.enrolmentToken,
+        ...(session.current === null ? [] : [session.current.claimToken, session.current.heartbeatToken]),
+      ],
+      clock: this.#clock,
+      log: this.#log,
+      at: this.#options.atPoint ?? (() => {}),
+      signal: this.#silence.signal,
+    };
+  }
+
+  /** End what an earlier process of this runner left, before anything new begins. */
+  async #sweep(journal: Journal, workspaces: Workspaces, sandboxes: Sandboxes): Promise<void> {
+    const ended = await sandboxes.reconcile();
+    if (ended > 0) this.#log.warn("ended processes of an earlier run", { processes: ended });
+    const unfinished = journal.unfinished();
+    const known = new Set(unfinished.map((entry) => entry.leaseId));
+    makePrivateDirectory(leasesDirectory(this.#config.dataDirectory));
+    for (const name of readdirSync(leasesDirectory(this.#config.dataDirectory))) {
+      if (!known.has(name)) removeTree(join(leasesDirectory(this.#config.dataDirectory), name));
+    }
+    this.#sweepWorkspaces(journal, workspaces);
+  }
+
+  #sweepWorkspaces(journal: Journal, workspaces: Workspaces): void {
+    try {
+      const keep = new Set(journal.unfinished().flatMap((entry) => entry.context?.workspace.key ?? []));
+      const removed = workspaces.sweep(keep);
+      if (removed > 0) this.#log.info("removed idle workspaces", { count: removed });
+    } catch (error) {
+      this.#log.error("idle workspaces could not be removed", { reason: toFailure(error).message });
+    }
+  }
+
+  async #recover(services: LeaseServices, session: Session): Promise<void> {
+    for (const entry of services.journal.unfinished()) {
+      if (this.#runs.has(entry.leaseId)) continue;
+      const reporter = wireReporter(this.#client, session, { ...entry, nonce: "" });
+      try {
+        await recoverLease(services, entry, reporter);
+      } catch (error) {
+        this.#log.error("a lease could not be recovered", {
+          lease: entry.leaseId,
+          reason: toFailure(error).message,
+        });
+      }
+    }
+  }
+
+  /** Take a lease into a slot, or give it back with a reason. */
+  #take(offer: Lease, session: RegistrationAccepted, services: LeaseServices, sandboxes: Sandboxes): void {
+    const reporter = wireReporter(this.#client, this.#session!, offer);
+    const reject = (failure: Failure) => {
+      const reason = failure.hint === undefined ? failure.message : `${failure.message} (${failure.hint})`;
+      this.#log.warn("a lease was rejected", { lease: offer.leaseId, code: failure.code, reason });
+      reporter.reject(reason, services.signal).catch((error) => {
+        this.#log.warn("a rejection was not taken", {
+          lease: offer.leaseId,
+          reason: toFailure(error).message,
+        });
+      });
+    };
+    try {
+      const lease = verifyOffer(offer, this.#config, session, this.#leaseKey!);
+      // A second offer of what is or was in hand is answered by what is already under way, never by a second run.
+      if (this.#runs.has(lease.leaseId) || services.journal.find(lease.leaseId) !== null) {
+        this.#log.info("a lease was offered again", { lease: lease.leaseId });
+        return;
+      }
+      if (this.#draining) throw fail("runner_draining");
+      if (this.#runs.size >= this.#config.slots) throw fail("execution_capacity_deferred", "no slot is free");
+      const provider = chooseProvider(lease, sandboxes);
+      const run = new LeaseRun(services, lease, provider, reporter);
+      this.#runs.set(lease.leaseId, run);
+      void run.slot.then(() => {
+        this.#runs.delete(lease.leaseId);
+        this.#settling.add(run);
+        this.#claims?.slotFreed();
+      });
+      run.done
+        .catch((error) => {
+          this.#log.error("a lease ended badly", { lease: lease.leaseId, reason: toFailure(error).message });
+        })
+        .finally(() => {
+          this.#runs.delete(lease.leaseId);
+          this.#settling.delete(run);
+        });
+    } catch (error) {
+      reject(toFailure(error));
+    }
+  }
+
+  /** Results on their way, their slots already free. */
+  readonly #settling = new Set<LeaseRun>();
+
+  #describe(health: Health) {
+    const trouble = health.trouble();
+    if (trouble !== null) this.#log.warn("unhealthy", { reason: trouble });
+    const freeSlots = Math.max(0, this.#config.slots - this.#runs.size);
+    return {
+      runnerId: this.#config.runnerId,
+      status:
+        trouble !== null
+          ? ("unhealthy" as const)
+          : this.#draining
+            ? ("draining" as const)
+            : freeSlots === 0
+              ? ("busy" as const)
+              : ("ready" as const),
+      configHash: this.#config.configHash,
+      commandAllowlistHash: this.#config.commandAllowlistHash,
+      ...(this.#config.imageDigest === undefined ? {} : { imageDigest: this.#config.imageDigest }),
+      activeLeases: [...this.#runs.values()].map(({ lease, state }) => ({
+        leaseId: lease.leaseId,
+        attempt: lease.attempt,
+        fencingToken: lease.fencingToken,
+        state,
+      })),
+      freeSlots,
+      cleanupBacklog: health.cleanupBacklog(),
+    };
+  }
+
+  #obey(directive: Directive, session: RegistrationAccepted, sandboxes: Sandboxes, digest: string): void {
+    if (directive.kind === "cancel") this.#runs.get(directive.leaseId)?.cancel(directive.fencingToken);
+    else if (directive.kind === "drain") {
+      if (!this.#draining) this.#log.info("draining", { reason: directive.reason });
+      this.#draining = true;
+    } else {
+      const body = auditSnapshot(this.#config, session.sessionId, sandboxes.capabilities, digest);
+      this.#client
+        .call({
+          path: ROUTES.auditSnapshot,
+          token: session.heartbeatToken,
+          body,
+          answer: AuditVerdict,
+          timeoutMs: MESSAGE_TIMEOUT_MS,
+        })
+        .then((verdict) => this.#log.info("audited", verdict))
+        .catch((error) => this.#log.warn("the audit was not taken", { reason: toFailure(error).message }));
+    }
+  }
+
+  async #stop(drain: boolean): Promise<void> {
+    this.#draining = true;
+    this.#noClaims.abort();
+    const session = this.#session?.current;
+    if (session) {
+      const body = {
+        messageId: newId(),
+        runnerId: this.#config.runnerId,
+        sessionId: session.sessionId,
+        reason: "the runner is stopping",
+        deadlineMs: drain ? this.#config.drainMs : 0,
+      };
+      await this.#client
+        .call({
+          path: ROUTES.drain,
+          token: session.heartbeatToken,
+          body,
+          answer: Acknowledged,
+          timeoutMs: 1_000,
+        })
+        .catch((error) => this.#log.debug("no drain", { reason: toFailure(error).message }));
+    }
+    const slots = () => Promise.allSettled([...this.#runs.values()].map((run) => run.slot));
+    if (drain) await Promise.race([slots(), pause(this.#config.drainMs)]);
+    for (const run of this.#runs.values()) run.stop();
+    await Promise.race([slots(), pause(this.#config.killGraceMs + 2_000)]);
+    const delivered = Promise.allSettled([...this.#runs.values(), ...this.#settling].map((run) => run.done));
+    await Promise.race([delivered, pause(LAST_DELIVERY_MS)]);
+    this.#silence.abort();
+    this.#ending.abort();
+    await this.closed.catch(() => {});
+  }
+}

@@ -1,0 +1,109 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { withLimits } from "./limits.ts";
+import { isWithin } from "./mounts.ts";
+import { childrenOf, signalProcess } from "./processes.ts";
+import { createProvider, type ProcessBackend } from "./provider.ts";
+import type { SandboxCapability, SandboxProvider, SandboxRequest } from "./sandbox.ts";
+import { systemArguments } from "./system-root.ts";
+
+export interface BubblewrapOptions {
+  /** Absolute path of `bwrap`. */
+  readonly program: string;
+  readonly dataDirectory: string;
+  readonly readOnlyPaths: readonly string[];
+  readonly temporaryBytes: number;
+}
+
+export const BUBBLEWRAP_MODES = ["none", "workflow-session", "per-agent-call", "per-publish"] as const;
+
+const ACCOUNTS = ["passwd", "group"] as const;
+const accountsDirectory = (options: BubblewrapOptions): string => join(options.dataDirectory, "etc");
+
+/** Programs want to know who they are; who else has an account on the host is not their business. */
+export function writeAccounts(options: BubblewrapOptions): void {
+  const uid = process.getuid?.() ?? 0;
+  const gid = process.getgid?.() ?? 0;
+  const directory = accountsDirectory(options);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, "passwd"), `task:x:${uid}:${gid}:task:/tmp:/bin/sh\n`);
+  writeFileSync(join(directory, "group"), `task:x:${gid}:\n`);
+}
+
+/** The arguments of `bwrap` for one task, up to the command. */
+export function bubblewrapArguments(options: BubblewrapOptions, request: SandboxRequest): string[] {
+  const size = String(options.temporaryBytes);
+  const args = [
+    "--unshare-user",
+    "--unshare-ipc",
+    "--unshare-pid",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    ...(request.network === "open" ? [] : ["--unshare-net"]),
+    "--die-with-parent",
+    "--new-session",
+    "--cap-drop",
+    "ALL",
+    "--hostname",
+    "lightflow",
+    ...systemArguments(request.network === "open"),
+    ...ACCOUNTS.flatMap((name) => ["--ro-bind", join(accountsDirectory(options), name), `/etc/${name}`]),
+    ...options.readOnlyPaths.flatMap((path) => ["--ro-bind-try", path, path]),
+    ...["--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", "/dev/shm"],
+  ];
+  // Parents first, so that a mount inside another mount is not covered by it.
+  const binds = [
+    ...request.mounts.map(({ source, target, readOnly }) => ({ source, target, readOnly })),
+    ...request.writable.map((path) => ({ source: path, target: path, readOnly: false })),
+  ].sort((a, b) => a.target.length - b.target.length);
+  const exposed = request.mounts.some((mount) => isWithin(options.dataDirectory, mount.target));
+  for (const [index, bind] of binds.entries()) {
+    // A mount that contains the runner's own directory shows it empty: journals of other tasks are not for this one.
+    if (exposed && index === binds.findIndex((other) => isWithin(other.target, options.dataDirectory))) {
+      args.push("--tmpfs", options.dataDirectory);
+    }
+    args.push(bind.readOnly ? "--ro-bind" : "--bind", bind.source, bind.target);
+  }
+  // Last: until here bwrap itself makes mount points in its root.
+  args.push("--remount-ro", "/", "--chdir", request.directory, "--");
+  return args;
+}
+
+/** Namespaces of its own for user, mount, pid, ipc, uts, cgroup and (unless open) network: nothing outlives it. */
+export function bubblewrapSandbox(
+  options: BubblewrapOptions,
+  capability: SandboxCapability,
+): SandboxProvider {
+  const backend: ProcessBackend = {
+    capability,
+    leavesNothing: true,
+    validate() {},
+    launch: (request) => ({
+      argv: withLimits(request, [
+        options.program,
+        ...bubblewrapArguments(options, request),
+        request.command,
+        ...request.arguments,
+      ]),
+      descriptors: [],
+      close() {},
+    }),
+    terminate(pid) {
+      // The first child is the namespace's init: as a group leader it passes the signal to every member of the task's
+      // session and, being init without a handler, ignores it itself. Signalling bwrap would end all of it at once.
+      const init = childrenOf(pid)[0];
+      if (init === undefined || !signalProcess(-init, "SIGTERM")) signalProcess(pid, "SIGTERM");
+    },
+    kill(pid) {
+      // Killing init is enough: the kernel ends the namespace, and bwrap returns only after that.
+      const init = childrenOf(pid)[0];
+      if (init === undefined || !signalProcess(init, "SIGKILL")) signalProcess(pid, "SIGKILL");
+    },
+    describeExit: (exit) => exit,
+  };
+  return createProvider(backend, options.dataDirectory);
+}
+
+export function findBubblewrap(): string | null {
+  return ["/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap"].find((path) => existsSync(path)) ?? null;
+}

@@ -1,0 +1,11 @@
+export { isWithin, type ResolvedMount, resolveMounts } from "./mounts.ts";
+export { type ProbeCheck, type ProbeResult, probeSandboxes } from "./probe.ts";
+export { processSandbox } from "./process.ts";
+export { LEASE_MARKER, WORKSPACE_MARKER } from "./provider.ts";
+export type {
+  ProcessExit,
+  SandboxCapability,
+  SandboxProcess,
+  SandboxProvider,
+  SandboxRequest,
+} from "./sandbox.ts";

@@ -1,0 +1,71 @@
+import type { Static } from "@sinclair/typebox";
+import type { Lease, SandboxProvider as ProviderName, SandboxMode } from "../../protocol/index.ts";
+import type { ResolvedMount } from "./mounts.ts";
+
+export type SandboxProviderName = Static<typeof ProviderName>;
+export type SandboxModeName = Static<typeof SandboxMode>;
+
+/** What one task asks of a sandbox. Every path is absolute. */
+export interface SandboxRequest {
+  /** The lease id: the idempotency key of everything below. */
+  readonly operationId: string;
+  readonly mode: SandboxModeName;
+  readonly command: string;
+  readonly arguments: readonly string[];
+  /** The whole environment of the task; nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly stdin: string | undefined;
+  /** Working directory; the task may write below `writable`. */
+  readonly directory: string;
+  readonly writable: readonly string[];
+  readonly mounts: readonly ResolvedMount[];
+  readonly network: Lease["network"];
+  readonly memoryBytes: number | undefined;
+  readonly processes: number | undefined;
+}
+
+/** What a provider can enforce, each item proven by trying it. */
+export interface SandboxCapability {
+  readonly provider: SandboxProviderName;
+  readonly template: string;
+  readonly boundary: "process" | "user-namespace";
+  readonly features: readonly string[];
+  readonly modes: readonly SandboxModeName[];
+}
+
+export interface ProcessExit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+export interface SandboxProcess {
+  readonly pid: number;
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly exited: Promise<ProcessExit>;
+}
+
+export type OperationState = "absent" | "prepared" | "running" | "ended";
+
+/**
+ * One way to run a task apart from the host. Operations are named by the lease id and may be repeated: a second
+ * `prepare` or `execute` never starts a second command, a second `cleanup` is harmless.
+ */
+export interface SandboxProvider {
+  readonly capability: SandboxCapability;
+  /** @throws Failure `feature_unsupported` for a control that this provider cannot enforce */
+  validate(request: SandboxRequest): void;
+  /** @throws Failure `execution_start_failed`, `conflict` when the id was prepared with another request */
+  prepare(request: SandboxRequest): Promise<void>;
+  inspect(operationId: string): OperationState;
+  /** @throws Failure `execution_start_failed`, `not_found` */
+  execute(operationId: string): SandboxProcess;
+  /** Ask every process of the task to end. */
+  terminate(operationId: string): void;
+  /** End every process of the task; returns when none is left, or throws `execution_cleanup_pending`. */
+  kill(operationId: string): Promise<void>;
+  /** Free what the operation holds, after `kill`. */
+  cleanup(operationId: string): Promise<void>;
+  /** End whatever an earlier runner on this data directory left behind; the number of processes ended. */
+  reconcile(): Promise<number>;
+}

@@ -1,0 +1,143 @@
+import { fail, toFailure } from "../../base/errors.ts";
+import { newId } from "../../base/ids.ts";
+import { isObject } from "../../base/json.ts";
+import {
+  Acknowledged,
+  ArtifactStored,
+  artifactRoute,
+  LeaseState,
+  LogAccepted,
+  ResultAccepted,
+  type TaskAction,
+  type TaskResult,
+  taskRoute,
+} from "../../protocol/index.ts";
+import type { Reporter } from "../lease/reporter.ts";
+import type { Client } from "./client.ts";
+import type { Session } from "./session.ts";
+
+const MESSAGE_TIMEOUT_MS = 15_000;
+/** An artifact may be large and the line slow: a megabyte a second, and never less than a minute. */
+const uploadTimeout = (size: number): number => 60_000 + size / 1000;
+
+export interface LeaseIdentity {
+  readonly leaseId: string;
+  readonly attempt: number;
+  readonly fencingToken: number;
+  /** Empty after a restart: what is reported then needs none. */
+  readonly nonce: string;
+}
+
+/** Reports over the wire, under the session's claim credential. One message keeps its id however often it is sent. */
+export function wireReporter(client: Client, session: Session, lease: LeaseIdentity): Reporter {
+  const { attempt, fencingToken } = lease;
+  const identity = () => ({ messageId: newId(), attempt, fencingToken });
+  const route = (action: TaskAction) => taskRoute(lease.leaseId, action);
+
+  return {
+    started(startedAt, sandbox, signal) {
+      const body = { ...identity(), nonce: lease.nonce, startedAt, sandbox };
+      return session.deliver(
+        ({ claimToken: token }) =>
+          client.call({
+            path: route("started"),
+            token,
+            body,
+            answer: LeaseState,
+            timeoutMs: MESSAGE_TIMEOUT_MS,
+            signal,
+          }),
+        { signal, maximumWaitMs: 1_000 },
+      );
+    },
+    renew(signal) {
+      const body = identity();
+      return session.deliver(
+        ({ claimToken: token }) =>
+          client.call({
+            path: route("renew"),
+            token,
+            body,
+            answer: LeaseState,
+            timeoutMs: MESSAGE_TIMEOUT_MS,
+            signal,
+          }),
+        { signal, maximumWaitMs: 2_000 },
+      );
+    },
+    async log(spool, seq, bytes, final, signal) {
+      const query = { ...identity(), stream: spool.stream, seq, final };
+      try {
+        const { nextSeq } = await session.deliver(
+          ({ claimToken: token }) =>
+            client.call({
+              path: route("log"),
+              query,
+              token,
+              body: () => bytes,
+              answer: LogAccepted,
+              timeoutMs: MESSAGE_TIMEOUT_MS,
+              signal,
+            }),
+          { signal },
+        );
+        return nextSeq;
+      } catch (error) {
+        const failure = toFailure(error);
+        const wanted = isObject(failure.details) ? failure.details["nextSeq"] : undefined;
+        // The server names the chunk it lacks; asking for this very one would be a loop.
+        if (failure.code === "log_gap" && typeof wanted === "number" && wanted !== seq) return wanted;
+        throw failure;
+      }
+    },
+    async artifact(source, signal) {
+      const query = identity();
+      const stored = await session.deliver(
+        ({ claimToken: token }) =>
+          client.call({
+            method: "PUT",
+            path: artifactRoute(lease.leaseId, source.sha256),
+            query,
+            token,
+            body: source.body,
+            answer: ArtifactStored,
+            timeoutMs: uploadTimeout(source.size),
+            signal,
+          }),
+        { signal },
+      );
+      if (stored.sha256 !== source.sha256 || stored.size !== source.size) {
+        throw fail("artifact_digest_mismatch", "the controller stored other bytes than were sent");
+      }
+    },
+    async reject(reason, signal) {
+      const body = { ...identity(), reason: reason.slice(0, 4096) };
+      await session.deliver(
+        ({ claimToken: token }) =>
+          client.call({
+            path: route("reject"),
+            token,
+            body,
+            answer: Acknowledged,
+            timeoutMs: MESSAGE_TIMEOUT_MS,
+            signal,
+          }),
+        { signal },
+      );
+    },
+    async result(result: TaskResult, signal) {
+      await session.deliver(
+        ({ claimToken: token }) =>
+          client.call({
+            path: route(result.status === "succeeded" ? "complete" : "fail"),
+            token,
+            body: result,
+            answer: ResultAccepted,
+            timeoutMs: MESSAGE_TIMEOUT_MS,
+            signal,
+          }),
+        { signal },
+      );
+    },
+  };
+}
