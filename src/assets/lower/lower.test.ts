@@ -60,7 +60,7 @@ test("each kind of step becomes its task, and every expression finds inputs and 
     },
     output: { as: { n: `\${ ${SCOPE} | (.steps.sum.output.n) }`, fixed: 1 } },
   });
-  expect(document.document.metadata).toEqual({
+  expect<unknown>(document.document.metadata).toEqual({
     lightFlow: { assetId: "workflow.test", sourceSha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
   });
   expect<unknown>(document.do).toEqual([
