@@ -1,0 +1,60 @@
+import { afterAll, expect, test } from "bun:test";
+import manifest from "../../package.json";
+import { EXIT_TEXT } from "../../src/cli/exit.ts";
+import { COMMANDS, GROUPS } from "../../src/cli/table.ts";
+import { runBinary, sandbox } from "../support/binary.ts";
+
+const box = sandbox();
+afterAll(box.remove);
+const run = (...args: string[]) => runBinary(args, { env: box.env, cwd: box.path });
+
+test("--version prints the version of package.json", async () => {
+  expect(await run("--version")).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
+  expect(await run("--json", "--version")).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
+  expect((await run("--version", "x")).code).toBe(2);
+});
+
+test("no command at all prints the overview on stderr with exit code 2, --help on stdout with 0", async () => {
+  const bare = await run();
+  const asked = await run("--help");
+  expect(bare).toEqual({ code: 2, stdout: "", stderr: asked.stdout });
+  expect(asked.code).toBe(0);
+  for (const row of COMMANDS) expect(asked.stdout).toContain(row.path.split(" ")[0]!);
+});
+
+test("every command answers --help, -h and help <command> with an example of itself", async () => {
+  for (const { path, summary } of COMMANDS) {
+    const words = path.split(" ");
+    const help = await run(...words, "--help");
+    expect(help.stderr).toBe("");
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain(`lightflow ${path}: ${summary}`);
+    expect(help.stdout).toContain("Exit codes");
+    const examples = help.stdout.slice(help.stdout.search(/^Examples?$/m));
+    expect(examples).toContain(`lightflow ${path}`);
+    expect((await run(...words, "-h")).stdout).toBe(help.stdout);
+    expect((await run("help", ...words)).stdout).toBe(help.stdout);
+    expect((await run("--help", ...words)).stdout).toBe(help.stdout);
+  }
+});
+
+test("every group answers help with its commands, and is described", async () => {
+  for (const group of new Set(
+    COMMANDS.filter((row) => row.path.includes(" ")).map((row) => row.path.split(" ")[0]!),
+  )) {
+    expect(GROUPS[group]).toBeDefined();
+    const help = await run(group, "--help");
+    expect(help.code).toBe(0);
+    for (const row of COMMANDS.filter((each) => each.path.startsWith(`${group} `))) {
+      expect(help.stdout).toContain(`lightflow ${row.path}`);
+    }
+    expect((await run("help", group)).stdout).toBe(help.stdout);
+  }
+});
+
+test("help exit-codes lists every exit code", async () => {
+  const { stdout, code } = await run("help", "exit-codes");
+  expect(code).toBe(0);
+  for (const [exit, text] of Object.entries(EXIT_TEXT))
+    expect(stdout).toContain(`${exit.padStart(3)}  ${text}`);
+});

@@ -1,0 +1,78 @@
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { binary, copyBinary, runBinary, sandbox } from "../support/binary.ts";
+
+const box = sandbox("lf process");
+afterAll(box.remove);
+
+async function shell(script: string): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = Bun.spawn(["bash", "-c", script, "bash", await binary()], {
+    env: box.env,
+    cwd: box.path,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, stdout, stderr };
+}
+
+test("the executable works alone in an empty directory", async () => {
+  const empty = join(box.path, "empty");
+  mkdirSync(empty);
+  const executable = await copyBinary(empty);
+  const options = { env: box.env, cwd: empty, executable };
+  expect((await runBinary(["--version"], options)).code).toBe(0);
+  expect((await runBinary(["init", "project"], options)).code).toBe(0);
+  const doctor = await runBinary(["doctor"], options);
+  expect(
+    JSON.parse(doctor.stdout).checks.find((check: { name: string }) => check.name === "asset parser"),
+  ).toMatchObject({ status: "ok" });
+});
+
+test("a .env, a bunfig.toml preload and a tsconfig.json of the working directory have no effect", async () => {
+  const planted = join(box.path, "planted");
+  mkdirSync(planted);
+  const trace = join(planted, "trace");
+  writeFileSync(join(planted, ".env"), "LIGHTFLOW_PORT=4242\n");
+  writeFileSync(join(planted, ".env.production"), "LIGHTFLOW_PORT=4243\n");
+  writeFileSync(join(planted, "bunfig.toml"), 'preload = ["./side-effect.ts"]\n');
+  writeFileSync(
+    join(planted, "side-effect.ts"),
+    `require("node:fs").writeFileSync(${JSON.stringify(trace)}, "x");\n`,
+  );
+  writeFileSync(join(planted, "tsconfig.json"), "{ broken");
+  writeFileSync(join(planted, "package.json"), "{ broken");
+  const { code, stdout, stderr } = await runBinary(["config", "show"], { env: box.env, cwd: planted });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(JSON.parse(stdout).settings.port).toBe(5174);
+  expect(existsSync(trace)).toBe(false);
+});
+
+test("a reader that has gone ends the output quietly", async () => {
+  for (const command of ["help", "completion bash", "config show"]) {
+    const { stderr } = await shell(`{ sleep 0.2; "$1" ${command}; echo "exit $?" >&2; } | true`);
+    expect(stderr).toBe("exit 0\n");
+  }
+});
+
+test("a full disk behind stdout is an error of its own, exit code 1", async () => {
+  const { stderr } = await shell('"$1" help > /dev/full; echo "exit $?" >&2');
+  expect(stderr).toMatch(/^ENOSPC[^\n]*\nexit 1\n$/);
+});
+
+test("NO_COLOR and --no-color leave no escape sequence on a terminal; without them there are some", async () => {
+  const onTerminal = async (command: string, env = "") =>
+    (await shell(`${env} script -qec "'$1' ${command}" /dev/null`)).stdout;
+  if (Bun.which("script") === null) {
+    console.log("not run: script is not installed, so there is no terminal to try colours on");
+    return;
+  }
+  expect(await onTerminal("help")).toContain("\x1b[1m");
+  expect(await onTerminal("help --no-color")).not.toContain("\x1b[");
+  expect(await onTerminal("help", "NO_COLOR=1")).not.toContain("\x1b[");
+  // On a terminal the answer is for people, with --json for programs.
+  expect(await onTerminal("config path")).not.toContain("{");
+  expect(JSON.parse(await onTerminal("config path --json"))).toHaveProperty("state");
+});
