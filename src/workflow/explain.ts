@@ -6,7 +6,15 @@ import { nearest } from "./nearest.ts";
 import { joinPointer } from "./pointer.ts";
 import { scalarProblem, shown, typeName } from "./scalar.ts";
 import { CALL_SCHEMAS, type Mode, TASK_DEFINITIONS, TASK_SCHEMAS } from "./schema/index.ts";
-import { alternativesOf, asNode, likeliest, ownKeys, type SchemaNode, shapeOf } from "./schema-node.ts";
+import {
+  alternativesOf,
+  asNode,
+  likeliest,
+  ownKeys,
+  ownWords,
+  type SchemaNode,
+  shapeOf,
+} from "./schema-node.ts";
 
 /** A document with many faults is wrong in one way many times: the first ones tell it. */
 const MAXIMUM = 100;
@@ -108,9 +116,13 @@ function* object(
 }
 
 function stranger(key: string, pointer: string, schema: SchemaNode, siblings: SchemaNode[]): Diagnostic {
-  if (siblings.some((sibling) => Object.hasOwn(sibling.properties ?? {}, key))) {
-    const beside = ownKeys(schema, siblings).map((name) => `\`${name}\``);
-    return fault("conflicting_property", pointer, `\`${key}\` cannot stand beside ${beside.join(", ")}`);
+  const home = siblings.find((sibling) => Object.hasOwn(sibling.properties ?? {}, key));
+  if (home !== undefined) {
+    const own = ownKeys(schema, siblings);
+    const words = own.length > 0 ? own : ownWords(home);
+    const relation = own.length > 0 ? "cannot stand beside" : "stands only beside";
+    const beside = words.map((word) => `\`${word}\``).join(", ");
+    return fault("conflicting_property", pointer, `\`${key}\` ${relation} ${beside}`);
   }
   const known = Object.keys(schema.properties ?? {});
   const meant = nearest(key, known);

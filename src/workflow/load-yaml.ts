@@ -36,19 +36,21 @@ export function loadYaml(text: string): LoadedValue | Diagnostic[] {
   const tokens = [...new Parser(lines.addNewLine).parse(text)];
   try {
     checkDepth(tokens);
+    // Duplicate keys are looked for below: the composer compares each key with all before it.
     const documents = [
-      ...new Composer({ version: "1.2", schema: "core", merge: false }).compose(tokens, true, text.length),
+      ...new Composer({ version: "1.2", schema: "core", merge: false, uniqueKeys: false }).compose(
+        tokens,
+        true,
+        text.length,
+      ),
     ];
     const errors = documents.flatMap((document) => document.errors);
     if (errors.length > 0)
       return errors.slice(0, 20).map((error) => ({
-        code: error.code === "DUPLICATE_KEY" ? "duplicate_key" : "syntax",
+        code: "syntax",
         severity: "error",
         pointer: "",
-        message:
-          error.code === "DUPLICATE_KEY"
-            ? "duplicate key"
-            : error.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, ""),
+        message: error.message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, ""),
         ...place(error.pos[0]),
       }));
     if (documents.length !== 1)

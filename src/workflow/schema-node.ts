@@ -44,7 +44,7 @@ export function likeliest(candidates: readonly SchemaNode[], value: Record<strin
     for (const key of Object.keys(value)) score += has(candidate, key) ? 2 : -1;
     for (const key of candidate.required ?? []) score += Object.hasOwn(value, key) ? 3 : -2;
     for (const [key, property] of Object.entries(candidate.properties ?? {}))
-      if (Object.hasOwn(value, key) && !couldBe(property, value[key])) score -= 6;
+      if (Object.hasOwn(value, key) && !couldBe(property, value[key])) score -= 20;
     if (score > bestScore) {
       best = candidate;
       bestScore = score;
@@ -63,4 +63,11 @@ function couldBe(property: SchemaNode, value: unknown): boolean {
 /** Keys that tell an alternative apart from the others. */
 export function ownKeys(schema: SchemaNode, others: readonly SchemaNode[]): string[] {
   return Object.keys(schema.properties ?? {}).filter((key) => !others.every((other) => has(other, key)));
+}
+
+/** `kind: tool` and the like: the words that name an alternative. */
+export function ownWords(schema: SchemaNode): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, { const: word }]) =>
+    word === undefined ? [] : [`${key}: ${word}`],
+  );
 }

@@ -26,7 +26,7 @@ export function* checkCompleteness(document: WorkflowDocument, mode: Mode): Gene
     if (schema.$id === "EventAttributes" || schema.$id === "EmittedAttributes")
       yield* checkTime(value["time"], `${pointer}/time`);
   }
-  for (const { task, pointer } of walkTasks(document)) yield* checkTask(task, pointer);
+  for (const { task, pointer } of walkTasks(document)) yield* checkTask(task, pointer, mode);
 }
 
 function* checkRoot(document: WorkflowDocument): Generator<Diagnostic> {
@@ -59,7 +59,7 @@ function* checkRoot(document: WorkflowDocument): Generator<Diagnostic> {
     yield error("incomplete", "/schedule/read", "`read` has a meaning beside `on` only");
 }
 
-function* checkTask(task: Task, pointer: string): Generator<Diagnostic> {
+function* checkTask(task: Task, pointer: string, mode: Mode): Generator<Diagnostic> {
   if (isTask(task, "assert")) {
     if (Array.isArray(task.assert))
       for (const [index, one] of task.assert.entries())
@@ -77,7 +77,12 @@ function* checkTask(task: Task, pointer: string): Generator<Diagnostic> {
   }
   if (isCall(task, "a2a") && task.with.agentCard === undefined && task.with.server === undefined)
     yield error("incomplete", `${pointer}/with`, "needs `agentCard` or `server`");
-  if (isCall(task, "agent") && task.with.endpoint !== undefined && task.with.mode !== "service")
+  if (
+    mode === "light" &&
+    isCall(task, "agent") &&
+    task.with.endpoint !== undefined &&
+    task.with.mode !== "service"
+  )
     yield error("incomplete", `${pointer}/with/endpoint`, "an endpoint belongs to `mode: service`");
 }
 
