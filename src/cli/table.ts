@@ -13,6 +13,12 @@ export interface CommandRow {
 
 /** Commands with a second word; `noun` is what messages call that word: `missing run action`. */
 export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly summary: string }>> = {
+  run: { noun: "run action", summary: "start runs and look into them" },
+  runner: { noun: "runner action", summary: "be a runner, or approve one" },
+  runners: { noun: "runners action", summary: "the runners of this control plane" },
+  inbox: { noun: "inbox action", summary: "what waits for an operator" },
+  db: { noun: "db action", summary: "check, back up and restore the store" },
+  assets: { noun: "asset kind", summary: "what the project and this build offer" },
   config: { noun: "config action", summary: "the settings of this user" },
 };
 
@@ -23,6 +29,50 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "write a project with one working workflow",
     load: () => import("./init.ts"),
   },
+  {
+    path: "up",
+    summary: "run everything on this machine: orchestrator, controller, runner, gateway",
+    load: () => import("./up.ts"),
+  },
+  { path: "run start", summary: "start a run of a workflow", load: () => import("./run/start.ts") },
+  { path: "run watch", summary: "follow a run to its end", load: () => import("./run/watch-run.ts") },
+  { path: "run list", summary: "runs, newest first", load: () => import("./run/list.ts") },
+  { path: "run get", summary: "one run: status, steps, output, error", load: () => import("./run/get.ts") },
+  { path: "run wait", summary: "wait until a run has ended", load: () => import("./run/wait.ts") },
+  { path: "run cancel", summary: "stop a run and what it is running", load: () => import("./run/cancel.ts") },
+  { path: "run events", summary: "what happened in a run, as JSONL", load: () => import("./run/events.ts") },
+  { path: "run logs", summary: "what the commands of a run wrote", load: () => import("./run/logs.ts") },
+  {
+    path: "run artifacts",
+    summary: "what a run handed over, by digest",
+    load: () => import("./run/artifacts.ts"),
+  },
+  { path: "assets workflows", summary: "the workflows", load: () => import("./assets/workflows.ts") },
+  { path: "assets nodes", summary: "the nodes", load: () => import("./assets/nodes.ts") },
+  {
+    path: "assets compositions",
+    summary: "the compositions",
+    load: () => import("./assets/compositions.ts"),
+  },
+  { path: "assets models", summary: "the models", load: () => import("./assets/models.ts") },
+  { path: "serve", summary: "the HTTP gateway alone", load: () => import("./serve.ts") },
+  { path: "orchestrator", summary: "the orchestrator role alone", load: () => import("./orchestrator.ts") },
+  { path: "controller", summary: "the controller role alone", load: () => import("./controller.ts") },
+  { path: "runner", summary: "the runner role alone", load: () => import("./runner.ts") },
+  {
+    path: "runner enroll",
+    summary: "approve a runner and write its token",
+    load: () => import("./runner/enroll.ts"),
+  },
+  {
+    path: "runners list",
+    summary: "runners, their sessions and sandboxes",
+    load: () => import("./runners/list.ts"),
+  },
+  { path: "inbox list", summary: "what waits for an operator", load: () => import("./inbox/list.ts") },
+  { path: "db check", summary: "whether the store is sound", load: () => import("./db/check.ts") },
+  { path: "db backup", summary: "a consistent copy of the store", load: () => import("./db/backup.ts") },
+  { path: "db restore", summary: "put a backup in the store's place", load: () => import("./db/restore.ts") },
   {
     path: "doctor",
     summary: "try each prerequisite and say how to get what is missing",
@@ -62,6 +112,9 @@ export function findCommand(
   if (first.startsWith("-")) {
     throw fail("usage", `unexpected argument for lightflow: ${first}`, { hint: "see lightflow --help" });
   }
+  // Two words first: `runner` is a command, and `runner enroll` another.
+  const pair = COMMANDS.find((row) => row.path === `${first} ${second}`);
+  if (pair !== undefined) return { row: pair, rest: words.slice(2) };
   const single = COMMANDS.find((row) => row.path === first);
   if (single !== undefined) return { row: single, rest: words.slice(1) };
 
@@ -80,8 +133,6 @@ export function findCommand(
       return { row: groupHelp(first), rest: [] };
     throw fail("usage", `missing ${noun}`, { hint: `one of ${names.join(", ")}` });
   }
-  const row = members.find((each) => each.path === `${first} ${second}`);
-  if (row !== undefined) return { row, rest: words.slice(2) };
   const near = nearest(second, names, "did you mean ");
   throw fail("usage", `${noun} must be ${names.join("|")}: ${second}`, {
     hint: near === "" ? `see lightflow ${first} --help` : `${near}?`,

@@ -1,6 +1,13 @@
 import type { Clock } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
-import { advance, Definition, type Effect, ENGINE_VERSION, type EngineInput, type Instance } from "../engine/index.ts";
+import {
+  advance,
+  Definition,
+  type Effect,
+  ENGINE_VERSION,
+  type EngineInput,
+  type Instance,
+} from "../engine/index.ts";
 import type { PolicySnapshot } from "../policy/index.ts";
 import type { EnginePort, StoredEffect, StoredSnapshot } from "../store/index.ts";
 import { queueRequest } from "./payload.ts";
@@ -26,7 +33,12 @@ export function createEnginePort(clock: Clock, policyOf: (digest: string) => Pol
     version: ENGINE_VERSION,
     advance({ digest, document }, snapshot, input, now) {
       const definition = definitionOf(digest, document);
-      const advanced = advance(definition, snapshot as unknown as Instance, input as unknown as EngineInput, now);
+      const advanced = advance(
+        definition,
+        snapshot as unknown as Instance,
+        input as unknown as EngineInput,
+        now,
+      );
       return {
         snapshot: advanced.instance as unknown as StoredSnapshot,
         effects: advanced.effects as StoredEffect[],
@@ -34,6 +46,11 @@ export function createEnginePort(clock: Clock, policyOf: (digest: string) => Pol
       };
     },
     request: (effect, row) =>
-      queueRequest(effect as Extract<Effect, { kind: "run" }>, row, policyOf(row.policy_digest), clock.wall()),
+      queueRequest(
+        effect as Extract<Effect, { kind: "run" }>,
+        row,
+        policyOf(row.policy_digest),
+        clock.wall(),
+      ),
   };
 }

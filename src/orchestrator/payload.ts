@@ -86,11 +86,17 @@ function taskPayload(effect: RunEffect, row: InstanceRow, policy: EffectivePolic
 function hostMount(mount: JsonObject, policy: EffectivePolicy): Mount {
   const source: Json | undefined = mount["source"];
   if (typeof source !== "string" || !source.startsWith("/") || source.split("/").includes("..")) {
-    throw fail("execution_policy_denied", `the mount source ${JSON.stringify(source)} is not an absolute path`);
+    throw fail(
+      "execution_policy_denied",
+      `the mount source ${JSON.stringify(source)} is not an absolute path`,
+    );
   }
   const readOnly = mount["readOnly"] !== false;
   if (policy.hostExposure === "none" || (!readOnly && policy.hostExposure !== "read-write")) {
-    throw fail("execution_policy_denied", `the task asks to see ${source}${readOnly ? "" : " for writing"}, which its profile does not allow`);
+    throw fail(
+      "execution_policy_denied",
+      `the task asks to see ${source}${readOnly ? "" : " for writing"}, which its profile does not allow`,
+    );
   }
   return { source, target: typeof mount["target"] === "string" ? mount["target"] : source, readOnly };
 }

@@ -15,15 +15,29 @@ function record(result: TaskResult, texts: { stdout: string; stderr: string }): 
 }
 
 /** A runner's result as the input of the instance that waits for it. */
-export function resultInput(effect: string, result: TaskResult, texts: { stdout: string; stderr: string }): EngineInput {
+export function resultInput(
+  effect: string,
+  result: TaskResult,
+  texts: { stdout: string; stderr: string },
+): EngineInput {
   const seen = record(result, texts);
   if (result.status === "succeeded") return { kind: "effect_succeeded", effect, output: seen };
   const code = result.errorCode ?? "command_failed";
-  const data: JsonObject = { code, exitCode: result.exitCode, signal: result.signal, runnerId: result.runnerId };
+  const data: JsonObject = {
+    code,
+    exitCode: result.exitCode,
+    signal: result.signal,
+    runnerId: result.runnerId,
+  };
   const error =
     result.status === "timed_out"
       ? taskError("timeout", result.summary, data)
-      : taskError("runtime", result.summary, data, result.status === "cancelled" ? "Cancelled" : "Command failed");
+      : taskError(
+          "runtime",
+          result.summary,
+          data,
+          result.status === "cancelled" ? "Cancelled" : "Command failed",
+        );
   return { kind: "effect_failed", effect, error, record: seen };
 }
 

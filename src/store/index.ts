@@ -2,10 +2,11 @@ export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/appe
 export * from "./instances/advance.ts";
 export { cancelInstance } from "./instances/cancel.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
+export { readPolicy } from "./instances/policy.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export { fireTimers, nextTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
-export { acceptResults, expireQueued } from "./leases/accept.ts";
+export { acceptResults, expireQueued, nextQueueExpiry, pendingResults } from "./leases/accept.ts";
 export {
   type ClaimAnswer,
   claimLeases,

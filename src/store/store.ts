@@ -17,7 +17,8 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-export type Listener = (topic: Topic, keys: ReadonlySet<string>) => void;
+/** `foreign`: another process committed; an empty set of keys means any. */
+export type Listener = (topic: Topic, keys: ReadonlySet<string>, foreign: boolean) => void;
 
 /** A transaction that waits longer than this for another process's lock is given up. */
 const BUSY_LIMIT_MS = 10_000;
@@ -87,9 +88,9 @@ export class Store {
     return changed;
   }
 
-  /** Tell listeners that anything may have changed, as after {@link changedElsewhere}. */
-  announce(topics: readonly Topic[]): void {
-    for (const topic of topics) for (const listener of this.#listeners) listener(topic, new Set());
+  /** Tell listeners what another process changed; no keys means anything. */
+  announce(topic: Topic, keys: ReadonlySet<string> = new Set()): void {
+    for (const listener of this.#listeners) listener(topic, keys, true);
   }
 
   /** Finish what is queued, then close both connections. */
@@ -160,7 +161,7 @@ export class Store {
     const notices = this.#notices;
     this.#notices = new Map();
     for (const finish of settle) finish();
-    for (const [topic, keys] of notices) for (const listener of this.#listeners) listener(topic, keys);
+    for (const [topic, keys] of notices) for (const listener of this.#listeners) listener(topic, keys, false);
   }
 
   #postpone(error: unknown): void {

@@ -2,7 +2,7 @@ import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, outcomeUnknown, type StoredInput } from "../instances/advance.ts";
 import { appendEvents } from "../instances/events.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation, Query } from "../operation.ts";
 
 interface PendingResult {
   lease_id: string;
@@ -24,9 +24,16 @@ export interface AcceptInput {
   engine: EnginePort;
   now: number;
   limit: number;
-  /** The stored result as the engine's input for an effect. */
-  toInput(effect: string, result: JsonObject): StoredInput;
+  /** The stored result as the engine's input for an effect, or null to leave it for the next call. */
+  toInput(leaseId: string, effect: string, result: JsonObject): StoredInput | null;
 }
+
+/** Results that wait to be taken in, oldest first, so that what they refer to can be read before. */
+export const pendingResults: Query<{ limit: number }, { lease_id: string; body: string }[]> = (
+  tx,
+  { limit },
+) =>
+  tx.all("SELECT lease_id, body FROM result WHERE verdict = 'pending' ORDER BY received_at LIMIT ?", limit);
 
 /**
  * Take reported results into their instances: compare-and-set on the attempt, transition, audit, and the next task's
@@ -43,12 +50,15 @@ export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
   );
   for (const row of pending) {
     const current = row.request_state === "leased" && row.attempt === row.latest;
+    const result = JSON.parse(row.body) as JsonObject;
+    const taken =
+      result["status"] === "unknown" || !current ? null : input.toInput(row.lease_id, row.effect_id, result);
+    if (current && result["status"] !== "unknown" && taken === null) continue;
     tx.run(
       "UPDATE result SET verdict = ? WHERE lease_id = ?",
       current ? "accepted" : "diagnosis",
       row.lease_id,
     );
-    const result = JSON.parse(row.body) as JsonObject;
     appendAudit(tx, {
       tenantId: row.tenant_id,
       now: input.now,
@@ -65,7 +75,7 @@ export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
       },
     });
     if (!current) continue;
-    if (result["status"] === "unknown") {
+    if (taken === null) {
       outcomeUnknown(
         tx,
         { ...row, id: row.lease_id },
@@ -97,10 +107,14 @@ export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
         },
       },
     ]);
-    advanceInstance(tx, input.engine, row.instance_id, input.toInput(row.effect_id, result), input.now);
+    advanceInstance(tx, input.engine, row.instance_id, taken, input.now);
   }
   return pending.length;
 };
+
+/** When the next queued request gives up waiting, or null. */
+export const nextQueueExpiry: Query<null, number | null> = (tx) =>
+  tx.get<{ at: number | null }>("SELECT min(expires_at) AS at FROM request WHERE state = 'pending'")!.at;
 
 /** Requests that waited in the queue past their time: the step fails with `execution_queue_timeout`. */
 export const expireQueued: Operation<

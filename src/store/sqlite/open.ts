@@ -19,8 +19,8 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
 }
 
-/** Refuse what is not ours or is from the future, before anything is written. */
-function inspect(db: Database, path: string): number {
+/** The schema version. Refuses what is not ours or is from the future, before anything is written. */
+export function verifyHeader(db: Database, path: string): number {
   const version = pragma(db, "user_version");
   const application = pragma(db, "application_id");
   const empty = version === 0 && application === 0 && pragma(db, "page_count") <= 1;
@@ -61,7 +61,7 @@ export function openWriter(path: string): Database {
   }
   try {
     db.run("PRAGMA busy_timeout = 5000");
-    inspect(db, path);
+    verifyHeader(db, path);
     chmodSync(path, 0o600);
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = FULL");
@@ -91,7 +91,7 @@ function migrate(db: Database, path: string): void {
   db.run("BEGIN IMMEDIATE");
   try {
     // Read again inside the lock: another process may have migrated meanwhile.
-    const version = inspect(db, path);
+    const version = verifyHeader(db, path);
     for (let next = version; next < SCHEMA_VERSION; next++) db.run(MIGRATIONS[next]!);
     db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
     db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);

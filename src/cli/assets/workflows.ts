@@ -1,0 +1,3 @@
+import { assetsCommand } from "./list.ts";
+
+export const { spec, run } = assetsCommand("workflows");

@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fail, toFailure } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
+import { parseStrictJson } from "../base/strict-json.ts";
+import type { Io } from "./io.ts";
+
+/** A JSON argument: the text itself, `-` for stdin, or `@file`. */
+export async function readJsonArgument(text: string, flag: string, io: Io): Promise<Json> {
+  const source = await readTextArgument(text, io);
+  try {
+    return parseStrictJson(source);
+  } catch (error) {
+    throw fail("invalid_json", `${flag} is not valid JSON: ${toFailure(error).message}`, {
+      hint: `quote it for the shell: ${flag} '{"name":"value"}'`,
+    });
+  }
+}
+
+export async function readTextArgument(text: string, io: Io): Promise<string> {
+  if (text === "-") return await io.readInput();
+  if (!text.startsWith("@")) return text;
+  const path = resolve(io.cwd, text.slice(1));
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
+  }
+}

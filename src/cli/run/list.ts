@@ -1,0 +1,40 @@
+import { connectToRead } from "../../host/index.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+import { tableText } from "../table-text.ts";
+import { duration } from "./report.ts";
+
+export const spec = {
+  flags: {
+    limit: {
+      type: "integer",
+      value: "N",
+      minimum: 1,
+      maximum: 1000,
+      default: 50,
+      about: "how many, newest first",
+    },
+  },
+  examples: [{ command: "lightflow run list --limit 10", does: "the last ten runs" }],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ flags }, io) => {
+  const client = await connectToRead(io.paths, io.log(), io.root());
+  try {
+    const answer = await client.call("listRuns", { limit: flags.limit });
+    io.print(answer, (paint) =>
+      tableText([
+        ["run", "workflow", "status", "started", "time"].map((head) => paint.dim(head)),
+        ...answer.runs.map((each) => [
+          each.run_id,
+          each.workflow_asset_id,
+          each.status,
+          each.created_at,
+          duration(each.duration_ms),
+        ]),
+      ]),
+    );
+    return 0;
+  } finally {
+    await client.close();
+  }
+};

@@ -1,0 +1,87 @@
+import type { OutputOf, RunStep, RunView } from "../../service/index.ts";
+import type { Paint } from "../paint.ts";
+import { tableText } from "../table-text.ts";
+
+/** How a run went, for a person and for a program. */
+export interface RunReport {
+  run: RunView;
+  steps: RunStep[];
+  artifacts: OutputOf<"getArtifacts">["artifacts"];
+}
+
+export function duration(ms: number | null): string {
+  if (ms === null) return "";
+  if (ms < 1000) return `${ms} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(2)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+function bytes(size: number): string {
+  if (size < 1024) return `${size} B`;
+  return size < 1024 * 1024 ? `${(size / 1024).toFixed(1)} KiB` : `${(size / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+const MARKS: Record<string, string> = {
+  succeeded: "✓",
+  failed: "✗",
+  cancelled: "–",
+  skipped: "·",
+  running: "…",
+};
+
+function statusText(status: string, paint: Paint): string {
+  const text = `${MARKS[status] ?? "?"} ${status}`;
+  if (status === "succeeded") return paint.green(text);
+  return status === "failed" || status === "waiting_for_operator" ? paint.red(text) : paint.dim(text);
+}
+
+/** The table at the end of a run, and the commands that look further. */
+export function reportText(report: RunReport, paint: Paint): string {
+  const { run, steps, artifacts } = report;
+  const rows = steps.map((step) => {
+    const last = step.attempts.at(-1);
+    return [
+      statusText(step.status, paint),
+      step.step_id,
+      last === undefined ? "orchestrator" : `${last.runner_id} (${last.sandbox ?? last.state})`,
+      last === undefined ? "" : String(last.attempt),
+      duration(step.duration_ms),
+      last?.exit_code == null ? "" : String(last.exit_code),
+    ];
+  });
+  const lines = [
+    `${statusText(run.status, paint)} ${paint.bold(run.run_id)} (${run.workflow_asset_id}) in ${duration(run.duration_ms)}`,
+    "",
+    tableText([["", "step", "runner", "attempt", "time", "exit"].map((head) => paint.dim(head)), ...rows]),
+  ];
+  if (run.error !== null) {
+    lines.push(
+      "",
+      `${paint.red("error")}: ${run.error["title"] ?? ""}: ${run.error["detail"] ?? ""}`,
+      `  at ${run.error["instance"] ?? "/"}`,
+    );
+  }
+  if (run.output !== null) lines.push("", "output", indent(JSON.stringify(run.output, null, 2)));
+  for (const artifact of artifacts) {
+    lines.push(
+      "",
+      `artifact ${paint.bold(artifact.name)} (${bytes(artifact.size)}) from ${artifact.step_id}`,
+    );
+    lines.push(`  sha256 ${artifact.sha256}`);
+    if (artifact.path !== null) lines.push(`  ${artifact.path}`);
+  }
+  lines.push(
+    "",
+    paint.dim("look further:"),
+    `  lightflow run events ${run.run_id}`,
+    `  lightflow run logs ${run.run_id}`,
+    `  lightflow run artifacts ${run.run_id}`,
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+const indent = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => `  ${line}`)
+    .join("\n");

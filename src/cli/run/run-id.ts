@@ -1,0 +1,2 @@
+/** The positional of every command about one run. */
+export const RUN_ID = { name: "run", label: "run id", about: "as `lightflow run list` shows it" } as const;

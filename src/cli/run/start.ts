@@ -1,0 +1,76 @@
+import { connectOrHost } from "../../host/index.ts";
+import { EXIT } from "../exit.ts";
+import { readJsonArgument } from "../inputs.ts";
+import type { Io, StopReason } from "../io.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+import { finishRun } from "./finish.ts";
+import { watchRun } from "./watch.ts";
+
+export const spec = {
+  description:
+    "Uses a running `lightflow up`; without one, hosts the orchestrator, controller and a runner itself until the run has ended. With --watch the output of its commands is shown as it comes, on stderr; the answer is on stdout.",
+  positionals: [{ name: "workflow", label: "workflow asset id", about: "such as workflow.hello" }],
+  flags: {
+    inputs: { type: "string", value: "JSON|@FILE|-", about: "the workflow's inputs, as a JSON object" },
+    id: { type: "string", value: "RUN_ID", about: "name of the run; made up when left out" },
+    watch: { type: "boolean", about: "show the run as it goes, and exit as it ends" },
+    idempotent: {
+      type: "boolean",
+      about: "when the same --id was started with the same content, answer with that run",
+    },
+    format: {
+      type: "string",
+      value: "FORMAT",
+      choices: ["table", "json"],
+      about: "how the end is printed; by default a table on a terminal",
+    },
+  },
+  examples: [
+    {
+      command: `lightflow run start workflow.release_check --inputs '{"repository":"."}' --watch`,
+      does: "check this repository and package it, watching",
+    },
+    { command: "lightflow run start workflow.hello --inputs @inputs.json", does: "inputs from a file" },
+  ],
+  exits: {
+    [EXIT.failed]: "the run failed or was cancelled (with --watch, or when this command hosts the run)",
+  },
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
+  const inputs = flags.inputs === undefined ? {} : await readJsonArgument(flags.inputs, "--inputs", io);
+  const { runner } = io.settings();
+  const stop = io.stop();
+  const client = await connectOrHost({ paths: io.paths, log: io.log(), root: io.root(), runner });
+  try {
+    const started = await client.call("startRun", {
+      workflow_asset_id: positionals.workflow,
+      ...(flags.id === undefined ? {} : { run_id: flags.id }),
+      inputs,
+      idempotent: flags.idempotent,
+      project_root: io.root(),
+      working_directory: io.cwd,
+    });
+    if (!flags.watch && client.kind === "socket") {
+      io.print(started, () => `${started.run_id}\n\nwatch it: lightflow run watch ${started.run_id}\n`);
+      return EXIT.ok;
+    }
+    io.stderr.line(`run ${started.run_id}`);
+    await watchRun(client, started.run_id, io, stop);
+    if (stop.aborted)
+      return interrupted(io, started.run_id, stop.reason as StopReason, client.kind === "host");
+    return await finishRun(client, started.run_id, io, flags.format);
+  } finally {
+    await client.close();
+  }
+};
+
+/** The run is in the store: say how it goes on. */
+export function interrupted(io: Io, runId: string, reason: StopReason, hosted: boolean): number {
+  io.stderr.line(
+    hosted
+      ? `stopped; run ${runId} is kept and goes on with: lightflow up`
+      : `no longer watching; run ${runId} goes on: lightflow run watch ${runId}`,
+  );
+  return reason === "SIGINT" ? EXIT.interrupted : reason === "SIGTERM" ? EXIT.terminated : EXIT.ok;
+}

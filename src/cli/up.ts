@@ -1,0 +1,87 @@
+import { openHost } from "../host/index.ts";
+import { EXIT } from "./exit.ts";
+import type { StopReason } from "./io.ts";
+import type { CommandSpec, Run } from "./spec.ts";
+
+export const spec = {
+  description:
+    "Orchestrator, controller, one local runner and the HTTP gateway in one process over one SQLite file. Runs that were interrupted go on. Stops on SIGTERM or Ctrl-C after letting running steps end.",
+  flags: {
+    host: { type: "string", value: "ADDRESS", about: "address to listen on", defaultText: "127.0.0.1" },
+    port: {
+      type: "integer",
+      value: "PORT",
+      minimum: 0,
+      maximum: 65535,
+      about: "port of the gateway; 0 takes a free one",
+      defaultText: "5174",
+    },
+    "controller-port": {
+      type: "integer",
+      value: "PORT",
+      minimum: 0,
+      maximum: 65535,
+      about: "port of the controller; 0 takes a free one",
+      defaultText: "5175",
+    },
+  },
+  examples: [
+    { command: "lightflow up", does: "everything on this machine, on the usual ports" },
+    { command: "lightflow up --port 0 --controller-port 0", does: "beside another host, on free ports" },
+  ],
+  exits: { [EXIT.interrupted]: "stopped by Ctrl-C", [EXIT.terminated]: "stopped by SIGTERM" },
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ flags }, io) => {
+  const settings = io.settings();
+  const stop = io.stop();
+  const host = await openHost({
+    paths: io.paths,
+    log: io.log(),
+    root: io.root(),
+    listen: {
+      host: flags.host ?? settings.host,
+      port: flags.port ?? settings.port,
+      controllerPort: flags["controller-port"] ?? settings.controllerPort,
+    },
+    runner: settings.runner,
+  });
+  try {
+    const facts = {
+      ready: true,
+      gateway: host.gatewayUrl,
+      controller: host.controllerUrl,
+      socket: host.socket,
+      state: io.paths.state,
+      root: io.root(),
+      pid: process.pid,
+    };
+    if (io.json) io.stdout.line(JSON.stringify(facts));
+    else {
+      io.stdout.write(
+        [
+          `${io.paint.bold("lightflow")} is up`,
+          `  gateway     ${facts.gateway}`,
+          `  controller  ${facts.controller}`,
+          `  socket      ${facts.socket}`,
+          `  state       ${facts.state}`,
+          `  project     ${facts.root}`,
+          "",
+          "start a run in another terminal: lightflow run start WORKFLOW --watch",
+          "",
+        ].join("\n"),
+      );
+    }
+    const runner = await host.runner.catch(() => null);
+    if (runner !== null && !io.json)
+      io.stdout.line(
+        `runner local is ready: ${(await runner.sandboxes).map((each) => each.provider).join(", ")}`,
+      );
+    if (!stop.aborted)
+      await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+  } finally {
+    await host.stop();
+  }
+  const reason = stop.reason as StopReason;
+  return reason === "SIGINT" ? EXIT.interrupted : reason === "SIGTERM" ? EXIT.terminated : EXIT.ok;
+};

@@ -1,0 +1,1 @@
+export { type Listening, listenSocket, listenTcp } from "./listen.ts";

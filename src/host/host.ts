@@ -1,0 +1,122 @@
+import { systemClock } from "../base/clock.ts";
+import { fail } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Paths } from "../base/xdg.ts";
+import {
+  type ControllerServer,
+  createController,
+  handleRunner,
+  serveController,
+} from "../controller/index.ts";
+import { type Listening, listenSocket, listenTcp } from "../gateway/index.ts";
+import { Orchestrator } from "../orchestrator/index.ts";
+import type { RunningRunner } from "../runner/index.ts";
+import type { ServiceContext } from "../service/index.ts";
+import { tryLock } from "../store/host-lock.ts";
+import { type LocalRunnerOptions, startLocalRunner } from "./local-runner.ts";
+import { hostLockPath, openParts, serviceContext, socketPath } from "./parts.ts";
+import { probeSocket } from "./socket.ts";
+
+export interface HostOptions {
+  readonly paths: Paths;
+  readonly log: Log;
+  readonly root: string;
+  /** Null for a host that only lives for its own runs: no TCP port at all. */
+  readonly listen: { readonly host: string; readonly port: number; readonly controllerPort: number } | null;
+  readonly runner: LocalRunnerOptions;
+  readonly onStarted?: (runId: string) => void;
+}
+
+export interface Host {
+  readonly context: ServiceContext;
+  readonly gatewayUrl: string | null;
+  readonly controllerUrl: string | null;
+  readonly socket: string | null;
+  /** Resolves when the local runner has registered. */
+  readonly runner: Promise<RunningRunner>;
+  stop(): Promise<void>;
+}
+
+/**
+ * All roles in one process over one store: orchestrator, controller, one local runner, the gateway. One host a store: a
+ * lock that dies with the process decides.
+ * @throws Failure `conflict` when another host has the store, `io` when a port or directory cannot be used
+ */
+export async function openHost(options: HostOptions): Promise<Host> {
+  const { paths, log } = options;
+  const opened: (() => void | Promise<void>)[] = [];
+  const stop = async () => {
+    for (const close of opened.reverse().splice(0)) await close();
+  };
+  try {
+    const parts = openParts(paths, log);
+    opened.push(() => parts.close());
+    const unlock = tryLock(hostLockPath(paths));
+    if (unlock === null) {
+      throw fail("conflict", `another lightflow host works on ${paths.state}`, {
+        hint: "use it (every command finds it by itself), or stop it first",
+      });
+    }
+    opened.push(unlock);
+
+    const controller = await createController({ ...parts, clock: systemClock });
+    opened.push(() => controller.stop());
+    let controllerServer: ControllerServer | null = null;
+    if (options.listen !== null) {
+      controllerServer = serveController(controller, options.listen.host, options.listen.controllerPort);
+      opened.push(() => controllerServer!.stop());
+    }
+
+    const orchestrator = new Orchestrator({ ...parts, clock: systemClock });
+    opened.push(() => orchestrator.stop());
+    const context = serviceContext(parts, {
+      root: options.root,
+      trustsPaths: false,
+      orchestration: orchestrator,
+      ...(options.onStarted === undefined ? {} : { onStarted: options.onStarted }),
+    });
+
+    const socket = await openSocket(options, context);
+    if (socket !== null) opened.push(() => socket.stop());
+    let gateway: Listening | null = null;
+    if (options.listen !== null) {
+      gateway = listenTcp(context, options.listen.host, options.listen.port);
+      opened.push(() => gateway!.stop());
+    }
+
+    // The runner comes last and in the background: it proves its sandboxes by trying them, which takes a while.
+    const runner = startLocalRunner(
+      parts,
+      options.runner,
+      controllerServer?.url ?? "http://localhost",
+      (request) => handleRunner(controller, request),
+    );
+    runner.catch((error: unknown) => log.error("the local runner could not start", { error: String(error) }));
+    opened.push(async () => {
+      const running = await runner.catch(() => null);
+      await running?.stop({ drain: true });
+    });
+    return {
+      context: { ...context, trustsPaths: true },
+      gatewayUrl: gateway?.url ?? null,
+      controllerUrl: controllerServer?.url ?? null,
+      socket: socket === null ? null : socketPath(paths),
+      runner,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The API socket, unless a living host of another store has it. */
+async function openSocket(options: HostOptions, context: ServiceContext): Promise<Listening | null> {
+  const path = socketPath(options.paths);
+  const other = await probeSocket(path);
+  if (other === null) return listenSocket(context, path);
+  if (options.listen === null) return null;
+  throw fail("conflict", `${path} belongs to a host that works on ${other.state}`, {
+    hint: "set XDG_RUNTIME_DIR to another directory, or stop that host",
+  });
+}

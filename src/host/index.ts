@@ -1,0 +1,4 @@
+export { type Client, connectOrHost, connectToOrchestrator, connectToRead } from "./client.ts";
+export { type Host, openHost } from "./host.ts";
+export { hostLockPath, storePath } from "./parts.ts";
+export { openController, openGateway, openOrchestrator, type Role } from "./roles.ts";

@@ -1,0 +1,70 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { sha256 } from "../base/canonical.ts";
+import { systemClock } from "../base/clock.ts";
+import { randomToken } from "../base/ids.ts";
+import { LOCAL_PROFILE } from "../policy/index.ts";
+import type { RunningRunner } from "../runner/index.ts";
+import { enrolRunner } from "../store/index.ts";
+import { DEFAULT_TENANT, type Parts } from "./parts.ts";
+
+export interface LocalRunnerOptions {
+  /** Tasks at once; 0 is one for each processor. */
+  readonly slots: number;
+  readonly sandbox: "auto" | "bubblewrap" | "process";
+}
+
+const nameOf = (text: string): string =>
+  text.replaceAll(/[^A-Za-z0-9._-]/g, "-").replace(/^[._-]+/, "") || "localhost";
+
+/**
+ * The runner of a host that has nobody else's policy: approved by the host itself, with the tools that are really
+ * installed. It speaks the same protocol as one on another machine, over `fetch`.
+ */
+export async function startLocalRunner(
+  parts: Parts,
+  options: LocalRunnerOptions,
+  controllerUrl: string,
+  send: (request: Request) => Promise<Response>,
+): Promise<RunningRunner> {
+  const token = randomToken();
+  const slots = options.slots === 0 ? navigator.hardwareConcurrency : options.slots;
+  const identity = { tenantId: DEFAULT_TENANT, runnerId: "local", hostId: nameOf(hostname()) };
+  const capabilities = LOCAL_PROFILE.capabilities.filter(
+    (tool) => Bun.which(tool === "maven" ? "mvn" : tool) !== null,
+  );
+  const offer = {
+    runnerPools: [...LOCAL_PROFILE.runnerPools],
+    executionProfiles: [LOCAL_PROFILE.id],
+    capabilities,
+  };
+  await parts.store.write(enrolRunner, {
+    admission: { ...identity, ...offer, slots },
+    enrolmentHash: sha256(token),
+    actor: `user:${process.getuid?.() ?? 0}`,
+    now: systemClock.wall(),
+  });
+  const { startRunner } = await import("../runner/index.ts");
+  const running = startRunner({
+    controllerUrl,
+    fetch: ((input: string | URL | Request, init?: RequestInit) =>
+      send(new Request(input, init))) as unknown as typeof fetch,
+    enrolmentToken: token,
+    config: {
+      ...identity,
+      ...offer,
+      runnerKind: "local",
+      dataDirectory: join(parts.paths.state, "runner"),
+      slots,
+      sandbox: options.sandbox,
+      mounts: ["/"],
+    },
+    clock: systemClock,
+    log: parts.log,
+  });
+  running.closed.catch((error: unknown) =>
+    parts.log.error("the local runner has ended", { error: String(error) }),
+  );
+  await running.ready;
+  return running;
+}

@@ -1,0 +1,122 @@
+import { systemClock } from "../base/clock.ts";
+import { fail } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Paths } from "../base/xdg.ts";
+import { createController, serveController } from "../controller/index.ts";
+import { type Listening, listenSocket, listenTcp } from "../gateway/index.ts";
+import { Orchestrator } from "../orchestrator/index.ts";
+import type { Orchestration } from "../service/index.ts";
+import { tryLock } from "../store/host-lock.ts";
+import { hostLockPath, openParts, type Parts, serviceContext, socketPath } from "./parts.ts";
+import { callSocket, probeSocket } from "./socket.ts";
+import { startWaking } from "./wake.ts";
+
+export interface RoleOptions {
+  readonly paths: Paths;
+  readonly log: Log;
+  readonly root: string;
+}
+
+export interface Role {
+  /** What it listens on. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+type Closer = () => void | Promise<void>;
+
+/** One role over the shared store, with its wake-up socket. Whatever was opened is closed again when a step fails. */
+async function openRole(
+  options: RoleOptions,
+  open: (parts: Parts, closers: Closer[]) => Promise<string>,
+): Promise<Role> {
+  const closers: Closer[] = [];
+  const stop = async () => {
+    for (const close of closers.reverse().splice(0)) await close();
+  };
+  try {
+    const parts = openParts(options.paths, options.log);
+    closers.push(() => parts.close());
+    closers.push(startWaking(parts.store, options.paths.runtime));
+    return { url: await open(parts, closers), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The orchestrator alone, reachable on the API socket of this host. */
+export function openOrchestrator(options: RoleOptions): Promise<Role> {
+  return openRole(options, async (parts, closers) => {
+    const unlock = tryLock(hostLockPath(options.paths));
+    if (unlock === null) {
+      throw fail("conflict", `another lightflow host works on ${options.paths.state}`, {
+        hint: "stop it first",
+      });
+    }
+    closers.push(unlock);
+    const orchestrator = new Orchestrator({ ...parts, clock: systemClock });
+    closers.push(() => orchestrator.stop());
+    const path = socketPath(options.paths);
+    if ((await probeSocket(path)) !== null) {
+      throw fail("conflict", `${path} belongs to another host`, {
+        hint: "set XDG_RUNTIME_DIR to another directory",
+      });
+    }
+    const context = serviceContext(parts, {
+      root: options.root,
+      trustsPaths: false,
+      orchestration: orchestrator,
+    });
+    const listening = listenSocket(context, path);
+    closers.push(() => listening.stop());
+    return listening.url;
+  });
+}
+
+/** The controller alone. Several may share a store. */
+export function openController(options: RoleOptions, host: string, port: number): Promise<Role> {
+  return openRole(options, async (parts, closers) => {
+    const controller = await createController({ ...parts, clock: systemClock });
+    closers.push(() => controller.stop());
+    const server = serveController(controller, host, port);
+    closers.push(() => server.stop());
+    return server.url;
+  });
+}
+
+/** The gateway alone: it reads the store and sends what changes a run to the orchestrator's socket. */
+export function openGateway(options: RoleOptions, host: string, port: number): Promise<Role> {
+  return openRole(options, async (parts, closers) => {
+    const context = serviceContext(parts, {
+      root: options.root,
+      trustsPaths: false,
+      orchestration: remoteOrchestration(socketPath(options.paths), options.paths.state),
+    });
+    const listening: Listening = listenTcp(context, host, port);
+    closers.push(() => listening.stop());
+    return listening.url;
+  });
+}
+
+/** The orchestrator behind a socket; `no_orchestrator` while nobody answers there for this store. */
+function remoteOrchestration(path: string, state: string): Orchestration {
+  const alive = async () => {
+    const health = await probeSocket(path);
+    if (health === null || health.state !== state || !health.orchestrator) {
+      throw fail("no_orchestrator", undefined, {
+        hint: "start one with `lightflow up` or `lightflow orchestrator`",
+      });
+    }
+  };
+  return {
+    async start(run) {
+      await alive();
+      return await callSocket(path, "startDocument", { ...run, input: run.input });
+    },
+    async cancel(_tenantId, runId, reason) {
+      await alive();
+      return (await callSocket(path, "cancelRun", { run_id: runId, reason })).phase;
+    },
+  };
+}

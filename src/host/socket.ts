@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { fail, fromProblem } from "../base/errors.ts";
+import type { OutputOf, ServiceName } from "../service/index.ts";
+import { service } from "../service/index.ts";
+
+export interface HostHealth {
+  readonly version: string;
+  readonly state: string;
+  readonly orchestrator: boolean;
+}
+
+/** Who answers on a socket, or null when nobody does. */
+export async function probeSocket(path: string): Promise<HostHealth | null> {
+  if (!existsSync(path)) return null;
+  try {
+    const response = await fetch("http://localhost/health", {
+      unix: path,
+      signal: AbortSignal.timeout(2000),
+    } as RequestInit);
+    return (await response.json()) as HostHealth;
+  } catch {
+    return null;
+  }
+}
+
+/** Call an operation of the host behind a socket. @throws Failure as the host answered, or `unavailable` */
+export async function callSocket<Name extends ServiceName>(
+  path: string,
+  name: Name,
+  input: Record<string, unknown>,
+  signal?: AbortSignal,
+): Promise<OutputOf<Name>> {
+  const operation = service[name];
+  const rest: Record<string, unknown> = { ...input };
+  const route = operation.path.replaceAll(/:([a-z_]+)/g, (_, parameter: string) => {
+    const value = encodeURIComponent(String(rest[parameter]));
+    delete rest[parameter];
+    return value;
+  });
+  const query = new URLSearchParams();
+  const isGet = operation.method === "GET";
+  if (isGet) {
+    for (const [key, value] of Object.entries(rest)) if (value !== undefined) query.set(key, String(value));
+  }
+  let response: Response;
+  try {
+    response = await fetch(`http://localhost${route}${query.size > 0 ? `?${query}` : ""}`, {
+      method: operation.method,
+      unix: path,
+      ...(isGet ? {} : { body: JSON.stringify(rest), headers: { "content-type": "application/json" } }),
+      ...(signal === undefined ? {} : { signal }),
+    } as RequestInit);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw fail("unavailable", `the host on ${path} does not answer`, {
+      hint: "is `lightflow up` still running?",
+      cause: error,
+    });
+  }
+  const body: unknown = await response.json().catch(() => null);
+  if (!response.ok) throw fromProblem(response.status, body);
+  return body as OutputOf<Name>;
+}

@@ -1,0 +1,1 @@
+export { Orchestrator, type OrchestratorOptions, type StartRun } from "./orchestrator.ts";

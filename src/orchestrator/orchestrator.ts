@@ -1,0 +1,120 @@
+import type { Artifacts } from "../artifacts/index.ts";
+import { digestOf } from "../base/canonical.ts";
+import type { Clock } from "../base/clock.ts";
+import { fail } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import type { Json, JsonObject } from "../base/json.ts";
+import type { Log } from "../base/log.ts";
+import { newInstance } from "../engine/index.ts";
+import { LOCAL_PROFILE, type PolicySnapshot, policyRequest, snapshotPolicy } from "../policy/index.ts";
+import {
+  cancelInstance,
+  type EnginePort,
+  readPolicy,
+  type Started,
+  type Store,
+  type StoredSnapshot,
+  startInstance,
+} from "../store/index.ts";
+import { createEnginePort } from "./engine-port.ts";
+import { ResultLoop } from "./result-loop.ts";
+import { TimerLoop } from "./timer-loop.ts";
+
+export interface OrchestratorOptions {
+  store: Store;
+  artifacts: Artifacts;
+  clock: Clock;
+  log: Log;
+}
+
+export interface StartRun {
+  tenantId: string;
+  runId: string;
+  /** True when the caller named the run and a repeat with the same content should find it. */
+  idempotent: boolean;
+  sourceEventId: string | null;
+  /** Asset or document name, for lists. */
+  workflow: string;
+  assetId: string | null;
+  document: JsonObject;
+  digest: string;
+  input: Json;
+}
+
+/** The orchestrator role of one process: the only one that starts and advances workflow instances. */
+export class Orchestrator {
+  readonly #options: OrchestratorOptions;
+  readonly #engine: EnginePort;
+  readonly #policies = new Map<string, PolicySnapshot>();
+  readonly #results: ResultLoop;
+  readonly #timers: TimerLoop;
+
+  constructor(options: OrchestratorOptions) {
+    this.#options = options;
+    this.#engine = createEnginePort(options.clock, (digest) => this.#policyOf(digest));
+    this.#results = new ResultLoop(options, this.#engine);
+    this.#timers = new TimerLoop(options, this.#engine);
+  }
+
+  /** Start a run: resolve its policy, write instance and first events, advance to the first effects; one commit. */
+  async start(run: StartRun): Promise<Started> {
+    const { clock, store } = this.#options;
+    const metadata = (run.document["document"] as JsonObject | undefined)?.["metadata"] as
+      | JsonObject
+      | undefined;
+    const policy = snapshotPolicy(
+      LOCAL_PROFILE,
+      policyRequest((metadata?.["lightWorkflow"] ?? {}) as JsonObject),
+    );
+    this.#remember(policy.digest, policy.body);
+    const now = clock.wall();
+    const instanceId = newId();
+    const named = run.document["document"] as { namespace: string; name: string; version: string };
+    return await store.write(startInstance, {
+      engine: this.#engine,
+      instanceId,
+      tenantId: run.tenantId,
+      runId: run.runId,
+      requestDigest: digestOf({ workflow: run.workflow, definition: run.digest, input: run.input }),
+      idempotent: run.idempotent,
+      sourceEventId: run.sourceEventId,
+      workflow: run.workflow,
+      definition: {
+        digest: run.digest,
+        namespace: named.namespace,
+        name: named.name,
+        version: named.version,
+        assetId: run.assetId,
+        document: JSON.stringify(run.document),
+      },
+      policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
+      snapshot: newInstance(instanceId, run.runId, now) as unknown as StoredSnapshot,
+      input: run.input,
+      now,
+    });
+  }
+
+  cancel(tenantId: string, runId: string, reason: string): Promise<string> {
+    const { store, clock } = this.#options;
+    return store.write(cancelInstance, { engine: this.#engine, tenantId, runId, reason, now: clock.wall() });
+  }
+
+  stop(): void {
+    this.#results.stop();
+    this.#timers.stop();
+  }
+
+  #policyOf(digest: string): PolicySnapshot {
+    const known = this.#policies.get(digest);
+    if (known !== undefined) return known;
+    const stored = this.#options.store.read(readPolicy, digest);
+    if (stored === null) throw fail("internal", `the policy snapshot ${digest} is missing`);
+    return this.#remember(digest, stored as unknown as PolicySnapshot);
+  }
+
+  #remember(digest: string, policy: PolicySnapshot): PolicySnapshot {
+    if (this.#policies.size >= 256) this.#policies.delete(this.#policies.keys().next().value!);
+    this.#policies.set(digest, policy);
+    return policy;
+  }
+}

@@ -1,0 +1,82 @@
+import type { Artifacts } from "../artifacts/index.ts";
+import type { Clock } from "../base/clock.ts";
+import { fail } from "../base/errors.ts";
+import type { Json, JsonObject } from "../base/json.ts";
+import type { Query, Started, Topic } from "../store/index.ts";
+
+/** What the service asks of the orchestrator role, wherever it runs. */
+export interface Orchestration {
+  start(run: {
+    tenantId: string;
+    runId: string;
+    idempotent: boolean;
+    sourceEventId: string | null;
+    workflow: string;
+    assetId: string | null;
+    document: JsonObject;
+    digest: string;
+    input: Json;
+  }): Promise<Started>;
+  cancel(tenantId: string, runId: string, reason: string): Promise<string>;
+}
+
+/** The reading side of the store, and its hints. */
+export interface Views {
+  read<Input, Output>(query: Query<Input, Output>, input: Input): Output;
+  listen(listener: (topic: Topic, keys: ReadonlySet<string>) => void): () => void;
+}
+
+/** Log bytes as they were spooled. */
+export interface LogReader {
+  read(leaseId: string, stream: string, position: number, size: number): Promise<Uint8Array>;
+}
+
+export interface ServiceContext {
+  readonly views: Views;
+  readonly artifacts: Artifacts;
+  readonly logs: LogReader;
+  readonly clock: Clock;
+  readonly tenantId: string;
+  /** The project whose assets are served. */
+  readonly root: string;
+  /** A caller on the Unix socket or in this process may name another project and files of its own. */
+  readonly trustsPaths: boolean;
+  readonly version: string;
+  readonly stateDirectory: string;
+  readonly orchestration: Orchestration | null;
+  /** Told of each run that was started here. */
+  onStarted?(runId: string): void;
+}
+
+export function orchestrationOf(context: ServiceContext): Orchestration {
+  if (context.orchestration === null) {
+    throw fail("no_orchestrator", undefined, {
+      hint: "start one with `lightflow up` or `lightflow orchestrator`",
+    });
+  }
+  return context.orchestration;
+}
+
+/** Wait for a hint about `key`, at most `timeoutMs`; the caller then reads for the truth. */
+export function waitFor(
+  views: Views,
+  topics: readonly Topic[],
+  key: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      unlisten();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, timeoutMs);
+    const unlisten = views.listen((topic, keys) => {
+      if (topics.includes(topic) && (keys.size === 0 || keys.has(key))) done();
+    });
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,36 @@
+import type { Static, TSchema } from "@sinclair/typebox";
+import { validate } from "../protocol/validate.ts";
+import type { ServiceContext } from "./context.ts";
+
+/**
+ * One thing the product does, the same on every surface: the CLI, HTTP, MCP and streams only call it. `input` is closed;
+ * path parameters, query and body are its members.
+ */
+export interface ServiceOperation<Input extends TSchema = TSchema, Output = unknown> {
+  /** `run.start`: the CLI's words with a dot. */
+  readonly name: string;
+  readonly summary: string;
+  readonly method: "GET" | "POST" | "DELETE";
+  /** With `:name` for path parameters. */
+  readonly path: string;
+  /** 200 unless said. */
+  readonly status?: number;
+  readonly input: Input;
+  run(context: ServiceContext, input: Static<Input>, signal: AbortSignal): Promise<Output> | Output;
+}
+
+export function defineOperation<Input extends TSchema, Output>(
+  operation: ServiceOperation<Input, Output>,
+): ServiceOperation<Input, Output> {
+  return operation;
+}
+
+/** Check the input, then run: what every surface calls. */
+export async function callOperation<Input extends TSchema, Output>(
+  operation: ServiceOperation<Input, Output>,
+  context: ServiceContext,
+  input: unknown,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Output> {
+  return await operation.run(context, validate(operation.input, input), signal);
+}

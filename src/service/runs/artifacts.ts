@@ -1,0 +1,39 @@
+import { isoTime } from "../../base/clock.ts";
+import { findRun, listArtifacts } from "../../store/index.ts";
+import { defineOperation } from "../operation.ts";
+import { closed, RunId } from "../shapes.ts";
+
+export interface ArtifactView {
+  step_id: string;
+  attempt: number;
+  name: string;
+  sha256: string;
+  size: number;
+  media_type: string;
+  created_at: string;
+  /** Where the bytes are, for a caller on this host. */
+  path: string | null;
+}
+
+export const getArtifacts = defineOperation({
+  name: "run.artifacts",
+  summary: "What a run handed over, by digest",
+  method: "GET",
+  path: "/runs/:run_id/artifacts",
+  input: closed({ run_id: RunId }),
+  run(context, input): { artifacts: ArtifactView[] } {
+    const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
+    return {
+      artifacts: context.views.read(listArtifacts, { instanceId: row.id }).map((artifact) => ({
+        step_id: artifact.step_id,
+        attempt: artifact.attempt,
+        name: artifact.name,
+        sha256: artifact.sha256,
+        size: artifact.size,
+        media_type: artifact.media_type,
+        created_at: isoTime(artifact.created_at),
+        path: context.trustsPaths ? context.artifacts.path(artifact.sha256) : null,
+      })),
+    };
+  },
+});

@@ -1,0 +1,69 @@
+import { Type } from "@sinclair/typebox";
+import { isoTime } from "../../base/clock.ts";
+import { findRun, listChunks } from "../../store/index.ts";
+import { waitFor } from "../context.ts";
+import { defineOperation } from "../operation.ts";
+import { closed, Limit, RunId, WaitMs } from "../shapes.ts";
+import { isFinished, runView } from "./view.ts";
+
+/** A piece of a task's output. `data` is base64: a chunk may end inside a character. */
+export interface LogLine {
+  position: number;
+  ts: string;
+  step_id: string;
+  attempt: number;
+  stream: string;
+  data: string;
+  final: boolean;
+}
+
+export const getLogs = defineOperation({
+  name: "run.logs",
+  summary: "Output of a run's commands, after a position; may wait for more",
+  method: "GET",
+  path: "/runs/:run_id/logs",
+  input: closed({
+    run_id: RunId,
+    step_id: Type.Optional(Type.String({ maxLength: 256 })),
+    wait_ms: WaitMs,
+    limit: Limit,
+    after: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+  async run(context, input, signal): Promise<{ chunks: LogLine[]; finished: boolean }> {
+    const key = { tenantId: context.tenantId, runId: input.run_id };
+    const row = context.views.read(findRun, key);
+    const read = () =>
+      context.views.read(listChunks, {
+        instanceId: row.id,
+        stepId: input.step_id ?? null,
+        after: input.after ?? 0,
+        limit: input.limit ?? 64,
+      });
+    const finished = () => isFinished(runView(context.views.read(findRun, key)).status);
+    let ended = finished();
+    let rows = read();
+    if (rows.length === 0 && !ended && (input.wait_ms ?? 0) > 0) {
+      await waitFor(context.views, ["log", "instance"], row.id, input.wait_ms!, signal);
+      ended = finished();
+      rows = read();
+    }
+    const chunks = await Promise.all(
+      rows.map(async (chunk): Promise<LogLine> => {
+        const bytes =
+          chunk.size === 0
+            ? new Uint8Array()
+            : await context.logs.read(chunk.lease_id, chunk.stream, chunk.position, chunk.size);
+        return {
+          position: chunk.id,
+          ts: isoTime(chunk.received_at),
+          step_id: chunk.step_id,
+          attempt: chunk.attempt,
+          stream: chunk.stream,
+          data: Buffer.from(bytes).toString("base64"),
+          final: chunk.final === 1,
+        };
+      }),
+    );
+    return { chunks, finished: ended };
+  },
+});

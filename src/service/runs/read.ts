@@ -1,0 +1,73 @@
+import { Type } from "@sinclair/typebox";
+import { findRun, listRuns as listRunsQuery, readDefinition } from "../../store/index.ts";
+import { waitFor } from "../context.ts";
+import { defineOperation } from "../operation.ts";
+import { closed, Limit, RunId, WaitMs } from "../shapes.ts";
+import { isFinished, runView } from "./view.ts";
+
+export const listRuns = defineOperation({
+  name: "run.list",
+  summary: "Runs, newest first",
+  method: "GET",
+  path: "/runs",
+  input: closed({ limit: Limit }),
+  run(context, input) {
+    const rows = context.views.read(listRunsQuery, {
+      tenantId: context.tenantId,
+      status: null,
+      limit: input.limit ?? 50,
+    });
+    return { runs: rows.map(runView) };
+  },
+});
+
+export const getRun = defineOperation({
+  name: "run.get",
+  summary: "One run: status, inputs, output, error",
+  method: "GET",
+  path: "/runs/:run_id",
+  input: closed({ run_id: RunId }),
+  run(context, input) {
+    return runView(context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id }));
+  },
+});
+
+export const waitRun = defineOperation({
+  name: "run.wait",
+  summary: "Wait until a run has ended, or for the given time",
+  method: "GET",
+  path: "/runs/:run_id/wait",
+  input: closed({ run_id: RunId, wait_ms: WaitMs }),
+  async run(context, input, signal) {
+    const read = () =>
+      runView(context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id }));
+    const end = context.clock.monotonic() + (input.wait_ms ?? 0);
+    let view = read();
+    while (!isFinished(view.status) && !signal.aborted) {
+      const left = end - context.clock.monotonic();
+      if (left <= 0) break;
+      await waitFor(context.views, ["instance"], view.instance_id, left, signal);
+      view = read();
+    }
+    return view;
+  },
+});
+
+export const getRunWorkflow = defineOperation({
+  name: "run.workflow",
+  summary: "The workflow document that a run executes",
+  method: "GET",
+  path: "/runs/:run_id/workflow",
+  input: closed({ run_id: RunId }),
+  run(context, input) {
+    const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
+    return context.views.read(readDefinition, row.definition_digest);
+  },
+});
+
+export const RunQuery = closed({
+  run_id: RunId,
+  wait_ms: WaitMs,
+  limit: Limit,
+  after: Type.Optional(Type.Integer({ minimum: 0 })),
+});

@@ -1,0 +1,44 @@
+import { Type } from "@sinclair/typebox";
+import { digestOf } from "../../base/canonical.ts";
+import { fail } from "../../base/errors.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import { orchestrationOf } from "../context.ts";
+import { defineOperation } from "../operation.ts";
+import { closed, RunId } from "../shapes.ts";
+
+const NullableText = Type.Union([Type.String({ maxLength: 256 }), Type.Null()]);
+
+/**
+ * Start a document that another process of this host has already resolved and checked. The digest is computed again:
+ * what was checked is what is started.
+ */
+export const startDocument = defineOperation({
+  name: "run.start-document",
+  summary: "Start a resolved document; only for processes of this host",
+  method: "POST",
+  path: "/runs/start-document",
+  status: 202,
+  input: closed({
+    tenantId: Type.String({ maxLength: 128 }),
+    runId: RunId,
+    idempotent: Type.Boolean(),
+    sourceEventId: NullableText,
+    workflow: Type.String({ minLength: 1, maxLength: 256 }),
+    assetId: NullableText,
+    document: Type.Record(Type.String(), Type.Unknown()),
+    digest: Type.String(),
+    input: Type.Unknown(),
+  }),
+  async run(context, input) {
+    if (!context.trustsPaths)
+      throw fail("forbidden", "only a process of this host may start a resolved document");
+    if (input.tenantId !== context.tenantId) throw fail("tenant_mismatch");
+    const document = input.document as JsonObject;
+    if (digestOf(document) !== input.digest)
+      throw fail("identity_mismatch", "the digest is not the document's");
+    const { checkDocument } = await import("../../workflow/index.ts");
+    const faults = checkDocument(document, { mode: "light" }).filter(({ severity }) => severity === "error");
+    if (faults.length > 0) throw fail("document_invalid", `${faults[0]!.pointer}: ${faults[0]!.message}`);
+    return await orchestrationOf(context).start({ ...input, document, input: input.input as Json });
+  },
+});

@@ -1,0 +1,71 @@
+import { isAbsolute, resolve } from "node:path";
+import { Type } from "@sinclair/typebox";
+import { digestOf } from "../../base/canonical.ts";
+import { fail } from "../../base/errors.ts";
+import { randomToken } from "../../base/ids.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import { orchestrationOf } from "../context.ts";
+import { defineOperation } from "../operation.ts";
+import { closed, RunId } from "../shapes.ts";
+
+/** `workflow.text_plan` at some time becomes `text_plan-m3k9x2-7Qx4`: sortable, short enough to type. */
+export function newRunId(workflow: string, now: number): string {
+  const fragment = workflow
+    .replace(/^workflow\./, "")
+    .replaceAll(/[^A-Za-z0-9._-]/g, "-")
+    .slice(0, 64)
+    .replace(/^[._-]+|[._-]+$/g, "");
+  return `${fragment || "run"}-${now.toString(36)}-${randomToken(4).replaceAll(/[-_]/g, "0")}`;
+}
+
+export const startRun = defineOperation({
+  name: "run.start",
+  summary: "Start a run of a workflow asset; it goes on to its end by itself",
+  method: "POST",
+  path: "/runs/start",
+  status: 202,
+  input: closed({
+    workflow_asset_id: Type.String({ minLength: 1, maxLength: 256 }),
+    run_id: Type.Optional(RunId),
+    inputs: Type.Optional(Type.Unknown()),
+    /** Repeating a start with the same run id and content is answered with the first run. */
+    idempotent: Type.Optional(Type.Boolean()),
+    /** Only from a caller on this host: the project to take the asset from, and where relative paths start. */
+    project_root: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+    working_directory: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+  }),
+  async run(context, input) {
+    const orchestration = orchestrationOf(context);
+    if ((input.project_root !== undefined || input.working_directory !== undefined) && !context.trustsPaths) {
+      throw fail("forbidden", "only a caller on the Unix socket may name a project directory");
+    }
+    const root = input.project_root ?? context.root;
+    if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
+    const { checkInputs, completeInputs, findWorkflow } = await import("../../assets/index.ts");
+    const found = findWorkflow(root, input.workflow_asset_id);
+    const given = (input.inputs ?? {}) as Json;
+    const issues = checkInputs(found.definition, given);
+    if (issues.length > 0) {
+      throw fail("invalid_request", issues.map((issue) => `${issue.path}: ${issue.message}`).join("; "), {
+        hint: `see the inputs of ${input.workflow_asset_id}: lightflow assets show ${input.workflow_asset_id}`,
+        details: { issues },
+      });
+    }
+    const inputs = completeInputs(found.definition, given, resolve(input.working_directory ?? root));
+    const document = found.document as unknown as JsonObject;
+    const runId = input.run_id ?? newRunId(input.workflow_asset_id, context.clock.wall());
+    const started = await orchestration.start({
+      tenantId: context.tenantId,
+      runId,
+      idempotent: input.idempotent === true,
+      sourceEventId: null,
+      workflow: input.workflow_asset_id,
+      assetId: input.workflow_asset_id,
+      document,
+      digest: digestOf(document),
+      input: inputs,
+    });
+    context.onStarted?.(started.runId);
+    return { run_id: started.runId, instance_id: started.instanceId, created: started.created };
+  },
+});

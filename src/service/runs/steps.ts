@@ -1,0 +1,99 @@
+import { isoTime } from "../../base/clock.ts";
+import { isObject, type JsonObject } from "../../base/json.ts";
+import { type AttemptRow, findRun, listAttempts, listEvents, type RunEvent } from "../../store/index.ts";
+import { defineOperation } from "../operation.ts";
+import { closed, RunId } from "../shapes.ts";
+
+export interface StepAttempt {
+  attempt: number;
+  runner_id: string;
+  state: string;
+  sandbox: string | null;
+  exit_code: number | null;
+  duration_ms: number | null;
+  lease_id: string;
+}
+
+export interface RunStep {
+  step_id: string;
+  reference: string;
+  kind: string;
+  status: "running" | "succeeded" | "failed" | "cancelled" | "skipped" | "waiting_for_operator";
+  started_at: string;
+  duration_ms: number | null;
+  attempts: StepAttempt[];
+  error: JsonObject | null;
+}
+
+const ENDS: Record<string, RunStep["status"]> = {
+  "step.succeeded": "succeeded",
+  "step.failed": "failed",
+  "step.cancelled": "cancelled",
+  "step.outcome_unknown": "waiting_for_operator",
+  "step.requeued": "running",
+};
+
+/** The steps of a run in the order they started, folded from its events and attempts. */
+export const getSteps = defineOperation({
+  name: "run.steps",
+  summary: "The steps of a run: status, attempts, runner, time, exit code",
+  method: "GET",
+  path: "/runs/:run_id/steps",
+  input: closed({ run_id: RunId }),
+  run(context, input): { steps: RunStep[] } {
+    const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
+    const attempts = context.views.read(listAttempts, { instanceId: row.id });
+    const steps = new Map<string, RunStep>();
+    for (let after = 0; ; ) {
+      const events = context.views.read(listEvents, {
+        instanceId: row.id,
+        runId: row.run_id,
+        after,
+        limit: 1000,
+      });
+      if (events.length === 0) break;
+      for (const event of events) fold(steps, event);
+      after = events.at(-1)!.seq;
+    }
+    for (const attempt of attempts) steps.get(attempt.reference)?.attempts.push(attemptView(attempt));
+    return { steps: [...steps.values()] };
+  },
+});
+
+function fold(steps: Map<string, RunStep>, event: RunEvent): void {
+  if (event.reference === null || event.step_id === null) return;
+  const detail = isObject(event.detail) ? (event.detail as JsonObject) : {};
+  if (event.event === "step.started" || event.event === "step.skipped") {
+    steps.set(event.reference, {
+      step_id: event.step_id,
+      reference: event.reference,
+      kind: String(detail["kind"] ?? ""),
+      status: event.event === "step.skipped" ? "skipped" : "running",
+      started_at: isoTime(event.ts),
+      duration_ms: null,
+      attempts: [],
+      error: null,
+    });
+    return;
+  }
+  const step = steps.get(event.reference);
+  const end = ENDS[event.event];
+  if (step === undefined || end === undefined) return;
+  step.status = end;
+  if (typeof detail["duration_ms"] === "number") step.duration_ms = detail["duration_ms"];
+  if (isObject(detail["error"])) step.error = detail["error"] as JsonObject;
+}
+
+function attemptView(row: AttemptRow): StepAttempt {
+  const exitCode = row.result?.["exitCode"];
+  return {
+    attempt: row.attempt,
+    runner_id: row.runner_id,
+    state: row.state,
+    sandbox: row.sandbox,
+    exit_code: typeof exitCode === "number" ? exitCode : null,
+    duration_ms:
+      row.started_at === null || row.finished_at === null ? null : row.finished_at - row.started_at,
+    lease_id: row.lease_id,
+  };
+}

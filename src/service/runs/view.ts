@@ -1,0 +1,56 @@
+import { isoTime } from "../../base/clock.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import type { InstanceRow } from "../../store/index.ts";
+
+export type RunStatus = "planned" | "running" | "succeeded" | "failed" | "cancelled";
+
+/** The words of LightFlow's JSON for the phases of the workflow document. */
+const STATUS: Record<string, RunStatus> = {
+  pending: "planned",
+  running: "running",
+  waiting: "running",
+  suspended: "running",
+  completed: "succeeded",
+  faulted: "failed",
+  cancelled: "cancelled",
+};
+
+export interface RunView {
+  run_id: string;
+  instance_id: string;
+  workflow_asset_id: string;
+  status: RunStatus;
+  phase: string;
+  inputs: Json;
+  output: Json;
+  error: JsonObject | null;
+  definition_digest: string;
+  policy_digest: string;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
+  duration_ms: number;
+}
+
+export const isFinished = (status: RunStatus): boolean =>
+  status === "succeeded" || status === "failed" || status === "cancelled";
+
+export function runView(row: InstanceRow): RunView {
+  const snapshot = JSON.parse(row.snapshot) as { raw_input: Json; output: Json; error?: JsonObject };
+  return {
+    run_id: row.run_id,
+    instance_id: row.id,
+    workflow_asset_id: row.workflow,
+    status: STATUS[row.status]!,
+    phase: row.status,
+    inputs: snapshot.raw_input,
+    output: snapshot.output,
+    error: snapshot.error ?? null,
+    definition_digest: row.definition_digest,
+    policy_digest: row.policy_digest,
+    created_at: isoTime(row.created_at),
+    updated_at: isoTime(row.updated_at),
+    finished_at: row.finished_at === null ? null : isoTime(row.finished_at),
+    duration_ms: (row.finished_at ?? row.updated_at) - row.created_at,
+  };
+}
