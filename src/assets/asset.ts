@@ -1,4 +1,4 @@
-import { type DefinitionMap, readComponent, readWorkflow } from "./definition/read.ts";
+import { readComponent, readWorkflow } from "./definition/read.ts";
 import type { ComponentDef, WorkflowDef } from "./definition/types.ts";
 import { type AssetDiagnostic, locate, Problems } from "./diagnostics.ts";
 import { type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
@@ -16,7 +16,6 @@ export interface Asset {
   readonly version: string | undefined;
   readonly workflow: WorkflowDef | undefined;
   readonly component: ComponentDef | undefined;
-  readonly map: DefinitionMap | undefined;
   /** Where `META.id` stands. */
   readonly idOffset: number;
 }
@@ -79,7 +78,7 @@ function readText(source: Source, kind: AssetKind, builtin: boolean, problems: P
     version,
     workflow: undefined,
     component: undefined,
-    map: undefined,
+
     idOffset,
   };
   const returned = problems.attempt(() => returnedBy(module, "define"));
@@ -97,10 +96,10 @@ function readText(source: Source, kind: AssetKind, builtin: boolean, problems: P
   }
   if (kind !== "workflow") {
     const read = readComponent(returned, meta, path, problems);
-    return { ...asset, component: read?.definition, map: read?.map };
+    return { ...asset, component: read?.definition };
   }
   const read = readWorkflow(returned, meta, path, problems);
   if (read === undefined) return asset;
   if (problems.list.length === 0) checkWiring(read.definition, read.map, problems);
-  return { ...asset, workflow: read.definition, map: read.map };
+  return { ...asset, workflow: read.definition };
 }

@@ -1,10 +1,10 @@
-import { readdirSync, realpathSync } from "node:fs";
+import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUILTIN_ASSETS } from "../builtins/index.ts";
 import { type Asset, readAsset } from "./asset.ts";
 import { type AssetDiagnostic, positionOf } from "./diagnostics.ts";
 import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
-import { readSource, type SourceResult, sourceOf } from "./source.ts";
+import { isBelow, readSource, type SourceResult, sourceOf } from "./source.ts";
 
 export interface Discovery {
   /** Sorted by id, in byte order. */
@@ -80,11 +80,13 @@ const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function* sourcesOf(root: string, kind: AssetKind): Generator<SourceResult> {
   const directory = join(root, "lightflow", folderOf(kind));
-  let names: string[];
+  let entries: Dirent[];
   let realRoot: string;
+  let inside: boolean;
   try {
     realRoot = realpathSync(root);
-    names = readdirSync(directory);
+    inside = isBelow(realpathSync(directory), realRoot);
+    entries = readdirSync(directory, { withFileTypes: true });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") return;
@@ -100,9 +102,10 @@ function* sourcesOf(root: string, kind: AssetKind): Generator<SourceResult> {
     };
     return;
   }
-  for (const name of names.sort(order)) {
+  for (const entry of entries.sort((a, b) => order(a.name, b.name))) {
+    const { name } = entry;
     if (!name.endsWith(".ts") || name.endsWith(".d.ts") || name.endsWith(".test.ts")) continue;
-    yield readSource(join(directory, name), realRoot);
+    yield readSource(join(directory, name), realRoot, { plain: inside && entry.isFile() });
   }
 }
 

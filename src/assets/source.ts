@@ -19,22 +19,33 @@ const refuse = (path: string, code: DiagnosticCode, message: string, hint: strin
   diagnostic: { code, path, line: 1, column: 1, message, hint },
 });
 
+const outside = (path: string): SourceResult =>
+  refuse(
+    path,
+    "asset_outside_project",
+    "the file is a link that leads out of the project",
+    "copy the file into the project",
+  );
+
+/** Whether a real path is `root` or below it. Both must be free of links. */
+export function isBelow(real: string, root: string): boolean {
+  return real === root || real.startsWith(root.endsWith(sep) ? root : root + sep);
+}
+
+export interface ReadOptions {
+  /** The caller knows that the directory is inside `root` and that the name is no link. */
+  readonly plain?: boolean;
+}
+
 /**
  * Read an asset file below `root` (a real path). A link that leads out of the project, a file that is not a plain
  * one, more than `LIMITS.assetFileBytes`, and text that is not UTF-8 are refused.
  */
-export function readSource(path: string, root: string): SourceResult {
+export function readSource(path: string, root: string, options: ReadOptions = {}): SourceResult {
   let bytes: Uint8Array;
   try {
-    const real = realpathSync(path);
-    if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep)) {
-      return refuse(
-        path,
-        "asset_outside_project",
-        "the file is a link that leads out of the project",
-        "copy the file into the project",
-      );
-    }
+    const real = options.plain === true ? path : realpathSync(path);
+    if (options.plain !== true && !isBelow(real, root)) return outside(path);
     // The checked path is opened, without following a link put there since; a FIFO does not block.
     const fd = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {

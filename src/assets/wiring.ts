@@ -77,11 +77,25 @@ function bodyOf(target: StepTarget): unknown {
   return target;
 }
 
+const EXPRESSION = /^\s*\$\{[\s\S]*\}\s*$/;
+
 /** Every `${ … }` in a value, with the keys that lead to it. */
-function expressionsIn(value: unknown, path: string[] = []): [string[], string][] {
-  if (typeof value === "string") return /^\s*\$\{[\s\S]*\}\s*$/.test(value) ? [[path, value]] : [];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, member]) => expressionsIn(member, [...path, key]));
+function expressionsIn(value: unknown): [string[], string][] {
+  const found: [string[], string][] = [];
+  const path: string[] = [];
+  const visit = (part: unknown): void => {
+    if (typeof part === "string") {
+      if (part.includes("${") && EXPRESSION.test(part)) found.push([[...path], part]);
+    } else if (typeof part === "object" && part !== null) {
+      for (const key in part) {
+        path.push(key);
+        visit((part as Record<string, unknown>)[key]);
+        path.pop();
+      }
+    }
+  };
+  visit(value);
+  return found;
 }
 
 /**
@@ -89,6 +103,7 @@ function expressionsIn(value: unknown, path: string[] = []): [string[], string][
  * What it reaches otherwise (`$context`, computed keys, after a pipe into something else) is left to the run.
  */
 function namesIn(expression: string): { inputs: string[]; steps: string[] } {
+  if (!/\.(?:inputs|steps)\b/.test(expression)) return { inputs: [], steps: [] };
   const code = expression.replace(/"(?:[^"\\]|\\.)*"/g, (text, at: number) =>
     // A quoted key behind a path stays; other texts are blanked.
     /\.(?:inputs|steps)\.?\[?$/.test(expression.slice(0, at)) ? text : '""',
