@@ -1,3 +1,4 @@
 export { effectiveConfig, RunnerConfig } from "./config.ts";
+export { type ExecOptions, execLease } from "./exec.ts";
 export { type RunnerOptions, type RunningRunner, startRunner } from "./runner.ts";
 export { readPrivateFile } from "./secrets.ts";

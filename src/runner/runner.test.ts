@@ -1,57 +1,579 @@
-import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { afterEach, describe, expect, test } from "bun:test";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FakeController } from "../../test/support/fake-controller.ts";
-import type { RunnerConfig } from "./config.ts";
-import { type RunningRunner, startRunner } from "./runner.ts";
+import { runnerBenches } from "../../test/support/runner.ts";
+import { sha256 } from "../base/canonical.ts";
+import { Journal } from "./journal/journal.ts";
 
-const directories: string[] = [];
-const runners: RunningRunner[] = [];
-const controllers: FakeController[] = [];
+const benches = runnerBenches();
+afterEach(() => benches.close());
 
-afterEach(async () => {
-  await Promise.all(runners.splice(0).map((runner) => runner.stop()));
-  await Promise.all(controllers.splice(0).map((controller) => controller.close()));
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+const artifactText = (controller: { artifacts: Map<string, Uint8Array> }, reference: string) =>
+  Buffer.from(controller.artifacts.get(reference.split("/").at(-1)!)!).toString();
+
+describe("one lease", () => {
+  test("a command runs once, its logs arrive whole and in order, and its result is accepted", async () => {
+    const { controller, data, runner } = benches.start();
+    const lease = controller.shell("for i in 1 2 3; do echo out $i; echo err $i >&2; done");
+    const result = await controller.result(lease);
+    expect(result).toMatchObject({ status: "succeeded", exitCode: 0, signal: null, output: null });
+    expect(controller.log(lease)).toBe("out 1\nout 2\nout 3\n");
+    expect(controller.log(lease, "stderr")).toBe("err 1\nerr 2\nerr 3\n");
+    const record = controller.record(lease);
+    expect(record.finals).toEqual({ stdout: true, stderr: true });
+    expect(record.starts).toBe(1);
+    expect(artifactText(controller, result.stdoutRef!)).toBe(controller.log(lease));
+    expect(artifactText(controller, result.stderrRef!)).toBe(controller.log(lease, "stderr"));
+    await runner.stop();
+    // Nothing of an ephemeral lease stays.
+    expect(readdirSync(join(data, "workspaces"))).toEqual([]);
+    expect(readdirSync(join(data, "leases"))).toEqual([]);
+  });
+
+  test("a task sees its own environment and nothing of the runner's", async () => {
+    process.env["RUNNER_CANARY"] = "must not be inherited";
+    const { controller } = benches.start();
+    const lease = controller.offer({
+      task: { type: "run.shell", command: "env", arguments: [], environment: { GREETING: "two words" } },
+    });
+    await controller.result(lease);
+    const lines = controller.log(lease).trim().split("\n").sort();
+    delete process.env["RUNNER_CANARY"];
+    expect(lines.map((line) => line.split("=")[0]).filter((name) => name !== "PWD")).toEqual([
+      "GIT_CONFIG_GLOBAL",
+      "GREETING",
+      "HOME",
+      "LANG",
+      "LIGHTFLOW_LEASE",
+      "LIGHTFLOW_OUTPUT",
+      "LIGHTFLOW_WORKSPACE",
+      "PATH",
+      "TMPDIR",
+    ]);
+    expect(lines).toContain("GREETING=two words");
+    expect(lines).toContain("PATH=/usr/local/bin:/usr/bin:/bin");
+  });
+
+  test("arguments reach the program as they are, and stdin is given to it", async () => {
+    const { controller } = benches.start();
+    const strange = ["$(touch /tmp/x)", "`id`", "a b", "'", '"', "*", "\\", "", "日本"];
+    const lease = controller.offer({
+      task: { type: "run.shell", command: "printf", arguments: ["%s|", ...strange], environment: {} },
+    });
+    const input = "line\nsecond\n".repeat(20_000);
+    const cat = controller.offer({
+      task: { type: "run.shell", command: "cat", arguments: [], environment: {}, stdin: input },
+    });
+    await controller.result(lease);
+    await controller.result(cat);
+    expect(controller.log(lease)).toBe(strange.map((text) => `${text}|`).join(""));
+    expect(controller.log(cat)).toBe(input);
+  });
+
+  test("a command that fails says so with its exit code and its last line", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell("echo fine; echo 'it broke here' >&2; exit 7");
+    const result = await controller.result(lease);
+    expect(result).toMatchObject({ status: "failed", errorCode: "command_failed", exitCode: 7 });
+    expect(result.summary).toBe("exit code 7: it broke here");
+  });
+
+  test("a program that is not there is a failed start, safe to repeat", async () => {
+    const { controller } = benches.start();
+    const lease = controller.offer({
+      task: { type: "run.shell", command: "no-such-program", arguments: [], environment: {} },
+    });
+    expect(await controller.result(lease)).toMatchObject({
+      status: "failed",
+      errorCode: "execution_start_failed",
+      retrySafety: "safe",
+      summary: expect.stringContaining('"no-such-program" is not installed'),
+    });
+  });
+
+  test("JSON output is read from its file, and what is not valid JSON fails the task", async () => {
+    const { controller } = benches.start();
+    const offer = (script: string, outputBytes = 1000) =>
+      controller.shell(script, {
+        output: "json",
+        limits: { logBytes: 1e6, outputBytes, artifactBytes: 1e6, artifactCount: 10 },
+      });
+    const good = offer(`printf '{"files":3,"names":["a"]}' > "$LIGHTFLOW_OUTPUT"`);
+    const duplicate = offer(`printf '{"a":1,"a":2}' > "$LIGHTFLOW_OUTPUT"`);
+    const missing = offer("true");
+    const large = offer(`printf '"%01000d"' 1 > "$LIGHTFLOW_OUTPUT"`);
+    const link = offer(`ln -s /etc/hostname "$LIGHTFLOW_OUTPUT"`);
+    const fifo = offer(`mkfifo "$LIGHTFLOW_OUTPUT"`);
+    const controlWords = offer(`echo '::set-output name=x::y'; printf null > "$LIGHTFLOW_OUTPUT"`);
+    expect(await controller.result(good)).toMatchObject({
+      status: "succeeded",
+      output: { files: 3, names: ["a"] },
+    });
+    for (const lease of [duplicate, missing, link, fifo]) {
+      expect(await controller.result(lease)).toMatchObject({
+        status: "failed",
+        errorCode: "execution_output_invalid",
+        exitCode: 0,
+      });
+    }
+    expect((await controller.result(large)).errorCode).toBe("execution_output_too_large");
+    expect(await controller.result(controlWords)).toMatchObject({ status: "succeeded", output: null });
+  });
+
+  test("declared files become artifacts with their digest; links, FIFOs and paths outside never do", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell(
+      "mkdir -p out/deep; echo one > out/a.txt; echo two > out/deep/b.txt; echo no > other.txt; ln -s /etc/passwd out/link.txt; mkfifo out/pipe.txt; ln -s / out/root",
+      {
+        artifacts: [
+          { path: "out/**/*.txt" },
+          { path: "other.txt", name: "renamed", mediaType: "text/plain" },
+        ],
+      },
+    );
+    const result = await controller.result(lease);
+    expect(result.artifactRefs).toEqual([
+      {
+        name: "renamed",
+        sha256: sha256("no\n"),
+        size: 3,
+        mediaType: "text/plain",
+        uri: `artifact://sha256/${sha256("no\n")}`,
+      },
+      ...[
+        ["out_a.txt", "one\n"],
+        ["out_deep_b.txt", "two\n"],
+      ].map(([name, text]) => ({
+        name: name!,
+        sha256: sha256(text!),
+        size: 4,
+        mediaType: "application/octet-stream",
+        uri: `artifact://sha256/${sha256(text!)}`,
+      })),
+    ]);
+    const link = controller.shell("ln -s /etc/passwd secret", { artifacts: [{ path: "secret" }] });
+    const through = controller.shell("ln -s /etc dir", { artifacts: [{ path: "dir/passwd" }] });
+    const missing = controller.shell("true", { artifacts: [{ path: "dist/never.tgz" }] });
+    const outside = controller.shell("true", { artifacts: [{ path: "../../../etc/passwd" }] });
+    for (const id of [link, through, missing]) {
+      expect(await controller.result(id)).toMatchObject({
+        status: "failed",
+        errorCode: "artifact_not_found",
+      });
+    }
+    expect((await controller.result(outside)).errorCode).toBe("artifact_path_denied");
+  });
+
+  test("an artifact of many megabytes arrives byte for byte", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell("head -c 30000000 /dev/urandom > big; sha256sum big | cut -c1-64", {
+      artifacts: [{ path: "big" }],
+    });
+    const result = await controller.result(lease);
+    expect(result.artifactRefs[0]).toMatchObject({ size: 30_000_000, sha256: controller.log(lease).trim() });
+  });
+
+  test("steps that share a key share a workspace, one at a time, until it is idle for long enough", async () => {
+    const { controller, data, runner } = benches.start({ workspaceRetentionMs: 3_600_000 });
+    const workspace = { mode: "session" as const, key: "the-session" };
+    const wfInstanceId = Bun.randomUUIDv7();
+    const script = "mkdir lock || exit 9; sleep 0.2; rmdir lock; echo $$ >> log; wc -l < log";
+    const leases = [1, 2, 3].map(() => controller.shell(script, { workspace, wfInstanceId }));
+    for (const lease of leases) expect(await controller.result(lease)).toMatchObject({ exitCode: 0 });
+    expect(leases.map((lease) => controller.log(lease).trim()).sort()).toEqual(["1", "2", "3"]);
+    const foreign = controller.shell("cat log", { workspace, wfInstanceId: Bun.randomUUIDv7() });
+    expect(await controller.result(foreign)).toMatchObject({ errorCode: "execution_policy_denied" });
+    await runner.stop();
+    expect(existsSync(join(data, "workspaces", "the-session", "work", "log"))).toBe(true);
+  });
 });
 
-function start(config: Partial<RunnerConfig> = {}, controller = new FakeController()) {
-  const directory = mkdtempSync(join(tmpdir(), "runner "));
-  directories.push(directory);
-  const runner = startRunner({
-    controllerUrl: controller.url,
-    enrolmentToken: controller.enrolmentToken,
-    config: {
-      runnerId: "local",
-      tenantId: "default",
-      hostId: "localhost",
-      runnerPools: ["default"],
-      executionProfiles: ["default"],
-      dataDirectory: join(directory, "data"),
-      slots: 4,
-      mounts: ["/"],
-      killGraceMs: 300,
-      ...config,
-    },
+describe("what is refused", () => {
+  test("names, secrets and programs that no server may ask for", async () => {
+    const { controller } = benches.start({ commands: ["sh", "echo"] });
+    const task = (environment: Record<string, string>, command = "sh", args = ["-c", "true"]) =>
+      controller.offer({ task: { type: "run.shell", command, arguments: args, environment } });
+    const cases: [string, string][] = [
+      [task({ LD_PRELOAD: "/tmp/x.so" }), "execution_policy_denied"],
+      [task({ BUN_OPTIONS: "--preload=x" }), "execution_policy_denied"],
+      [task({ LIGHTFLOW_LEASE: "other" }), "execution_policy_denied"],
+      [task({ TOKEN: "saas-secret://openai" }), "secret_denied"],
+      [task({}, "echo", ["runner-secret://db"]), "secret_denied"],
+      [task({ TOKEN: "runner-secret://unknown" }), "secret_denied"],
+      [task({}, "curl", []), "template_denied"],
+    ];
+    for (const [lease, code] of cases) {
+      expect(await controller.result(lease)).toMatchObject({
+        status: "failed",
+        errorCode: code,
+        retrySafety: "safe",
+      });
+      expect(controller.log(lease)).toBe("");
+    }
   });
-  runners.push(runner);
-  controllers.push(controller);
-  return { controller, runner, directory };
-}
 
-test("a command runs once, its logs arrive whole and in order, and its result is accepted", async () => {
-  const { controller, runner } = start();
-  const lease = controller.shell("for i in 1 2 3; do echo out $i; echo err $i >&2; done");
-  const result = await controller.result(lease);
-  expect(result).toMatchObject({ status: "succeeded", exitCode: 0, signal: null, output: null });
-  expect(controller.log(lease)).toBe("out 1\nout 2\nout 3\n");
-  expect(controller.log(lease, "stderr")).toBe("err 1\nerr 2\nerr 3\n");
-  const record = controller.record(lease);
-  expect(record.finals).toEqual({ stdout: true, stderr: true });
-  expect(record.starts).toBe(1);
-  expect(Buffer.from(controller.artifacts.get(result.stdoutRef!.split("/").at(-1)!)!).toString()).toBe(
-    controller.log(lease),
-  );
-  await runner.ready;
+  test("a lease for another runner, tenant, host or session, or one that was changed, is given back unrun", async () => {
+    const { controller, directory } = benches.start();
+    const marker = join(directory, "ran");
+    const leases = [
+      controller.shell(`touch '${marker}'`, { runnerId: "other" }),
+      controller.shell(`touch '${marker}'`, { tenantId: "other" }),
+      controller.shell(`touch '${marker}'`, { hostId: "other" }),
+      controller.shell(`touch '${marker}'`, { sessionId: Bun.randomUUIDv7() }),
+      controller.shell(`touch '${marker}'`, { sandbox: { mode: "none", provider: "kubernetes" } }),
+    ];
+    await controller.until(() => leases.every((id) => controller.records.get(id)?.state === "rejected"));
+    controller.tamper = (lease) => ({ ...lease, network: "open" });
+    leases.push(controller.shell(`touch '${marker}'`));
+    await controller.until(() => leases.every((id) => controller.records.get(id)?.state === "rejected"));
+    expect(controller.record(leases[5]!).rejected).toContain("signature");
+    expect(controller.record(leases[4]!).rejected).toContain("no sandbox");
+    expect(existsSync(marker)).toBe(false);
+  });
+
+  test("isolation that this host does not have is given back with the remedy, never replaced", async () => {
+    const { controller } = benches.start({ sandbox: "process" });
+    const lease = controller.shell("true", { sandbox: { mode: "per-agent-call" } });
+    await controller.until(() => controller.records.get(lease)?.state === "rejected");
+    expect(controller.record(lease).rejected).toContain("no sandbox for mode per-agent-call");
+    expect(controller.registrations[0]!.sandbox).toMatchObject({
+      modes: ["none"],
+      providers: [{ provider: "process", boundary: "process" }],
+    });
+  });
+
+  test("mounts outside the configured roots, missing ones and the runner's own directory", async () => {
+    const { controller, directory, data } = benches.start({ mounts: ["/usr"] });
+    mkdirSync(join(directory, "outside"));
+    const mount = (source: string, roots = source) =>
+      controller.shell("true", { mounts: [{ source, target: roots, readOnly: true }] });
+    const cases: [string, string][] = [
+      [mount(join(directory, "outside")), "execution_policy_denied"],
+      [mount("/usr/../etc"), "execution_policy_denied"],
+      [mount("/usr/no-such-directory"), "not_found"],
+      [mount(data), "execution_policy_denied"],
+      [mount("/proc/1"), "execution_policy_denied"],
+    ];
+    for (const [lease, code] of cases) expect((await controller.result(lease)).errorCode).toBe(code);
+  });
+});
+
+describe("secrets", () => {
+  test("a secret reaches the environment of its task and nothing else: log, output, name or journal", async () => {
+    const secret = "s3cr3t-Value/+with=chars";
+    process.env["TEST_DATABASE_PASSWORD"] = secret;
+    const { controller, data, runner } = benches.start({
+      secrets: { db: { env: "TEST_DATABASE_PASSWORD" } },
+    });
+    const lease = controller.shell(
+      `printf '%s' "$PASSWORD"; echo; printf '%s' "$PASSWORD" | base64; printf '%s' "$PASSWORD" | od -An -tx1 | tr -d ' \\n'; printf '{"p":"%s"}' "$PASSWORD" > "$LIGHTFLOW_OUTPUT"; printf 'x' > "a-$(printf '%s' "$PASSWORD" | tr -d '/+=')"; for c in $(printf '%s' "$PASSWORD" | sed 's/./& /g'); do printf '%s' "$c"; sleep 0.01; done; echo "$PASSWORD" >&2`,
+      {
+        output: "json",
+        task: {
+          type: "run.shell",
+          command: "sh",
+          arguments: ["-c", "placeholder"],
+          environment: { PASSWORD: "runner-secret://db" },
+        },
+      },
+    );
+    const result = await controller.result(lease);
+    delete process.env["TEST_DATABASE_PASSWORD"];
+    expect(result.status).toBe("succeeded");
+    const everything = [
+      controller.log(lease),
+      controller.log(lease, "stderr"),
+      JSON.stringify(result),
+      ...[...controller.artifacts.values()].map((bytes) => Buffer.from(bytes).toString()),
+    ].join("\n");
+    for (const form of [
+      secret,
+      Buffer.from(secret).toString("hex"),
+      Buffer.from(secret).toString("base64").slice(0, 30),
+    ]) {
+      expect(everything).not.toContain(form);
+    }
+    expect(everything).toContain("***");
+    expect(result.output).toEqual({ p: "***" });
+    await runner.stop();
+    for (const name of readdirSync(data).filter((file) => file.startsWith("journal"))) {
+      expect(readFileSync(join(data, name), "latin1")).not.toContain(secret);
+    }
+  });
+});
+
+describe("ends", () => {
+  for (const sandbox of ["process", "auto"] as const) {
+    test(`a task over its time is asked, then ended, and reported as timed out (${sandbox})`, async () => {
+      const { controller } = benches.start({ sandbox });
+      const polite = controller.shell(
+        "trap 'echo asked; exit 3' TERM; echo begun; while :; do sleep 0.05; done",
+        {
+          deadlineMs: 300,
+        },
+      );
+      const deaf = controller.shell("trap '' TERM; echo begun; while :; do sleep 0.05; done", {
+        deadlineMs: 300,
+      });
+      const [first, second] = [await controller.result(polite), await controller.result(deaf)];
+      expect(first).toMatchObject({ status: "timed_out", errorCode: "execution_timeout", exitCode: 3 });
+      expect(controller.log(polite)).toBe("begun\nasked\n");
+      expect(second).toMatchObject({ status: "timed_out", errorCode: "execution_timeout" });
+    });
+
+    test(`a cancelled task is ended with all that it started (${sandbox})`, async () => {
+      const { controller, directory } = benches.start({ sandbox });
+      const alive = join(directory, "alive");
+      mkdirSync(alive);
+      // A child that ignores TERM, and a grandchild that left group and session.
+      const lease = controller.shell(
+        `trap '' TERM; (trap '' TERM; while :; do echo a > '${alive}/child'; sleep 0.02; done) & setsid sh -c "trap '' TERM; while :; do echo b > '${alive}/daemon'; sleep 0.02; done" & echo begun; wait`,
+        { mounts: [{ source: alive, target: alive, readOnly: false }] },
+      );
+      await controller.until(() => controller.records.get(lease)?.chunks.stdout.length === 1);
+      await controller.until(() => readdirSync(alive).length === 2);
+      controller.cancel(lease);
+      expect(await controller.result(lease)).toMatchObject({
+        status: "cancelled",
+        errorCode: "execution_cancelled",
+      });
+      for (const name of readdirSync(alive)) writeFileSync(join(alive, name), "");
+      await Bun.sleep(150);
+      expect(readdirSync(alive).map((name) => readFileSync(join(alive, name), "utf8"))).toEqual(["", ""]);
+    });
+  }
+
+  test("what a finished task left running is ended, and a pipe it holds does not keep the result back", async () => {
+    const { controller } = benches.start({ sandbox: "process" });
+    const lease = controller.shell("setsid sleep 61.5 & echo done");
+    expect(await controller.result(lease)).toMatchObject({ status: "succeeded" });
+    expect(controller.log(lease)).toBe("done\n");
+    expect(Bun.spawnSync(["pgrep", "-f", "^sleep 61[.]5"]).exitCode).toBe(1);
+  });
+
+  test("a cancel with an older fence stops nothing", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell("echo begun; sleep 0.6; echo ended", { fencingToken: 5 });
+    await controller.until(() => controller.records.get(lease)?.chunks.stdout.length === 1);
+    controller.direct({ kind: "cancel", leaseId: lease, fencingToken: 4, reason: "stale" });
+    expect((await controller.result(lease)).status).toBe("succeeded");
+    expect(controller.log(lease)).toBe("begun\nended\n");
+  });
+
+  test("a task whose lease is gone is stopped at once", async () => {
+    const { controller, directory } = benches.start({ sandbox: "process" });
+    const file = join(directory, "ticks");
+    const lease = controller.shell(`while :; do echo x >> '${file}'; sleep 0.02; done`, {
+      renewIntervalMs: 100,
+    });
+    await controller.until(() => existsSync(file));
+    controller.record(lease).state = "gone";
+    const size = async () => {
+      await Bun.sleep(100);
+      return readFileSync(file).length;
+    };
+    let before = await size();
+    for (let round = 0; round < 50; round++) {
+      const now = await size();
+      if (now === before) break;
+      before = now;
+    }
+    expect(await size()).toBe(before);
+    expect(controller.record(lease).results).toEqual([]);
+  });
+
+  test("a task is stopped on the runner's own clock when the controller cannot be reached to renew", async () => {
+    const { controller, directory } = benches.start({ sandbox: "process" }, { leaseMs: 600 });
+    const file = join(directory, "ticks");
+    const lease = controller.shell(`while :; do echo x >> '${file}'; sleep 0.02; done`, {
+      renewIntervalMs: 200,
+    });
+    await controller.until(() => (controller.records.get(lease)?.renewals ?? 0) > 3);
+    await controller.down();
+    await Bun.sleep(1_500);
+    const size = readFileSync(file).length;
+    await Bun.sleep(200);
+    expect(readFileSync(file).length).toBe(size);
+  });
+
+  test("more log than allowed stops the task with its own code, the marker within the limit", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell("while :; do echo 'äöü äöü äöü'; done", {
+      limits: { logBytes: 100_001, outputBytes: 1e6, artifactBytes: 1e6, artifactCount: 1 },
+    });
+    const result = await controller.result(lease);
+    expect(result).toMatchObject({ status: "failed", errorCode: "execution_output_too_large" });
+    const log = controller.log(lease);
+    expect(Buffer.byteLength(log)).toBeLessThanOrEqual(100_001);
+    expect(log.endsWith("the log limit of 100001 bytes is reached; the task was stopped]\n")).toBe(true);
+    expect(log).not.toContain("\uFFFD");
+  });
+
+  test("a runner that drains lets its tasks end; one that stops ends them and reports it", async () => {
+    const { controller, runner } = benches.start();
+    const lease = controller.shell("echo begun; sleep 0.5; echo ended");
+    await controller.until(() => controller.records.get(lease)?.chunks.stdout.length === 1);
+    await runner.stop({ drain: true });
+    expect(controller.record(lease).results[0]).toMatchObject({ status: "succeeded" });
+    expect(controller.drains.length).toBe(1);
+
+    const second = benches.start();
+    const running = second.controller.shell("echo begun; sleep 60");
+    await second.controller.until(() => second.controller.records.get(running)?.chunks.stdout.length === 1);
+    await second.runner.stop();
+    expect(second.controller.record(running).results[0]).toMatchObject({ status: "cancelled" });
+  });
+});
+
+describe("the wire", () => {
+  test("100 MB on both streams at once arrive whole, whatever the order", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell(
+      "head -c 100000000 /dev/zero | tr '\\0' 'o' & head -c 100000000 /dev/zero | tr '\\0' 'e' >&2; wait",
+      { limits: { logBytes: 300e6, outputBytes: 0, artifactBytes: 0, artifactCount: 0 } },
+    );
+    expect((await controller.result(lease, 60_000)).status).toBe("succeeded");
+    for (const [stream, letter] of [
+      ["stdout", "o"],
+      ["stderr", "e"],
+    ] as const) {
+      const bytes = Buffer.concat(controller.record(lease).chunks[stream]);
+      expect(bytes.length).toBe(100_000_000);
+      expect(sha256(bytes)).toBe(sha256(Buffer.alloc(100_000_000, letter)));
+    }
+  }, 60_000);
+
+  test("a controller that is away for a while loses nothing and repeats nothing", async () => {
+    const { controller, directory } = benches.start({}, { leaseMs: 20_000 });
+    const count = join(directory, "count");
+    writeFileSync(count, "");
+    const lease = controller.shell(
+      `echo x >> '${count}'; for i in $(seq 1 60); do echo line $i; sleep 0.02; done`,
+      {
+        mounts: [{ source: count, target: count, readOnly: false }],
+      },
+    );
+    await controller.until(() => (controller.records.get(lease)?.chunks.stdout.length ?? 0) > 0);
+    await controller.down();
+    await Bun.sleep(1_500);
+    controller.up();
+    expect((await controller.result(lease)).status).toBe("succeeded");
+    const lines = Array.from({ length: 60 }, (_, i) => `line ${i + 1}\n`).join("");
+    expect(controller.log(lease)).toBe(lines);
+    expect(readFileSync(count, "utf8")).toBe("x\n");
+  });
+
+  test("every message whose answer is lost once is sent again and counts once", async () => {
+    const { controller, directory } = benches.start();
+    const count = join(directory, "count");
+    writeFileSync(count, "");
+    const lost = new Set<string>();
+    controller.intercept = (path) => {
+      if (lost.has(path) || path.endsWith("heartbeat")) return null;
+      lost.add(path);
+      return "lose-answer";
+    };
+    const lease = controller.shell(
+      `echo x >> '${count}'; echo out; echo err >&2; echo data > file; sleep 0.3`,
+      {
+        mounts: [{ source: count, target: count, readOnly: false }],
+        artifacts: [{ path: "file" }],
+        renewIntervalMs: 100,
+      },
+    );
+    const result = await controller.result(lease);
+    await controller.until(() => controller.record(lease).results.length === 2);
+    expect(controller.record(lease).results[1]).toEqual(result);
+    expect(result).toMatchObject({ status: "succeeded" });
+    expect([...lost].sort()).toEqual([
+      "/runner/claim",
+      "/runner/register",
+      "/runner/task/*/artifact",
+      "/runner/task/*/complete",
+      "/runner/task/*/log",
+      "/runner/task/*/renew",
+      "/runner/task/*/started",
+    ]);
+    expect(controller.record(lease).starts).toBe(1);
+    expect(controller.log(lease)).toBe("out\n");
+    expect(readFileSync(count, "utf8")).toBe("x\n");
+  });
+
+  test("a lease that is offered twice runs once", async () => {
+    const { controller, directory } = benches.start();
+    const count = join(directory, "count");
+    writeFileSync(count, "");
+    const script = `echo x >> '${count}'; sleep 0.3`;
+    const mounts = [{ source: count, target: count, readOnly: false }];
+    const lease = controller.shell(script, { mounts });
+    controller.shell(script, { mounts, leaseId: lease });
+    await controller.result(lease);
+    controller.shell(script, { mounts, leaseId: lease });
+    const after = controller.shell("true");
+    await controller.result(after);
+    await Bun.sleep(100);
+    expect(readFileSync(count, "utf8")).toBe("x\n");
+  });
+
+  test("a session that is gone is made anew, and running leases go on", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell("echo begun; sleep 0.8; echo ended");
+    await controller.until(() => controller.records.get(lease)?.chunks.stdout.length === 1);
+    controller.forgetSession();
+    expect((await controller.result(lease)).status).toBe("succeeded");
+    expect(controller.log(lease)).toBe("begun\nended\n");
+    expect(controller.registrations.length).toBe(2);
+    expect((await controller.result(controller.shell("true"))).status).toBe("succeeded");
+  });
+
+  test("work for every slot is taken at once, and no more than that", async () => {
+    const { controller } = benches.start({ slots: 3 });
+    const leases = Array.from({ length: 7 }, () => controller.shell("echo begun; sleep 0.4"));
+    await controller.until(() => controller.records.size === 3);
+    await Bun.sleep(150);
+    expect(controller.records.size).toBe(3);
+    for (const lease of leases) expect((await controller.result(lease)).status).toBe("succeeded");
+  });
+
+  test("an audit directive is answered with what the runner runs with", async () => {
+    const { controller, runner } = benches.start({ commands: ["sh"], secrets: { db: { env: "NOT_SET" } } });
+    await runner.ready;
+    controller.direct({ kind: "audit" });
+    await controller.until(() => controller.audits.length === 1);
+    const [registered] = controller.registrations;
+    expect(controller.audits[0]).toMatchObject({
+      commands: ["sh"],
+      secretBindings: ["db"],
+      configHash: registered!.configHash,
+      binaryDigest: registered!.binaryDigest,
+    });
+  });
+
+  test("a refused first registration ends the runner with the reason", async () => {
+    const { runner } = benches.start({}, {}, { enrolmentToken: "wrong" });
+    expect(runner.closed).rejects.toMatchObject({ code: "unauthenticated" });
+    await runner.closed.catch(() => {});
+  });
+});
+
+describe("the data directory", () => {
+  test("a second runner on it is refused while the first lives", async () => {
+    const bench = benches.start();
+    await bench.runner.ready;
+    const second = bench.restart();
+    expect(second.closed).rejects.toMatchObject({ code: "conflict" });
+    await second.closed.catch(() => {});
+  });
+
+  test("a damaged journal is set aside, and the runner stays down until somebody removed it", async () => {
+    const bench = benches.start();
+    await bench.runner.ready;
+    await bench.runner.stop();
+    writeFileSync(join(bench.data, "journal.db"), "not a database, not even close to one".repeat(200));
+    for (let round = 0; round < 2; round++) {
+      expect(() => new Journal(bench.data)).toThrow(/journal/);
+    }
+    expect(readdirSync(bench.data).some((name) => name.startsWith("journal.damaged-"))).toBe(true);
+    appendFileSync(join(bench.data, "note"), "");
+  });
 });

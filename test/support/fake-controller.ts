@@ -61,6 +61,8 @@ export class FakeController {
   readonly enrolmentToken = "enrolment-token-of-the-test";
   /** Refuse or drop a request: return a code, "drop" for no answer at all, or null to go on. */
   intercept: (path: string, attempt: number) => ErrorCode | "drop" | "lose-answer" | null = () => null;
+  /** Change leases after they were signed. */
+  tamper: ((lease: Lease) => Lease) | null = null;
   readonly directives: Directive[] = [];
   readonly #signing = newSigningKey();
   readonly #options: FakeControllerOptions;
@@ -131,10 +133,10 @@ export class FakeController {
   }
 
   shell(script: string, overrides: Partial<UnsignedLease> = {}): string {
-    const { task, ...rest } = overrides;
+    const environment = overrides.task?.environment ?? {};
     return this.offer({
-      ...rest,
-      task: { type: "run.shell", command: "sh", arguments: ["-c", script], environment: {}, ...task },
+      ...overrides,
+      task: { type: "run.shell", command: "sh", arguments: ["-c", script], environment },
     });
   }
 
@@ -288,7 +290,8 @@ export class FakeController {
       if (signal.aborted) return null;
       const make = this.#queue.shift();
       if (make !== undefined) {
-        const lease = signLease(make(sessionId), importSecretKey(this.#signing.secret));
+        const signed = signLease(make(sessionId), importSecretKey(this.#signing.secret));
+        const lease = this.tamper === null ? signed : this.tamper(signed);
         this.#claims.set(message.messageId, lease);
         if (!this.records.has(lease.leaseId)) {
           this.records.set(lease.leaseId, {
