@@ -5,8 +5,8 @@ import { checkGraphs } from "./checks/graph.ts";
 import { checkNewer } from "./checks/newer.ts";
 import { checkReferences } from "./checks/references.ts";
 import { type Diagnostic, type Positions, withPositions } from "./diagnostic.ts";
-import type { Mode } from "./schema/index.ts";
-import { matchesSchema, schemaDiagnostics } from "./validate.ts";
+import type { Mode, WorkflowDocument } from "./schema/index.ts";
+import { schemaDiagnostics } from "./validate.ts";
 
 export interface CheckOptions {
   readonly mode: Mode;
@@ -20,8 +20,9 @@ const CHECKS: readonly Check[] = [checkCompleteness, checkFlow, checkReferences,
  * document means. Errors and warnings; empty when there is nothing to say.
  */
 export function checkDocument(value: unknown, options: CheckOptions): Diagnostic[] {
-  const diagnostics = matchesSchema(value, options.mode)
-    ? CHECKS.flatMap((check) => [...check(value, options.mode)])
-    : schemaDiagnostics(value, options.mode);
+  const diagnostics = schemaDiagnostics(value, options.mode);
+  // The schema says nothing against it, so it is a document.
+  if (diagnostics.length === 0)
+    for (const check of CHECKS) diagnostics.push(...check(value as WorkflowDocument, options.mode));
   return options.positions === undefined ? diagnostics : withPositions(diagnostics, options.positions);
 }

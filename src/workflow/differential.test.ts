@@ -8,7 +8,7 @@ import { explain } from "./explain.ts";
 import { Document } from "./schema/index.ts";
 import { exampleTexts, featureTexts, notRun, specificationSchema } from "./testing/conformance.ts";
 import { mutate, seeded } from "./testing/mutate.ts";
-import { matchesSchema } from "./validate.ts";
+import { admits } from "./validate.ts";
 
 /** What is refused here and not by the specification's schema, with the reason. */
 const STRICTER: readonly { reason: string; holds(diagnostic: Diagnostic): boolean }[] = [
@@ -107,7 +107,7 @@ describe.if(notRun === undefined)("beside the specification's own schema", () =>
     const unexplained: unknown[] = [];
     let admitted = 0;
     const compare = (document: Json) => {
-      const ours = matchesSchema(document, "strict");
+      const ours = admits(document, "strict");
       const theirs = specification(document as object) === true;
       if (ours) admitted++;
       if (ours === theirs) return;
@@ -138,14 +138,14 @@ describe.if(notRun === undefined)("beside the specification's own schema", () =>
     for (const [reason, count] of differences) console.log(`difference ×${count}: ${reason}`);
   });
 
-  test("what the compiled check refuses has an explanation, and what it admits has none", () => {
+  test("what TypeBox refuses has an explanation, and what it admits has none", () => {
     const originals = [...exampleTexts(), ...featureTexts()].map(({ text }) => parse(text) as Json);
     const random = seeded(SEED + 1);
     for (let index = 0; index < COUNT; index++) {
       const document = mutate(originals[random(originals.length)]!, originals, random);
       for (const mode of ["strict", "light"] as const) {
         const found = explain(Document, document, mode);
-        if (matchesSchema(document, mode) !== (found.length === 0))
+        if (admits(document, mode) !== (found.length === 0))
           expect({ document, mode, found }).toBeUndefined();
       }
     }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { parse } from "yaml";
-import type { Json } from "../base/json.ts";
+import type { Json, JsonObject } from "../base/json.ts";
 import { diagnosticText } from "./diagnostic.ts";
 import { explain } from "./explain.ts";
 import { Document } from "./schema/index.ts";
 import { DIALECT, diagnostics } from "./testing/documents.ts";
 import { mutate, seeded } from "./testing/mutate.ts";
-import { matchesSchema } from "./validate.ts";
+import { admits, schemaDiagnostics } from "./validate.ts";
 
 const said = (task: string) =>
   diagnostics(`do: [{ a: ${task} }]`).map((diagnostic) => {
@@ -83,17 +83,24 @@ test("a document with a fault in every task reports the first hundred", () => {
   expect(explain(Document, { document: {}, do: tasks }, "light")).toHaveLength(100);
 });
 
-test("over mutations of the dialect, what the compiled check refuses has an explanation and the rest has none", () => {
+test("over mutations of the dialect, what TypeBox refuses has an explanation and the rest has none", () => {
   const original = parse(DIALECT) as Json;
   const random = seeded(99);
   let admitted = 0;
   for (let index = 0; index < 1500; index++) {
     const document = mutate(original, [original], random);
     const found = explain(Document, document, "light");
-    const matches = matchesSchema(document, "light");
+    const matches = admits(document, "light");
     if (matches) admitted++;
     if (matches !== (found.length === 0)) expect({ document, found }).toBeUndefined();
   }
   expect(admitted).toBeGreaterThan(100);
   expect(admitted).toBeLessThan(1400);
+});
+
+test("a wrong leaf under nested `for` tasks, which look like `do` tasks too, is found in one visit of each", () => {
+  let task: Json = { wait: 1 };
+  for (let depth = 0; depth < 40; depth++) task = { for: { in: "." }, do: [{ a: task }] };
+  const found = schemaDiagnostics({ ...(parse(DIALECT) as JsonObject), do: [{ a: task }] }, "light");
+  expect(found.map(({ code }) => code)).toEqual(["wrong_type"]);
 });

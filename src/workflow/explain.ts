@@ -20,7 +20,7 @@ import {
 const MAXIMUM = 100;
 
 /**
- * Why a value does not match: the compiled check only says that it does not. Of a union it explains the one
+ * Why a value does not match: the check itself only says that it does not. Of a union it explains the one
  * alternative that was meant (by the task's key, the call's name, then the properties present), never all of them.
  */
 export function explain(schema: TSchema, value: unknown, mode: Mode, pointer = ""): Diagnostic[] {

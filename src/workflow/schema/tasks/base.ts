@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Condition, Export, FlowDirective, Input, Output, TimeoutOrName } from "../common.ts";
 import { Metadata } from "../light-workflow.ts";
 
-/** What every task may carry. Spread after a task's own keys: the compiled check then fails early on another kind. */
+/** What every task may carry. Spread after a task's own keys, so that the check fails early on another kind. */
 export const taskBase = {
   if: Type.Optional(Condition),
   input: Type.Optional(Input),
