@@ -208,8 +208,8 @@ test("a repository without a commit, a folder without a repository and a missing
   const missing = join(directory, "missing");
   for (const [path, message] of [
     [repository({}), "release_check: the repository has no commit: make a first one, then run again"],
-    [plain, `release_check: ${plain} is not a git repository`],
-    [missing, `release_check: there is no directory ${missing}`],
+    [plain, `release_check: ${plain} is not a git repository: run git init there, or give another path`],
+    [missing, `release_check: there is no directory ${missing}: give the path of a git repository`],
     ["relative", "release_check: the repository must be an absolute path: relative"],
   ] as const) {
     const done = run("clone", workspaceFor(), inputs(path));

@@ -24,11 +24,11 @@ const CLONE = String.raw`set -eu
 die() { echo "release_check: $1" >&2; exit 1; }
 repository=$1 ref=$2
 case $repository in /*) ;; *) die "the repository must be an absolute path: $repository" ;; esac
-[ -d "$repository" ] || die "there is no directory $repository"
+[ -d "$repository" ] || die "there is no directory $repository: give the path of a git repository"
 printf '[safe]\n\tdirectory = *\n' >clone.gitconfig
 GIT_CONFIG_GLOBAL=$PWD/clone.gitconfig
 export GIT_CONFIG_GLOBAL
-git -C "$repository" rev-parse --git-dir >/dev/null 2>&1 || die "$repository is not a git repository"
+git -C "$repository" rev-parse --git-dir >/dev/null 2>&1 || die "$repository is not a git repository: run git init there, or give another path"
 rm -rf source dist
 git clone --quiet --no-hardlinks --no-checkout --template= -- "$repository" source
 cd source
