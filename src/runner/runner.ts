@@ -387,12 +387,16 @@ class Runner implements RunningRunner {
         })
         .catch((error) => this.#log.debug("no drain", { reason: toFailure(error).message }));
     }
+    // A pause that lost its race would keep the process alive.
+    const over = new AbortController();
+    const atMost = (ms: number) => pause(ms, over.signal);
     const slots = () => Promise.allSettled([...this.#runs.values()].map((run) => run.slot));
-    if (drain) await Promise.race([slots(), pause(this.#config.drainMs)]);
+    if (drain) await Promise.race([slots(), atMost(this.#config.drainMs)]);
     for (const run of this.#runs.values()) run.stop();
-    await Promise.race([slots(), pause(this.#config.killGraceMs + 2_000)]);
+    await Promise.race([slots(), atMost(this.#config.killGraceMs + 2_000)]);
     const delivered = Promise.allSettled([...this.#runs.values(), ...this.#settling].map((run) => run.done));
-    await Promise.race([delivered, pause(LAST_DELIVERY_MS)]);
+    await Promise.race([delivered, atMost(LAST_DELIVERY_MS)]);
+    over.abort();
     this.#silence.abort();
     this.#ending.abort();
     await this.closed.catch(() => {});
