@@ -48,7 +48,7 @@ export async function startLocalRunner(
   const running = startRunner({
     controllerUrl,
     fetch: ((input: string | URL | Request, init?: RequestInit) =>
-      send(new Request(input, init))) as unknown as typeof fetch,
+      send(new Request(input as string, init))) as unknown as typeof fetch,
     enrolmentToken: token,
     config: {
       ...identity,
