@@ -1,0 +1,181 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeController } from "../../test/support/fake-controller.ts";
+import { isDeep } from "../../test/support/require.ts";
+import { runnerConfig } from "../../test/support/runner.ts";
+import type { ChildOptions } from "../../test/support/runner-child.ts";
+import { sha256 } from "../base/canonical.ts";
+import { POINTS, type Point } from "./points.ts";
+
+const CHILD = join(import.meta.dir, "../../test/support/runner-child.ts");
+
+interface Place {
+  readonly directory: string;
+  readonly controller: FakeController;
+  readonly children: Bun.Subprocess[];
+}
+const places: Place[] = [];
+
+afterEach(async () => {
+  for (const { directory, controller, children } of places.splice(0)) {
+    for (const child of children) child.kill("SIGKILL");
+    await Promise.all(children.map((child) => child.exited));
+    await controller.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+function makePlace(): Place {
+  const place = {
+    directory: mkdtempSync(join(tmpdir(), "crash ")),
+    controller: new FakeController({ heartbeatIntervalMs: 200 }),
+    children: [],
+  };
+  places.push(place);
+  return place;
+}
+
+function spawnRunner(
+  place: Place,
+  config: Parameters<typeof runnerConfig>[1],
+  crashAt?: Point,
+): Bun.Subprocess {
+  const options: ChildOptions = {
+    controllerUrl: place.controller.url,
+    enrolmentToken: place.controller.enrolmentToken,
+    config: runnerConfig(join(place.directory, "data"), config),
+    ...(crashAt === undefined ? {} : { crashAt }),
+  };
+  const child = Bun.spawn([process.execPath, CHILD, JSON.stringify(options)], {
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  place.children.push(child);
+  return child;
+}
+
+/** What the controller must have heard after the restart, and how often the command may have run. */
+const EXPECTED: Record<Point, { status: string; code?: string; runs: number[] }> = {
+  after_journal_intent: { status: "failed", code: "execution_start_failed", runs: [0] },
+  after_prepare: { status: "failed", code: "execution_start_failed", runs: [0] },
+  after_started: { status: "failed", code: "execution_start_failed", runs: [0] },
+  after_journal_executing: { status: "unknown", code: "execution_outcome_unknown", runs: [0] },
+  after_spawn: { status: "unknown", code: "execution_outcome_unknown", runs: [0, 1] },
+  after_exit: { status: "unknown", code: "execution_outcome_unknown", runs: [1] },
+  after_journal_exited: { status: "succeeded", runs: [1] },
+  after_artifacts: { status: "succeeded", runs: [1] },
+  after_journal_terminal: { status: "succeeded", runs: [1] },
+  after_send: { status: "succeeded", runs: [1] },
+  after_journal_reported: { status: "succeeded", runs: [1] },
+  after_cleanup: { status: "succeeded", runs: [1] },
+};
+
+for (const sandbox of ["process", "auto"] as const) {
+  describe(`a runner killed at a named moment (${sandbox})`, () => {
+    for (const point of POINTS) {
+      test(`${point}: after a restart the outcome is right, and the command never ran twice`, async () => {
+        const place = makePlace();
+        const { controller, directory } = place;
+        const count = join(directory, "count");
+        writeFileSync(count, "");
+        const lease = controller.shell(
+          `echo x >> '${count}'; echo out; printf '{"n":1}' > "$LIGHTFLOW_OUTPUT"; echo data > file; ${point === "after_spawn" ? "sleep 67.25" : "true"}`,
+          {
+            output: "json",
+            artifacts: [{ path: "file" }],
+            mounts: [{ source: count, target: count, readOnly: false }],
+          },
+        );
+        const first = spawnRunner(place, { sandbox }, point);
+        await first.exited;
+        expect(first.signalCode).toBe("SIGKILL");
+        spawnRunner(place, { sandbox });
+        const result = await controller.result(lease);
+        const expected = EXPECTED[point];
+        expect(result.status).toBe(expected.status as "succeeded");
+        expect(result.errorCode).toBe(expected.code);
+        expect(expected.runs).toContain(readFileSync(count, "utf8").length / 2);
+        if (expected.status === "succeeded") {
+          expect(result.output).toEqual({ n: 1 });
+          expect(result.artifactRefs[0]!.sha256).toBe(sha256("data\n"));
+          expect(controller.log(lease)).toBe("out\n");
+        }
+        // The runner works on, and nothing of the lease stays.
+        expect((await controller.result(controller.shell("true"))).status).toBe("succeeded");
+        await controller.until(() => readdirSync(join(directory, "data", "leases")).length === 0);
+        expect(readdirSync(join(directory, "data", "workspaces"))).toEqual([]);
+        for (const other of controller.record(lease).results) expect(other).toEqual(result);
+        if (point === "after_spawn")
+          expect(Bun.spawnSync(["pgrep", "-f", "^sleep 67[.]25"]).exitCode).toBe(1);
+      });
+    }
+  });
+}
+
+/** A small seeded generator, so that a failing round can be repeated. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 4_294_967_296;
+  };
+}
+
+const ROUNDS = isDeep ? 50 : 4;
+for (let seed = 1; seed <= ROUNDS; seed++) {
+  test(`killed and stopped at random, round ${seed}: every task has one outcome and ran at most once`, async () => {
+    const next = random(seed * 2_654_435_761);
+    const place = makePlace();
+    const { controller, directory } = place;
+    const tasks = Array.from({ length: 6 }, (_, index) => {
+      const count = join(directory, `count-${index}`);
+      writeFileSync(count, "");
+      const lease = controller.shell(
+        `echo x >> '${count}'; for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep ${(next() * 0.06).toFixed(3)}; done`,
+        { mounts: [{ source: count, target: count, readOnly: false }] },
+      );
+      return { count, lease };
+    });
+    const sandbox = next() < 0.5 ? "process" : "auto";
+    for (let round = 0; round < 3; round++) {
+      const child = spawnRunner(place, { sandbox });
+      await Bun.sleep(150 + next() * 500);
+      if (next() < 0.3) {
+        child.kill("SIGSTOP");
+        await Bun.sleep(next() * 200);
+        child.kill("SIGCONT");
+        await Bun.sleep(next() * 100);
+      }
+      child.kill("SIGKILL");
+      await child.exited;
+    }
+    spawnRunner(place, { sandbox });
+    const lines = Array.from({ length: 8 }, (_, index) => `line ${index + 1}\n`).join("");
+    for (const { count, lease } of tasks) {
+      // An offer that nobody journalled is offered again, as the reaper of a real controller would.
+      const record = () => controller.records.get(lease);
+      await controller.until(
+        () => (record()?.results.length ?? 0) > 0 || record()?.state === "leased",
+        "an outcome",
+      );
+      const result = record()!.results[0];
+      const runs = readFileSync(count, "utf8").length / 2;
+      expect({ seed, runs: runs <= 1 }).toEqual({ seed, runs: true });
+      if (result === undefined) {
+        expect(runs).toBe(0);
+        continue;
+      }
+      if (result.status === "succeeded") {
+        expect(controller.log(lease)).toBe(lines);
+        expect(runs).toBe(1);
+      } else {
+        expect(["unknown", "failed"]).toContain(result.status);
+        expect(lines.startsWith(controller.log(lease))).toBe(true);
+        if (result.retrySafety === "safe") expect(runs).toBe(0);
+      }
+    }
+  }, 30_000);
+}
