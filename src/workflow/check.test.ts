@@ -243,3 +243,30 @@ test("items of the renamed specification are warnings", () => {
     "warning newer_than_dsl /do/2/c/catch/errors/with/detail",
   ]);
 });
+
+test("a variable that cannot be read or hides an argument is a warning", () => {
+  const text = tasks(
+    "a: { for: { each: input, in: . }, do: [] }",
+    "b: { try: [], catch: { as: $error } }",
+    "c: { listen: { to: { any: [] } }, foreach: { item: my-event, do: [] } }",
+  );
+  expect(found(text)).toEqual(["reserved_name /do/0/a", "ignored /do/1/b", "ignored /do/2/c"]);
+  expect(diagnostics(text).map(({ severity }) => severity)).toEqual(["warning", "warning", "warning"]);
+});
+
+test("both names of the specification's schema are known, another one is a warning", () => {
+  const schema = (id: string) => found(`$schema: ${id}\ndo: []\n`);
+  expect(schema("https://serverlessworkflow.io/schemas/1.0.3/workflow.yaml")).toEqual([]);
+  expect(schema("https://open-workflow-specification.org/schemas/1.0.3/workflow.yaml")).toEqual([]);
+  expect(schema("https://example.com/workflow.yaml")).toEqual(["ignored /$schema"]);
+});
+
+test("a value nested beyond the limit is refused, from wherever it comes", () => {
+  let value: unknown = 1;
+  for (let depth = 0; depth < 100_000; depth++) value = [value];
+  const document = {
+    document: { dsl: "1.0.3", namespace: "a", name: "b", version: "1.0.0" },
+    do: [{ a: { set: { value } } }],
+  };
+  expect(checkDocument(document, { mode: "light" }).map(({ code }) => code)).toEqual(["too_deep"]);
+});

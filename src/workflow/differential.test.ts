@@ -34,8 +34,10 @@ const STRICTER: readonly { reason: string; holds(diagnostic: Diagnostic): boolea
     holds: ({ code, pointer }) => code === "missing_property" && /\/emit\/event$/.test(pointer),
   },
   {
-    reason: "`evaluate`, `metadata` and the filter `detail` have a meaning where the schema of 1.0.3 is open",
-    holds: ({ pointer }) => /^\/(?:evaluate|metadata)(?:\/|$)|\/catch\/errors\/with\/detail$/.test(pointer),
+    reason:
+      "`evaluate`, `metadata`, `$schema` and the filter `detail` have a meaning where the schema of 1.0.3 is open",
+    holds: ({ pointer }) =>
+      /^\/(?:evaluate|metadata|\$schema)(?:\/|$)|\/catch\/errors\/with\/detail$/.test(pointer),
   },
 ];
 

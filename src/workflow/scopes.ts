@@ -1,10 +1,10 @@
 import type { TSchema } from "@sinclair/typebox";
 import { callKind, isCall, isTask, taskKind } from "./kind.ts";
-import type { SubscriptionIterator } from "./schema/index.ts";
 import {
   CALL_SCHEMAS,
   Document,
   type Mode,
+  type SubscriptionIterator,
   TASK_SCHEMAS,
   type Task,
   type WorkflowDocument,
@@ -17,10 +17,32 @@ export interface ScopedPlace extends Place {
   readonly declared: ReadonlySet<string>;
 }
 
+/** Every argument of the specification. */
+export const ARGUMENTS = [
+  "context",
+  "input",
+  "output",
+  "secrets",
+  "authorization",
+  "task",
+  "workflow",
+  "runtime",
+];
+
 /**
  * The specification's matrix of arguments. It offers `$secrets` in outputs too, where its prose restricts them to
  * inputs; the prose is followed, so that no secret enters outputs, the context, events or errors.
  */
+export const ARGUMENTS = [
+  "context",
+  "input",
+  "output",
+  "secrets",
+  "authorization",
+  "task",
+  "workflow",
+  "runtime",
+];
 const WORKFLOW_INPUT = ["secrets", "workflow", "runtime"];
 const WORKFLOW_OUTPUT = ["context", "workflow", "runtime"];
 const TASK_INPUT = ["context", "secrets", "task", "workflow", "runtime"];
@@ -93,7 +115,7 @@ function schemaOf(task: Task, mode: Mode): TSchema {
 }
 
 /** The variables a task declares, by the pointer inside it from which on they are there. */
-function localsOf(task: Task): Record<string, string[]> {
+export function localsOf(task: Task): Record<string, string[]> {
   if (isTask(task, "for")) {
     const names = [task.for.each ?? "item", task.for.at ?? "index"];
     return { "/while": names, "/do": names };

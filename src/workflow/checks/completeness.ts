@@ -29,6 +29,10 @@ export function* checkCompleteness(document: WorkflowDocument, mode: Mode): Gene
   for (const { task, pointer } of walkTasks(document)) yield* checkTask(task, pointer, mode);
 }
 
+/** The specification was renamed in 2026; the schema goes by both names. */
+const SCHEMA_ID =
+  /^https:\/\/(?:serverlessworkflow\.io|open-workflow-specification\.org)\/schemas\/1\.\d+\.\d+\/workflow\.(?:yaml|json)$/;
+
 function* checkRoot(document: WorkflowDocument): Generator<Diagnostic> {
   const known = Object.keys(Document.properties);
   for (const key of Object.keys(document))
@@ -39,6 +43,9 @@ function* checkRoot(document: WorkflowDocument): Generator<Diagnostic> {
         `\`${key}\` has no meaning here`,
         didYouMean(nearest(key, known)),
       );
+  const { $schema } = document;
+  if ($schema !== undefined && !SCHEMA_ID.test($schema))
+    yield warning("ignored", "/$schema", "not the specification's schema: it is not looked at");
   const [major, minor, patch] = document.document.dsl.split(/[.+-]/).map(Number) as [number, number, number];
   if (major !== 1) yield error("unsupported", "/document/dsl", "only DSL 1 is read");
   else if (minor > 0 || patch > 3)

@@ -92,6 +92,8 @@ export type Evaluate = Static<typeof Evaluate>;
  */
 export const Document = Type.Object(
   {
+    /** For editors: the specification's schema under its old or its new name. */
+    $schema: Type.Optional(Type.String()),
     document: DocumentHeader,
     do: TaskListReference,
     input: Type.Optional(Input),
