@@ -33,16 +33,6 @@ export const ARGUMENTS = [
  * The specification's matrix of arguments. It offers `$secrets` in outputs too, where its prose restricts them to
  * inputs; the prose is followed, so that no secret enters outputs, the context, events or errors.
  */
-export const ARGUMENTS = [
-  "context",
-  "input",
-  "output",
-  "secrets",
-  "authorization",
-  "task",
-  "workflow",
-  "runtime",
-];
 const WORKFLOW_INPUT = ["secrets", "workflow", "runtime"];
 const WORKFLOW_OUTPUT = ["context", "workflow", "runtime"];
 const TASK_INPUT = ["context", "secrets", "task", "workflow", "runtime"];
