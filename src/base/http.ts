@@ -46,11 +46,11 @@ export async function readJson(request: Request, limit: number): Promise<Json> {
       hint: "send application/json",
     });
   }
+  const body = await readBody(request, limit);
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readBody(request, limit));
-  } catch (error) {
-    if (error instanceof Failure) throw error;
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
     throw fail("invalid_json", "the body is not valid UTF-8");
   }
   return parseStrictJson(text);

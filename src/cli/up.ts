@@ -16,6 +16,7 @@ export const spec = {
       about: "port of the gateway; 0 takes a free one",
       defaultText: "5174",
     },
+    "no-runner": { type: "boolean", about: "without a runner of its own: all runners are elsewhere" },
     "controller-port": {
       type: "integer",
       value: "PORT",
@@ -44,7 +45,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       port: flags.port ?? settings.port,
       controllerPort: flags["controller-port"] ?? settings.controllerPort,
     },
-    runner: settings.runner,
+    runner: flags["no-runner"] ? null : settings.runner,
   });
   try {
     const facts = {

@@ -14,7 +14,7 @@ export interface GatewayOptions {
 
 /** Every operation of the service as an HTTP route. */
 export function createGateway(context: ServiceContext, options: GatewayOptions) {
-  const app = new Elysia({ aot: false, normalize: false });
+  const app = new Elysia({ normalize: false });
   if (options.checksOrigin) {
     app.onRequest(({ request }) => {
       try {
@@ -29,7 +29,7 @@ export function createGateway(context: ServiceContext, options: GatewayOptions) 
     app.route(
       operation.method,
       operation.path,
-      ({ request, params }) => answer(operation, context, request, params as Record<string, string>),
+      ({ request, params }) => answer(operation, context, request, (params ?? {}) as Record<string, string>),
       { parse: "none" },
     );
   }

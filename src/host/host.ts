@@ -23,7 +23,8 @@ export interface HostOptions {
   readonly root: string;
   /** Null for a host that only lives for its own runs: no TCP port at all. */
   readonly listen: { readonly host: string; readonly port: number; readonly controllerPort: number } | null;
-  readonly runner: LocalRunnerOptions;
+  /** Null for a host whose runners are all elsewhere. */
+  readonly runner: LocalRunnerOptions | null;
   readonly onStarted?: (runId: string) => void;
 }
 
@@ -32,8 +33,8 @@ export interface Host {
   readonly gatewayUrl: string | null;
   readonly controllerUrl: string | null;
   readonly socket: string | null;
-  /** Resolves when the local runner has registered. */
-  readonly runner: Promise<RunningRunner>;
+  /** Resolves when the local runner has registered; to null where there is none. */
+  readonly runner: Promise<RunningRunner | null>;
   stop(): Promise<void>;
 }
 

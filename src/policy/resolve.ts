@@ -37,7 +37,9 @@ export interface EffectivePolicy {
 /** Read `metadata.lightWorkflow` as a request; its schema was checked when the document was loaded. */
 export function policyRequest(light: JsonObject): PolicyRequest {
   const runner = (isObject(light["runner"]) ? light["runner"] : {}) as PolicyRequest;
-  const security = (isObject(light["security"]) ? light["security"] : {}) as { sandbox?: { mode?: SandboxMode } };
+  const security = (isObject(light["security"]) ? light["security"] : {}) as {
+    sandbox?: { mode?: SandboxMode };
+  };
   const { runnerPool, executionProfile, capabilities, commandTemplateId } = runner;
   const mode = security.sandbox?.mode;
   return {
@@ -51,7 +53,10 @@ export function policyRequest(light: JsonObject): PolicyRequest {
   };
 }
 
-export function snapshotPolicy(profile: ExecutionProfile, workflow: PolicyRequest): { body: PolicySnapshot; digest: string } {
+export function snapshotPolicy(
+  profile: ExecutionProfile,
+  workflow: PolicyRequest,
+): { body: PolicySnapshot; digest: string } {
   const body: PolicySnapshot = { version: 1, profile, workflow };
   // Whatever the workflow itself asks for too much is refused at the start, not at the first task.
   resolvePolicy(body, {});
@@ -65,13 +70,21 @@ const rank = (mode: SandboxMode): number => SANDBOX_MODES.indexOf(mode);
  * its name, never cut down in silence.
  * @throws Failure `execution_policy_denied`
  */
-export function resolvePolicy(snapshot: PolicySnapshot, task: PolicyRequest, defaultTaskMs = 600_000): EffectivePolicy {
+export function resolvePolicy(
+  snapshot: PolicySnapshot,
+  task: PolicyRequest,
+  defaultTaskMs = 600_000,
+): EffectivePolicy {
   const { profile, workflow } = snapshot;
   const deny = (layer: string, what: string): never => {
-    throw fail("execution_policy_denied", `the ${layer} asks for ${what}, which profile ${profile.id} does not allow`, {
-      hint: "ask for less, or have an operator approve a wider profile",
-      details: { layer },
-    });
+    throw fail(
+      "execution_policy_denied",
+      `the ${layer} asks for ${what}, which profile ${profile.id} does not allow`,
+      {
+        hint: "ask for less, or have an operator approve a wider profile",
+        details: { layer },
+      },
+    );
   };
   const layers = [
     ["workflow", workflow],
@@ -91,7 +104,8 @@ export function resolvePolicy(snapshot: PolicySnapshot, task: PolicyRequest, def
       if (!profile.capabilities.includes(name)) deny(layer, `the capability ${name}`);
     }
     if (request.sandboxMode !== undefined) {
-      if (rank(request.sandboxMode) < rank(sandboxMode)) deny(layer, `the weaker sandbox ${request.sandboxMode}`);
+      if (rank(request.sandboxMode) < rank(sandboxMode))
+        deny(layer, `the weaker sandbox ${request.sandboxMode}`);
       sandboxMode = request.sandboxMode;
     }
     if (request.network !== undefined) {
@@ -103,7 +117,8 @@ export function resolvePolicy(snapshot: PolicySnapshot, task: PolicyRequest, def
       taskMs = request.timeoutMs;
     }
   }
-  if (workflow.network === "deny-all" && task.network === "open") deny("task", "a wider network than the workflow");
+  if (workflow.network === "deny-all" && task.network === "open")
+    deny("task", "a wider network than the workflow");
   return {
     runnerPool: task.runnerPool ?? workflow.runnerPool ?? profile.runnerPools[0]!,
     executionProfile: profile.id,

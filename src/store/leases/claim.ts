@@ -61,6 +61,16 @@ function mayClaim(session: SessionRow, now: number): Failure | null {
   return health["status"] === "unhealthy" ? fail("runner_unhealthy") : null;
 }
 
+/** Whether the runner holds as many leases as it may. */
+function isFull(tx: Transaction, session: SessionRow): boolean {
+  const { slots } = JSON.parse(session.registration) as { slots: number };
+  const live = tx.get<{ n: number }>(
+    "SELECT count(*) AS n FROM lease WHERE session_id = ? AND state IN ('leased', 'started')",
+    session.id,
+  )!.n;
+  return live >= slots;
+}
+
 function eligible(session: SessionRow, requirement: Requirement): boolean {
   const effective = JSON.parse(session.effective) as {
     runnerPools: string[];
@@ -111,7 +121,7 @@ export const claimLeases: Operation<ClaimBatch, ClaimAnswer[]> = (tx, batch) => 
         tenant_id: row.tenant_id,
         requirement: JSON.parse(row.body) as Requirement,
       }));
-    if (partitions.length === 0) return null;
+    if (partitions.length === 0 || isFull(tx, session)) return null;
     return issue(tx, batch, waiter, session, partitions);
   });
 };

@@ -132,7 +132,7 @@ export const registerRunner: Operation<RegisterInput, Registered | { refused: st
     generation,
     input.heartbeatHash,
     input.claimHash,
-    JSON.stringify(asked),
+    JSON.stringify({ ...asked, slots: Math.min(Number(asked["slots"]), admission.slots) }),
     JSON.stringify(effective),
     input.now,
     input.now,
