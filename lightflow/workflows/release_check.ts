@@ -21,7 +21,7 @@ const GIT = { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_TERM
  * starts the serving side.
  */
 const CLONE = String.raw`set -eu
-die() { echo "release_check: $1" >&2; exit 1; }
+die() { printf 'release_check: %s\n' "$1" >&2; exit 1; }
 repository=$1 ref=$2
 case $repository in /*) ;; *) die "the repository must be an absolute path: $repository" ;; esac
 [ -d "$repository" ] || die "there is no directory $repository: give the path of a git repository"

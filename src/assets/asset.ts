@@ -1,6 +1,6 @@
-import { readComponent, readWorkflow } from "./definition/read.ts";
+import { type DefinitionMap, readComponent, readWorkflow } from "./definition/read.ts";
 import type { ComponentDef, WorkflowDef } from "./definition/types.ts";
-import { type AssetDiagnostic, locate, Problems } from "./diagnostics.ts";
+import { type AssetDiagnostic, locate, Problems, positionOf } from "./diagnostics.ts";
 import { type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
 import { readMeta } from "./meta.ts";
 import { readModule, returnedBy } from "./module.ts";
@@ -20,7 +20,14 @@ export interface Asset {
   readonly idOffset: number;
 }
 
+/** Finds the place of a part of `define()`: of a step by its id, else of the last call of a method. */
+export type FindPlace = (
+  part: { readonly step: string; readonly path: readonly string[] } | { readonly method: string },
+) => { readonly line: number; readonly column: number };
+
 export interface ReadAsset {
+  /** Keeps the syntax tree: not for long lists. Absent when there is no definition. */
+  readonly place: FindPlace | undefined;
   /** Absent when not even `META` could be read. */
   readonly asset: Asset | undefined;
   /** Every problem of the file, in the order of the text. */
@@ -33,11 +40,28 @@ export interface ReadAsset {
  */
 export function readAsset(source: Source, kind: AssetKind, builtin: boolean): ReadAsset {
   const problems = new Problems();
-  const asset = problems.attempt(() => readText(source, kind, builtin, problems));
-  return { asset, diagnostics: locate(source.path, source.text, problems.list) };
+  const read = problems.attempt(() => readText(source, kind, builtin, problems));
+  const map = read?.map;
+  return {
+    asset: read?.asset,
+    diagnostics: locate(source.path, source.text, problems.list),
+    place:
+      map === undefined
+        ? undefined
+        : (part) =>
+            positionOf(
+              source.text,
+              "step" in part ? map.stepOffset(part.step, part.path) : map.methodOffset(part.method),
+            ),
+  };
 }
 
-function readText(source: Source, kind: AssetKind, builtin: boolean, problems: Problems): Asset | undefined {
+interface Read {
+  readonly asset: Asset;
+  readonly map: DefinitionMap | undefined;
+}
+
+function readText(source: Source, kind: AssetKind, builtin: boolean, problems: Problems): Read | undefined {
   const { path, text } = source;
   const deep = nestingProblem(text);
   if (deep !== undefined) {
@@ -78,7 +102,6 @@ function readText(source: Source, kind: AssetKind, builtin: boolean, problems: P
     version,
     workflow: undefined,
     component: undefined,
-
     idOffset,
   };
   const returned = problems.attempt(() => returnedBy(module, "define"));
@@ -92,14 +115,14 @@ function readText(source: Source, kind: AssetKind, builtin: boolean, problems: P
         "add: export function define() { return workflow(META.id).… }",
       );
     }
-    return asset;
+    return { asset, map: undefined };
   }
   if (kind !== "workflow") {
     const read = readComponent(returned, meta, path, problems);
-    return { ...asset, component: read?.definition };
+    return { asset: { ...asset, component: read?.definition }, map: read?.map };
   }
   const read = readWorkflow(returned, meta, path, problems);
-  if (read === undefined) return asset;
+  if (read === undefined) return { asset, map: undefined };
   if (problems.list.length === 0) checkWiring(read.definition, read.map, problems);
-  return { ...asset, workflow: read.definition };
+  return { asset: { ...asset, workflow: read.definition }, map: read.map };
 }

@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUILTIN_ASSETS } from "../builtins/index.ts";
-import { type Asset, readAsset } from "./asset.ts";
+import { type Asset, type FindPlace, readAsset } from "./asset.ts";
 import { type AssetDiagnostic, positionOf } from "./diagnostics.ts";
 import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
 import { isBelow, readSource, type SourceResult, sourceOf } from "./source.ts";
@@ -39,12 +39,22 @@ export function checkAssets(root: string): AssetDiagnostic[] {
   return readAssets(root, ASSET_KINDS).diagnostics;
 }
 
-/** Assets in full, sorted by id, with every problem of every file. */
-export function readAssets(
-  root: string,
-  kinds: readonly AssetKind[],
-): { assets: Asset[]; diagnostics: AssetDiagnostic[] } {
+export interface ReadAssets {
+  /** Sorted by id, in byte order. */
+  readonly assets: Asset[];
+  /** Every problem of every file, sorted by path. */
+  readonly diagnostics: AssetDiagnostic[];
+  /** By id; only for {@link readAssets} with `naming`, because it keeps syntax trees. */
+  readonly places: ReadonlyMap<string, FindPlace>;
+}
+
+/**
+ * Assets in full.
+ * @param naming only of files whose text holds this
+ */
+export function readAssets(root: string, kinds: readonly AssetKind[], naming?: string): ReadAssets {
   const absolute = resolve(root);
+  const places = new Map<string, FindPlace>();
   const diagnostics: AssetDiagnostic[] = [];
   const byId = new Map<string, Asset>();
   for (const kind of kinds) {
@@ -53,17 +63,20 @@ export function readAssets(
         diagnostics.push(result.diagnostic);
         continue;
       }
+      if (naming !== undefined && !result.source.text.includes(naming)) continue;
       const read = readAsset(result.source, kind, false);
       diagnostics.push(...read.diagnostics);
       if (read.asset === undefined) continue;
       const { id } = read.asset.record.meta;
       const first = byId.get(id);
-      if (first === undefined) byId.set(id, read.asset);
-      else diagnostics.push(duplicate(read.asset, first, result.source.text));
+      if (first === undefined) {
+        byId.set(id, read.asset);
+        if (naming !== undefined && read.place !== undefined) places.set(id, read.place);
+      } else diagnostics.push(duplicate(read.asset, first, result.source.text));
     }
   }
   for (const { kind, name, text } of BUILTIN_ASSETS) {
-    if (!kinds.includes(kind)) continue;
+    if (!kinds.includes(kind) || (naming !== undefined && !text.includes(naming))) continue;
     const read = readAsset(sourceOf(`builtin:${folderOf(kind)}/${name}`, text), kind, true);
     diagnostics.push(...read.diagnostics);
     if (read.asset !== undefined && !byId.has(read.asset.record.meta.id)) {
@@ -73,6 +86,7 @@ export function readAssets(
   return {
     assets: [...byId.values()].sort((a, b) => order(a.record.meta.id, b.record.meta.id)),
     diagnostics: diagnostics.sort((a, b) => order(a.path, b.path)),
+    places,
   };
 }
 

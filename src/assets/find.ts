@@ -3,8 +3,8 @@ import { join, relative, resolve } from "node:path";
 import { fail } from "../base/errors.ts";
 import { isObject, type JsonObject } from "../base/json.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
-import { checkDocument, type WorkflowDocument } from "../workflow/index.ts";
-import type { Asset } from "./asset.ts";
+import { checkDocument, pointerTokens, type WorkflowDocument } from "../workflow/index.ts";
+import type { Asset, FindPlace } from "./asset.ts";
 import type { WorkflowDef } from "./definition/types.ts";
 import type { AssetDiagnostic, DiagnosticCode } from "./diagnostics.ts";
 import { readAssets } from "./discover.ts";
@@ -20,19 +20,29 @@ export interface FoundWorkflow {
 }
 
 /**
- * A workflow of the project at `root` (or a built-in one) by its id, lowered to its document.
+ * A workflow of the project at `root` (or a built-in one) by its id, lowered to its document. Only files that hold
+ * the id are parsed.
  * @throws Failure `asset_not_found`, with the nearest ids as hint and the files that could not be read as details;
- * `asset_invalid`, with every problem of the file as details
+ * `asset_invalid`, with every problem of the file as details, also when a second file claims the id
  */
 export function findWorkflow(root: string, id: string): FoundWorkflow {
-  const { assets, diagnostics } = readAssets(root, ["workflow"]);
+  const { assets, diagnostics, places } = readAssets(root, ["workflow"], id);
   const asset = assets.find(({ record }) => record.meta.id === id);
-  if (asset === undefined) throw notFound(root, id, assets, diagnostics);
-  const own = diagnostics.filter(({ path }) => path === asset.record.source_path);
+  if (asset === undefined) {
+    if (diagnostics.length > 0) throw invalid(id, diagnostics);
+    const all = readAssets(root, ["workflow"]);
+    throw notFound(root, id, all.assets, all.diagnostics);
+  }
+  const { source_path: path } = asset.record;
+  const twice = diagnostics.filter(
+    (found) => found.code === "id_duplicate" && found.message.includes(` ${id} `),
+  );
+  const own = [...diagnostics.filter((found) => found.path === path), ...twice];
   if (asset.workflow === undefined || own.length > 0) throw invalid(id, own);
+  const place = places.get(id);
   const schemas = {
-    input: readSchema(root, asset, asset.workflow.input_schema, "inputSchema"),
-    output: readSchema(root, asset, asset.workflow.output_schema, "outputSchema"),
+    input: readSchema(root, asset, asset.workflow.input_schema, "inputSchema", place),
+    output: readSchema(root, asset, asset.workflow.output_schema, "outputSchema", place),
   };
   const document = lowerWorkflow(asset.workflow, asset.record, asset.version, schemas);
   const faults = checkDocument(document, { mode: "light" }).filter(({ severity }) => severity === "error");
@@ -41,9 +51,8 @@ export function findWorkflow(root: string, id: string): FoundWorkflow {
       id,
       faults.map(({ pointer, message, hint }) => ({
         code: "document_invalid",
-        path: asset.record.source_path,
-        line: 1,
-        column: 1,
+        path,
+        ...(place?.(sourceOfPointer(pointer, asset.workflow!)) ?? START),
         message: `${pointer}: ${message}`,
         hint: hint ?? "see the workflow that this asset becomes",
       })),
@@ -51,6 +60,24 @@ export function findWorkflow(root: string, id: string): FoundWorkflow {
   }
   return { record: asset.record, definition: asset.workflow, document };
 }
+
+const START = { line: 1, column: 1 };
+
+/** The part of `define()` that a place of the document was made from. */
+function sourceOfPointer(pointer: string, definition: WorkflowDef): Parameters<FindPlace>[0] {
+  const [section, index, , ...rest] = pointerTokens(pointer);
+  if (section !== "do") {
+    if (section === "output") return { method: definition.output === undefined ? "outputSchema" : "output" };
+    return { method: definition.inputs === undefined ? "inputSchema" : "input" };
+  }
+  const step = definition.steps[Number(index)]?.step_id ?? "";
+  if (rest[0] === "switch") return { step, path: [rest[1] ?? "", ...rest.slice(3)] };
+  // A task's own part stands in the step's options without the keys that the document puts around it.
+  const own = rest.findIndex((key) => !WRAPPERS.has(key));
+  return { step, path: own === -1 ? [] : rest.slice(own) };
+}
+
+const WRAPPERS = new Set("run shell set assert raise error with body metadata lightWorkflow".split(" "));
 
 function notFound(
   root: string,
@@ -88,6 +115,7 @@ function readSchema(
   asset: Asset,
   schema: string | JsonObject | null,
   method: string,
+  place: FindPlace | undefined,
 ): JsonObject | undefined {
   if (schema === null) return undefined;
   if (typeof schema === "object") return schema;
@@ -98,8 +126,7 @@ function readSchema(
       {
         code,
         path: asset.record.source_path,
-        line: 1,
-        column: 1,
+        ...(place?.({ method }) ?? START),
         message: `${method} ${schema}: ${message}`,
         hint,
       },

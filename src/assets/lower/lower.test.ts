@@ -196,6 +196,35 @@ test("an unknown id is refused with the nearest ones, a bad asset with every pro
   );
 });
 
+test("a fault of the document is shown at its place in the asset", () => {
+  using project = new TestProject();
+  const of = (chain: string) => {
+    project.write("workflows/w.ts", workflowText(chain.replace("§", "")));
+    const failure = failureOf(() => findWorkflow(project.root, "workflow.test"));
+    const [found] = failure.details!["diagnostics"] as { line: number; column: number; code: string }[];
+    return { code: found?.code, line: found?.line, column: found?.column };
+  };
+  for (const chain of [
+    '.commandStep("a", { command: "ls", artifacts: [{ path: "ok" }, { §path: "../x" }] })',
+    '.commandStep("a", { command: "ls", artifacts: [{ path: "x", §mediaType: "nothing" }] })',
+    '.inputSchema(§"schemas/missing.json")'.replace("(§", "(").replace(".input", ".§input"),
+  ]) {
+    const column = "  return workflow(META.id)".length + chain.indexOf("§") + 1;
+    expect([chain, of(chain)]).toEqual([chain, { code: expect.any(String), line: 4, column }] as never);
+  }
+});
+
+test("a workflow whose id another file claims too is not picked by chance", () => {
+  using project = new TestProject();
+  project.write("workflows/a.ts", workflowText(""));
+  project.write("workflows/b.ts", workflowText(""));
+  const failure = failureOf(() => findWorkflow(project.root, "workflow.test"));
+  expect([failure.code, failure.message]).toEqual([
+    "asset_invalid",
+    expect.stringContaining("the id workflow.test is taken"),
+  ]);
+});
+
 test("a schema path leads to a JSON object inside the project, or is refused", () => {
   using project = new TestProject();
   using outside = new TestProject();

@@ -10,7 +10,7 @@ export const META = {
 
 // A script is literal text; inputs arrive as its arguments, so nothing in them is ever read as shell.
 const GREET = `set -eu
-echo "Hello, $1!"
+printf 'Hello, %s!\\n' "$1"
 letters=$(printf '%s' "$1" | wc -m | tr -d ' ')
 printf '{"letters":%s}\\n' "$letters" >"$LIGHTFLOW_OUTPUT"
 `;
