@@ -46,7 +46,7 @@ export function loadYaml(text: string): LoadedValue | Diagnostic[] {
     ];
     const errors = documents.flatMap((document) => document.errors);
     if (errors.length > 0)
-      return errors.slice(0, 20).map((error) => ({
+      return errors.slice(0, 5).map((error) => ({
         code: "syntax",
         severity: "error",
         pointer: "",

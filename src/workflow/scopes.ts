@@ -14,7 +14,7 @@ import { type TaskSite, walkTasks } from "./walk.ts";
 
 /** A place of a document with the names of the arguments (without `$`) that an expression there may use. */
 export interface ScopedPlace extends Place {
-  readonly declared: ReadonlySet<string>;
+  readonly declared: readonly string[];
 }
 
 /** Every argument of the specification. */
@@ -65,7 +65,7 @@ export function* documentPlaces(document: WorkflowDocument, mode: Mode): Generat
 type Rule = readonly [path: string, names: readonly string[]];
 
 function* scoped(places: Iterable<Place>, base: string, rules: readonly Rule[]): Generator<ScopedPlace> {
-  const sets = rules.map(([path, names]) => [`${base}${path}`, new Set(names)] as const);
+  const sets = rules.map(([path, names]) => [`${base}${path}`, names] as const);
   for (const place of places) {
     const rule = sets.findLast(([path]) => place.pointer === path || place.pointer.startsWith(`${path}/`));
     yield { ...place, declared: rule![1] };
