@@ -460,7 +460,7 @@ export class Core {
   };
 
   /** Answer now, or when the promise settles; what is in the output buffer is only written at that moment. */
-  #later<T>(value: Later<T>, answer: (value: T) => void): void {
+  #later<T>(value: Later<T>, answer: (value: T) => void) {
     if (!(value instanceof Promise)) return answer(value);
     const low = this.#uniqueLow;
     const high = this.#uniqueHigh;

@@ -1,0 +1,542 @@
+import type { Clock } from "../../src/base/clock.ts";
+import { type Failure, fail, toFailure } from "../../src/base/errors.ts";
+import type { Json, JsonObject } from "../../src/base/json.ts";
+import type { Log } from "../../src/base/log.ts";
+import type { Environment } from "../../src/base/xdg.ts";
+import { errno } from "../fuse/errno.ts";
+import type { Attempt, ChatResult } from "../providers/call.ts";
+import type { Delta, FormatName } from "../providers/conversation.ts";
+import { Audit, type AuditFacts } from "./audit.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { failureFrom, type HostEvent, type HostMessage } from "./host.ts";
+import { allProviders, listValues, type Provider } from "./providers.ts";
+import { ALL_HIDDEN, FilePart, type FilePartName, isPending, Requests } from "./requests.ts";
+import { type Health, type Route, route } from "./routing.ts";
+import { Settings } from "./settings.ts";
+import { Slots } from "./slots.ts";
+import type { ExchangeStore, RequestRow } from "./store/store.ts";
+import { Threads } from "./threads.ts";
+import { type Tool, ToolRegistry } from "./tools/registry.ts";
+
+/** Who acts, with the uid whose files are meant: root may act in another's home. */
+export interface Actor {
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+}
+
+/** What a committed body asks for, as its surface understood it. */
+export interface Plan {
+  /** Shown as `<id>.route.json`; null for surfaces without routes. */
+  readonly route: JsonObject | null;
+  /** Whose slot it takes; a request beyond the provider's limit waits in state `queued`. */
+  readonly provider: Provider | undefined;
+  readonly streams: boolean;
+  readonly run: (context: RunContext) => Promise<RunResult>;
+}
+
+export interface RunContext {
+  readonly row: RequestRow;
+  readonly signal: AbortSignal;
+  readonly onDelta: (delta: Delta) => void;
+}
+
+export interface RunResult {
+  readonly body: string;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly tool?: string;
+  readonly attempts?: readonly Attempt[];
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+}
+
+/** Reads a body and says what to do; throws EINVAL for a body that can never be run, {@link Denied} for policy. */
+export type Planner = (engine: Engine, request: PlanRequest) => Plan;
+
+export interface PlanRequest {
+  readonly uid: number;
+  readonly gid: number;
+  readonly surface: string;
+  readonly id: string;
+  readonly body: Uint8Array;
+  readonly fingerprint: string;
+}
+
+/** Policy or configuration stands against a request: EACCES at the rename, and an audit line with the reason. */
+export class Denied {
+  readonly reason: string;
+  readonly provider: string;
+  constructor(reason: string, provider = "") {
+    this.reason = reason;
+    this.provider = provider;
+  }
+}
+
+/** A run that ends in `<id>.error` with members of its own beside the message. */
+export class Refusal extends Error {
+  readonly failure: Failure;
+  readonly members: JsonObject;
+  readonly attempts: readonly Attempt[];
+  constructor(failure: Failure, members: JsonObject = {}, attempts: readonly Attempt[] = []) {
+    super(failure.message);
+    this.failure = failure;
+    this.members = members;
+    this.attempts = attempts;
+  }
+}
+
+export interface EngineOptions {
+  readonly store: ExchangeStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly env: Environment;
+  /** Ask the host; it answers through {@link Engine.deliver}. */
+  readonly send: (message: HostMessage) => void;
+  /** A path below the root has changed. */
+  readonly changed: (path: string) => void;
+  readonly planner: Planner;
+}
+
+interface Waiting {
+  readonly resolve: (event: HostEvent) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onDelta: (delta: Delta) => void;
+}
+
+/** Whole answers are asked for within this time unless the provider says otherwise. */
+const HEALTHY_CODES = new Set(["invalid_request", "execution_cancelled"]);
+
+/**
+ * The exchange: takes commits, runs them through the host, and keeps every outcome. It never waits for a provider: a
+ * commit ends with the disk, and all that takes longer continues from events.
+ */
+export class Engine {
+  readonly store: ExchangeStore;
+  readonly clock: Clock;
+  readonly env: Environment;
+  readonly log: Log;
+  readonly settings: Settings;
+  readonly audit: Audit;
+  readonly requests: Requests;
+  readonly threads: Threads;
+  readonly tools: ToolRegistry;
+  readonly health = new Map<string, Health>();
+  readonly slots = new Slots();
+  readonly #options: EngineOptions;
+  readonly #homes = new Map<number, { gid: number; created: number }>();
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #controllers = new Map<RequestRow, AbortController>();
+  #calls = 0;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.store = options.store;
+    this.clock = options.clock;
+    this.env = options.env;
+    this.log = options.log;
+    this.settings = new Settings(options.store, options.clock, options.changed);
+    this.audit = new Audit(options.store, options.clock, options.changed);
+    this.requests = new Requests(options.store, () => options.clock.wall());
+    this.threads = new Threads(options.store, options.clock);
+    this.tools = new ToolRegistry(this.settings);
+    for (const home of options.store.homes()) this.#homes.set(home.uid, home);
+  }
+
+  changed(path: string): void {
+    this.#options.changed(path);
+  }
+
+  // Homes
+
+  homes(): number[] {
+    return [...this.#homes.keys()].sort((a, b) => a - b);
+  }
+
+  home(uid: number): { gid: number; created: number } | undefined {
+    return this.#homes.get(uid);
+  }
+
+  addHome(uid: number, gid: number): void {
+    if (this.#homes.has(uid)) return;
+    const created = this.clock.wall();
+    this.#homes.set(uid, { gid, created });
+    this.store.addHome(uid, gid, created);
+  }
+
+  // Providers and routes
+
+  providers(): Map<string, Provider> {
+    return allProviders(this.settings, this.env);
+  }
+
+  allowedProviders(uid: number): string[] | undefined {
+    const names = listValues(this.settings.get(`home/${uid}/policy/allowed_providers`));
+    return names.length === 0 || names.includes("*") ? undefined : names;
+  }
+
+  route(uid: number, format: FormatName, model: string | undefined, key: string): Route {
+    return route({
+      format,
+      model,
+      providers: this.providers(),
+      allowed: this.allowedProviders(uid),
+      defaultProvider: this.settings.get(`home/${uid}/route/default_provider`)?.trim() || undefined,
+      health: this.health,
+      env: this.env,
+      now: this.clock.wall(),
+      key,
+    });
+  }
+
+  // Commits
+
+  /** Take a request. Settles when it is on the disk; refuses with an errno, the body then untouched. */
+  commit(actor: Actor, uid: number, surface: string, id: string, body: Uint8Array): Promise<void> {
+    const label = surface.startsWith("api/") ? surface.slice(4) : surface;
+    const print = fingerprint(label, id, body);
+    const facts = { ...actorFacts(actor), name: id, surface: label, fingerprint: print };
+    const existing = this.requests.surface(uid, surface).rows.get(id);
+    if (existing !== undefined && isPending(existing)) throw errno("EAGAIN");
+    if (existing?.state === "done" && existing.fingerprint === print) {
+      this.audit.add({ event: "duplicate", ...facts });
+      // Files that were removed meanwhile come back: the answer is what was asked for.
+      existing.hidden &= ~(FilePart.request | FilePart.fingerprint | FilePart.route | FilePart.result);
+      this.store.setHidden(existing);
+      this.requests.put(existing);
+      this.#touch(existing);
+      return this.store.durable();
+    }
+    let plan: Plan;
+    try {
+      plan = this.#options.planner(this, { uid, gid: actor.gid, surface, id, body, fingerprint: print });
+    } catch (error) {
+      if (!(error instanceof Denied)) throw error;
+      this.audit.add({
+        event: "denied",
+        ...facts,
+        decision: error.reason,
+        ...(error.provider === "" ? {} : { provider: error.provider }),
+      });
+      throw errno("EACCES");
+    }
+    const free = plan.provider === undefined || this.slots.isFree(plan.provider.id, plan.provider.limit);
+    const row: RequestRow = {
+      uid,
+      gid: actor.gid,
+      pid: actor.pid,
+      surface,
+      id,
+      attempt: (existing?.attempt ?? this.store.lastAttempt(uid, surface, id)) + 1,
+      state: free ? "running" : "queued",
+      fingerprint: print,
+      route: plan.route === null ? null : JSON.stringify(plan.route),
+      bodyBytes: body.length,
+      resultBytes: 0,
+      streamBytes: 0,
+      created: this.clock.wall(),
+      finished: null,
+      hidden: 0,
+    };
+    this.store.insertRequest(row, body);
+    this.audit.add({
+      event: "queued",
+      ...facts,
+      decision: "allow",
+      ...(plan.provider === undefined ? {} : { provider: plan.provider.id }),
+    });
+    this.requests.put(row);
+    // The slot is taken with the decision, so that the state on the disk stays true.
+    const slot =
+      plan.provider === undefined ? undefined : this.slots.take(plan.provider.id, plan.provider.limit);
+    return this.store.durable().then(
+      () => {
+        this.#touch(row);
+        this.#start(row, plan, slot);
+      },
+      (error: unknown) => {
+        slot?.then((release) => release());
+        this.requests.drop(row);
+        if (existing !== undefined) this.requests.put(existing);
+        this.log.error("a commit could not be stored", { error: toFailure(error).message });
+        throw errno("EIO");
+      },
+    );
+  }
+
+  /** Continue after a restart: what was only queued runs, what may have reached a provider is not repeated. */
+  recover(): void {
+    for (const row of this.requests.pending()) {
+      const facts = { uid: row.uid, gid: row.gid, pid: row.pid, name: row.id, surface: row.surface };
+      if (row.state === "queued") {
+        try {
+          const { uid, gid, surface, id } = row;
+          const body = this.store.body(row);
+          const plan = this.#options.planner(this, {
+            uid,
+            gid,
+            surface,
+            id,
+            body,
+            fingerprint: row.fingerprint,
+          });
+          const slot =
+            plan.provider === undefined ? undefined : this.slots.take(plan.provider.id, plan.provider.limit);
+          this.#start(row, plan, slot);
+          continue;
+        } catch {
+          // What could be planned before and cannot now ends like an interrupted one.
+        }
+      }
+      this.audit.add({ event: "interrupted", ...facts });
+      this.#finish(
+        row,
+        new Refusal(
+          fail("execution_outcome_unknown", "the daemon ended while this request ran", {
+            hint: "commit the request again to repeat it",
+          }),
+        ),
+      );
+    }
+  }
+
+  #start(row: RequestRow, plan: Plan, slot: Promise<() => void> | undefined): void {
+    const controller = new AbortController();
+    this.#controllers.set(row, controller);
+    const stream = plan.streams ? this.requests.openStream(row) : undefined;
+    const onDelta = (delta: Delta): void => {
+      if (stream === undefined) return;
+      stream.append(`${JSON.stringify(delta)}\n`, this.clock.wall());
+      this.#touch(row);
+    };
+    const run = async (): Promise<RunResult> => {
+      const release = await slot;
+      try {
+        if (row.state === "queued") {
+          row.state = "running";
+          this.store.setState(row, "running");
+          // On the disk before it reaches a provider: after a crash it must not be sent twice in silence.
+          await this.store.durable();
+        }
+        controller.signal.throwIfAborted();
+        return await plan.run({ row, signal: controller.signal, onDelta });
+      } finally {
+        release?.();
+      }
+    };
+    run().then(
+      (result) => this.#finish(row, result),
+      (error: unknown) => this.#finish(row, error instanceof Refusal ? error : new Refusal(toFailure(error))),
+    );
+  }
+
+  #finish(row: RequestRow, outcome: RunResult | Refusal): void {
+    this.#controllers.delete(row);
+    const facts = { uid: row.uid, gid: row.gid, pid: row.pid, name: row.id, surface: row.surface };
+    const finished = this.clock.wall();
+    const latencyMs = finished - row.created;
+    const live = this.requests.live(row);
+    const attempts = outcome.attempts ?? [];
+    const routeText = withAttempts(row.route, attempts);
+    let state: RequestRow["state"];
+    let result: string;
+    if (outcome instanceof Refusal) {
+      const { failure, members } = outcome;
+      state = failure.code === "execution_cancelled" ? "cancelled" : "failed";
+      result = `${JSON.stringify({
+        request_id: row.id,
+        error: failure.message,
+        code: failure.code,
+        retry: failure.retry,
+        ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+        ...(failure.details === undefined ? {} : { details: failure.details as Json }),
+        ...(attempts.length === 0 ? {} : { attempts: attempts as unknown as Json }),
+        ...members,
+      })}\n`;
+      this.audit.add({
+        event: state === "cancelled" ? "cancelled" : "error",
+        ...facts,
+        latencyMs,
+        fingerprint: row.fingerprint,
+        error: failure.code,
+      });
+    } else {
+      state = "done";
+      result = outcome.body;
+      this.audit.add({
+        event: "drained",
+        ...facts,
+        latencyMs,
+        fingerprint: row.fingerprint,
+        ...pick(outcome, "provider", "model", "tool", "inputTokens", "outputTokens"),
+      });
+    }
+    this.learn(attempts);
+    const bytes = Buffer.from(result);
+    const stream = live === undefined ? null : live.bytes().slice();
+    this.store.finishRequest(row, { state, result: bytes, stream, route: routeText, finished });
+    const settle = (): void => {
+      row.state = state;
+      row.resultBytes = bytes.length;
+      row.streamBytes = stream?.length ?? 0;
+      row.route = routeText;
+      row.finished = finished;
+      this.requests.finished(row);
+      this.#touch(row);
+    };
+    this.store.durable().then(settle, (error: unknown) => {
+      this.log.error("an outcome could not be stored", { id: row.id, error: toFailure(error).message });
+      settle();
+    });
+  }
+
+  /** Keep what calls told about the providers. */
+  learn(attempts: readonly Attempt[]): void {
+    for (const { provider, reason, latencyMs } of attempts) {
+      if (HEALTHY_CODES.has(reason)) continue;
+      const ready = reason === "ready";
+      this.health.set(provider, {
+        status: ready ? "ready" : "failed",
+        latencyMs,
+        lastError: ready ? "" : reason,
+        time: this.clock.wall(),
+      });
+    }
+  }
+
+  // Files of a request
+
+  cancel(row: RequestRow): void {
+    this.#controllers.get(row)?.abort(fail("execution_cancelled", "the request was cancelled"));
+  }
+
+  /** `rm` of one file. Removing the request itself cancels it while it runs. */
+  removeFile(row: RequestRow, part: FilePartName, actor: Actor): Promise<void> {
+    if (part === "request" && isPending(row)) {
+      this.audit.add({
+        event: "control",
+        ...actorFacts(actor),
+        name: row.id,
+        surface: row.surface,
+        decision: "cancel",
+      });
+      this.cancel(row);
+    } else if (isPending(row)) throw errno("EBUSY");
+    row.hidden |= FilePart[part];
+    if (row.route === null) row.hidden |= FilePart.route;
+    if (row.streamBytes === 0 && !isPending(row)) row.hidden |= FilePart.stream;
+    this.store.setHidden(row);
+    this.#touch(row);
+    return this.store.durable().then(() => {
+      if (row.hidden === ALL_HIDDEN) this.requests.drop(row);
+    });
+  }
+
+  #touch(row: RequestRow): void {
+    const path = /^(api|thread|batch)\b/.test(row.surface) ? `home/${row.uid}/` : "";
+    this.#options.changed(`${path}${row.surface}`);
+  }
+
+  // The host
+
+  /** An answer from the host. */
+  deliver(event: HostEvent): void {
+    const waiting = this.#waiting.get(event.key);
+    if (waiting === undefined) return;
+    if (event.type === "delta") {
+      waiting.onDelta(event.delta);
+      return;
+    }
+    this.#waiting.delete(event.key);
+    if (event.type === "failure") waiting.reject(new Refusal(failureFrom(event.failure), {}, event.attempts));
+    else waiting.resolve(event);
+  }
+
+  ask(
+    message: MessageWithoutKey,
+    signal: AbortSignal,
+    onDelta: (delta: Delta) => void = () => {},
+  ): Promise<HostEvent> {
+    const key = `call-${++this.#calls}`;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(key, { resolve, reject, onDelta });
+      signal.addEventListener("abort", () => {
+        if (this.#waiting.has(key)) this.#options.send({ type: "cancel", key });
+      });
+      this.#options.send({ ...message, key } as HostMessage);
+    });
+  }
+
+  /** One model call along a route that is ready. */
+  async chat(
+    spec: { format: FormatName; body: JsonObject; route: Route; timeoutMs: number },
+    context: Pick<RunContext, "signal" | "onDelta">,
+  ): Promise<ChatResult> {
+    const { format, body, timeoutMs } = spec;
+    const call = { format, body, candidates: spec.route.candidates, timeoutMs };
+    const event = await this.ask({ type: "chat", call }, context.signal, context.onDelta);
+    if (event.type !== "chat") throw fail("internal");
+    return event.result;
+  }
+
+  /** Run a tool on behalf of a uid, after policy and schema have been checked. */
+  async runTool(
+    tool: Tool,
+    input: JsonObject,
+    actor: Actor & { name: string },
+    signal: AbortSignal,
+  ): Promise<Json> {
+    this.audit.add({
+      event: "tool_call",
+      ...actorFacts(actor),
+      name: actor.name,
+      tool: tool.id,
+      decision: "allow",
+    });
+    const root = this.settings.get("tool/filesystem.read/root")?.trim();
+    const call = {
+      tool: tool.remoteName ?? tool.id,
+      input,
+      uid: actor.uid,
+      gid: actor.gid,
+      timeoutMs: 60_000,
+      ...(root ? { root } : {}),
+      ...(tool.server === undefined ? {} : { server: tool.server }),
+    };
+    const event = await this.ask({ type: "tool", call }, signal);
+    if (event.type !== "tool") throw fail("internal");
+    return event.output;
+  }
+}
+
+type MessageWithoutKey = HostMessage extends infer M
+  ? M extends { key: string }
+    ? Omit<M, "key">
+    : never
+  : never;
+
+export const actorFacts = ({ uid, gid, pid }: Actor): Pick<AuditFacts, "uid" | "gid" | "pid"> => ({
+  uid,
+  gid,
+  pid,
+});
+
+/** The route as it was taken in the end: another provider than planned is a fallback, with what was tried. */
+function withAttempts(text: string | null, attempts: readonly Attempt[]): string | null {
+  if (text === null || attempts.length === 0) return text;
+  const planned = JSON.parse(text) as JsonObject;
+  const last = attempts.at(-1)!;
+  return JSON.stringify({
+    ...planned,
+    provider: last.provider,
+    model: last.model,
+    reason: last.reason !== "ready" ? last.reason : attempts.length > 1 ? "fallback" : "ready",
+    attempts: attempts as unknown as Json,
+  });
+}
+
+function pick<T extends object, K extends keyof T>(value: T, ...keys: K[]): Partial<Pick<T, K>> {
+  const result: Partial<Pick<T, K>> = {};
+  for (const key of keys) if (value[key] !== undefined) result[key] = value[key];
+  return result;
+}
