@@ -86,12 +86,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
     }
 
     // The runner comes last and in the background: it proves its sandboxes by trying them, which takes a while.
-    const runner = startLocalRunner(
-      parts,
-      options.runner,
-      controllerServer?.url ?? "http://localhost",
-      (request) => handleRunner(controller, request),
-    );
+    const url = controllerServer?.url ?? "http://localhost";
+    const runner =
+      options.runner === null
+        ? Promise.resolve(null)
+        : startLocalRunner(parts, options.runner, url, (request) => handleRunner(controller, request));
     runner.catch((error: unknown) => log.error("the local runner could not start", { error: String(error) }));
     opened.push(async () => {
       const running = await runner.catch(() => null);
