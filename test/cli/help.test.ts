@@ -39,10 +39,12 @@ test("every command answers --help, -h and help <command> with an example of its
 });
 
 test("every group answers help with its commands, and is described", async () => {
-  for (const group of new Set(
+  const groups = new Set(
     COMMANDS.filter((row) => row.path.includes(" ")).map((row) => row.path.split(" ")[0]!),
-  )) {
-    expect(GROUPS[group]).toBeDefined();
+  );
+  for (const group of groups) {
+    // A command with others below it describes itself.
+    if (!COMMANDS.some((row) => row.path === group)) expect(GROUPS[group]).toBeDefined();
     const help = await run(group, "--help");
     expect(help.code).toBe(0);
     for (const row of COMMANDS.filter((each) => each.path.startsWith(`${group} `))) {

@@ -25,6 +25,7 @@ test("a misspelt command, action or flag is refused in one line with the nearest
   expect(await refusal("config", "show", "--rot", "x")).toBe(
     "unexpected argument for config show: --rot; did you mean --root?\n",
   );
+  expect(await refusal("confg", "show")).toBe("unknown command: confg; did you mean config?\n");
   expect(await refusal("--nonsense")).toStartWith("unexpected argument for lightflow: --nonsense");
   expect(await refusal("completion")).toStartWith("missing shell; ");
   expect(await refusal("completion", "tcsh")).toStartWith("shell must be bash|zsh|fish: tcsh");

@@ -29,24 +29,25 @@ export async function completionModel(): Promise<readonly Place[]> {
   const firsts: Candidate[] = [];
   const groups: Place[] = [];
   const leaves: Place[] = [];
+  for (const first of new Set(COMMANDS.map((row) => row.path.split(" ")[0]!))) {
+    const own = COMMANDS.find((row) => row.path === first);
+    firsts.push({ word: first, about: own?.summary ?? GROUPS[first]?.summary ?? first });
+    if (own === undefined) groups.push(place(first, wordsBelow(first), globals));
+  }
   for (const row of COMMANDS) {
-    const [first] = row.path.split(" ") as [string];
-    if (row.path === first) firsts.push({ word: first, about: row.summary });
-    else if (!groups.some((group) => group.path === first)) {
-      firsts.push({ word: first, about: GROUPS[first]?.summary ?? first });
-      const words = membersOf(first).map((each) => ({
-        word: each.path.slice(first.length + 1),
-        about: each.summary,
-      }));
-      groups.push(place(first, words, globals));
-    }
     const { spec } = await row.load();
     const words = (spec.positionals ?? []).flatMap((each) =>
       (each.choices ?? []).map((word) => ({ word, about: each.label })),
     );
-    leaves.push(place(row.path, words, [...Object.entries(spec.flags ?? {}), ...globals]));
+    const flags = [...Object.entries(spec.flags ?? {}), ...globals];
+    leaves.push(place(row.path, [...wordsBelow(row.path), ...words], flags));
   }
   return [place("", firsts, globals), ...groups, ...leaves];
+}
+
+/** The second words of a path's commands. */
+function wordsBelow(path: string): Candidate[] {
+  return membersOf(path).map((each) => ({ word: each.path.slice(path.length + 1), about: each.summary }));
 }
 
 function place(path: string, words: readonly Candidate[], flags: readonly [string, FlagSpec][]): Place {

@@ -1,7 +1,7 @@
 import { EXIT_TEXT } from "../exit.ts";
 import type { Paint } from "../paint.ts";
 import type { CommandSpec, PositionalSpec } from "../spec.ts";
-import type { CommandRow } from "../table.ts";
+import { type CommandRow, membersOf } from "../table.ts";
 import { tableText } from "../table-text.ts";
 import { exitCodes, flagLines } from "./overview.ts";
 
@@ -24,6 +24,11 @@ export function commandHelp(row: CommandRow, spec: CommandSpec, paint: Paint): s
     parts.push(`\n${paint.bold("Arguments")}\n${tableText(rows)}`);
   }
   if (Object.keys(flags).length > 0) parts.push(`\n${paint.bold("Flags")}\n${flagLines(flags, paint)}`);
+  const below = membersOf(row.path);
+  if (below.length > 0) {
+    const rows = below.map((each) => [`  lightflow ${each.path}`, each.summary]);
+    parts.push(`\n${paint.bold("Commands below it")}\n${tableText(rows)}`);
+  }
   if (spec.examples.length > 0) {
     parts.push(`\n${paint.bold(spec.examples.length === 1 ? "Example" : "Examples")}\n`);
     for (const example of spec.examples)

@@ -7,17 +7,12 @@ import { tableText } from "../table-text.ts";
 
 /** What `lightflow --help` prints. */
 export function overview(paint: Paint): string {
-  const seen = new Set<string>();
-  const rows: string[][] = [];
-  for (const row of COMMANDS) {
-    const [first] = row.path.split(" ") as [string];
-    if (row.path === first) rows.push([`  ${paint.bold(first)}`, row.summary]);
-    else if (!seen.has(first)) {
-      seen.add(first);
-      const names = membersOf(first).map((each) => each.path.slice(first.length + 1));
-      rows.push([`  ${paint.bold(first)}`, `${GROUPS[first]?.summary ?? first}: ${names.join(", ")}`]);
-    }
-  }
+  const rows = [...new Set(COMMANDS.map((row) => row.path.split(" ")[0]!))].map((first) => {
+    const own = COMMANDS.find((row) => row.path === first);
+    const below = membersOf(first).map((each) => each.path.slice(first.length + 1));
+    const summary = own?.summary ?? GROUPS[first]?.summary ?? first;
+    return [`  ${paint.bold(first)}`, below.length === 0 ? summary : `${summary}: ${below.join(", ")}`];
+  });
   return [
     "lightflow runs AI pipelines that are TypeScript files, on leased runners, from one executable.\n",
     `\nUsage: lightflow <command> [arguments] [flags]\n`,
