@@ -1,6 +1,6 @@
 import { type DefinitionMap, readComponent, readWorkflow } from "./definition/read.ts";
 import type { ComponentDef, WorkflowDef } from "./definition/types.ts";
-import { type AssetDiagnostic, locate, Problems, positionOf } from "./diagnostics.ts";
+import { type AssetDiagnostic, locate, Problems, positionsOf } from "./diagnostics.ts";
 import { type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
 import { readMeta } from "./meta.ts";
 import { readModule, returnedBy } from "./module.ts";
@@ -49,8 +49,7 @@ export function readAsset(source: Source, kind: AssetKind, builtin: boolean): Re
       map === undefined
         ? undefined
         : (part) =>
-            positionOf(
-              source.text,
+            positionsOf(source.text)(
               "step" in part ? map.stepOffset(part.step, part.path) : map.methodOffset(part.method),
             ),
   };

@@ -65,22 +65,37 @@ export class Problems {
   }
 }
 
-/** Problems as diagnostics of a file, in the order of the text. */
+/** More problems of one file than this tell a person nothing. */
+const MAXIMUM_SHOWN = 100;
+
+/** Problems as diagnostics of a file, in the order of the text: the first hundred. */
 export function locate(path: string, text: string, problems: readonly SourceProblem[]): AssetDiagnostic[] {
+  if (problems.length === 0) return [];
+  const place = positionsOf(text);
   return [...problems]
     .sort((a, b) => a.offset - b.offset)
+    .slice(0, MAXIMUM_SHOWN)
     .map((problem) => ({
       code: problem.code,
       path,
-      ...positionOf(text, problem.offset),
+      ...place(problem.offset),
       message: problem.message,
       hint: problem.hint,
     }));
 }
 
-/** Line and column of an offset, from 1. */
-export function positionOf(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  const lines = before.split(/\r\n|[\n\r\u2028\u2029]/);
-  return { line: lines.length, column: lines.at(-1)!.length + 1 };
+/** Line and column of offsets into a text, both from 1. */
+export function positionsOf(text: string): (offset: number) => { line: number; column: number } {
+  const starts = [0];
+  for (const end of text.matchAll(/\r\n|[\n\r\u2028\u2029]/g)) starts.push(end.index + end[0].length);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - starts[low]! + 1 };
+  };
 }

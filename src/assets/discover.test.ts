@@ -174,6 +174,31 @@ test("hostile files are refused with a reason, and the process lives on", () => 
   ]);
 });
 
+test("values that grow by names of names, a million steps and a million faults end in a reason", () => {
+  using project = new TestProject();
+  const names = Array.from(
+    { length: 30 },
+    (_, level) => `const N${level + 1} = [N${level}, N${level}, N${level}];`,
+  );
+  const bomb = `const N0 = "${"x".repeat(1000)}";\n${names.join("\n")}`;
+  project.write("workflows/a-bomb.ts", workflowText('.set("a", { b: N30 })', bomb));
+  project.write(
+    "workflows/b-loop.ts",
+    workflowText('.set("a", { b: A })', "const A = [B]; const B = { a: A };", "w.b"),
+  );
+  const steps = Array.from({ length: 25_000 }, (_, index) => `.set("s${index}",{a:1})`).join("\n");
+  project.write("workflows/c-steps.ts", workflowText(steps, "", "w.c"));
+  project.write("workflows/d-faults.ts", workflowText('.set("a", x)\n'.repeat(25_000), "", "w.d"));
+  const { diagnostics } = discoverAssets(project.root);
+  expect(diagnostics.map(({ code, message }) => [code, message])).toEqual([
+    ["value_not_static", `the values of define() come to more than ${LIMITS.documentBytes} bytes`],
+    ["value_not_static", "A refers to itself"],
+    ["value_invalid", "a workflow has more than 2000 steps"],
+    ["value_not_static", "x is not a const of this file"],
+  ]);
+  expect(checkAssets(project.root).filter(({ path }) => path.endsWith("d-faults.ts"))).toHaveLength(100);
+});
+
 test("a byte order mark and Windows line ends do not move the place of a problem", () => {
   using project = new TestProject();
   const bad = `${workflowText('\r\n    .set("a", { x: 1 + 1 })')}`.replaceAll(/\r?\n/g, "\r\n");

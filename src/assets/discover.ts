@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUILTIN_ASSETS } from "../builtins/index.ts";
 import { type Asset, type FindPlace, readAsset } from "./asset.ts";
-import { type AssetDiagnostic, positionOf } from "./diagnostics.ts";
+import { type AssetDiagnostic, positionsOf } from "./diagnostics.ts";
 import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
 import { isBelow, readSource, type SourceResult, sourceOf } from "./source.ts";
 
@@ -127,7 +127,7 @@ function duplicate(asset: Asset, first: Asset, text: string): AssetDiagnostic {
   return {
     code: "id_duplicate",
     path: asset.record.source_path,
-    ...positionOf(text, asset.idOffset),
+    ...positionsOf(text)(asset.idOffset),
     message: `the id ${asset.record.meta.id} is taken by ${first.record.source_path}`,
     hint: "give each asset an id of its own",
   };

@@ -37,19 +37,48 @@ const refuse = (node: { start: number }, what: string, hint = HINT): never => {
  * substitution, `String.raw`, arrays, objects, negative numbers, names of this file's constants and their members
  * (`META.id`). Anything else is a {@link SourceProblem} with its place.
  */
-export function staticValue(node: Node, constants: Constants): Json {
-  return new Reader(constants).value(node, 0);
+export function staticValue(node: Node, constants: Constants, budget = new ValueBudget()): Json {
+  return new Reader(constants, budget).value(node, 0);
 }
+
+/**
+ * How much the values of one definition may come to: names that stand for names grow exponentially, and what does
+ * not fit into a document is of no use.
+ */
+export class ValueBudget {
+  #left: number = LIMITS.documentBytes;
+
+  spend(amount: number, node: { start: number }): void {
+    this.#left -= amount;
+    if (this.#left < 0) {
+      refuse(
+        node,
+        `the values of define() come to more than ${LIMITS.documentBytes} bytes`,
+        "keep data out of assets: reference it as an input or an artifact",
+      );
+    }
+  }
+}
+
+/** Nodes whose text is about as long as their value. */
+const SIZED = new Set(["Literal", "TemplateLiteral", "TaggedTemplateExpression"]);
 
 class Reader {
   readonly #open = new Set<string>();
-  constructor(readonly constants: Constants) {}
+  constructor(
+    readonly constants: Constants,
+    readonly budget: ValueBudget,
+  ) {}
 
   value(wrapped: Node, depth: number): Json {
     const node = unwrap(wrapped);
     if (depth > LIMITS.documentDepth) {
       return refuse(node, `a value has more than ${LIMITS.documentDepth} levels`, "flatten the value");
     }
+    this.budget.spend(
+      node.type === "Identifier" ? 1 : SIZED.has(node.type) ? node.end - node.start : 2,
+      node,
+    );
     switch (node.type) {
       case "Literal":
         return this.#literal(node);

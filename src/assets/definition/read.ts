@@ -3,7 +3,7 @@ import { type DiagnosticCode, type Problems, SourceProblem } from "../diagnostic
 import type { AssetMeta } from "../kinds.ts";
 import type { Returned } from "../module.ts";
 import { nearest } from "../nearest.ts";
-import { type Constants, type Node, offsetOf, staticValue } from "../values.ts";
+import { type Constants, type Node, offsetOf, staticValue, ValueBudget } from "../values.ts";
 import { type Chain, type ChainCall, readChain } from "./chain.ts";
 import { camelCase, camelKeys, misfit } from "./check.ts";
 import { COMPONENT_METHODS } from "./component.ts";
@@ -63,6 +63,7 @@ function readDefinition<D>(
   if (chain === undefined) return undefined;
   const stepCalls = new Map<string, ChainCall>();
   const lastCalls = new Map<string, ChainCall>();
+  const budget = new ValueBudget();
   for (const call of chain.calls) {
     problems.attempt(() => {
       const name = camelCase(call.name);
@@ -75,7 +76,7 @@ function readDefinition<D>(
           call.offset,
         );
       }
-      const args = readArguments(call, method, constants);
+      const args = readArguments(call, method, constants, budget);
       if (typeof args[0] === "string" && !stepCalls.has(args[0])) stepCalls.set(args[0], call);
       lastCalls.set(name, call);
       method.apply(empty, args, (argument, into, code, message, hint) => {
@@ -125,7 +126,12 @@ function checkRoot(chain: Chain, meta: AssetMeta, path: string, constants: Const
   return chain;
 }
 
-function readArguments<D>(call: ChainCall, method: Method<D>, constants: Constants): Json[] {
+function readArguments<D>(
+  call: ChainCall,
+  method: Method<D>,
+  constants: Constants,
+  budget: ValueBudget,
+): Json[] {
   const { required, optional, usage } = method;
   const count = call.arguments.length;
   if (count < required.length || count > required.length + optional.length) {
@@ -138,7 +144,7 @@ function readArguments<D>(call: ChainCall, method: Method<D>, constants: Constan
   }
   return call.arguments.map((argument, index) => {
     const schema = required[index] ?? optional[index - required.length]!;
-    const value = camelKeys(schema, staticValue(argument, constants));
+    const value = camelKeys(schema, staticValue(argument, constants, budget));
     const wrong = misfit(schema, value);
     if (wrong !== undefined) {
       throw problemAt(

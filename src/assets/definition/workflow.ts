@@ -17,6 +17,9 @@ import {
 import { portMethod } from "./ports.ts";
 import type { StepTarget, WorkflowDef, WorkflowStepDef } from "./types.ts";
 
+/** More steps than a document of the largest size holds. */
+const MAXIMUM_STEPS = 2000;
+
 /** Words with a meaning of their own where a step's id may stand. */
 const DIRECTIVES = new Set(["continue", "exit", "end"]);
 
@@ -38,6 +41,15 @@ function addStep(
       "value_invalid",
       `invalid step_id path segment: ${id}`,
       "do not end it in .resp.json or .error",
+    );
+  }
+  if (definition.steps.length >= MAXIMUM_STEPS) {
+    refuse(
+      0,
+      [],
+      "value_invalid",
+      `a workflow has more than ${MAXIMUM_STEPS} steps`,
+      "split it into workflows",
     );
   }
   if (definition.steps.some((step) => step.step_id === id)) {
