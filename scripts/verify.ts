@@ -27,7 +27,7 @@ interface Counts {
 const bun = process.execPath;
 
 function stages(): Stage[] {
-  const units = ["src", "cortexfs"].filter((folder) => existsSync(join(ROOT, folder)));
+  const units = ["src", "cortexfs", "lightflow"].filter((folder) => existsSync(join(ROOT, folder)));
   // Suites share the machine's processors with the processes that they start: one directory after the other.
   const suites = readdirSync(join(ROOT, "test"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && hasTests(join(ROOT, "test", entry.name)))

@@ -7,5 +7,6 @@ if (argv.length === 1 && argv[0] === "--version") {
   console.log(VERSION);
 } else {
   const { main } = await import("./cli/main.ts");
-  process.exitCode = await main(argv);
+  // Output is written when it is written, so nothing is cut off; and no handle that a command left open keeps it alive.
+  process.exit(await main(argv));
 }

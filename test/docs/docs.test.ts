@@ -1,7 +1,17 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { generatedDocs } from "../../scripts/generate-docs.ts";
+import { checkAssets, findWorkflow } from "../../src/assets/index.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -44,4 +54,19 @@ test("every row of the traceability table has an id of its own, and a test that 
     for (const path of paths) if (!existsSync(join(ROOT, path))) wrong.push(`${id}: no file ${path}`);
   }
   expect(wrong).toEqual([]);
+});
+
+test("the workflow that README.md shows is one", () => {
+  const project = mkdtempSync(join(tmpdir(), "lightflow-readme-"));
+  try {
+    const [, text] = /```ts\n([\s\S]*?)```/.exec(read("README.md"))!;
+    mkdirSync(join(project, "lightflow", "workflows"), { recursive: true });
+    writeFileSync(join(project, "lightflow", "workflows", "hello.ts"), text!);
+    expect(checkAssets(project)).toEqual([]);
+    expect(findWorkflow(project, "workflow.hello").definition.steps.map((step) => step.step_id)).toEqual([
+      "greet",
+    ]);
+  } finally {
+    rmSync(project, { recursive: true, force: true });
+  }
 });
