@@ -2,6 +2,7 @@ import { fail } from "../base/errors.ts";
 import type { Lease } from "../protocol/index.ts";
 import type { EffectiveConfig } from "./config.ts";
 import {
+  openProvenCgroups,
   probeSandboxes,
   processSandbox,
   type SandboxCapability,
@@ -23,7 +24,8 @@ export async function usableSandboxes(config: EffectiveConfig): Promise<Sandboxe
   if (config.sandbox === "bubblewrap" && probe?.bubblewrap === null) {
     throw fail("feature_unsupported", "the configuration demands bubblewrap", { hint: probe.remedy ?? "" });
   }
-  const plain = probe?.process ?? processSandbox(config.dataDirectory);
+  const plain =
+    probe?.process ?? processSandbox(config.dataDirectory, await openProvenCgroups(config.dataDirectory));
   const providers = [
     ...(probe?.bubblewrap ? [probe.bubblewrap] : []),
     ...(config.sandbox === "bubblewrap" ? [] : [plain]),

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withLimits } from "./limits.ts";
+import type { Cgroups } from "./cgroups.ts";
+import { checkLimits } from "./limits.ts";
 import { isWithin } from "./mounts.ts";
 import { childrenOf, signalProcess } from "./processes.ts";
 import { createProvider, type ProcessBackend } from "./provider.ts";
@@ -13,15 +14,20 @@ export interface BubblewrapOptions {
   readonly dataDirectory: string;
   readonly readOnlyPaths: readonly string[];
   readonly temporaryBytes: number;
+  readonly cgroups: Cgroups | null;
+  /** The system call filter, or null on a machine that has none. */
+  readonly filterFile: string | null;
 }
+
+type Paths = Pick<BubblewrapOptions, "dataDirectory" | "readOnlyPaths" | "temporaryBytes">;
 
 export const BUBBLEWRAP_MODES = ["none", "workflow-session", "per-agent-call", "per-publish"] as const;
 
 const ACCOUNTS = ["passwd", "group"] as const;
-const accountsDirectory = (options: BubblewrapOptions): string => join(options.dataDirectory, "etc");
+const accountsDirectory = (options: Paths): string => join(options.dataDirectory, "etc");
 
 /** Programs want to know who they are; who else has an account on the host is not their business. */
-export function writeAccounts(options: BubblewrapOptions): void {
+export function writeAccounts(options: Paths): void {
   const uid = process.getuid?.() ?? 0;
   const gid = process.getgid?.() ?? 0;
   const directory = accountsDirectory(options);
@@ -31,7 +37,7 @@ export function writeAccounts(options: BubblewrapOptions): void {
 }
 
 /** The arguments of `bwrap` for one task, up to the command. */
-export function bubblewrapArguments(options: BubblewrapOptions, request: SandboxRequest): string[] {
+export function bubblewrapArguments(options: Paths, request: SandboxRequest): string[] {
   const size = String(options.temporaryBytes);
   const args = [
     "--unshare-user",
@@ -77,17 +83,25 @@ export function bubblewrapSandbox(
   const backend: ProcessBackend = {
     capability,
     leavesNothing: true,
-    validate() {},
-    launch: (request) => ({
-      argv: withLimits(request, [
-        options.program,
-        ...bubblewrapArguments(options, request),
-        request.command,
-        ...request.arguments,
-      ]),
-      descriptors: [],
-      close() {},
-    }),
+    validate: (request) => checkLimits(request, options.cgroups),
+    launch(request, gate) {
+      // The kernel reads the filter to its end, so each child needs an open file of its own.
+      const filter = options.filterFile === null ? null : openSync(options.filterFile, "r");
+      return {
+        argv: [
+          options.program,
+          ...(gate === null ? [] : ["--block-fd", String(gate)]),
+          ...(filter === null ? [] : ["--seccomp", String(gate === null ? 3 : gate + 1)]),
+          ...bubblewrapArguments(options, request),
+          request.command,
+          ...request.arguments,
+        ],
+        descriptors: filter === null ? [] : [filter],
+        close() {
+          if (filter !== null) closeSync(filter);
+        },
+      };
+    },
     terminate(pid) {
       // The first child is the namespace's init: as a group leader it passes the signal to every member of the task's
       // session and, being init without a handler, ignores it itself. Signalling bwrap would end all of it at once.
@@ -101,7 +115,7 @@ export function bubblewrapSandbox(
     },
     describeExit: (exit) => exit,
   };
-  return createProvider(backend, options.dataDirectory);
+  return createProvider(backend, options.dataDirectory, options.cgroups);
 }
 
 export function findBubblewrap(): string | null {

@@ -1,6 +1,7 @@
 export { isWithin, type ResolvedMount, resolveMounts } from "./mounts.ts";
 export { type ProbeCheck, type ProbeResult, probeSandboxes } from "./probe.ts";
 export { processSandbox } from "./process.ts";
+export { openProvenCgroups } from "./prove-limits.ts";
 export { LEASE_MARKER, WORKSPACE_MARKER } from "./provider.ts";
 export type {
   ProcessExit,

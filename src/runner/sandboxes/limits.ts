@@ -1,19 +1,15 @@
-import { existsSync } from "node:fs";
+import { fail } from "../../base/errors.ts";
+import type { Cgroups } from "./cgroups.ts";
 import type { SandboxRequest } from "./sandbox.ts";
 
-/** Absolute, so that a task's own PATH has no say in it. */
-const PRLIMIT = ["/usr/bin/prlimit", "/bin/prlimit"].find((path) => existsSync(path));
-
-export const canLimit = PRLIMIT !== undefined;
-
 /**
- * The command behind `prlimit`, when the task has limits. Memory is limited as data segment, not as address space:
- * JavaScript engines reserve far more addresses than they ever use.
+ * Limits are the kernel's groups or nothing: an rlimit counts each process alone, or all processes of the user, and
+ * does not bind root at all.
+ * @throws Failure `feature_unsupported`
  */
-export function withLimits(request: SandboxRequest, argv: string[]): string[] {
-  if (PRLIMIT === undefined) return argv;
-  const limits: string[] = [];
-  if (request.memoryBytes !== undefined) limits.push(`--data=${request.memoryBytes}`);
-  if (request.processes !== undefined) limits.push(`--nproc=${request.processes}`);
-  return limits.length === 0 ? argv : [PRLIMIT, "--core=0", ...limits, "--", ...argv];
+export function checkLimits(request: SandboxRequest, cgroups: Cgroups | null): void {
+  if (cgroups !== null || (request.memoryBytes === undefined && request.processes === undefined)) return;
+  throw fail("feature_unsupported", "this host lets the runner limit neither memory nor processes", {
+    hint: "run it as a systemd unit with Delegate=yes, or as root",
+  });
 }

@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeFileDurable } from "../../base/files.ts";
 import { randomToken } from "../../base/ids.ts";
 import {
   BUBBLEWRAP_MODES,
@@ -9,10 +10,12 @@ import {
   findBubblewrap,
   writeAccounts,
 } from "./bubblewrap.ts";
-import { canLimit } from "./limits.ts";
+import type { Cgroups } from "./cgroups.ts";
 import { processSandbox } from "./process.ts";
 import { namespaceOf } from "./processes.ts";
+import { openProvenCgroups } from "./prove-limits.ts";
 import type { SandboxCapability, SandboxProvider, SandboxRequest } from "./sandbox.ts";
+import { seccompFilter } from "./seccomp.ts";
 
 /** One thing that was tried, and how it went. */
 export interface ProbeCheck {
@@ -29,11 +32,16 @@ export interface ProbeResult {
   readonly remedy: string | null;
 }
 
+/** Good to have, but isolation stands without it: a machine may have no filter of ours, or no network to share. */
+const OPTIONAL: ReadonlySet<string> = new Set(["network-open", "seccomp"]);
+
 /** Each line is one fact about what the task can reach. `$1` is a file of the host, `$2` a port on its loopback. */
 const SCRIPT = `
 for ns in user net pid mnt ipc uts; do echo "$ns=$(readlink /proc/self/ns/$ns)"; done
 test -r "$1" && echo canary=read
 echo "capabilities=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)"
+echo "seccomp=$(sed -n 's/^Seccomp:[[:space:]]*//p' /proc/self/status)"
+unshare --user true 2>/dev/null || echo unshare=refused
 echo "privileges=$(sed -n 's/^NoNewPrivs:[[:space:]]*//p' /proc/self/status)"
 if [ "$3" = inside ]; then
   (cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern) 2>/dev/null && echo sysctl=written
@@ -52,16 +60,21 @@ interface Facts {
   readonly error: string;
 }
 
-async function runScript(prefix: string[], canary: string, port: number): Promise<Facts> {
+async function runScript(
+  prefix: string[],
+  canary: string,
+  port: number,
+  filterFile: string | null,
+): Promise<Facts> {
   const where = prefix.length > 0 ? "inside" : "outside";
+  const filter = filterFile === null ? null : openSync(filterFile, "r");
   const child = Bun.spawn([...prefix, "/bin/sh", "-c", SCRIPT, "probe", canary, String(port), where], {
     env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+    stdio: ["ignore", "pipe", "pipe", ...(filter === null ? [] : [filter])],
     timeout: 10_000,
     killSignal: "SIGKILL",
   });
+  if (filter !== null) closeSync(filter);
   const [out, error] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   const lines = out.split("\n");
   return {
@@ -76,7 +89,12 @@ function remedyFor(error: string): string {
   return `bwrap does not start (${error || "no message"}): allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces>0)`;
 }
 
-async function probeBubblewrap(options: BubblewrapOptions): Promise<Omit<ProbeResult, "process">> {
+type ProbeOptions = Omit<BubblewrapOptions, "cgroups">;
+
+async function probeBubblewrap(
+  options: ProbeOptions,
+  limiting: Promise<Cgroups | null>,
+): Promise<Omit<ProbeResult, "process">> {
   const directory = join(options.dataDirectory, `probe-${randomToken(6)}`);
   const work = join(directory, "work");
   const canary = join(directory, "canary");
@@ -99,13 +117,15 @@ async function probeBubblewrap(options: BubblewrapOptions): Promise<Omit<ProbeRe
       memoryBytes: undefined,
       processes: undefined,
     };
-    const inside = [options.program, ...bubblewrapArguments(options, request)];
-    const open = [options.program, ...bubblewrapArguments(options, { ...request, network: "open" })];
+    const { filterFile } = options;
+    const program = [options.program, ...(filterFile === null ? [] : ["--seccomp", "3"])];
+    const inside = [...program, ...bubblewrapArguments(options, request)];
+    const open = [...program, ...bubblewrapArguments(options, { ...request, network: "open" })];
     // The same script outside is the control: what it cannot do there, its failure inside does not prove.
     const [sandboxed, opened, control] = await Promise.all([
-      runScript(inside, canary, listener.port),
-      runScript(open, canary, listener.port),
-      runScript([], canary, listener.port),
+      runScript(inside, canary, listener.port, filterFile),
+      runScript(open, canary, listener.port, filterFile),
+      runScript([], canary, listener.port, null),
     ]);
     if (sandboxed.exitCode !== 0) {
       return {
@@ -154,27 +174,36 @@ async function probeBubblewrap(options: BubblewrapOptions): Promise<Omit<ProbeRe
         detail: `CapEff ${sandboxed.get("capabilities")}`,
       },
       {
+        name: "seccomp",
+        proven:
+          sandboxed.get("seccomp") === "2" &&
+          sandboxed.has("unshare=refused") &&
+          !control.has("unshare=refused"),
+        detail: `Seccomp ${sandboxed.get("seccomp")}`,
+      },
+      {
         name: "no-new-privileges",
         proven: sandboxed.get("privileges") === "1",
         detail: `NoNewPrivs ${sandboxed.get("privileges")}`,
       },
     ];
-    const missing = checks.filter((check) => !check.proven && check.name !== "network-open");
+    const missing = checks.filter((check) => !check.proven && !OPTIONAL.has(check.name));
     if (missing.length > 0) {
       const names = missing.map((check) => check.name).join(", ");
       return { bubblewrap: null, checks, remedy: `bwrap starts but does not isolate: ${names}` };
     }
+    const cgroups = await limiting;
     const capability: SandboxCapability = {
       provider: "bubblewrap",
       template: "bubblewrap-1",
       boundary: "user-namespace",
       features: [
         ...checks.filter((check) => check.proven).map((check) => check.name),
-        ...(canLimit ? ["rlimits"] : []),
+        ...(cgroups === null ? [] : ["memory-limit", "process-limit"]),
       ],
       modes: BUBBLEWRAP_MODES,
     };
-    return { bubblewrap: bubblewrapSandbox(options, capability), checks, remedy: null };
+    return { bubblewrap: bubblewrapSandbox({ ...options, cgroups }, capability), checks, remedy: null };
   } finally {
     listener.stop(true);
     rmSync(directory, { recursive: true, force: true });
@@ -185,16 +214,23 @@ async function probeBubblewrap(options: BubblewrapOptions): Promise<Omit<ProbeRe
  * Which sandboxes this host really has: each claimed control is tried first, beside an unsandboxed control that
  * shows the trial could have failed. What is not proven is not registered.
  */
-export async function probeSandboxes(options: Omit<BubblewrapOptions, "program">): Promise<ProbeResult> {
-  const process = processSandbox(options.dataDirectory);
+export async function probeSandboxes(
+  options: Pick<BubblewrapOptions, "dataDirectory" | "readOnlyPaths" | "temporaryBytes">,
+): Promise<ProbeResult> {
+  const limiting = openProvenCgroups(options.dataDirectory);
+  const plain = async () => processSandbox(options.dataDirectory, await limiting);
   const program = findBubblewrap();
   if (program === null) {
     return {
-      process,
+      process: await plain(),
       bubblewrap: null,
       checks: [{ name: "bubblewrap", proven: false, detail: "bwrap is not installed" }],
       remedy: "bwrap is not installed: apt-get install bubblewrap",
     };
   }
-  return { process, ...(await probeBubblewrap({ ...options, program })) };
+  const filter = seccompFilter();
+  const filterFile = filter === null ? null : join(options.dataDirectory, "seccomp.bpf");
+  if (filter !== null && filterFile !== null) writeFileDurable(filterFile, filter);
+  const probed = await probeBubblewrap({ ...options, program, filterFile }, limiting);
+  return { process: await plain(), ...probed };
 }

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { fail } from "../../base/errors.ts";
-import { canLimit, withLimits } from "./limits.ts";
+import type { Cgroups } from "./cgroups.ts";
+import { checkLimits } from "./limits.ts";
 import { signalProcess } from "./processes.ts";
 import { createProvider, type ProcessBackend } from "./provider.ts";
 import type { SandboxProvider } from "./sandbox.ts";
@@ -9,17 +10,22 @@ import type { SandboxProvider } from "./sandbox.ts";
  * A plain child process: its own session and group, a cleared environment, its own directories. It holds no
  * namespace, so it isolates nothing by force and says so: boundary `process`, mode `none` alone.
  */
-export function processSandbox(dataDirectory: string): SandboxProvider {
+export function processSandbox(dataDirectory: string, cgroups: Cgroups | null): SandboxProvider {
   const backend: ProcessBackend = {
     capability: {
       provider: "process",
       template: "process-1",
       boundary: "process",
-      features: ["process-group", "cleared-environment", ...(canLimit ? ["rlimits"] : [])],
+      features: [
+        "process-group",
+        "cleared-environment",
+        ...(cgroups === null ? [] : ["memory-limit", "process-limit"]),
+      ],
       modes: ["none"],
     },
     leavesNothing: false,
     validate(request) {
+      checkLimits(request, cgroups);
       for (const mount of request.mounts) {
         // Without a mount namespace a path is where it is: a mount can only be what is already there.
         if (!existsSync(mount.target) || realpathSync(mount.target) !== mount.source) {
@@ -33,14 +39,17 @@ export function processSandbox(dataDirectory: string): SandboxProvider {
         }
       }
     },
-    launch: (request) => ({
-      argv: withLimits({ ...request, processes: undefined }, [request.command, ...request.arguments]),
-      descriptors: [],
-      close() {},
-    }),
+    launch(request, gate) {
+      const command = [request.command, ...request.arguments];
+      const gated =
+        gate === null
+          ? command
+          : ["/bin/sh", "-c", `read -r _ <&${gate}; exec ${gate}<&-; exec "$@"`, "sh", ...command];
+      return { argv: gated, descriptors: [], close() {} };
+    },
     terminate: (pid) => signalProcess(-pid, "SIGTERM"),
     kill: (pid) => signalProcess(-pid, "SIGKILL"),
     describeExit: (exit) => exit,
   };
-  return createProvider(backend, dataDirectory);
+  return createProvider(backend, dataDirectory, cgroups);
 }

@@ -1,7 +1,9 @@
+import { closeSync, writeSync } from "node:fs";
 import { canonicalJson, sha256 } from "../../base/canonical.ts";
 import { fail, toFailure } from "../../base/errors.ts";
 import { pause } from "../wire/backoff.ts";
-import { processesWithEnvironment, signalProcess } from "./processes.ts";
+import type { Cgroup, Cgroups } from "./cgroups.ts";
+import { childrenOf, processesWithEnvironment, signalProcess } from "./processes.ts";
 import type {
   OperationState,
   ProcessExit,
@@ -16,14 +18,24 @@ export const LEASE_MARKER = "LIGHTFLOW_LEASE";
 /** And the directory it works in, which names the runner that started it. */
 export const WORKSPACE_MARKER = "LIGHTFLOW_WORKSPACE";
 
+export interface Launch {
+  readonly argv: string[];
+  /** Descriptors of ours that the child gets, from number 3 on. */
+  readonly descriptors: readonly number[];
+  close(): void;
+}
+
 /** What differs between the kinds of sandbox that are child processes of the runner. */
 export interface ProcessBackend {
   readonly capability: SandboxCapability;
   /** Whether the end of the main process is the end of all of them, by the kernel's word. */
   readonly leavesNothing: boolean;
   validate(request: SandboxRequest): void;
-  /** The argument vector to spawn; `close` frees what it refers to, once the child has started. */
-  launch(request: SandboxRequest): { argv: string[]; descriptors: number[]; close(): void };
+  /**
+   * The argument vector to spawn; `close` frees what it refers to, once the child has started. With a gate, the
+   * command must not begin before a byte can be read from that descriptor of the child.
+   */
+  launch(request: SandboxRequest, gate: number | null): Launch;
   terminate(pid: number): void;
   kill(pid: number): void;
   describeExit(exit: ProcessExit): ProcessExit;
@@ -32,6 +44,7 @@ export interface ProcessBackend {
 interface Operation {
   readonly request: SandboxRequest;
   readonly fingerprint: string;
+  cgroup: Cgroup | null;
   process: SandboxProcess | null;
   exit: ProcessExit | null;
 }
@@ -39,7 +52,23 @@ interface Operation {
 /** How long a killed process may take to vanish before the cleanup counts as failed. */
 const VANISH_MS = 5_000;
 
-export function createProvider(backend: ProcessBackend, dataDirectory: string): SandboxProvider {
+/** The first descriptor of a child beyond the standard three. */
+const FIRST_DESCRIPTOR = 3;
+
+function openGate(descriptor: unknown): void {
+  if (typeof descriptor !== "number") throw fail("execution_start_failed", "the start gate is missing");
+  try {
+    writeSync(descriptor, "\n");
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export function createProvider(
+  backend: ProcessBackend,
+  dataDirectory: string,
+  cgroups: Cgroups | null,
+): SandboxProvider {
   const operations = new Map<string, Operation>();
 
   const find = (operationId: string): Operation => {
@@ -68,9 +97,30 @@ export function createProvider(backend: ProcessBackend, dataDirectory: string): 
     }
   };
 
+  /** End all members of a group, and the group: nobody can have left it. */
+  const endGroup = async (group: Cgroup): Promise<void> => {
+    const end = performance.now() + VANISH_MS;
+    for (;;) {
+      group.kill();
+      if (group.members().length === 0 && group.remove()) return;
+      if (performance.now() > end) {
+        throw fail("execution_cleanup_pending", "the processes of the task cannot be ended", {
+          details: { pids: group.members() },
+        });
+      }
+      await pause(5);
+    }
+  };
+
   const spawn = (operation: Operation): SandboxProcess => {
     const { request } = operation;
-    const launch = backend.launch(request);
+    const { memoryBytes, processes } = request;
+    operation.cgroup = cgroups?.create(request.operationId, { memoryBytes, processes }) ?? null;
+    const limited = memoryBytes !== undefined || processes !== undefined;
+    // A limit counts from the first instruction of the command; without limits the group only serves to find
+    // what the task leaves behind, and need not be waited for.
+    const gate = operation.cgroup !== null && limited ? FIRST_DESCRIPTOR : null;
+    const launch = backend.launch(request, gate);
     try {
       const child = Bun.spawn(launch.argv, {
         cwd: request.directory,
@@ -79,11 +129,18 @@ export function createProvider(backend: ProcessBackend, dataDirectory: string): 
           request.stdin === undefined ? "ignore" : Buffer.from(request.stdin),
           "pipe",
           "pipe",
+          ...(gate === null ? [] : ["pipe" as const]),
           ...launch.descriptors,
         ],
         // A session of its own: the group can be signalled, and no terminal is shared.
         detached: true,
       });
+      if (operation.cgroup !== null) {
+        operation.cgroup.add(child.pid);
+        // Whatever it forked before it was added.
+        for (const pid of childrenOf(child.pid)) operation.cgroup.add(pid);
+      }
+      if (gate !== null) openGate(child.stdio[gate]);
       const exited = child.exited.then(() => {
         operation.exit = backend.describeExit({
           exitCode: child.exitCode,
@@ -125,7 +182,7 @@ export function createProvider(backend: ProcessBackend, dataDirectory: string): 
         throw fail("conflict", `${request.operationId} is already prepared with another request`);
       }
       this.validate(request);
-      operations.set(request.operationId, { request, fingerprint, process: null, exit: null });
+      operations.set(request.operationId, { request, fingerprint, cgroup: null, process: null, exit: null });
     },
     inspect(operationId): OperationState {
       const operation = operations.get(operationId);
@@ -148,16 +205,25 @@ export function createProvider(backend: ProcessBackend, dataDirectory: string): 
         backend.kill(operation.process.pid);
         await Promise.race([operation.process.exited, pause(VANISH_MS)]);
       }
-      if (operation?.exit && backend.leavesNothing) return;
-      // The leader may be gone while its group is not.
-      if (operation?.process) signalProcess(-operation.process.pid, "SIGKILL");
-      await endMarked(LEASE_MARKER, operationId);
+      if (!(operation?.exit && backend.leavesNothing)) {
+        // The leader may be gone while its group is not.
+        if (operation?.process) signalProcess(-operation.process.pid, "SIGKILL");
+        // What was forked before the group was joined is found by its mark.
+        await endMarked(LEASE_MARKER, operationId);
+      }
+      if (operation?.cgroup) await endGroup(operation.cgroup);
     },
     async cleanup(operationId) {
       const operation = operations.get(operationId);
-      if (operation?.process && operation.exit === null) await this.kill(operationId);
+      if (operation?.process) await this.kill(operationId);
       operations.delete(operationId);
     },
-    reconcile: () => endMarked(WORKSPACE_MARKER, `${dataDirectory}/`),
+    async reconcile() {
+      const grouped = cgroups?.sweep() ?? 0;
+      const marked = await endMarked(WORKSPACE_MARKER, `${dataDirectory}/`);
+      // Groups can be removed only now that their members are gone.
+      cgroups?.sweep();
+      return Math.max(grouped, marked);
+    },
   };
 }
