@@ -1,10 +1,8 @@
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { systemClock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
-import { readPrivateFile, startRunner } from "../runner/index.ts";
-import { EXIT } from "./exit.ts";
-import type { StopReason } from "./io.ts";
+import { startRemoteRunner } from "../host/index.ts";
+import { exitOf, untilStopped } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
 export const spec = {
@@ -71,11 +69,10 @@ export const spec = {
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const stop = io.stop();
   const { runner } = io.settings();
-  const token = readPrivateFile(resolve(io.cwd, flags["token-file"])).trim();
   if (!URL.canParse(flags.controller)) throw fail("usage", `--controller is not a URL: ${flags.controller}`);
-  const running = startRunner({
+  const running = startRemoteRunner({
     controllerUrl: flags.controller.replace(/\/+$/, ""),
-    enrolmentToken: token,
+    tokenFile: resolve(io.cwd, flags["token-file"]),
     config: {
       runnerId: flags.id,
       tenantId: flags.tenant,
@@ -91,22 +88,21 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       sandbox: runner.sandbox,
       mounts: flags.mount.map((path) => resolve(io.cwd, path)),
     },
-    clock: systemClock,
     log: io.log(),
   });
-  const aborted = new Promise<void>((done) => stop.addEventListener("abort", () => done(), { once: true }));
-  running.ready
-    .then(async () => {
+  running.ready.then(
+    async () => {
       const sandboxes = (await running.sandboxes).map((each) => each.provider);
-      if (io.json)
+      if (io.json) {
         io.stdout.line(
           JSON.stringify({ ready: true, role: "runner", id: flags.id, sandboxes, pid: process.pid }),
         );
-      else io.stdout.line(`runner ${flags.id} is ready: ${sandboxes.join(", ")}`);
-    })
-    .catch(() => {});
-  await Promise.race([aborted, running.closed]);
+      } else io.stdout.line(`runner ${flags.id} is ready: ${sandboxes.join(", ")}`);
+    },
+    // `closed` rejects with the same failure, and is waited for.
+    () => {},
+  );
+  await Promise.race([untilStopped(stop), running.closed]);
   await running.stop({ drain: true });
-  const reason = stop.reason as StopReason;
-  return reason === "SIGINT" ? EXIT.interrupted : reason === "SIGTERM" ? EXIT.terminated : EXIT.ok;
+  return exitOf(stop);
 };

@@ -17,6 +17,19 @@ export async function serveRole(io: Io, name: string, open: () => Promise<Role>)
   } finally {
     await role.stop();
   }
-  const reason = stop.reason as StopReason;
+  return exitOf(stop);
+}
+
+/** Resolves when a command has been told to end. */
+export function untilStopped(stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (stop.aborted) resolve();
+    else stop.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** The exit code of the signal that ended a command. */
+export function exitOf(stop: AbortSignal): number {
+  const reason = stop.reason as StopReason | undefined;
   return reason === "SIGINT" ? EXIT.interrupted : reason === "SIGTERM" ? EXIT.terminated : EXIT.ok;
 }

@@ -1,6 +1,6 @@
 import { openHost } from "../host/index.ts";
 import { EXIT } from "./exit.ts";
-import type { StopReason } from "./io.ts";
+import { exitOf, untilStopped } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
 export const spec = {
@@ -78,11 +78,9 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       io.stdout.line(
         `runner local is ready: ${(await runner.sandboxes).map((each) => each.provider).join(", ")}`,
       );
-    if (!stop.aborted)
-      await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+    await untilStopped(stop);
   } finally {
     await host.stop();
   }
-  const reason = stop.reason as StopReason;
-  return reason === "SIGINT" ? EXIT.interrupted : reason === "SIGTERM" ? EXIT.terminated : EXIT.ok;
+  return exitOf(stop);
 };

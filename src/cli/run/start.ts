@@ -1,7 +1,8 @@
 import { connectOrHost } from "../../host/index.ts";
 import { EXIT } from "../exit.ts";
 import { readJsonArgument } from "../inputs.ts";
-import type { Io, StopReason } from "../io.ts";
+import type { Io } from "../io.ts";
+import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { finishRun } from "./finish.ts";
 import { watchRun } from "./watch.ts";
@@ -57,8 +58,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     }
     io.stderr.line(`run ${started.run_id}`);
     await watchRun(client, started.run_id, io, stop);
-    if (stop.aborted)
-      return interrupted(io, started.run_id, stop.reason as StopReason, client.kind === "host");
+    if (stop.aborted) return interrupted(io, started.run_id, stop, client.kind === "host");
     return await finishRun(client, started.run_id, io, flags.format);
   } finally {
     await client.close();
@@ -66,11 +66,11 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
 };
 
 /** The run is in the store: say how it goes on. */
-export function interrupted(io: Io, runId: string, reason: StopReason, hosted: boolean): number {
+export function interrupted(io: Io, runId: string, stop: AbortSignal, hosted: boolean): number {
   io.stderr.line(
     hosted
       ? `stopped; run ${runId} is kept and goes on with: lightflow up`
       : `no longer watching; run ${runId} goes on: lightflow run watch ${runId}`,
   );
-  return reason === "SIGINT" ? EXIT.interrupted : reason === "SIGTERM" ? EXIT.terminated : EXIT.ok;
+  return exitOf(stop);
 }

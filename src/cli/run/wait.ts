@@ -1,7 +1,6 @@
 import { connectToRead } from "../../host/index.ts";
 import { isFinished } from "../../service/index.ts";
 import { EXIT } from "../exit.ts";
-import type { StopReason } from "../io.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { RUN_ID } from "./run-id.ts";
 import { interrupted } from "./start.ts";
@@ -25,8 +24,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
           if (stop.aborted) return null;
           throw error;
         });
-      if (view === null || stop.aborted)
-        return interrupted(io, positionals.run, stop.reason as StopReason, false);
+      if (view === null || stop.aborted) return interrupted(io, positionals.run, stop, false);
       if (!isFinished(view.status)) continue;
       io.print(view, () => `${view.run_id} ${view.status}\n`);
       return view.status === "succeeded" ? EXIT.ok : EXIT.failed;

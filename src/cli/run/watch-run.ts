@@ -1,6 +1,5 @@
 import { connectToRead } from "../../host/index.ts";
 import { EXIT } from "../exit.ts";
-import type { StopReason } from "../io.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { finishRun } from "./finish.ts";
 import { RUN_ID } from "./run-id.ts";
@@ -32,7 +31,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       io.stderr.line("no host works on this run now; start one with: lightflow up");
     }
     await watchRun(client, positionals.run, io, stop);
-    if (stop.aborted) return interrupted(io, positionals.run, stop.reason as StopReason, false);
+    if (stop.aborted) return interrupted(io, positionals.run, stop, false);
     return await finishRun(client, positionals.run, io, flags.format);
   } finally {
     await client.close();

@@ -1,0 +1,22 @@
+import { systemClock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { type RunnerConfig, type RunningRunner, readPrivateFile, startRunner } from "../runner/index.ts";
+
+/**
+ * The runner role of a machine whose controller is elsewhere.
+ * @throws Failure when the token file is not a regular file that only its owner may read
+ */
+export function startRemoteRunner(options: {
+  controllerUrl: string;
+  tokenFile: string;
+  config: typeof RunnerConfig.static;
+  log: Log;
+}): RunningRunner {
+  return startRunner({
+    controllerUrl: options.controllerUrl,
+    enrolmentToken: readPrivateFile(options.tokenFile).trim(),
+    config: options.config,
+    clock: systemClock,
+    log: options.log,
+  });
+}
