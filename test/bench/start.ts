@@ -13,7 +13,7 @@ export const about =
 const MIB = 1024 * 1024;
 
 export async function run(args: readonly string[]): Promise<void> {
-  const rounds = Number(args[0] ?? 40);
+  const rounds = Number(args[0] ?? 100);
   const executable = await binary();
   const scratch = mkdtempSync(join(tmpdir(), "lightflow-bench-"));
   try {
