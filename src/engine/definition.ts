@@ -5,6 +5,7 @@ import {
   type Evaluate,
   type ExpressionMode,
 } from "../expression/index.ts";
+import { joinPointer, kindOf, valueAt } from "../workflow/index.ts";
 
 export type TaskDefinition = JsonObject;
 
@@ -22,33 +23,6 @@ export interface ListNode {
   readonly tasks: readonly TaskNode[];
   readonly index: ReadonlyMap<string, number>;
 }
-
-const KINDS = [
-  "do",
-  "set",
-  "switch",
-  "assert",
-  "run",
-  "raise",
-  "wait",
-  "for",
-  "fork",
-  "try",
-  "call",
-  "emit",
-  "listen",
-  "ask",
-  "graph",
-];
-
-export function taskKind(task: TaskDefinition): string {
-  // `for`, `try` and extensions also hold a `do`: the more specific key decides.
-  for (const kind of ["for", "fork", "try"]) if (kind in task) return kind;
-  for (const kind of KINDS) if (kind in task) return kind;
-  return "unknown";
-}
-
-const escapePart = (part: string): string => part.replaceAll("~", "~0").replaceAll("/", "~1");
 
 /**
  * A document made ready to run: its lists indexed, its expressions compiled at first use and kept. One for each
@@ -70,14 +44,7 @@ export class Definition {
 
   /** The value at a JSON pointer of the document. */
   at(pointer: string): Json | undefined {
-    let value: Json | undefined = this.document;
-    for (const part of pointer.split("/").slice(1)) {
-      const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
-      if (Array.isArray(value)) value = value[Number(key)];
-      else if (isObject(value)) value = (value as JsonObject)[key];
-      else return undefined;
-    }
-    return value;
+    return valueAt(this.document, pointer) as Json | undefined;
   }
 
   /** The task list at a pointer such as `/do` or `/do/1/loop/do`. */
@@ -88,7 +55,8 @@ export class Definition {
       const tasks = entries.map((entry, position): TaskNode => {
         const name = Object.keys(entry)[0]!;
         const task = entry[name] as TaskDefinition;
-        return { pointer: `${pointer}/${position}/${escapePart(name)}`, name, task, kind: taskKind(task) };
+        const kind = kindOf(task) ?? "unknown";
+        return { pointer: joinPointer(pointer, position, name), name, task, kind };
       });
       node = { pointer, tasks, index: new Map(tasks.map((task, position) => [task.name, position])) };
       this.#lists.set(pointer, node);
