@@ -1,0 +1,332 @@
+import type { Json, JsonObject } from "../../base/json.ts";
+import { meter } from "../meter.ts";
+import type { BinaryOperator } from "../syntax/ast.ts";
+import { add, divide, multiply, remainder, subtract } from "../values/arithmetic.ts";
+import { compare, equal } from "../values/compare.ts";
+import { Raised, raiseFor } from "../values/failure.ts";
+import { isTrue } from "../values/kind.ts";
+import {
+  constant,
+  type Filter,
+  identity,
+  isConstant,
+  many,
+  type One,
+  optional,
+  type PathEach,
+  single,
+} from "./filter.ts";
+
+type Operation = (left: Json, right: Json) => Json;
+
+export const OPERATIONS: Record<BinaryOperator, Operation> = {
+  "+": add,
+  "-": subtract,
+  "*": multiply,
+  "/": divide,
+  "%": remainder,
+  "==": equal,
+  "!=": (a, b) => !equal(a, b),
+  "<": (a, b) => compare(a, b) < 0,
+  "<=": (a, b) => compare(a, b) <= 0,
+  ">": (a, b) => compare(a, b) > 0,
+  ">=": (a, b) => compare(a, b) >= 0,
+};
+
+/**
+ * The same with the case of two numbers written out for each operator: one shared call would be too varied for the
+ * engine to inline.
+ */
+const NUMERIC: Partial<Record<BinaryOperator, (left: One, right: One) => One>> = {
+  "+": (left, right) => (input, env) => {
+    const b = right(input, env);
+    const a = left(input, env);
+    return typeof a === "number" && typeof b === "number" ? a + b : add(a, b);
+  },
+  "-": (left, right) => (input, env) => {
+    const b = right(input, env);
+    const a = left(input, env);
+    return typeof a === "number" && typeof b === "number" ? a - b : subtract(a, b);
+  },
+  "*": (left, right) => (input, env) => {
+    const b = right(input, env);
+    const a = left(input, env);
+    return typeof a === "number" && typeof b === "number" ? a * b : multiply(a, b);
+  },
+  "<": (left, right) => (input, env) => {
+    const b = right(input, env);
+    const a = left(input, env);
+    return typeof a === "number" && typeof b === "number" && a === a ? a < b : compare(a, b) < 0;
+  },
+  ">": (left, right) => (input, env) => {
+    const b = right(input, env);
+    const a = left(input, env);
+    return typeof a === "number" && typeof b === "number" && b === b ? a > b : compare(a, b) > 0;
+  },
+};
+
+/** `.name + 1` and its kin: the shape of most expressions, without a call for the parts. */
+function memberAndConstant(operator: BinaryOperator, name: string, value: Json, read: One): One | null {
+  if (typeof value !== "number" || name in Object.prototype) return null;
+  const fast = (input: Json): Json | undefined =>
+    typeof input === "object" && input !== null && !Array.isArray(input)
+      ? (input as JsonObject)[name]
+      : undefined;
+  const slow = OPERATIONS[operator];
+  switch (operator) {
+    case "+":
+      return (input, env) => {
+        const a = fast(input);
+        return typeof a === "number" ? a + value : slow(read(input, env), value);
+      };
+    case "-":
+      return (input, env) => {
+        const a = fast(input);
+        return typeof a === "number" ? a - value : slow(read(input, env), value);
+      };
+    case "*":
+      return (input, env) => {
+        const a = fast(input);
+        return typeof a === "number" ? a * value : slow(read(input, env), value);
+      };
+    default:
+      return null;
+  }
+}
+
+export function binary(operator: BinaryOperator, left: Filter, right: Filter): Filter {
+  const operation = OPERATIONS[operator];
+  const a = left.one;
+  const b = right.one;
+  if (isConstant(left) && isConstant(right)) {
+    // What fails must fail at run time, where `try` can see it.
+    try {
+      return constant(operation(left.constant, right.constant));
+    } catch (error) {
+      if (!(error instanceof Raised)) throw error;
+    }
+  }
+  if (a !== null && b !== null) {
+    if (isConstant(right)) {
+      const value = right.constant;
+      if (typeof left.shape === "object") {
+        const one = memberAndConstant(operator, left.shape.member, value, a);
+        if (one !== null) return single(one);
+      }
+      if (operator === "==" && (typeof value !== "object" || value === null)) {
+        return single((input, env) => a(input, env) === value);
+      }
+      if (operator === "!=" && (typeof value !== "object" || value === null)) {
+        return single((input, env) => a(input, env) !== value);
+      }
+    }
+    const numeric = NUMERIC[operator];
+    if (numeric !== undefined) return single(numeric(a, b));
+    return single((input, env) => {
+      const second = b(input, env);
+      return operation(a(input, env), second);
+    });
+  }
+  if (a !== null) {
+    return many((input, env, emit) =>
+      right.each(input, env, (second) => emit(operation(a(input, env), second))),
+    );
+  }
+  return many((input, env, emit) =>
+    right.each(input, env, (second) => left.each(input, env, (first) => emit(operation(first, second)))),
+  );
+}
+
+export function negate(body: Filter): Filter {
+  const operation = (value: Json): Json => {
+    if (typeof value !== "number") throw raiseFor(value, "cannot be negated");
+    return -value;
+  };
+  if (typeof body.constant === "number") return constant(-body.constant);
+  const one = body.one;
+  if (one !== null) return single((input, env) => operation(one(input, env)));
+  return many((input, env, emit) => body.each(input, env, (value) => emit(operation(value))));
+}
+
+/** `and`, `or`: the right side is looked at only where the left leaves the answer open. */
+export function logical(operator: "and" | "or", left: Filter, right: Filter): Filter {
+  const decided = operator === "or";
+  const a = left.one;
+  const b = right.one;
+  if (a !== null && b !== null) {
+    return single((input, env) => (isTrue(a(input, env)) === decided ? decided : isTrue(b(input, env))));
+  }
+  return many((input, env, emit) =>
+    left.each(input, env, (value) =>
+      isTrue(value) === decided ? emit(decided) : right.each(input, env, (other) => emit(isTrue(other))),
+    ),
+  );
+}
+
+/** `left // right`: the truthy outputs of the left, errors there ignored; without any, the right. */
+export function alternative(left: Filter, right: Filter): Filter {
+  const path: PathEach = (from, input, env, emit) => {
+    const depth = meter.depth;
+    let found = false;
+    let outside: unknown;
+    try {
+      const stopped = left.path(from, input, env, (way, value) => {
+        if (!isTrue(value)) return false;
+        found = true;
+        try {
+          return emit(way, value);
+        } catch (error) {
+          outside = error;
+          throw error;
+        }
+      });
+      if (stopped) return true;
+    } catch (error) {
+      if (error === outside || !(error instanceof Raised)) throw error;
+      meter.depth = depth;
+    }
+    return found ? false : right.path(from, input, env, emit);
+  };
+  const first = left.maybe;
+  if (first !== null) {
+    const attempt: One = (input, env) => {
+      const depth = meter.depth;
+      try {
+        return first(input, env) ?? null;
+      } catch (error) {
+        if (!(error instanceof Raised)) throw error;
+        meter.depth = depth;
+        return null;
+      }
+    };
+    const second = right.one;
+    if (second !== null) {
+      return single((input, env) => {
+        const value = attempt(input, env);
+        return isTrue(value) ? value : second(input, env);
+      }, path);
+    }
+    const other = right.maybe;
+    if (other !== null) {
+      return optional((input, env) => {
+        const value = attempt(input, env);
+        return isTrue(value) ? value : other(input, env);
+      }, path);
+    }
+    return many((input, env, emit) => {
+      const value = attempt(input, env);
+      return isTrue(value) ? emit(value) : right.each(input, env, emit);
+    }, path);
+  }
+  return many((input, env, emit) => {
+    const depth = meter.depth;
+    let found = false;
+    let outside: unknown;
+    try {
+      const stopped = left.each(input, env, (value) => {
+        if (!isTrue(value)) return false;
+        found = true;
+        try {
+          return emit(value);
+        } catch (error) {
+          outside = error;
+          throw error;
+        }
+      });
+      if (stopped) return true;
+    } catch (error) {
+      if (error === outside || !(error instanceof Raised)) throw error;
+      meter.depth = depth;
+    }
+    return found ? false : right.each(input, env, emit);
+  }, path);
+}
+
+/** `if condition then … else … end` */
+export function conditional(condition: Filter, then: Filter, otherwise: Filter | null): Filter {
+  const no = otherwise ?? identity;
+  const path: PathEach = (from, input, env, emit) =>
+    condition.each(input, env, (value) => (isTrue(value) ? then : no).path(from, input, env, emit));
+  const test = condition.one;
+  if (test === null) {
+    return many(
+      (input, env, emit) =>
+        condition.each(input, env, (value) => (isTrue(value) ? then : no).each(input, env, emit)),
+      path,
+    );
+  }
+  const yesOne = then.one;
+  const noOne = no.one;
+  if (yesOne !== null && noOne !== null) {
+    return single((input, env) => (isTrue(test(input, env)) ? yesOne(input, env) : noOne(input, env)), path);
+  }
+  const yesMaybe = then.maybe;
+  const noMaybe = no.maybe;
+  if (yesMaybe !== null && noMaybe !== null) {
+    return optional(
+      (input, env) => (isTrue(test(input, env)) ? yesMaybe(input, env) : noMaybe(input, env)),
+      path,
+    );
+  }
+  return many(
+    (input, env, emit) =>
+      isTrue(test(input, env)) ? then.each(input, env, emit) : no.each(input, env, emit),
+    path,
+  );
+}
+
+/** `try body catch handler`; without a handler the error ends the outputs. Errors behind the outputs pass through. */
+export function attempt(body: Filter, handler: Filter | null): Filter {
+  const path: PathEach = (from, input, env, emit) => {
+    const depth = meter.depth;
+    let outside: unknown;
+    try {
+      return body.path(from, input, env, (way, value) => {
+        try {
+          return emit(way, value);
+        } catch (error) {
+          outside = error;
+          throw error;
+        }
+      });
+    } catch (error) {
+      if (error === outside || !(error instanceof Raised)) throw error;
+      meter.depth = depth;
+      return handler === null ? false : handler.each(error.value, env, (value) => emit(null, value));
+    }
+  };
+  const maybe = body.maybe;
+  if (maybe !== null && (handler === null || handler.maybe !== null)) {
+    const recover = handler?.maybe ?? null;
+    const attempted = (input: Json, env: Parameters<One>[1]): Json | undefined => {
+      const depth = meter.depth;
+      try {
+        return maybe(input, env);
+      } catch (error) {
+        if (!(error instanceof Raised)) throw error;
+        meter.depth = depth;
+        return recover === null ? undefined : recover(error.value, env);
+      }
+    };
+    if (body.one !== null && handler !== null && handler.one !== null) return single(attempted as One, path);
+    return optional(attempted, path);
+  }
+  return many((input, env, emit) => {
+    const depth = meter.depth;
+    let outside: unknown;
+    try {
+      return body.each(input, env, (value) => {
+        try {
+          return emit(value);
+        } catch (error) {
+          outside = error;
+          throw error;
+        }
+      });
+    } catch (error) {
+      if (error === outside || !(error instanceof Raised)) throw error;
+      meter.depth = depth;
+      return handler === null ? false : handler.each(error.value, env, emit);
+    }
+  }, path);
+}
