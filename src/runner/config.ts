@@ -54,6 +54,9 @@ export const RunnerConfig = closed({
   /** How long a drain waits for running tasks before it stops them. */
   drainMs: Type.Optional(Milliseconds),
   killGraceMs: Type.Optional(Milliseconds),
+  /** Limits of every task, below which a lease may ask for less; held where the host can hold them. */
+  taskProcesses: Type.Optional(Type.Integer({ minimum: 16 })),
+  taskMemoryBytes: Type.Optional(Type.Integer({ minimum: 16 * MIB })),
   /** Size of the private /tmp and /dev/shm of a sandbox. */
   temporaryBytes: Type.Optional(Type.Integer({ minimum: MIB })),
   /** Below this much free disk the runner says it is unhealthy and gets no work. */
@@ -63,7 +66,8 @@ export type RunnerConfig = Static<typeof RunnerConfig>;
 
 /** A configuration with every default filled in. */
 export interface EffectiveConfig
-  extends Required<Omit<RunnerConfig, "imageDigest" | "vmImageId" | "commands">> {
+  extends Required<Omit<RunnerConfig, "imageDigest" | "vmImageId" | "commands" | "taskMemoryBytes">> {
+  readonly taskMemoryBytes: number | undefined;
   readonly imageDigest: string | undefined;
   readonly vmImageId: string | undefined;
   readonly commands: string[] | undefined;
@@ -98,6 +102,9 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     // A supervisor kills after 45 s; this leaves it time to see the result off.
     drainMs: config.drainMs ?? 29_000,
     killGraceMs: config.killGraceMs ?? 5_000,
+    // Far above any build, far below what a fork bomb needs to stop a host.
+    taskProcesses: config.taskProcesses ?? 4096,
+    taskMemoryBytes: config.taskMemoryBytes,
     temporaryBytes: config.temporaryBytes ?? 512 * MIB,
     minimumFreeBytes: config.minimumFreeBytes ?? 64 * MIB,
     configHash: digestOf(config),

@@ -199,8 +199,7 @@ export class LeaseRun {
         writable: [workspace.directory, workspace.home, places.output],
         mounts,
         network: lease.network,
-        memoryBytes: lease.limits.memoryBytes,
-        processes: lease.limits.processes,
+        ...taskLimits(lease, config, this.#provider.capability.features),
       };
       checkCommand(request);
       await this.#provider.prepare(request);
@@ -392,6 +391,24 @@ export class LeaseRun {
     this.#provider.terminate(leaseId);
     this.#killTimer ??= setTimeout(kill, this.#services.config.killGraceMs);
   }
+}
+
+/**
+ * The lease's limits, never above the runner's own. Where the host cannot hold limits the runner's are left out, but
+ * the lease's are passed on, and the sandbox refuses them.
+ */
+function taskLimits(
+  lease: Lease,
+  config: EffectiveConfig,
+  features: readonly string[],
+): Pick<SandboxRequest, "memoryBytes" | "processes"> {
+  const own = features.includes("process-limit") ? config : null;
+  const least = (asked: number | undefined, ours: number | undefined) =>
+    asked === undefined ? ours : ours === undefined ? asked : Math.min(asked, ours);
+  return {
+    memoryBytes: least(lease.limits.memoryBytes, own?.taskMemoryBytes),
+    processes: least(lease.limits.processes, own?.taskProcesses),
+  };
 }
 
 /** A program that is not there is a failed start, told before a sandbox turns it into an odd exit code. */

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileDurable } from "../../base/files.ts";
+import { makePrivateDirectory, writeFileDurable } from "../../base/files.ts";
 import { randomToken } from "../../base/ids.ts";
 import {
   BUBBLEWRAP_MODES,
@@ -217,6 +217,7 @@ async function probeBubblewrap(
 export async function probeSandboxes(
   options: Pick<BubblewrapOptions, "dataDirectory" | "readOnlyPaths" | "temporaryBytes">,
 ): Promise<ProbeResult> {
+  makePrivateDirectory(options.dataDirectory);
   const limiting = openProvenCgroups(options.dataDirectory);
   const plain = async () => processSandbox(options.dataDirectory, await limiting);
   const program = findBubblewrap();

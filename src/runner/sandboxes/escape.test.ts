@@ -1,0 +1,295 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { prerequisite } from "../../../test/support/require.ts";
+import { runToEnd, shellRequest } from "./conformance.ts";
+import { type ProbeResult, probeSandboxes, type SandboxRequest } from "./index.ts";
+
+/**
+ * What a hostile task tries, from the inside. Each attempt runs twice: in the sandbox, where it must fail, and as a
+ * plain process, where it must succeed; an attempt that cannot succeed anywhere would prove nothing.
+ */
+const SUCCESS = "ESCAPED";
+const directory = realpathSync(mkdtempSync(join(tmpdir(), "escape ")));
+const data = join(directory, "data");
+const secret = join(directory, "host-secret");
+const isRoot = process.getuid?.() === 0;
+const inodes = `/tmp/lightflow-inodes-${process.pid}`;
+let probe: ProbeResult;
+let available = false;
+let victim: Bun.Subprocess;
+let ports: { v4: number; v6: number };
+const listeners: { stop(force?: boolean): void }[] = [];
+
+beforeAll(async () => {
+  mkdirSync(data, { recursive: true });
+  writeFileSync(secret, SUCCESS, { mode: 0o600 });
+  probe = await probeSandboxes({ dataDirectory: data, readOnlyPaths: [], temporaryBytes: 4 << 20 });
+  available = prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "");
+  victim = Bun.spawn(["sleep", "300"], { env: { CANARY: SUCCESS }, stdin: "ignore" });
+  const socket = {
+    open(connection: { write(text: string): void; end(): void }) {
+      connection.write(SUCCESS);
+      connection.end();
+    },
+    data() {},
+  };
+  const listen = (hostname: string) => {
+    const listener = Bun.listen({ hostname, port: 0, socket: socket as never });
+    listeners.push(listener);
+    return listener.port;
+  };
+  ports = { v4: listen("0.0.0.0"), v6: Object.keys(networkInterfaces()).length > 0 ? listen("::1") : 0 };
+  listeners.push(Bun.listen({ unix: `\0lightflow-escape-${process.pid}`, socket: socket as never }));
+  listeners.push(Bun.listen({ unix: join(directory, "host.sock"), socket: socket as never }));
+});
+
+afterAll(() => {
+  victim.kill("SIGKILL");
+  for (const listener of listeners) listener.stop(true);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface Attempt {
+  readonly title: string;
+  /** The task; prints ESCAPED, or leaves what `escaped` looks for. */
+  readonly script: () => string;
+  readonly request?: () => Partial<SandboxRequest>;
+  readonly escaped?: (stdout: string, request: SandboxRequest) => boolean;
+  readonly reset?: () => void;
+  /** Why a plain process cannot show it either, on this host. */
+  readonly withoutControl?: () => string | null;
+}
+
+const bun = process.execPath;
+/** A script for the runtime that runs these tests, seen read-only inside. */
+const javascript = (code: string) => `'${bun}' -e ${JSON.stringify(code)}`;
+const withRuntime = (): Partial<SandboxRequest> => ({
+  mounts: [{ source: realpathSync(bun), target: bun, readOnly: true }],
+});
+const connect = (target: string) =>
+  javascript(
+    `const s=await Bun.connect({${target},socket:{data(_,d){console.log(String(d));process.exit(0)},error(){process.exit(1)},connectError(){process.exit(1)}}});setTimeout(()=>process.exit(1),1500)`,
+  );
+
+const ATTEMPTS: Attempt[] = [
+  { title: "read a file of the host outside the workspace", script: () => `cat '${secret}'` },
+  {
+    title: "read it through a link, through /proc/self/root, and through the parent of the workspace",
+    script: () => `ln -s '${secret}' link; cat link "/proc/self/root${secret}" "../../../host-secret"`,
+  },
+  {
+    title: "read the environment of a process of the host",
+    script: () => `tr '\\0' '\\n' < /proc/${victim.pid}/environ`,
+  },
+  {
+    title: "see the command line of a process of the host",
+    script: () =>
+      `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '^sleep 300' && echo ${SUCCESS}; done`,
+  },
+  { title: "signal a process of the host", script: () => `kill -0 ${victim.pid} && echo ${SUCCESS}` },
+  {
+    title: "reach the loopback of the host by IPv4 address",
+    request: withRuntime,
+    script: () => connect(`hostname:'127.0.0.1',port:${ports.v4}`),
+  },
+  {
+    title: "reach the loopback of the host by name",
+    request: withRuntime,
+    script: () => connect(`hostname:'localhost',port:${ports.v4}`),
+  },
+  ...["2130706433", "0x7f000001", "127.1", "0"].map(
+    (notation): Attempt => ({
+      title: `reach the loopback of the host as ${notation}`,
+      script: () => `bash -c 'exec 3<>/dev/tcp/${notation}/${ports.v4}; cat <&3'`,
+      withoutControl: () => (existsSync("/bin/bash") ? null : "no bash"),
+    }),
+  ),
+  {
+    title: "reach the loopback of the host by IPv6 address",
+    request: withRuntime,
+    script: () => connect(`hostname:'::1',port:${ports.v6}`),
+  },
+  {
+    title: "reach an outer address of the host",
+    request: withRuntime,
+    script: () => {
+      const address = outerAddress() ?? "127.0.0.1";
+      return connect(`hostname:'${address}',port:${ports.v4}`);
+    },
+    withoutControl: () => (outerAddress() === undefined ? "no outer address" : null),
+  },
+  {
+    title: "reach the metadata service of a cloud by its link-local address",
+    script: () =>
+      `ip route get 169.254.169.254 >/dev/null 2>&1 || grep -qv '^Iface\\|^lo' /proc/net/route && grep -q '[0-9A-F]' /proc/net/route && awk 'NR>1 {print "${SUCCESS}"}' /proc/net/route`,
+    withoutControl: () =>
+      readFileSync("/proc/net/route", "utf8").trim().split("\n").length > 1 ? null : "the host has no route",
+  },
+  {
+    title: "reach an abstract Unix socket of the host",
+    request: withRuntime,
+    script: () => connect(`unix:String.fromCharCode(0)+'lightflow-escape-${process.pid}'`),
+  },
+  {
+    title: "reach a Unix socket in the host's files",
+    request: withRuntime,
+    script: () => connect(`unix:'${join(directory, "host.sock")}'`),
+  },
+  {
+    title: "write outside the workspace",
+    script: () => `echo ${SUCCESS} > '${join(directory, "written")}'`,
+    escaped: () => existsSync(join(directory, "written")),
+    reset: () => rmSync(join(directory, "written"), { force: true }),
+  },
+  {
+    title: "change a program that the host runs, though it is mounted",
+    request: () => {
+      const program = join(directory, "program");
+      return { mounts: [{ source: program, target: program, readOnly: true }] };
+    },
+    script: () =>
+      `chmod u+w '${join(directory, "program")}'; echo ${SUCCESS} >> '${join(directory, "program")}'; mv '${join(directory, "program")}' gone`,
+    escaped: () =>
+      !existsSync(join(directory, "program")) ||
+      readFileSync(join(directory, "program"), "utf8").includes(SUCCESS),
+    reset: () => {
+      writeFileSync(join(directory, "program"), "#!/bin/sh\n", { mode: 0o755 });
+      chmodSync(join(directory, "program"), 0o755);
+    },
+  },
+  {
+    title: "set a kernel parameter",
+    // The value that is there already: harmless where it works.
+    script: () => `cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern && echo ${SUCCESS}`,
+    withoutControl: () => (isRoot ? null : "only root may"),
+  },
+  {
+    title: "mount a file system",
+    script: () => `mkdir m && mount -t tmpfs none m && echo ${SUCCESS} && umount m`,
+    withoutControl: () => (isRoot ? null : "only root may"),
+  },
+  {
+    title: "make a user namespace of its own",
+    script: () => `unshare --user true && echo ${SUCCESS}`,
+  },
+  {
+    title: "make a device",
+    script: () => `mknod d c 1 3 && echo ${SUCCESS}`,
+    withoutControl: () => (isRoot ? null : "only root may"),
+  },
+  {
+    title: "change the owner of a file to another user",
+    script: () => `touch f && chown 12345 f && echo ${SUCCESS}`,
+    withoutControl: () => (isRoot ? null : "only root may"),
+  },
+  {
+    title: "hard-link a file of the host into the workspace",
+    script: () => `ln '${secret}' stolen && cat stolen`,
+  },
+  {
+    title: "fill the host's temporary directory",
+    script: () =>
+      `head -c 20000000 /dev/zero > /tmp/lightflow-fill-$$ && echo ${SUCCESS}; rm -f /tmp/lightflow-fill-$$`,
+  },
+  {
+    title: "fill it with empty files",
+    script: () => `mkdir '${inodes}' && cd '${inodes}' && seq 1 2000 | xargs touch`,
+    escaped: () => existsSync(inodes),
+    reset: () => rmSync(inodes, { recursive: true, force: true }),
+  },
+  {
+    title: "fill the root of its file system",
+    script: () => `head -c 20000000 /dev/zero > /lightflow-fill && echo ${SUCCESS}; rm -f /lightflow-fill`,
+    withoutControl: () => (isRoot ? null : "only root may"),
+  },
+  {
+    title: "read the accounts of the host",
+    script: () =>
+      `grep -c '' /etc/passwd | awk '$1 > 1 {print "${SUCCESS}"}'; test -r /etc/shadow && echo ${SUCCESS}`,
+  },
+  {
+    title: "see the host's name",
+    script: () =>
+      `test "$(uname -n)" = '${readFileSync("/proc/sys/kernel/hostname", "utf8").trim()}' && echo ${SUCCESS}`,
+  },
+];
+
+function outerAddress(): string | undefined {
+  return Object.values(networkInterfaces())
+    .flat()
+    .find((address) => address !== undefined && !address.internal && address.family === "IPv4")?.address;
+}
+
+async function attempt(one: Attempt, provider: NonNullable<ProbeResult["bubblewrap"]>): Promise<boolean> {
+  one.reset?.();
+  const request = shellRequest(join(data, "workspaces"), one.script(), one.request?.());
+  const { stdout } = await runToEnd(provider, request);
+  const escaped = one.escaped?.(stdout, request) ?? stdout.includes(SUCCESS);
+  one.reset?.();
+  return escaped;
+}
+
+describe("a task cannot", () => {
+  for (const one of ATTEMPTS) {
+    test(one.title, async () => {
+      if (!available) return;
+      expect(await attempt(one, probe.bubblewrap!)).toBe(false);
+      const reason = one.withoutControl?.() ?? null;
+      if (reason === null) expect(await attempt(one, probe.process)).toBe(true);
+      else console.log(`no control for "${one.title}": ${reason}`);
+    });
+  }
+
+  test("take all processes or all memory of the host when its lease limits them", async () => {
+    if (!available || !probe.bubblewrap!.capability.features.includes("process-limit")) return;
+    const root = join(data, "workspaces");
+    const bomb = shellRequest(root, "bomb() { bomb | bomb & }; bomb; sleep 0.5; echo over", {
+      processes: 32,
+    });
+    await probe.bubblewrap!.prepare(bomb);
+    const process = probe.bubblewrap!.execute(bomb.operationId);
+    const drained = Promise.all([new Response(process.stdout).text(), new Response(process.stderr).text()]);
+    await Bun.sleep(600);
+    await probe.bubblewrap!.kill(bomb.operationId);
+    await process.exited;
+    await drained;
+    await probe.bubblewrap!.cleanup(bomb.operationId);
+    const hungry = shellRequest(root, "head -c 300000000 /dev/zero | tail -c 300000000 | wc -c", {
+      memoryBytes: 32 << 20,
+    });
+    expect((await runToEnd(probe.bubblewrap!, hungry)).stdout.trim()).not.toBe("300000000");
+  });
+
+  test("reach anything but what its lease opens: with the network open, the host answers", async () => {
+    if (!available) return;
+    const request = shellRequest(join(data, "workspaces"), connect(`hostname:'127.0.0.1',port:${ports.v4}`), {
+      ...withRuntime(),
+      network: "open",
+    });
+    expect((await runToEnd(probe.bubblewrap!, request)).stdout).toContain(SUCCESS);
+  });
+
+  test("write to a mount that is read-only, nor see what a mount contains of the runner's own", async () => {
+    if (!available) return;
+    const journal = join(data, "journal.db");
+    writeFileSync(journal, SUCCESS);
+    const request = shellRequest(
+      join(data, "workspaces"),
+      `cat '${secret}'; cat '${journal}'; ls '${data}'; (echo x > '${secret}') 2>/dev/null && echo WRITTEN`,
+      { mounts: [{ source: directory, target: directory, readOnly: true }] },
+    );
+    const { stdout } = await runToEnd(probe.bubblewrap!, request);
+    expect(stdout).toBe(`${SUCCESS}workspaces\n`);
+  });
+});

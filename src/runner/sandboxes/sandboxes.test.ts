@@ -1,0 +1,21 @@
+import { afterAll, beforeAll } from "bun:test";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { prerequisite } from "../../../test/support/require.ts";
+import { sandboxConformance } from "./conformance.ts";
+import { type ProbeResult, probeSandboxes } from "./index.ts";
+
+const data = realpathSync(mkdtempSync(join(tmpdir(), "sandboxes ")));
+let probe: ProbeResult;
+let isolated = false;
+
+beforeAll(async () => {
+  probe = await probeSandboxes({ dataDirectory: data, readOnlyPaths: [], temporaryBytes: 64 << 20 });
+  isolated = prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "");
+});
+afterAll(() => rmSync(data, { recursive: true, force: true }));
+
+const root = join(data, "workspaces");
+sandboxConformance("process", async () => probe.process, root);
+sandboxConformance("bubblewrap", async () => (isolated ? probe.bubblewrap : null), root);
