@@ -181,6 +181,13 @@ describe("what nothing could run", () => {
       tasks("a: { ask: { prompt: x, options: [a], optionsFrom: .a } }"),
       ["incomplete /do/0/a/ask"],
     ],
+    "a sub-workflow that cannot have that version or name": [
+      tasks(
+        "a: { run: { workflow: { namespace: n, name: no_name, version: '1.0' } } }",
+        "b: { run: { workflow: { namespace: n, name: '${ .name }', version: latest } } }",
+      ),
+      ["invalid_value /do/0/a/run/workflow/name", "invalid_value /do/0/a/run/workflow/version"],
+    ],
     "an A2A call to nobody": [
       tasks("a: { call: a2a, with: { method: tasks/list } }"),
       ["incomplete /do/0/a/with"],

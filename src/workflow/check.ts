@@ -1,5 +1,6 @@
 import { LIMITS } from "../base/limits.ts";
 import { checkCompleteness } from "./checks/completeness.ts";
+import { checkExpressions } from "./checks/expressions.ts";
 import type { Check } from "./checks/finding.ts";
 import { checkFlow } from "./checks/flow.ts";
 import { checkGraphs } from "./checks/graph.ts";
@@ -19,6 +20,7 @@ const CHECKS: readonly Check[] = [
   checkCompleteness,
   checkFlow,
   checkReferences,
+  checkExpressions,
   checkGraphs,
   checkLocals,
   checkNewer,

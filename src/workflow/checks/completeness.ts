@@ -8,9 +8,11 @@ import {
   COMPARATORS,
   Document,
   type Mode,
+  type SubWorkflow,
   type Task,
   type WorkflowDocument,
 } from "../schema/index.ts";
+import { DnsLabel, EXPRESSION_PATTERN, SemanticVersion } from "../schema/text.ts";
 import { documentPlaces } from "../scopes.ts";
 import { walkTasks } from "../walk.ts";
 import { didYouMean, error, warning } from "./finding.ts";
@@ -82,6 +84,8 @@ function* checkTask(task: Task, pointer: string, mode: Mode): Generator<Diagnost
     if (ask.onTimeout !== undefined && ask.timeout === undefined)
       yield error("incomplete", `${pointer}/ask/onTimeout`, "there is no `timeout`");
   }
+  if (isTask(task, "run") && "workflow" in task.run)
+    yield* checkSubWorkflow(task.run.workflow, `${pointer}/run/workflow`);
   if (isCall(task, "a2a") && task.with.agentCard === undefined && task.with.server === undefined)
     yield error("incomplete", `${pointer}/with`, "needs `agentCard` or `server`");
   if (
@@ -91,6 +95,19 @@ function* checkTask(task: Task, pointer: string, mode: Mode): Generator<Diagnost
     task.with.mode !== "service"
   )
     yield error("incomplete", `${pointer}/with/endpoint`, "an endpoint belongs to `mode: service`");
+}
+
+/** Definitions are found by these three, so a text that can be none of them never finds one. */
+function* checkSubWorkflow(workflow: SubWorkflow, pointer: string): Generator<Diagnostic> {
+  const expression = new RegExp(EXPRESSION_PATTERN);
+  for (const name of ["namespace", "name", "version"] as const) {
+    const { pattern, description } = name === "version" ? SemanticVersion : DnsLabel;
+    const text = workflow[name];
+    if (new RegExp(pattern!).test(text) || expression.test(text)) continue;
+    if (name !== "version") yield error("invalid_value", `${pointer}/${name}`, `must be ${description}`);
+    else if (text !== "latest")
+      yield error("invalid_value", `${pointer}/version`, `must be "latest" or ${description}`);
+  }
 }
 
 function* checkAssertion(assertion: Assertion, pointer: string): Generator<Diagnostic> {

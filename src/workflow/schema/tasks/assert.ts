@@ -21,7 +21,7 @@ const Comparison = closed({
   /** A literal, an expression, or an object with expressions in it. */
   value: anyValue(),
   ...comparators,
-  /** JSON pointer or jq path (`.a.b`) into the value → what must hold there. */
+  /** jq path into the value, such as `.a.b[0]` → what must hold there. */
   json: Type.Optional(mapOf(Comparator, { minProperties: 1 })),
   schema: Type.Optional(SchemaDefinition),
   message: Type.Optional(Type.String()),
