@@ -202,4 +202,10 @@ do:
       found("do:\n- a:\n    set:\n      x: |\n        ${\n          .a\n          | .b\n        }\n"),
     ).toEqual([]);
   });
+
+  test("in loose mode a bare text that does not compile is itself, a whole `${ }` must compile still", () => {
+    const loose = (task: string) => found(`evaluate: { mode: loose }\n${tasks(task)}`);
+    expect(loose("a: { switch: [{ b: { when: not a program, then: end } }] }")).toEqual([]);
+    expect(loose("a: { set: { x: '${ ( }' } }")).toEqual(["expression_invalid /do/0/a/set/x"]);
+  });
 });

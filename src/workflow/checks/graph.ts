@@ -37,20 +37,23 @@ export function findCycle(steps: ReadonlyMap<string, GraphStep>): string[] | und
   for (const start of steps.keys()) {
     // Depth first with a stack of its own: a chain of steps may be as long as the document allows.
     const path: { name: string; needs: string[] }[] = [];
-    const enter = (name: string) =>
+    const onPath = new Set<string>();
+    const enter = (name: string) => {
       path.push({ name, needs: (steps.get(name)?.needs ?? []).filter((need) => steps.has(need)) });
+      onPath.add(name);
+    };
     if (!done.has(start)) enter(start);
     while (path.length > 0) {
       const top = path.at(-1)!;
       const need = top.needs.pop();
       if (need === undefined) {
         done.add(top.name);
+        onPath.delete(top.name);
         path.pop();
-      } else if (!done.has(need)) {
-        const at = path.findIndex((entry) => entry.name === need);
-        if (at !== -1) return path.slice(at).map((entry) => entry.name);
-        enter(need);
-      }
+      } else if (onPath.has(need)) {
+        const names = path.map((entry) => entry.name);
+        return names.slice(names.indexOf(need));
+      } else if (!done.has(need)) enter(need);
     }
   }
   return undefined;
