@@ -7,11 +7,12 @@ const directory = resolve(
   process.env["LIGHTFLOW_CONFORMANCE_DIR"] ?? join(import.meta.dir, "../../../../shared/conformance"),
 );
 
-/** Why the tests over this data cannot run, or undefined. In CI missing data is a failure, not a reason. */
+/** Why the tests over this data cannot run, or undefined. Where it is required, missing data is a failure. */
 export const notRun: string | undefined = (() => {
   if (existsSync(join(directory, "schema/workflow.yaml"))) return undefined;
   const reason = `no conformance data in ${directory}`;
-  if (process.env["CI"]) throw new Error(`${reason}; set LIGHTFLOW_CONFORMANCE_DIR`);
+  const required = process.env["LIGHTFLOW_REQUIRE"]?.split(",").includes("conformance") ?? false;
+  if (process.env["CI"] || required) throw new Error(`${reason}; set LIGHTFLOW_CONFORMANCE_DIR`);
   console.log(`not run: ${reason}`);
   return reason;
 })();
