@@ -60,10 +60,10 @@ function build(source: string, declared: readonly string[] | null): Program {
   // Constants are computed while compiling, so that has a budget as well.
   startMeter(undefined, undefined);
   const { filter, variables } = guarded(source, () => compile(parse(source), source, declared));
-  const run = (input: Json, options: RunOptions | undefined, use: () => void): void => {
+  const run = (options: RunOptions | undefined, use: () => void): void => {
     startMeter(options?.budget, options?.now);
     meter.variables =
-      variables.length === 0 ? NONE : variables.map((name) => valueOf(options?.variables, name));
+      variables.length === 0 ? NONE : variables.map((name) => variableOf(options?.variables, name));
     guarded(source, use);
     if (variables.length > 0) meter.variables = NONE;
   };
@@ -72,9 +72,8 @@ function build(source: string, declared: readonly string[] | null): Program {
     variables,
     run(input, options) {
       const outputs: Json[] = [];
-      run(input, options, () => {
+      run(options, () => {
         filter.each(input, null, (value) => {
-          if (outputs.length > 0) meter.steps--;
           outputs.push(finish(value, options?.budget));
           return false;
         });
@@ -83,7 +82,7 @@ function build(source: string, declared: readonly string[] | null): Program {
     },
     first(input, options) {
       let output: Json = null;
-      run(input, options, () => {
+      run(options, () => {
         output = only(filter, input, options);
       });
       return output;
@@ -91,7 +90,7 @@ function build(source: string, declared: readonly string[] | null): Program {
   };
 }
 
-function valueOf(variables: Record<string, Json> | undefined, name: string): Json | undefined {
+function variableOf(variables: Record<string, Json> | undefined, name: string): Json | undefined {
   return variables !== undefined && Object.hasOwn(variables, name) ? variables[name] : undefined;
 }
 

@@ -43,7 +43,7 @@ export function daysFrom(year: number, month: number, day: number): number {
 
 /** Seconds since 1970 as UTC. @throws beyond what jq's own library can say */
 export function timeOf(seconds: number): Time {
-  if (!Number.isFinite(seconds) || Math.abs(seconds) > 67_767_976_233_532_799) {
+  if (!Number.isFinite(seconds) || Math.abs(seconds) > 67_767_976_233_532_000) {
     throw raise("error converting number of seconds since epoch to datetime");
   }
   const whole = Math.floor(seconds);
@@ -99,7 +99,8 @@ export function toArray(time: Time): Json[] {
 export function fromArray(value: Json, name: string): Time {
   if (!Array.isArray(value)) throw raise(`${name} requires array inputs`);
   const part = (index: number): number => {
-    const item = value[index] ?? 0;
+    // An absent year is the zero of C's `tm`.
+    const item = value[index] ?? (index === 0 ? 1900 : 0);
     if (typeof item !== "number") throw raise(`${name} requires parsed datetime inputs`);
     return index === 5 ? item : Math.trunc(item);
   };

@@ -169,7 +169,7 @@ function transpose(input: Json): Json {
   );
 }
 
-function tostream(input: Json, path: Json[], top: boolean, emit: (event: Json) => boolean): boolean {
+function tostream(input: Json, path: Json[], emit: (event: Json) => boolean): boolean {
   spend(1);
   charge(2 * ARRAY_BYTES + path.length * ITEM_BYTES);
   if (typeof input !== "object" || input === null) return emit([path, input]);
@@ -177,7 +177,7 @@ function tostream(input: Json, path: Json[], top: boolean, emit: (event: Json) =
   if (keys.length === 0) return emit([path, input]);
   enter();
   for (const key of keys) {
-    if (tostream((input as JsonObject)[key as string]!, [...path, key], false, emit)) {
+    if (tostream((input as JsonObject)[key as string]!, [...path, key], emit)) {
       leave();
       return true;
     }
@@ -240,8 +240,8 @@ export const CORE: Table = {
   "tostream/0": () => ({
     one: null,
     maybe: null,
-    each: (input, _env, emit) => streamAll(input, emit),
-    path: (_path, input, _env, emit) => streamAll(input, (event) => emit(null, event)),
+    each: (input, _env, emit) => tostream(input, [], emit),
+    path: (_path, input, _env, emit) => tostream(input, [], (event) => emit(null, event)),
   }),
   "debug/0": of((input) => input),
   "debug/1": of((input) => input),
@@ -253,8 +253,3 @@ export const CORE: Table = {
     return meter.now / 1000;
   }),
 };
-
-/** The closing event of the whole value is the last key of the top level; inner levels have their own. */
-function streamAll(input: Json, emit: (event: Json) => boolean): boolean {
-  return tostream(input, [], true, emit);
-}

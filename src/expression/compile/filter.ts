@@ -53,7 +53,9 @@ export interface Filter {
  */
 export function pathThrough(each: Each): PathEach {
   return (path, input, env, emit) =>
-    each(input, env, (value) => emit(value === input && typeof value !== "string" ? path : null, value));
+    each(input, env, (value) =>
+      emit(value === input && typeof value !== "string" && typeof value !== "number" ? path : null, value),
+    );
 }
 
 export function single(one: One, path?: PathEach): Filter {

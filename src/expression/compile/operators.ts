@@ -56,12 +56,12 @@ const NUMERIC: Partial<Record<BinaryOperator, (left: One, right: One) => One>> =
   "<": (left, right) => (input, env) => {
     const b = right(input, env);
     const a = left(input, env);
-    return typeof a === "number" && typeof b === "number" && a === a ? a < b : compare(a, b) < 0;
+    return typeof a === "number" && typeof b === "number" && !Number.isNaN(a) ? a < b : compare(a, b) < 0;
   },
   ">": (left, right) => (input, env) => {
     const b = right(input, env);
     const a = left(input, env);
-    return typeof a === "number" && typeof b === "number" && b === b ? a > b : compare(a, b) > 0;
+    return typeof a === "number" && typeof b === "number" && !Number.isNaN(b) ? a > b : compare(a, b) > 0;
   },
 };
 

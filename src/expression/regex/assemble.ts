@@ -91,7 +91,10 @@ export function assemble(root: Pattern, groupCount: number): Assembled {
       case "choice": {
         const ends: Instruction[] = [];
         node.items.forEach((item, position) => {
-          if (position === node.items.length - 1) return add(item);
+          if (position === node.items.length - 1) {
+            add(item);
+            return;
+          }
           const split = emit(OP.split);
           split.a = code.length;
           add(item);
@@ -142,7 +145,10 @@ export function assemble(root: Pattern, groupCount: number): Assembled {
       emit(OP.run, { set: body.set, least, most, mode });
       return;
     }
-    if (mode === "possessive") return add({ kind: "atomic", body: { ...node, mode: "greedy" } });
+    if (mode === "possessive") {
+      add({ kind: "atomic", body: { ...node, mode: "greedy" } });
+      return;
+    }
     for (let i = 0; i < least; i++) add(body);
     const branch = (): Instruction => emit(OP.split, { mode });
     const set = (split: Instruction, inside: number, outside: number): void => {

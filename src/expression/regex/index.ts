@@ -62,6 +62,10 @@ export function codePoints(text: string): ArrayLike<number> {
   return codes.subarray(0, length);
 }
 
+function lengthOf(match: Positions): number {
+  return match[1]! - match[0]!;
+}
+
 /** Every match in order, or only the first without the modifier `g`; `see` true stops. */
 export function eachMatch(regex: Regex, text: ArrayLike<number>, see: (match: Positions) => boolean): void {
   const { code } = regex.program;
@@ -69,14 +73,16 @@ export function eachMatch(regex: Regex, text: ArrayLike<number>, see: (match: Po
   let from = 0;
   while (from <= text.length) {
     let found: Positions | null = null;
-    for (; from <= text.length; from++) {
+    for (let at = from; at <= text.length; at++) {
       step();
-      if (literal !== -1 && text[from] !== literal) continue;
-      found = matchAt(regex.program, text, from, regex);
-      if (found !== null || regex.anchored) break;
+      if (literal !== -1 && text[at] !== literal) continue;
+      const match = matchAt(regex.program, text, at, regex);
+      if (match !== null && (found === null || lengthOf(match) > lengthOf(found))) found = match;
+      // The longest is sought among all places, as Oniguruma does.
+      if (regex.anchored || (found !== null && !regex.longest)) break;
     }
     if (found === null || see(found) || !regex.global) return;
-    from = found[1]! > from ? found[1]! : from + 1;
+    from = found[1]! > found[0]! ? found[1]! : found[1]! + 1;
     if (regex.anchored) return;
   }
 }

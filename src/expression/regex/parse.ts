@@ -15,8 +15,8 @@ import type { Anchor, Flags, ParsedPattern, Pattern } from "./pattern.ts";
 const MAXIMUM_NESTING = 150;
 const MAXIMUM_REPEAT = 100_000;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
-const ESCAPES: Record<string, number> = { n: 10, t: 9, r: 13, f: 12, v: 11, a: 7, e: 27 };
-const CLASSES: Record<string, Holds> = { d: isDigit, w: isWord, s: isSpace, h: isHexDigit };
+const ESCAPES: Record<string, number> = { n: 10, t: 9, r: 13, f: 12, a: 7, e: 27 };
+const CLASSES: Record<string, Holds> = { d: isDigit, w: isWord, s: isSpace };
 const ANCHORS: Record<string, Anchor> = {
   A: "text-start",
   z: "text-end",
@@ -24,6 +24,25 @@ const ANCHORS: Record<string, Anchor> = {
   b: "word",
   B: "not-word",
   G: "search-start",
+};
+
+const BREAK_CODES = new Set([10, 11, 12, 13, 0x85, 0x2028, 0x2029]);
+/** `\R`: the two characters of a network line break first. */
+const LINE_BREAK: Pattern = {
+  kind: "atomic",
+  body: {
+    kind: "choice",
+    items: [
+      {
+        kind: "sequence",
+        items: [
+          { kind: "character", code: 13, ignoreCase: false },
+          { kind: "character", code: 10, ignoreCase: false },
+        ],
+      },
+      { kind: "set", set: new CharacterSet((code) => BREAK_CODES.has(code)) },
+    ],
+  },
 };
 
 export function regexFailure(reason: string): Raised {
@@ -97,28 +116,24 @@ export function parsePattern(source: string, initial: Flags): ParsedPattern {
     for (;;) {
       if (flags.extended) skipExtended();
       let bounds: [number, number] | null = null;
-      let interval = false;
       if (take("*")) bounds = [0, NO_LIMIT];
       else if (take("+")) bounds = [1, NO_LIMIT];
       else if (take("?")) bounds = [0, 1];
-      else if (isNext("{")) {
-        bounds = intervalBounds();
-        interval = true;
-      }
+      else if (isNext("{")) bounds = intervalBounds();
       if (bounds === null) return body;
       if (body.kind === "anchor" || body.kind === "keep")
         throw regexFailure("target of repeat operator is invalid");
-      const mode = take("?") ? "lazy" : !interval && take("+") ? "possessive" : "greedy";
+      const mode = take("?") ? "lazy" : take("+") ? "possessive" : "greedy";
       body = { kind: "repeat", body, least: bounds[0], most: bounds[1], mode };
     }
   };
 
-  /** `{n}`, `{n,}`, `{,m}`, `{n,m}`; anything else is a plain brace. */
+  /** `{n}`, `{n,}`, `{n,m}`; anything else is a plain brace. */
   const intervalBounds = (): [number, number] | null => {
-    const match = /^\{(\d*)(,?)(\d*)\}/.exec(String.fromCodePoint(...codes.slice(at, at + 24)));
-    if (match === null || (match[1] === "" && match[3] === "")) return null;
+    const match = /^\{(\d+)(,?)(\d*)\}/.exec(String.fromCodePoint(...codes.slice(at, at + 24)));
+    if (match === null) return null;
     at += match[0].length;
-    const least = match[1] === "" ? 0 : Number(match[1]);
+    const least = Number(match[1]);
     const most = match[2] === "" ? least : match[3] === "" ? NO_LIMIT : Number(match[3]);
     if (least > MAXIMUM_REPEAT || (most !== NO_LIMIT && most > MAXIMUM_REPEAT)) {
       throw regexFailure("too big number for repeat range");
@@ -147,7 +162,7 @@ export function parsePattern(source: string, initial: Flags): ParsedPattern {
         return { kind: "anchor", at: flags.lines ? "line-end" : "text-end-or-newline" };
       case 0x5c:
         at++;
-        return escape(flags);
+        return escaped(flags);
       case 0x2a:
       case 0x2b:
       case 0x3f:
@@ -209,18 +224,18 @@ export function parsePattern(source: string, initial: Flags): ParsedPattern {
     return { kind: "group", index, body: close(choice(flags)) };
   };
 
-  const escape = (flags: Flags): Pattern => {
+  const escaped = (flags: Flags): Pattern => {
     if (at >= codes.length) throw regexFailure("end pattern at escape");
     const letter = character();
     const anchor = Object.hasOwn(ANCHORS, letter) ? ANCHORS[letter] : undefined;
     if (anchor !== undefined) return { kind: "anchor", at: anchor };
     if (letter === "K") return { kind: "keep" };
-    if (letter === "R")
-      return set((code) => (code >= 10 && code <= 13) || code === 0x85 || code === 0x2028 || code === 0x2029);
+    if (letter === "R") return LINE_BREAK;
     if (letter === "N") return set((code) => code !== 10);
     if (letter === "O") return set(() => true);
     if (letter === "k" && (isNext("<") || isNext("'"))) {
-      const end = take("<") ? ">" : (at++, "'");
+      const end = take("<") ? ">" : "'";
+      if (end === "'") at++;
       const reference = { groups: [] as number[], name: until(end) };
       references.push(reference);
       return { kind: "reference", groups: reference.groups, ignoreCase: flags.ignoreCase };
@@ -228,6 +243,10 @@ export function parsePattern(source: string, initial: Flags): ParsedPattern {
     if (letter >= "1" && letter <= "9") {
       let digits = letter;
       while (digits.length < 3 && codes[at]! >= 0x30 && codes[at]! <= 0x39) digits += character();
+      // Three octal digits are a character, unless there are that many groups.
+      if (/^[1-3][0-7]{2}$/.test(digits) && Number(digits) > names.length) {
+        return { kind: "character", code: Number.parseInt(digits, 8), ignoreCase: flags.ignoreCase };
+      }
       const reference = { groups: [] as number[], name: digits };
       references.push(reference);
       return { kind: "reference", groups: reference.groups, ignoreCase: flags.ignoreCase };
@@ -267,7 +286,6 @@ export function parsePattern(source: string, initial: Flags): ParsedPattern {
       return value;
     };
     if (letter === "x") return take("{") ? point(until("}")) : Number.parseInt(`0${digits(2, "hex")}`, 16);
-    if (letter === "u") return point(digits(4, "hex"));
     if (letter === "0") return Number.parseInt(`0${digits(2, "octal")}`, 8);
     if (letter === "c" && at < codes.length) return codes[at++]! & 0x1f;
     return letter.codePointAt(0)!;

@@ -481,8 +481,8 @@ export function parse(source: string): Node {
         text += source[index++];
         continue;
       }
-      const escape = source[index + 1];
-      if (escape === "(") {
+      const letter = source[index + 1];
+      if (letter === "(") {
         if (text !== "") parts.push(text);
         text = "";
         token = tokenAt(source, index + 2);
@@ -491,7 +491,7 @@ export function parse(source: string): Node {
         index = token.end;
         continue;
       }
-      const length = escape === "u" ? 6 : 2;
+      const length = letter === "u" ? 6 : 2;
       try {
         text += JSON.parse(`"${source.slice(index, index + length)}"`) as string;
       } catch {

@@ -21,9 +21,10 @@ const SHOWN_BYTES = 29;
 export function describe(value: Json): string {
   const bytes = encoder.encode(serialize(value, 64));
   if (bytes.length <= SHOWN_BYTES) return `${typeName(value)} (${decoder.decode(bytes)})`;
-  let end = SHOWN_BYTES - 3;
+  const close = typeof value === "string" ? '"' : Array.isArray(value) ? "]" : "}";
+  let end = SHOWN_BYTES - 4;
   while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--;
-  return `${typeName(value)} (${decoder.decode(bytes.subarray(0, end))}...)`;
+  return `${typeName(value)} (${decoder.decode(bytes.subarray(0, end))}...${close})`;
 }
 
 export function raise(message: string): Raised {

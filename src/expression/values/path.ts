@@ -37,7 +37,9 @@ export function getKey(input: Json, key: Json): Json {
   } else if (Array.isArray(key)) {
     if (Array.isArray(input)) return indicesOf(input, key);
   } else if (typeof key === "object" && key !== null) {
-    if (input === null || typeof input === "string" || Array.isArray(input)) {
+    if (input === null) return null;
+    if (typeof input === "string" || Array.isArray(input)) {
+      if (!("start" in key || "end" in key)) throw raise("Array/string slice indices must be integers");
       return getSlice(input, memberOf(key, "start") ?? null, memberOf(key, "end") ?? null);
     }
   }

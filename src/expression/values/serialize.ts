@@ -1,4 +1,4 @@
-import type { Json } from "../../base/json.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
 import { charge, spend } from "../meter.ts";
 
 /** jq prints nothing below this level. */
@@ -43,37 +43,34 @@ export function serialize(value: Json, limit = Number.POSITIVE_INFINITY): string
     charge(piece.length);
     text += piece;
   };
-  const write = (item: Json, depth: number): void => {
-    switch (typeof item) {
-      case "string":
-        return add(stringText(item.length > limit ? item.slice(0, limit) : item));
-      case "number":
-        return add(numberText(item));
-      case "boolean":
-        return add(item ? "true" : "false");
-      default:
+  const writeArray = (items: readonly Json[], depth: number): void => {
+    spend(items.length + 1);
+    add("[");
+    for (let i = 0; i < items.length && text.length < limit; i++) {
+      if (i > 0) text += ",";
+      write(items[i]!, depth);
     }
-    if (item === null) return add("null");
-    if (depth > DEEPEST) return add("<skipped: too deep>");
-    if (Array.isArray(item)) {
-      spend(item.length + 1);
-      add("[");
-      for (let i = 0; i < item.length && text.length < limit; i++) {
-        if (i > 0) text += ",";
-        write(item[i]!, depth + 1);
-      }
-      return add("]");
-    }
+    add("]");
+  };
+  const writeObject = (object: JsonObject, depth: number): void => {
     add("{");
-    let first = true;
-    for (const key of Object.keys(item)) {
+    let separator = "";
+    for (const key of Object.keys(object)) {
       if (text.length >= limit) break;
       spend(1);
-      add(`${first ? "" : ","}${stringText(key)}:`);
-      first = false;
-      write(item[key]!, depth + 1);
+      add(`${separator}${stringText(key)}:`);
+      separator = ",";
+      write(object[key]!, depth);
     }
     add("}");
+  };
+  const write = (item: Json, depth: number): void => {
+    if (typeof item === "string") add(stringText(item.length > limit ? item.slice(0, limit) : item));
+    else if (typeof item === "number") add(numberText(item));
+    else if (typeof item !== "object" || item === null) add(String(item));
+    else if (depth > DEEPEST) add("<skipped: too deep>");
+    else if (Array.isArray(item)) writeArray(item, depth + 1);
+    else writeObject(item, depth + 1);
   };
   if (typeof value === "number") return numberText(value);
   write(value, 0);
