@@ -50,6 +50,12 @@ describe("an expression that does not compile is refused where it stands", () =>
       "/do/0/a/assert/json/.a.",
     ],
     "a constant over the budget": [tasks(`a: { set: { x: '\${ "a" * 1000000000 }' } }`), "/do/0/a/set/x"],
+    "a mount of a task": [
+      tasks(
+        "a: { wait: PT1S, metadata: { note: '${ (', lightWorkflow: { mounts: [{ source: '${ ( }' }] } } }",
+      ),
+      "/do/0/a/metadata/lightWorkflow/mounts/0/source",
+    ],
     "a graph step": [
       tasks("a: { graph: { steps: { s: { if: '(', task: { wait: PT1S } } } } }"),
       "/do/0/a/graph/steps/s/if",

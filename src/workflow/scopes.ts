@@ -3,6 +3,7 @@ import { callKind, isCall, isTask, taskKind } from "./kind.ts";
 import {
   CALL_SCHEMAS,
   Document,
+  Metadata,
   type Mode,
   type SubscriptionIterator,
   TASK_SCHEMAS,
@@ -53,9 +54,12 @@ export function* documentPlaces(document: WorkflowDocument, mode: Mode): Generat
     ["/input", WORKFLOW_INPUT],
     ["/output", WORKFLOW_OUTPUT],
     ["/schedule", WORKFLOW_INPUT],
+    ["/document/metadata", [...DEFINITION, ...locals]],
     ["/use", [...DEFINITION, ...locals]],
     ["/use/errors", [...PUBLISHED, ...locals]],
   ];
+  const { metadata } = document.document;
+  if (metadata !== undefined) yield* scoped(placesOf(Metadata, metadata, "/document/metadata"), "", rules);
   for (const key of ["input", "use", "timeout", "output", "schedule"] as const)
     if (document[key] !== undefined)
       yield* scoped(placesOf(Document.properties[key], document[key], `/${key}`), "", rules);

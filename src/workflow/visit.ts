@@ -31,7 +31,7 @@ export function* placesOf(schema: TSchema, value: unknown, pointer: string): Gen
     if (Object.hasOwn(node.properties ?? {}, key)) yield* placesOf(node.properties![key]!, member, at);
     else if (typeof node.additionalProperties === "object")
       yield* placesOf(node.additionalProperties, member, at);
-    else yield { schema: FREE, value: member, pointer: at };
+    else if (node["x-expression"] !== "named") yield { schema: FREE, value: member, pointer: at };
   }
 }
 

@@ -31,6 +31,9 @@ export const BARE_EXPRESSION = { "x-expression": "bare" } as const;
 /** Text or data that is taken as it is written. */
 export const NO_EXPRESSION = { "x-expression": "none" } as const;
 
+/** A map whose named members may hold expressions, while the free ones are taken as they are written. */
+export const NAMED_EXPRESSIONS = { "x-expression": "named" } as const;
+
 /** An expression when the whole text is one; any other `${` in it means something to somebody else. */
 export const PARTIAL_ALLOWED = { "x-expression": "whole" } as const;
 

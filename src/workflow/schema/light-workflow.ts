@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { closed, NO_EXPRESSION, wordOf } from "./build.ts";
+import { closed, NAMED_EXPRESSIONS, wordOf } from "./build.ts";
 
 const Name = Type.String({
   pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
@@ -75,6 +75,6 @@ export type LightWorkflow = Static<typeof LightWorkflow>;
 
 export const Metadata = Type.Object(
   { lightWorkflow: Type.Optional(LightWorkflow) },
-  { $id: "Metadata", additionalProperties: true, ...NO_EXPRESSION },
+  { $id: "Metadata", additionalProperties: true, ...NAMED_EXPRESSIONS },
 );
 export type Metadata = Static<typeof Metadata>;
