@@ -6,9 +6,13 @@ import { childEnvironment } from "../../src/base/child-env.ts";
 
 let built: Promise<string> | undefined;
 
-/** Path of the compiled executable, made from the sources as they stand; built at most once. */
+/**
+ * Path of the compiled executable, made from the sources as they stand; built at most once. `verify` names the one that
+ * it has built, so that a source saved meanwhile does not replace it under a running test.
+ */
 export function binary(): Promise<string> {
-  built ??= buildIfStale();
+  const given = process.env["LIGHTFLOW_TEST_BINARY"];
+  built ??= given === undefined ? buildIfStale() : Promise.resolve(given);
   return built;
 }
 
