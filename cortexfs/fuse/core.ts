@@ -351,6 +351,11 @@ export class Core {
     if (!(valid & FATTR.SIZE)) return this.#attributes(node);
     if (!(node instanceof File)) throw errno("EISDIR");
     const size = words[14]! + words[15]! * 2 ** 32;
+    const slot = valid & FATTR.FH ? this.#slots[words[12]!] : undefined;
+    if (slot !== undefined && "handle" in slot && slot.handle.truncate !== undefined) {
+      slot.handle.truncate(size);
+      return this.#attributes(node);
+    }
     this.#later(node.truncate(size, caller), () => this.#attributes(node));
   }
 

@@ -42,6 +42,14 @@ export async function serveMount(root: Directory, options: LoopOptions): Promise
   pollWords[0] = fuseDescriptor;
   pollWords[2] = eventDescriptor;
   const counter = new BigUint64Array(1);
+  // What continues after a commit may queue the next one, and nothing would wake the thread for it.
+  const settle = (): void => {
+    drainMicrotasks();
+    while (queued()) {
+      idle();
+      drainMicrotasks();
+    }
+  };
   for (;;) {
     pollWords[1] = POLLIN;
     pollWords[3] = POLLIN;
@@ -61,19 +69,14 @@ export async function serveMount(root: Directory, options: LoopOptions): Promise
         core.handle(length);
         served++;
       } while (queued() && served < SHARED_COMMIT);
-      drainMicrotasks();
-      if (queued()) {
-        idle();
-        drainMicrotasks();
-      }
+      settle();
     }
     if (pollWords[3] >>> 16 !== 0) {
       read(eventDescriptor, addressOf(counter), 8);
       // One turn delivers the messages, the second what they scheduled.
       await new Promise<void>((resolve) => setImmediate(resolve));
       await new Promise<void>((resolve) => setImmediate(resolve));
-      idle();
-      drainMicrotasks();
+      settle();
     }
   }
 }

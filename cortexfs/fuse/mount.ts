@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, mkdirSync, realpathSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { fail } from "../../src/base/errors.ts";
 import { ERRNO, errnoName } from "./errno.ts";
@@ -47,8 +47,9 @@ export function mountPoint(at: string): string {
 /** `alive` answers, `dead` has lost its daemon, `silent` did not answer in time, `none` is not mounted. */
 export async function probeMount(at: string): Promise<"none" | "alive" | "dead" | "silent"> {
   if (fuseMountAt(at) === undefined) return "none";
-  // In the thread pool: a mount that never answers holds one pool thread, not this program.
-  const answer = stat(at).then(
+  // statfs, because the kernel may answer stat from its cache for a daemon that has just died; and in the thread pool,
+  // where a mount that never answers holds one thread, not this program.
+  const answer = statfs(at).then(
     () => "alive" as const,
     (error: NodeJS.ErrnoException) =>
       error.code === "ENOTCONN" || error.code === "ECONNABORTED" ? ("dead" as const) : ("alive" as const),

@@ -128,6 +128,14 @@ class Draft {
     this.dirty = true;
     return data.length;
   }
+  resize(size: number): void {
+    if (size === this.bytes.length) return;
+    if (size > this.#limit) throw errno("EFBIG");
+    const cut = new Uint8Array(size);
+    cut.set(this.bytes.subarray(0, size));
+    this.bytes = cut;
+    this.dirty = size > 0;
+  }
   text(): string {
     try {
       return decoder.decode(this.bytes);
@@ -170,11 +178,10 @@ export class ValueFile extends File {
   }
 
   override truncate(size: number, caller: Caller): Later<void> {
+    // By path; an open file is truncated in its draft.
     const bytes = Buffer.from(this.#value.get());
     if (size === bytes.length) return;
     if (size > (this.#value.limit ?? VALUE_LIMIT)) throw errno("EFBIG");
-    // With O_TRUNC handled at open, this is ftruncate: emptying before a write is not a value of its own.
-    if (size === 0) return;
     const cut = new Uint8Array(size);
     cut.set(bytes.subarray(0, size));
     return this.#value.set(Buffer.from(cut).toString(), caller);
@@ -208,6 +215,10 @@ export class ValueFile extends File {
       },
       flush: take,
       fsync() {},
+      truncate: (size) => {
+        draft.resize(size);
+        emptied = size === 0;
+      },
       release: () => {
         if (!emptied || draft.bytes.length > 0) return;
         try {

@@ -119,6 +119,8 @@ export interface Handle {
   flush(): Later<void>;
   fsync(): Later<void>;
   release(): void;
+  /** ftruncate(2). Without it the file itself is truncated. */
+  truncate?(size: number): void;
 }
 
 export abstract class File extends Node {
