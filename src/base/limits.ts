@@ -28,6 +28,14 @@ export const LIMITS = {
   /** One workflow document. */
   documentBytes: 1 * MIB,
   documentDepth: 64,
+  /** One answer to a call task, unpacked: what enters the workflow state is no larger (`taskOutputBytes`). */
+  callResponseBytes: 1 * MIB,
+  /** One description that a call reads first (OpenAPI, AsyncAPI, proto): the largest public ones are near it. */
+  callDocumentBytes: 8 * MIB,
+  /** Redirects of one call: what browsers allow is 20, what services use is 2. */
+  callRedirects: 10,
+  /** Access tokens kept by one process. */
+  callTokens: 1000,
   /** A lease that is not renewed for this long is lost. */
   leaseMs: 30_000,
   /** A started lease is renewed at a third of its life. */
