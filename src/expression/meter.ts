@@ -17,7 +17,7 @@ export const DEFAULT_BUDGET: Budget = {
   // About a quarter of a second of work: hundreds of times what a reasonable expression needs.
   steps: 10_000_000,
   // Fits on the smallest stack that we run on (a Worker's), with room for the caller.
-  depth: 2_000,
+  depth: 3_000,
   // Far above the one mebibyte that a workflow state may hold, far below what would disturb the process.
   outputBytes: 64 * 1024 * 1024,
 };

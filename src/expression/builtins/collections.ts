@@ -1,7 +1,17 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import { cannotIterate } from "../compile/access.ts";
 import { collect, type Env, type Filter, many, single } from "../compile/filter.ts";
-import { ARRAY_BYTES, charge, ITEM_BYTES, MEMBER_BYTES, OBJECT_BYTES, spend, step } from "../meter.ts";
+import {
+  ARRAY_BYTES,
+  charge,
+  enter,
+  ITEM_BYTES,
+  leave,
+  MEMBER_BYTES,
+  OBJECT_BYTES,
+  spend,
+  step,
+} from "../meter.ts";
 import { add } from "../values/arithmetic.ts";
 import { compare } from "../values/compare.ts";
 import { raise, raiseFor } from "../values/failure.ts";
@@ -147,8 +157,11 @@ function flatten(input: Json, depth: number): Json {
   const walk = (list: readonly Json[], left: number): void => {
     for (const item of list) {
       step();
-      if (Array.isArray(item) && left > 0) walk(item, left - 1);
-      else {
+      if (Array.isArray(item) && left > 0) {
+        enter();
+        walk(item, left - 1);
+        leave();
+      } else {
         charge(ITEM_BYTES);
         flat.push(item);
       }

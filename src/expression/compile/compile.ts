@@ -2,8 +2,8 @@ import type { Json } from "../../base/json.ts";
 import { FORMATS } from "../builtins/formats.ts";
 import { NATIVES } from "../builtins/natives.ts";
 import { preludeDefinition } from "../builtins/prelude.ts";
-import { enter, leave, meter, step } from "../meter.ts";
-import type { Definition, Node, NodeOf } from "../syntax/ast.ts";
+import { meter } from "../meter.ts";
+import type { Node, NodeOf } from "../syntax/ast.ts";
 import { invalid } from "../syntax/invalid.ts";
 import { raise } from "../values/failure.ts";
 import { textOf } from "../values/serialize.ts";
@@ -14,21 +14,18 @@ import { array, object, text } from "./construct.ts";
 import {
   comma,
   constant,
-  type Each,
   type Env,
   Environment,
   type Filter,
   identity,
-  type Maybe,
   many,
-  type One,
   optional,
-  type PathEach,
   pipe,
   single,
 } from "./filter.ts";
+import { callClosure, checkUnused, declare, inline, invoke, type Visit } from "./functions.ts";
 import { alternative, attempt, binary, conditional, logical, negate } from "./operators.ts";
-import { bind, type Closure, calls, countNodes, type Scope, type SharedFunction, up } from "./scope.ts";
+import { bind, calls, type Scope, type SharedFunction, up } from "./scope.ts";
 
 /** Functions that do not call themselves are compiled anew at each call, up to this many nodes; then they are shared. */
 const INLINE_NODES = 20_000;
@@ -45,13 +42,16 @@ export function compile(root: Node, source: string, declared: readonly string[] 
   const variables: string[] = [];
   let nodes = 0;
 
+  const bound = (hops: number): Filter => {
+    if (hops === 0) return single((_input, env) => env!.value as Json);
+    if (hops === 1) return single((_input, env) => env!.parent!.value as Json);
+    return single((_input, env) => up(env, hops)!.value as Json);
+  };
+
   const variable = (node: NodeOf<"variable">, scope: Scope, depth: number): Filter => {
     for (let at = scope; at !== null; at = at.parent) {
       if (at.kind !== "variable" || at.name !== node.name) continue;
-      const hops = depth - at.slot - 1;
-      if (hops === 0) return single((_input, env) => env!.value as Json);
-      if (hops === 1) return single((_input, env) => env!.parent!.value as Json);
-      return single((_input, env) => up(env, hops)!.value as Json);
+      return bound(depth - at.slot - 1);
     }
     if (node.name === "ENV") throw invalid(source, node.at, "the environment is not available");
     if (declared !== null && !declared.includes(node.name)) {
@@ -67,7 +67,12 @@ export function compile(root: Node, source: string, declared: readonly string[] 
   };
 
   const labelled = (node: NodeOf<"label">, scope: Scope, depth: number): Filter => {
-    const body = visit(node.body, bind(scope, { kind: "label", name: node.name, slot: depth }), depth + 1);
+    const body = visit(
+      node.body,
+      bind(scope, { kind: "label", name: node.name, slot: depth }),
+      depth + 1,
+      null,
+    );
     const guard = (env: Env, run: (inner: Env) => boolean): boolean => {
       const before = meter.depth;
       const token = new Break();
@@ -96,164 +101,39 @@ export function compile(root: Node, source: string, declared: readonly string[] 
     throw invalid(source, node.at, `$*label-${node.name} is not defined`);
   };
 
-  /** A function's body with each parameter standing for its argument. */
-  const inline = (
-    definition: Definition,
-    scope: Scope,
-    list: readonly Node[],
-    callScope: Scope,
-    depth: number,
-  ): Filter => {
-    let inner = scope;
-    let size = depth;
-    const values: Filter[] = [];
-    definition.parameters.forEach((parameter, position) => {
-      const argument = list[position]!;
-      const name = parameter.startsWith("$") ? parameter.slice(1) : parameter;
-      inner = bind(inner, { kind: "argument", name, node: argument, scope: callScope });
-      if (name === parameter) return;
-      values.push(visit(argument, callScope, size));
-      inner = bind(inner, { kind: "variable", name, slot: size });
-      size++;
-    });
-    let body = visit(definition.body, inner, size);
-    for (const value of values.reverse()) {
-      body = as(
-        value,
-        [{ bind: (v, _i, env, next) => next(new Environment(v, env)), scope: null, depth: 0, simple: true }],
-        [body],
-      );
-    }
-    return body;
-  };
-
-  /** Compile the body of a function that is called, not inlined: its parameters are closures in the environment. */
-  const share = (shared: SharedFunction): void => {
-    const { definition } = shared;
-    for (const assumed of ["one", "maybe", "many"] as const) {
-      shared.assumed = assumed;
-      let inner = shared.scope;
-      let size = shared.depth;
-      for (const parameter of definition.parameters) {
-        const name = parameter.startsWith("$") ? parameter.slice(1) : parameter;
-        inner = bind(inner, { kind: "closure", name, slot: size });
-        size++;
-      }
-      let body = definition.body;
-      for (const parameter of definition.parameters.filter((name) => name.startsWith("$")).reverse()) {
-        const name = parameter.slice(1);
-        const argument: Node = { kind: "call", at: body.at, name, arguments: [] };
-        body = { kind: "as", at: body.at, source: argument, patterns: [{ kind: "variable", name }], body };
-      }
-      const compiled = visit(body, inner, size);
-      shared.body = compiled;
-      if (assumed === "many" || (assumed === "one" ? compiled.one : compiled.maybe) !== null) return;
-    }
-  };
-
-  const invoke = (shared: SharedFunction, list: readonly Node[], scope: Scope, depth: number): Filter => {
-    const compiling = shared.weight === 0;
-    if (compiling) {
-      shared.weight = 1 + (countNodes(shared.definition.body) >> 3);
-      share(shared);
-    }
-    const arguments_ = list.map((argument) => visit(argument, scope, depth));
-    const hops = depth - shared.depth;
-    const { weight } = shared;
-    const prepare = (env: Env): Env => {
-      let inner = up(env, hops);
-      for (const filter of arguments_) inner = new Environment({ filter, env } satisfies Closure, inner);
-      return inner;
-    };
-    // The body may still be in the making (a call inside itself), so it is looked up when it runs.
-    const path: PathEach = (from, input, env, emit) => {
-      step();
-      enter(weight);
-      const stopped = shared.body!.path(from, input, prepare(env), emit);
-      leave(weight);
-      return stopped;
-    };
-    if (shared.assumed !== "many") {
-      const run: Maybe = (input, env) => {
-        step();
-        enter(weight);
-        const value = shared.body!.maybe!(input, prepare(env));
-        leave(weight);
-        return value;
-      };
-      return shared.assumed === "one" ? single(run as One, path) : optional(run, path);
-    }
-    const each: Each = (input, env, emit) => {
-      step();
-      enter(weight);
-      const stopped = shared.body!.each(input, prepare(env), emit);
-      leave(weight);
-      return stopped;
-    };
-    return many(each, path);
-  };
-
-  const call = (node: NodeOf<"call">, scope: Scope, depth: number): Filter => {
+  const call = (node: NodeOf<"call">, scope: Scope, depth: number, tail: SharedFunction | null): Filter => {
     const { name, arguments: list } = node;
     const arity = list.length;
     for (let at = scope; at !== null; at = at.parent) {
       if (at.name !== name) continue;
-      if (at.kind === "argument" && arity === 0) return visit(at.node, at.scope, depth);
-      if (at.kind === "closure" && arity === 0) {
-        const hops = depth - at.slot - 1;
-        return many(
-          (input, env, emit) => {
-            const closure = up(env, hops)!.value as Closure;
-            step();
-            return closure.filter.each(input, closure.env, emit);
-          },
-          (path, input, env, emit) => {
-            const closure = up(env, hops)!.value as Closure;
-            step();
-            return closure.filter.path(path, input, closure.env, emit);
-          },
-        );
-      }
+      if (at.kind === "argument" && arity === 0) return visit(at.node, at.scope, depth, tail);
+      if (at.kind === "closure" && arity === 0) return callClosure(depth - at.slot - 1);
+      if (at.kind === "variable" && at.callable === true && arity === 0) return bound(depth - at.slot - 1);
       if (at.kind !== "function" || at.arity !== arity) continue;
       const { shared } = at;
-      if (shared.recursive || nodes > INLINE_NODES) return invoke(shared, list, scope, depth);
-      return inline(shared.definition, shared.scope, list, scope, depth);
+      if (shared.recursive || nodes > INLINE_NODES) return invoke(shared, node, scope, depth, tail, visit);
+      return inline(shared.definition, shared.scope, list, scope, depth, tail, visit);
     }
     const key = `${name}/${arity}`;
     const native = NATIVES.get(key);
-    if (native !== undefined) return native(list.map((argument) => visit(argument, scope, depth)));
+    if (native !== undefined) return native(list.map((argument) => visit(argument, scope, depth, null)));
     const definition = preludeDefinition(key);
-    if (definition !== null) return inline(definition, null, list, scope, depth);
+    if (definition !== null) return inline(definition, null, list, scope, depth, tail, visit);
     throw invalid(source, node.at, `${key} is not defined`);
   };
 
-  const define = (node: NodeOf<"define">, scope: Scope, depth: number): Filter => {
+  const define = (
+    node: NodeOf<"define">,
+    scope: Scope,
+    depth: number,
+    tail: SharedFunction | null,
+  ): Filter => {
     const { definition } = node;
-    const { name, parameters, body } = definition;
-    const recursive = calls(body, name, parameters.length);
-    const shared: SharedFunction = {
-      definition,
-      depth,
-      recursive,
-      scope,
-      body: null,
-      assumed: "one",
-      weight: 0,
-    };
-    const inner = bind(scope, { kind: "function", name, arity: parameters.length, shared });
-    if (recursive) shared.scope = inner;
+    const { name, parameters } = definition;
+    const declared = declare(definition, scope, depth);
     // A function that nobody calls must still be valid, as in jq.
-    if (!calls(node.body, name, parameters.length)) checkUnused(shared);
-    return visit(node.body, inner, depth);
-  };
-
-  const checkUnused = (shared: SharedFunction): void => {
-    if (shared.weight !== 0) return;
-    const before = shared.weight;
-    shared.weight = 1;
-    share(shared);
-    shared.weight = before;
-    shared.body = null;
+    if (!calls(node.body, name, parameters.length)) checkUnused(declared.shared, visit);
+    return visit(node.body, declared.scope, depth, tail);
   };
 
   const format = (name: string, at: number): ((value: Json) => string) => {
@@ -262,7 +142,10 @@ export function compile(root: Node, source: string, declared: readonly string[] 
     return found;
   };
 
-  const visit = (node: Node, scope: Scope, depth: number): Filter => {
+  const plain = (node: Node, scope: Scope, depth: number): Filter => visit(node, scope, depth, null);
+
+  const visit: Visit = (node, scope, depth, tail) => {
+    const part = (inner: Node): Filter => visit(inner, scope, depth, null);
     if (++nodes > MAXIMUM_NODES) throw invalid(source, node.at, "the program is too large");
     switch (node.kind) {
       case "identity":
@@ -272,7 +155,7 @@ export function compile(root: Node, source: string, declared: readonly string[] 
       case "literal":
         return constant(node.value);
       case "text": {
-        const parts = node.parts.map((part) => (typeof part === "string" ? part : visit(part, scope, depth)));
+        const parts = node.parts.map((piece) => (typeof piece === "string" ? piece : part(piece)));
         return text(parts, node.format === null ? textOf : format(node.format, node.at));
       }
       case "format": {
@@ -280,83 +163,89 @@ export function compile(root: Node, source: string, declared: readonly string[] 
         return single((input) => convert(input));
       }
       case "index":
-        return index(visit(node.target, scope, depth), visit(node.key, scope, depth));
+        return index(part(node.target), part(node.key));
       case "slice": {
-        const bound = (part: Node | null) => (part === null ? constant(null) : visit(part, scope, depth));
-        return slice(visit(node.target, scope, depth), bound(node.from), bound(node.to));
+        const bound = (place: Node | null) => (place === null ? constant(null) : part(place));
+        return slice(part(node.target), bound(node.from), bound(node.to));
       }
       case "iterate":
-        return iterate(visit(node.target, scope, depth));
+        return iterate(part(node.target));
       case "array":
-        return array(node.body === null ? null : visit(node.body, scope, depth));
+        return array(node.body === null ? null : part(node.body));
       case "object":
         return object(
           node.entries.map(({ key, value }) => ({
-            key: visit(key, scope, depth),
-            value: visit(value, scope, depth),
+            key: part(key),
+            value: part(value),
           })),
         );
       case "negate":
-        return negate(visit(node.body, scope, depth));
-      case "pipe":
-        return pipe(visit(node.left, scope, depth), visit(node.right, scope, depth));
+        return negate(part(node.body));
+      case "pipe": {
+        const left = part(node.left);
+        return pipe(left, visit(node.right, scope, depth, left.maybe === null ? null : tail));
+      }
       case "comma":
-        return comma(visit(node.left, scope, depth), visit(node.right, scope, depth));
+        return comma(part(node.left), visit(node.right, scope, depth, tail));
       case "binary":
-        return binary(node.operator, visit(node.left, scope, depth), visit(node.right, scope, depth));
+        return binary(node.operator, part(node.left), part(node.right));
       case "and":
       case "or":
-        return logical(node.kind, visit(node.left, scope, depth), visit(node.right, scope, depth));
-      case "alternative":
-        return alternative(visit(node.left, scope, depth), visit(node.right, scope, depth));
+        return logical(node.kind, part(node.left), part(node.right));
+      case "alternative": {
+        const left = part(node.left);
+        return alternative(left, visit(node.right, scope, depth, left.maybe === null ? null : tail));
+      }
       case "assign": {
-        const target = visit(node.left, scope, depth);
-        const value = visit(node.right, scope, depth);
+        const target = part(node.left);
+        const value = part(node.right);
         return node.operator === "|=" ? modify(target, value) : assign(node.operator, target, value);
       }
-      case "if":
+      case "if": {
+        const condition = part(node.condition);
+        const last = condition.one === null ? null : tail;
         return conditional(
-          visit(node.condition, scope, depth),
-          visit(node.then, scope, depth),
-          node.otherwise === null ? null : visit(node.otherwise, scope, depth),
+          condition,
+          visit(node.then, scope, depth, last),
+          node.otherwise === null ? null : visit(node.otherwise, scope, depth, last),
         );
+      }
       case "try":
-        return attempt(
-          visit(node.body, scope, depth),
-          node.handler === null ? null : visit(node.handler, scope, depth),
-        );
+        return attempt(part(node.body), node.handler === null ? null : part(node.handler));
       case "as": {
-        const binders = compileBinders(node.patterns, scope, depth, visit);
+        const binders = compileBinders(node.patterns, scope, depth, plain);
+        const from = part(node.source);
+        const last = from.one !== null && binders[0]!.simple ? tail : null;
         return as(
-          visit(node.source, scope, depth),
+          from,
           binders,
-          binders.map((binder) => visit(node.body, binder.scope, binder.depth)),
+          binders.map((binder) => visit(node.body, binder.scope, binder.depth, last)),
         );
       }
       case "reduce": {
-        const binders = compileBinders(node.patterns, scope, depth, visit);
+        const binders = compileBinders(node.patterns, scope, depth, plain);
         return reduce(
-          visit(node.source, scope, depth),
+          part(node.source),
           binders,
-          visit(node.init, scope, depth),
-          binders.map((binder) => visit(node.update, binder.scope, binder.depth)),
+          part(node.init),
+          binders.map((binder) => plain(node.update, binder.scope, binder.depth)),
         );
       }
       case "foreach": {
-        const binders = compileBinders(node.patterns, scope, depth, visit);
+        const binders = compileBinders(node.patterns, scope, depth, plain);
         const { extract } = node;
         return foreach(
-          visit(node.source, scope, depth),
+          part(node.source),
           binders,
-          visit(node.init, scope, depth),
-          binders.map((binder) => visit(node.update, binder.scope, binder.depth)),
-          binders.map((binder) => (extract === null ? null : visit(extract, binder.scope, binder.depth))),
+          part(node.init),
+          binders.map((binder) => plain(node.update, binder.scope, binder.depth)),
+          binders.map((binder) => (extract === null ? null : plain(extract, binder.scope, binder.depth))),
         );
       }
       case "define":
-        return define(node, scope, depth);
+        return define(node, scope, depth, tail);
       case "call":
-        return call(node, scope, depth);
+        return call(node, scope, depth, tail);
       case "variable":
         return variable(node, scope, depth);
       case "label":
@@ -366,7 +255,7 @@ export function compile(root: Node, source: string, declared: readonly string[] 
     }
   };
 
-  const filter = visit(root, null, 0);
+  const filter = visit(root, null, 0, null);
   return { filter, variables };
 }
 

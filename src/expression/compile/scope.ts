@@ -1,3 +1,4 @@
+import type { Json } from "../../base/json.ts";
 import type { Definition, Node } from "../syntax/ast.ts";
 import type { Env, Filter } from "./filter.ts";
 
@@ -5,7 +6,8 @@ import type { Env, Filter } from "./filter.ts";
 export type Scope = null | (Entry & { readonly parent: Scope });
 
 export type Entry =
-  | { readonly kind: "variable"; readonly name: string; readonly slot: number }
+  /** `callable`: a `$name` parameter, which `name` stands for as well. */
+  | { readonly kind: "variable"; readonly name: string; readonly slot: number; readonly callable?: boolean }
   | { readonly kind: "label"; readonly name: string; readonly slot: number }
   /** A function; `depth` is the length of the environment where it is defined. */
   | {
@@ -16,7 +18,7 @@ export type Entry =
     }
   /** A parameter of an inlined function: the argument stands in for it, in the scope of the call. */
   | { readonly kind: "argument"; readonly name: string; readonly node: Node; readonly scope: Scope }
-  /** A parameter of a recursive function: a closure in the environment. */
+  /** A filter parameter of a recursive function: a closure in the environment. */
   | { readonly kind: "closure"; readonly name: string; readonly slot: number };
 
 export interface SharedFunction {
@@ -28,7 +30,10 @@ export interface SharedFunction {
   body: Filter | null;
   /** While the body is compiled its own calls need to know what it will be: first the best is assumed. */
   assumed: "one" | "maybe" | "many";
+  /** What one activation costs of the depth budget; 0 before the body is compiled. */
   weight: number;
+  /** Set by a call of itself as the very last thing: the activation that ends takes it up, instead of a deeper one. */
+  pending: { readonly input: Json; readonly env: Env } | null;
 }
 
 export interface Closure {

@@ -1,5 +1,15 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { ARRAY_BYTES, charge, exhausted, ITEM_BYTES, MEMBER_BYTES, OBJECT_BYTES, spend } from "../meter.ts";
+import {
+  ARRAY_BYTES,
+  charge,
+  enter,
+  exhausted,
+  ITEM_BYTES,
+  leave,
+  MEMBER_BYTES,
+  OBJECT_BYTES,
+  spend,
+} from "../meter.ts";
 import { equal } from "./compare.ts";
 import { raiseForTwo } from "./failure.ts";
 import { memberOf, setMember } from "./object.ts";
@@ -70,6 +80,7 @@ function repeat(text: string, times: number): Json {
 }
 
 function merge(a: JsonObject, b: JsonObject): JsonObject {
+  enter();
   const merged = copyObject(a);
   for (const key of Object.keys(b)) {
     const left = memberOf(merged, key);
@@ -81,6 +92,7 @@ function merge(a: JsonObject, b: JsonObject): JsonObject {
       left !== undefined && isObject(left) && isObject(right) ? merge(left, right) : right,
     );
   }
+  leave();
   return merged;
 }
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { spend, step } from "../meter.ts";
+import { enter, leave, spend, step } from "../meter.ts";
 import { kindOf } from "./kind.ts";
 import { compareStrings, memberOf, sortedKeys } from "./object.ts";
 
@@ -29,11 +29,14 @@ function compareText(a: string, b: string): number {
 function compareArrays(a: Json[], b: Json[]): number {
   const length = Math.min(a.length, b.length);
   step();
-  for (let i = 0; i < length; i++) {
+  enter();
+  let order = 0;
+  for (let i = 0; i < length && order === 0; i++) {
     step();
-    const order = compare(a[i]!, b[i]!);
-    if (order !== 0) return order;
+    order = compare(a[i]!, b[i]!);
   }
+  leave();
+  if (order !== 0) return order;
   return a.length === b.length ? 0 : a.length < b.length ? -1 : 1;
 }
 
@@ -43,11 +46,11 @@ function compareObjects(a: JsonObject, b: JsonObject): number {
   spend(keys.length + others.length + 1);
   const order = compareArrays(keys, others);
   if (order !== 0) return order;
-  for (const key of keys) {
-    const difference = compare(a[key]!, b[key]!);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+  enter();
+  let difference = 0;
+  for (let i = 0; i < keys.length && difference === 0; i++) difference = compare(a[keys[i]!]!, b[keys[i]!]!);
+  leave();
+  return difference;
 }
 
 export function equal(a: Json, b: Json): boolean {
@@ -57,20 +60,23 @@ export function equal(a: Json, b: Json): boolean {
   }
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;
-    step();
-    for (let i = 0; i < a.length; i++) {
-      step();
-      if (!equal(a[i]!, b[i]!)) return false;
-    }
-    return true;
+    spend(a.length + 1);
+    enter();
+    let same = true;
+    for (let i = 0; i < a.length && same; i++) same = equal(a[i]!, b[i]!);
+    leave();
+    return same;
   }
   if (Array.isArray(b)) return false;
   const keys = Object.keys(a);
   spend(keys.length + 1);
   if (keys.length !== Object.keys(b).length) return false;
-  for (const key of keys) {
-    const other = memberOf(b, key);
-    if (other === undefined || !equal(a[key]!, other)) return false;
+  enter();
+  let same = true;
+  for (let i = 0; i < keys.length && same; i++) {
+    const other = memberOf(b, keys[i]!);
+    same = other !== undefined && equal(a[keys[i]!]!, other);
   }
-  return true;
+  leave();
+  return same;
 }

@@ -1,5 +1,15 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { ARRAY_BYTES, charge, ITEM_BYTES, MEMBER_BYTES, OBJECT_BYTES, spend, step } from "../meter.ts";
+import {
+  ARRAY_BYTES,
+  charge,
+  enter,
+  ITEM_BYTES,
+  leave,
+  MEMBER_BYTES,
+  OBJECT_BYTES,
+  spend,
+  step,
+} from "../meter.ts";
 import { copyArray, copyObject } from "./arithmetic.ts";
 import { compare, equal } from "./compare.ts";
 import { describe, type Raised, raise } from "./failure.ts";
@@ -174,7 +184,10 @@ export function setPath(root: Json, path: readonly Json[], value: Json, owned: O
   const key = path[from]!;
   const child =
     root === null ? null : from + 1 < path.length || typeof key === "object" ? getKey(root, key) : null;
-  return setKey(root, key, setPath(child, path, value, owned, from + 1), owned);
+  enter();
+  const replaced = setPath(child, path, value, owned, from + 1);
+  leave();
+  return setKey(root, key, replaced, owned);
 }
 
 function deleteKeys(target: Json, keys: Json[], owned: Owned | null): Json {
@@ -242,7 +255,12 @@ function deleteSorted(target: Json, paths: Json[][], depth: number, owned: Owned
     if (group[0]!.length === depth + 1) leaves.push(key);
     else {
       const child = getKey(result, key);
-      if (child !== null) result = setKey(result, key, deleteSorted(child, group, depth + 1, owned), owned);
+      if (child !== null) {
+        enter();
+        const rest = deleteSorted(child, group, depth + 1, owned);
+        leave();
+        result = setKey(result, key, rest, owned);
+      }
     }
     at = end;
   }

@@ -1,8 +1,6 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { charge, spend } from "../meter.ts";
+import { charge, enter, leave, spend } from "../meter.ts";
 
-/** jq prints nothing below this level. */
-const DEEPEST = 10_000;
 const DELETE = /\u007f/g;
 
 /**
@@ -43,16 +41,19 @@ export function serialize(value: Json, limit = Number.POSITIVE_INFINITY): string
     charge(piece.length);
     text += piece;
   };
-  const writeArray = (items: readonly Json[], depth: number): void => {
+  const writeArray = (items: readonly Json[]): void => {
     spend(items.length + 1);
+    enter();
     add("[");
     for (let i = 0; i < items.length && text.length < limit; i++) {
       if (i > 0) text += ",";
-      write(items[i]!, depth);
+      write(items[i]!);
     }
     add("]");
+    leave();
   };
-  const writeObject = (object: JsonObject, depth: number): void => {
+  const writeObject = (object: JsonObject): void => {
+    enter();
     add("{");
     let separator = "";
     for (const key of Object.keys(object)) {
@@ -60,20 +61,20 @@ export function serialize(value: Json, limit = Number.POSITIVE_INFINITY): string
       spend(1);
       add(`${separator}${stringText(key)}:`);
       separator = ",";
-      write(object[key]!, depth);
+      write(object[key]!);
     }
     add("}");
+    leave();
   };
-  const write = (item: Json, depth: number): void => {
+  const write = (item: Json): void => {
     if (typeof item === "string") add(stringText(item.length > limit ? item.slice(0, limit) : item));
     else if (typeof item === "number") add(numberText(item));
     else if (typeof item !== "object" || item === null) add(String(item));
-    else if (depth > DEEPEST) add("<skipped: too deep>");
-    else if (Array.isArray(item)) writeArray(item, depth + 1);
-    else writeObject(item, depth + 1);
+    else if (Array.isArray(item)) writeArray(item);
+    else writeObject(item);
   };
   if (typeof value === "number") return numberText(value);
-  write(value, 0);
+  write(value);
   return text;
 }
 
