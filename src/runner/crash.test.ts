@@ -25,7 +25,7 @@ afterEach(async () => {
     await controller.close();
     rmSync(directory, { recursive: true, force: true });
   }
-});
+}, 30_000);
 
 function makePlace(): Place {
   const place = {
@@ -154,14 +154,20 @@ for (let seed = 1; seed <= ROUNDS; seed++) {
     }
     spawnRunner(place, { sandbox });
     const lines = Array.from({ length: 8 }, (_, index) => `line ${index + 1}\n`).join("");
+    // An offer that was on the wire when its runner died was never started: a real controller's reaper queues it
+    // again. Such a record stays as it is for as long as nobody works on it.
+    const undecided = () =>
+      tasks.filter(({ lease }) => (controller.records.get(lease)?.results.length ?? 0) === 0).length;
+    let before = -1;
+    for (let quiet = 0; quiet < 8 && undecided() > 0; ) {
+      await Bun.sleep(250);
+      const states = tasks.map(({ lease }) => controller.records.get(lease)?.state);
+      const settled = states.every((state) => state === "leased" || state === "reported");
+      quiet = settled && undecided() === before ? quiet + 1 : 0;
+      before = undecided();
+    }
     for (const { count, lease } of tasks) {
-      // An offer that nobody journalled is offered again, as the reaper of a real controller would.
-      const record = () => controller.records.get(lease);
-      await controller.until(
-        () => (record()?.results.length ?? 0) > 0 || record()?.state === "leased",
-        "an outcome",
-      );
-      const result = record()!.results[0];
+      const result = controller.record(lease).results[0];
       const runs = readFileSync(count, "utf8").length / 2;
       expect({ seed, runs: runs <= 1 }).toEqual({ seed, runs: true });
       if (result === undefined) {

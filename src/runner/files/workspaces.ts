@@ -10,10 +10,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../base/errors.ts";
-import { makePrivateDirectory, writeFileDurable } from "../../base/files.ts";
+import { makePrivateDirectory } from "../../base/files.ts";
 import type { Lease } from "../../protocol/index.ts";
 
 export interface Workspace {
+  /** All that its tasks may write. */
   readonly root: string;
   /** Working directory of its tasks. */
   readonly directory: string;
@@ -36,7 +37,14 @@ interface Owner {
   readonly wfInstanceId: string;
 }
 
-const OWNER_FILE = "owner.json";
+/** Null for a file that is missing or unreadable: a workspace that nobody owns is given to nobody. */
+function readOwner(path: string): Owner | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Owner;
+  } catch {
+    return null;
+  }
+}
 
 /**
  * Removing needs write permission on each directory, which a task may have taken away from its own.
@@ -53,7 +61,15 @@ export function removeTree(path: string): void {
 
 export function openWorkspaces(dataDirectory: string, retentionMs: number): Workspaces {
   const base = join(dataDirectory, "workspaces");
+  // Out of the tasks' reach.
+  const owners = join(dataDirectory, "owners");
   makePrivateDirectory(base);
+  makePrivateDirectory(owners);
+  const ownerFile = (key: string): string => join(owners, `${key}.json`);
+  const remove = (key: string): void => {
+    removeTree(join(base, key));
+    rmSync(ownerFile(key), { force: true });
+  };
   const tails = new Map<string, Promise<void>>();
   const releases = new Map<string, () => void>();
 
@@ -62,24 +78,22 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
     return { root, directory: join(root, "work"), home: join(root, "home") };
   };
 
-  const create = (workspace: Workspace, owner: Owner): void => {
-    for (const path of [workspace.root, workspace.directory, workspace.home]) {
+  const create = (key: string, workspace: Workspace, owner: Owner): void => {
+    writeFileSync(ownerFile(key), JSON.stringify(owner), { mode: 0o600 });
+    for (const path of [
+      workspace.root,
+      workspace.directory,
+      workspace.home,
+      join(workspace.root, "output"),
+    ]) {
       mkdirSync(path, { mode: 0o700 });
     }
     writeFileSync(join(workspace.home, ".gitconfig"), "[safe]\n\tdirectory = *\n");
-    writeFileDurable(join(workspace.root, OWNER_FILE), JSON.stringify(owner));
   };
 
-  const checkOwner = (workspace: Workspace, owner: Owner): void => {
-    const file = join(workspace.root, OWNER_FILE);
-    // A crash between the directory and its owner file left nothing worth keeping.
-    if (!existsSync(file)) {
-      removeTree(workspace.root);
-      create(workspace, owner);
-      return;
-    }
-    const stored = JSON.parse(readFileSync(file, "utf8")) as Owner;
-    if (stored.tenantId !== owner.tenantId || stored.wfInstanceId !== owner.wfInstanceId) {
+  const checkOwner = (key: string, owner: Owner): void => {
+    const stored = readOwner(ownerFile(key));
+    if (stored?.tenantId !== owner.tenantId || stored.wfInstanceId !== owner.wfInstanceId) {
       throw fail("execution_policy_denied", "the workspace belongs to another tenant or workflow instance");
     }
   };
@@ -106,8 +120,8 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
       try {
         const workspace = locate(key);
         const owner = { tenantId: lease.tenantId, wfInstanceId: lease.wfInstanceId };
-        if (!existsSync(workspace.root)) create(workspace, owner);
-        else checkOwner(workspace, owner);
+        if (!existsSync(workspace.root)) create(key, workspace, owner);
+        else checkOwner(key, owner);
         const now = new Date();
         utimesSync(workspace.root, now, now);
         return workspace;
@@ -116,14 +130,14 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
         throw error;
       }
     },
-    remove: (key) => removeTree(locate(key).root),
+    remove,
     sweep(keep) {
       let removed = 0;
       for (const key of readdirSync(base)) {
         if (keep.has(key) || tails.has(key)) continue;
         const stat = statSync(join(base, key), { throwIfNoEntry: false });
         if (stat === undefined || Date.now() - stat.mtimeMs < retentionMs) continue;
-        removeTree(join(base, key));
+        remove(key);
         removed++;
       }
       return removed;

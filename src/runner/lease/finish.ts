@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
@@ -8,6 +9,7 @@ import type { Redaction } from "../../redaction/index.ts";
 import { collectArtifacts, storeOpened } from "../files/collect.ts";
 import { readOutput } from "../files/output.ts";
 import { openBelow } from "../files/walk.ts";
+import type { Workspace } from "../files/workspaces.ts";
 import type { ExitRecord, LeaseContext } from "../journal/entry.ts";
 import { lastLine } from "../logs/capture.ts";
 import type { Spool } from "../logs/spool.ts";
@@ -18,8 +20,7 @@ import type { Reporter } from "./reporter.ts";
 export interface FinishInput {
   readonly context: LeaseContext;
   readonly places: LeasePlaces;
-  /** Where declared artifacts are looked for. */
-  readonly directory: string;
+  readonly workspace: Workspace;
   readonly spools: { readonly stdout: Spool; readonly stderr: Spool };
   /** Ends when both logs are delivered; its failure never fails the task. */
   readonly shipping: Promise<void>;
@@ -63,7 +64,7 @@ async function storeArtifacts(input: FinishInput, tolerant: boolean): Promise<Ar
   const { context, redaction, reporter, signal } = input;
   try {
     return await collectArtifacts(
-      input.directory,
+      input.workspace.directory,
       context.artifacts,
       context.limits,
       (name) => redaction.text(name),
@@ -85,7 +86,9 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
   let collected: Collected = NOTHING;
   try {
     if (outcome.status === "succeeded") {
-      const output = redaction.json(readOutput(places.output, "output.json", context));
+      const output = redaction.json(
+        readOutput(join(input.workspace.root, "output"), `${context.leaseId}.json`, context),
+      );
       collected = { ...collected, output, artifacts: await storeArtifacts(input, false) };
     } else if (outcome.errorCode === "command_failed") {
       // A failed check's report is what one wants to read; but its absence is no second failure.

@@ -6,9 +6,6 @@ export interface LeasePlaces {
   readonly root: string;
   /** Log spools: never visible to the task. */
   readonly logs: string;
-  /** The task writes here: `output.json`. */
-  readonly output: string;
-  readonly outputFile: string;
   readonly temporary: string;
 }
 
@@ -16,16 +13,17 @@ export const leasesDirectory = (dataDirectory: string): string => join(dataDirec
 
 export function leasePlaces(dataDirectory: string, leaseId: string): LeasePlaces {
   const root = join(leasesDirectory(dataDirectory), leaseId);
-  const output = join(root, "output");
   return {
     root,
     logs: join(root, "logs"),
-    output,
-    outputFile: join(output, "output.json"),
     temporary: join(root, "temporary"),
   };
 }
 
+/** Where the task leaves its output: in its workspace, so that the sandbox needs no mount more. */
+export const outputFile = (workspaceRoot: string, leaseId: string): string =>
+  join(workspaceRoot, "output", `${leaseId}.json`);
+
 export function makePlaces(places: LeasePlaces): void {
-  for (const path of [places.logs, places.output, places.temporary]) makePrivateDirectory(path);
+  for (const path of [places.logs, places.temporary]) makePrivateDirectory(path);
 }

@@ -43,7 +43,7 @@ async function rebuild(
     return await finishLease({
       context,
       places,
-      directory: workspaces.locate(context.workspace.key).directory,
+      workspace: workspaces.locate(context.workspace.key),
       spools,
       shipping,
       exit: entry.exit,

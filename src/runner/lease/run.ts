@@ -21,7 +21,7 @@ import { contextOf } from "./context.ts";
 import { Fence } from "./fence.ts";
 import { finishLease } from "./finish.ts";
 import { notStarted, type Outcome, outcomeOf } from "./outcome.ts";
-import { type LeasePlaces, leasePlaces, makePlaces } from "./places.ts";
+import { type LeasePlaces, leasePlaces, makePlaces, outputFile } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
 import { cleanLease, settleLease } from "./settle.ts";
 
@@ -144,7 +144,7 @@ export class LeaseRun {
       const result = await finishLease({
         context,
         places: this.places,
-        directory: prepared?.workspace.directory ?? this.places.output,
+        workspace: this.#services.workspaces.locate(lease.workspace.key),
         spools,
         shipping,
         exit,
@@ -190,13 +190,13 @@ export class LeaseRun {
             directory: workspace.directory,
             home: workspace.home,
             temporary: isolated ? "/tmp" : places.temporary,
-            output: places.outputFile,
+            output: outputFile(workspace.root, lease.leaseId),
           },
           secrets.environment,
         ),
         stdin: lease.task.stdin,
         directory: workspace.directory,
-        writable: [workspace.directory, workspace.home, places.output],
+        writable: [workspace.root],
         mounts,
         network: lease.network,
         ...taskLimits(lease, config, this.#provider.capability.features),

@@ -1,10 +1,9 @@
-import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, openSync } from "node:fs";
 import type { Cgroups } from "./cgroups.ts";
 import { checkLimits } from "./limits.ts";
 import { isWithin } from "./mounts.ts";
 import { childrenOf, signalProcess } from "./processes.ts";
-import { createProvider, type ProcessBackend } from "./provider.ts";
+import { behindGate, createProvider, type ProcessBackend } from "./provider.ts";
 import type { SandboxCapability, SandboxProvider, SandboxRequest } from "./sandbox.ts";
 import { systemArguments } from "./system-root.ts";
 
@@ -23,19 +22,6 @@ type Paths = Pick<BubblewrapOptions, "dataDirectory" | "readOnlyPaths" | "tempor
 
 export const BUBBLEWRAP_MODES = ["none", "workflow-session", "per-agent-call", "per-publish"] as const;
 
-const ACCOUNTS = ["passwd", "group"] as const;
-const accountsDirectory = (options: Paths): string => join(options.dataDirectory, "etc");
-
-/** Programs want to know who they are; who else has an account on the host is not their business. */
-export function writeAccounts(options: Paths): void {
-  const uid = process.getuid?.() ?? 0;
-  const gid = process.getgid?.() ?? 0;
-  const directory = accountsDirectory(options);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(directory, "passwd"), `task:x:${uid}:${gid}:task:/tmp:/bin/sh\n`);
-  writeFileSync(join(directory, "group"), `task:x:${gid}:\n`);
-}
-
 /** The arguments of `bwrap` for one task, up to the command. */
 export function bubblewrapArguments(options: Paths, request: SandboxRequest): string[] {
   const size = String(options.temporaryBytes);
@@ -52,8 +38,7 @@ export function bubblewrapArguments(options: Paths, request: SandboxRequest): st
     "ALL",
     "--hostname",
     "lightflow",
-    ...systemArguments(request.network === "open"),
-    ...ACCOUNTS.flatMap((name) => ["--ro-bind", join(accountsDirectory(options), name), `/etc/${name}`]),
+    ...systemArguments(options.dataDirectory, request.network === "open"),
     ...options.readOnlyPaths.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", "/dev/shm"],
   ];
@@ -71,7 +56,7 @@ export function bubblewrapArguments(options: Paths, request: SandboxRequest): st
     args.push(bind.readOnly ? "--ro-bind" : "--bind", bind.source, bind.target);
   }
   // Last: until here bwrap itself makes mount points in its root.
-  args.push("--remount-ro", "/", "--chdir", request.directory, "--");
+  args.push("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", request.directory, "--");
   return args;
 }
 
@@ -83,6 +68,7 @@ export function bubblewrapSandbox(
   const backend: ProcessBackend = {
     capability,
     leavesNothing: true,
+    ahead: true,
     validate: (request) => checkLimits(request, options.cgroups),
     launch(request, gate) {
       // The kernel reads the filter to its end, so each child needs an open file of its own.
@@ -90,11 +76,9 @@ export function bubblewrapSandbox(
       return {
         argv: [
           options.program,
-          ...(gate === null ? [] : ["--block-fd", String(gate)]),
-          ...(filter === null ? [] : ["--seccomp", String(gate === null ? 3 : gate + 1)]),
+          ...(filter === null ? [] : ["--seccomp", String(gate! + 1)]),
           ...bubblewrapArguments(options, request),
-          request.command,
-          ...request.arguments,
+          ...behindGate(gate!, [request.command, ...request.arguments]),
         ],
         descriptors: filter === null ? [] : [filter],
         close() {

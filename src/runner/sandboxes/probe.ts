@@ -8,7 +8,6 @@ import {
   bubblewrapArguments,
   bubblewrapSandbox,
   findBubblewrap,
-  writeAccounts,
 } from "./bubblewrap.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { processSandbox } from "./process.ts";
@@ -16,6 +15,7 @@ import { namespaceOf } from "./processes.ts";
 import { openProvenCgroups } from "./prove-limits.ts";
 import type { SandboxCapability, SandboxProvider, SandboxRequest } from "./sandbox.ts";
 import { seccompFilter } from "./seccomp.ts";
+import { writeSystemFiles } from "./system-root.ts";
 
 /** One thing that was tried, and how it went. */
 export interface ProbeCheck {
@@ -99,7 +99,7 @@ async function probeBubblewrap(
   const work = join(directory, "work");
   const canary = join(directory, "canary");
   mkdirSync(work, { recursive: true, mode: 0o700 });
-  writeAccounts(options);
+  writeSystemFiles(options.dataDirectory);
   writeFileSync(canary, "canary", { mode: 0o600 });
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   try {

@@ -3,7 +3,7 @@ import { fail } from "../../base/errors.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { checkLimits } from "./limits.ts";
 import { signalProcess } from "./processes.ts";
-import { createProvider, type ProcessBackend } from "./provider.ts";
+import { behindGate, createProvider, type ProcessBackend } from "./provider.ts";
 import type { SandboxProvider } from "./sandbox.ts";
 
 /**
@@ -24,6 +24,7 @@ export function processSandbox(dataDirectory: string, cgroups: Cgroups | null): 
       modes: ["none"],
     },
     leavesNothing: false,
+    ahead: false,
     validate(request) {
       checkLimits(request, cgroups);
       for (const mount of request.mounts) {
@@ -41,11 +42,7 @@ export function processSandbox(dataDirectory: string, cgroups: Cgroups | null): 
     },
     launch(request, gate) {
       const command = [request.command, ...request.arguments];
-      const gated =
-        gate === null
-          ? command
-          : ["/bin/sh", "-c", `read -r _ <&${gate}; exec ${gate}<&-; exec "$@"`, "sh", ...command];
-      return { argv: gated, descriptors: [], close() {} };
+      return { argv: gate === null ? command : behindGate(gate, command), descriptors: [], close() {} };
     },
     terminate: (pid) => signalProcess(-pid, "SIGTERM"),
     kill: (pid) => signalProcess(-pid, "SIGKILL"),

@@ -1,4 +1,5 @@
 import { closeSync, writeSync } from "node:fs";
+import { setPriority } from "node:os";
 import { canonicalJson, sha256 } from "../../base/canonical.ts";
 import { fail, toFailure } from "../../base/errors.ts";
 import { pause } from "../wire/backoff.ts";
@@ -36,16 +37,25 @@ export interface ProcessBackend {
    * command must not begin before a byte can be read from that descriptor of the child.
    */
   launch(request: SandboxRequest, gate: number | null): Launch;
+  /** Whether making the sandbox is slow enough to be done ahead, behind a closed gate. */
+  readonly ahead: boolean;
   terminate(pid: number): void;
   kill(pid: number): void;
   describeExit(exit: ProcessExit): ProcessExit;
+}
+
+interface Child {
+  readonly process: SandboxProcess;
+  /** Our end of the start gate, or null once it is open. */
+  gate: number | null;
 }
 
 interface Operation {
   readonly request: SandboxRequest;
   readonly fingerprint: string;
   cgroup: Cgroup | null;
-  process: SandboxProcess | null;
+  child: Child | null;
+  executed: boolean;
   exit: ProcessExit | null;
 }
 
@@ -55,10 +65,35 @@ const VANISH_MS = 5_000;
 /** The first descriptor of a child beyond the standard three. */
 const FIRST_DESCRIPTOR = 3;
 
-function openGate(descriptor: unknown): void {
-  if (typeof descriptor !== "number") throw fail("execution_start_failed", "the start gate is missing");
+/** How much less of the processor than the runner itself a task gets when both want it: heartbeats come first. */
+const NICENESS = 5;
+
+/**
+ * A shell that waits for a word before it becomes the command. When the runner dies it reads an end instead of the
+ * word and goes away: a sandbox that was made ahead never runs what nobody recorded.
+ */
+export const behindGate = (gate: number, command: readonly string[]): string[] => [
+  "/bin/sh",
+  "-c",
+  `read -r word <&${gate} && exec ${gate}<&- && exec "$@"`,
+  "sh",
+  ...command,
+];
+
+/** Put a process into a group with all that it forked before: first the parent, so that no later child is missed. */
+function adopt(group: Cgroup, pid: number): void {
+  group.add(pid);
+  for (const child of childrenOf(pid)) adopt(group, child);
+}
+
+function closeGate(child: Child | null, word?: string): void {
+  if (child === null || child.gate === null) return;
+  const descriptor = child.gate;
+  child.gate = null;
   try {
-    writeSync(descriptor, "\n");
+    if (word !== undefined) writeSync(descriptor, word);
+  } catch {
+    // The child is gone already; its exit says so.
   } finally {
     closeSync(descriptor);
   }
@@ -112,14 +147,14 @@ export function createProvider(
     }
   };
 
-  const spawn = (operation: Operation): SandboxProcess => {
+  const spawn = (operation: Operation): Child => {
     const { request } = operation;
     const { memoryBytes, processes } = request;
     operation.cgroup = cgroups?.create(request.operationId, { memoryBytes, processes }) ?? null;
     const limited = memoryBytes !== undefined || processes !== undefined;
     // A limit counts from the first instruction of the command; without limits the group only serves to find
     // what the task leaves behind, and need not be waited for.
-    const gate = operation.cgroup !== null && limited ? FIRST_DESCRIPTOR : null;
+    const gate = backend.ahead || (operation.cgroup !== null && limited) ? FIRST_DESCRIPTOR : null;
     const launch = backend.launch(request, gate);
     try {
       const child = Bun.spawn(launch.argv, {
@@ -135,12 +170,12 @@ export function createProvider(
         // A session of its own: the group can be signalled, and no terminal is shared.
         detached: true,
       });
-      if (operation.cgroup !== null) {
-        operation.cgroup.add(child.pid);
-        // Whatever it forked before it was added.
-        for (const pid of childrenOf(child.pid)) operation.cgroup.add(pid);
+      if (operation.cgroup !== null) adopt(operation.cgroup, child.pid);
+      try {
+        setPriority(child.pid, NICENESS);
+      } catch {
+        // Gone already, or not ours to change: a matter of comfort.
       }
-      if (gate !== null) openGate(child.stdio[gate]);
       const exited = child.exited.then(() => {
         operation.exit = backend.describeExit({
           exitCode: child.exitCode,
@@ -148,7 +183,10 @@ export function createProvider(
         });
         return operation.exit;
       });
-      return { pid: child.pid, stdout: child.stdout, stderr: child.stderr, exited };
+      return {
+        process: { pid: child.pid, stdout: child.stdout, stderr: child.stderr, exited },
+        gate: gate === null ? null : (child.stdio[gate] as unknown as number),
+      };
     } catch (error) {
       throw fail(
         "execution_start_failed",
@@ -182,32 +220,45 @@ export function createProvider(
         throw fail("conflict", `${request.operationId} is already prepared with another request`);
       }
       this.validate(request);
-      operations.set(request.operationId, { request, fingerprint, cgroup: null, process: null, exit: null });
+      const operation: Operation = {
+        request,
+        fingerprint,
+        cgroup: null,
+        child: null,
+        executed: false,
+        exit: null,
+      };
+      if (backend.ahead) operation.child = spawn(operation);
+      operations.set(request.operationId, operation);
     },
     inspect(operationId): OperationState {
       const operation = operations.get(operationId);
       if (operation === undefined) return "absent";
-      if (operation.process === null) return "prepared";
+      if (!operation.executed) return "prepared";
       return operation.exit === null ? "running" : "ended";
     },
     execute(operationId) {
       const operation = find(operationId);
-      operation.process ??= spawn(operation);
-      return operation.process;
+      operation.child ??= spawn(operation);
+      operation.executed = true;
+      closeGate(operation.child, "go\n");
+      return operation.child.process;
     },
     terminate(operationId) {
       const operation = operations.get(operationId);
-      if (operation?.process && operation.exit === null) backend.terminate(operation.process.pid);
+      if (operation?.child && operation.exit === null) backend.terminate(operation.child.process.pid);
     },
     async kill(operationId) {
       const operation = operations.get(operationId);
-      if (operation?.process && operation.exit === null) {
-        backend.kill(operation.process.pid);
-        await Promise.race([operation.process.exited, pause(VANISH_MS)]);
+      const child = operation?.child ?? null;
+      closeGate(child);
+      if (operation && child && operation.exit === null) {
+        backend.kill(child.process.pid);
+        await Promise.race([child.process.exited, pause(VANISH_MS)]);
       }
       if (!(operation?.exit && backend.leavesNothing)) {
         // The leader may be gone while its group is not.
-        if (operation?.process) signalProcess(-operation.process.pid, "SIGKILL");
+        if (child) signalProcess(-child.process.pid, "SIGKILL");
         // What was forked before the group was joined is found by its mark.
         await endMarked(LEASE_MARKER, operationId);
       }
@@ -215,7 +266,7 @@ export function createProvider(
     },
     async cleanup(operationId) {
       const operation = operations.get(operationId);
-      if (operation?.process) await this.kill(operationId);
+      if (operation?.child) await this.kill(operationId);
       operations.delete(operationId);
     },
     async reconcile() {

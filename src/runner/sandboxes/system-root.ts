@@ -1,48 +1,60 @@
-import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 /** Programs and libraries. Where these are links into /usr they stay links. */
 const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /** What programs need of /etc. No accounts, no keys, no configuration of services. */
 const ETC = [
-  "/etc/alternatives",
-  "/etc/ca-certificates",
-  "/etc/ld.so.cache",
-  "/etc/ld.so.conf",
-  "/etc/ld.so.conf.d",
-  "/etc/localtime",
-  "/etc/mime.types",
-  "/etc/nsswitch.conf",
-  "/etc/pki/tls/certs",
-  "/etc/protocols",
-  "/etc/services",
-  "/etc/ssl/certs",
-  "/etc/ssl/openssl.cnf",
+  "alternatives",
+  "ca-certificates",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "mime.types",
+  "nsswitch.conf",
+  "pki/tls/certs",
+  "protocols",
+  "services",
+  "ssl/certs",
+  "ssl/openssl.cnf",
 ];
+/** With the network open these are the host's own, as they are at the moment. */
 const ETC_NETWORK = ["/etc/resolv.conf", "/etc/hosts"];
 
 /**
- * Parts of /proc that the owner of a file may write or that tell about the whole host. To the kernel a task of a
- * root runner is still user 0, and for `sys` ownership alone decides: without this it could set `core_pattern`
- * and so run a program on the host. bwrap leaves `sys` open when its directory itself is not writable.
+ * Parts of /proc that the owner of a file may write, or that tell root about the whole host. To the kernel a task of
+ * a root runner is still user 0, and for `sys` ownership alone decides: without this it could set `core_pattern` and
+ * so run a program on the host. bwrap leaves `sys` open when its directory itself is not writable. To any other
+ * user all of this is closed already.
  */
-const PROC_READ_ONLY = ["sys", "sysrq-trigger", "irq", "bus", "fs", "driver", "mtrr", "pressure"];
-const PROC_HIDDEN_FILES = [
-  "kcore",
-  "keys",
-  "key-users",
-  "kmsg",
-  "kallsyms",
-  "latency_stats",
-  "timer_list",
-  "sched_debug",
-  "slabinfo",
-  "kpagecount",
-  "kpageflags",
-  "kpagecgroup",
-  "vmallocinfo",
-];
-const PROC_HIDDEN_DIRECTORIES = ["acpi", "asound", "scsi"];
+const PROC_READ_ONLY = ["sys", "sysrq-trigger"];
+const PROC_HIDDEN = ["kcore", "kmsg", "sched_debug", "slabinfo", "timer_list", "vmallocinfo"];
+
+const etcDirectory = (dataDirectory: string): string => join(dataDirectory, "etc");
+
+/**
+ * A small /etc for tasks, copied once when the runner starts: each mount of a sandbox costs time at every start, and
+ * one directory is one mount. Who has an account on the host is not a task's business; who it is itself, is.
+ */
+export function writeSystemFiles(dataDirectory: string): void {
+  const etc = etcDirectory(dataDirectory);
+  rmSync(etc, { recursive: true, force: true });
+  mkdirSync(etc, { recursive: true, mode: 0o755 });
+  for (const name of ETC) {
+    const source = join("/etc", name);
+    if (!existsSync(source)) continue;
+    mkdirSync(dirname(join(etc, name)), { recursive: true });
+    cpSync(source, join(etc, name), { recursive: true, verbatimSymlinks: true });
+  }
+  const uid = process.getuid?.() ?? 0;
+  const gid = process.getgid?.() ?? 0;
+  writeFileSync(join(etc, "passwd"), `task:x:${uid}:${gid}:task:/tmp:/bin/sh\n`);
+  writeFileSync(join(etc, "group"), `task:x:${gid}:\n`);
+  // Empty files to mount over, for the sandboxes that share the network.
+  for (const path of ETC_NETWORK) writeFileSync(join(dataDirectory, path), "");
+}
 
 function place(path: string): string[] {
   const stat = lstatSync(path, { throwIfNoEntry: false });
@@ -50,31 +62,37 @@ function place(path: string): string[] {
   return stat.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
 }
 
-function compute(network: boolean): string[] {
-  // resolv.conf is often a link into /run, which is not there: bind what it points to.
-  const files = network ? [...ETC, ...ETC_NETWORK] : ETC;
-  const inProc = (names: string[]) => names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
+function compute(dataDirectory: string, network: boolean): string[] {
+  const inProc = (names: string[]) =>
+    process.getuid?.() === 0 ? names.map((name) => `/proc/${name}`).filter((path) => existsSync(path)) : [];
   return [
     ...SYSTEM.flatMap(place),
-    ...files.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", path, path]),
+    "--ro-bind",
+    etcDirectory(dataDirectory),
+    "/etc",
+    ...(network ? ETC_NETWORK.filter((path) => existsSync(path)) : []).flatMap((path) => [
+      "--ro-bind",
+      path,
+      path,
+    ]),
     "--proc",
     "/proc",
     ...inProc(PROC_READ_ONLY).flatMap((path) => ["--ro-bind", path, path]),
-    ...inProc(PROC_HIDDEN_FILES).flatMap((path) => ["--ro-bind", "/dev/null", path]),
-    ...inProc(PROC_HIDDEN_DIRECTORIES).flatMap((path) => ["--tmpfs", path]),
+    ...inProc(PROC_HIDDEN).flatMap((path) => ["--ro-bind", "/dev/null", path]),
     "--dev",
     "/dev",
   ];
 }
 
-const known = new Map<boolean, string[]>();
+const known = new Map<string, string[]>();
 
-/** The part of `bwrap`'s arguments that is the same for every task: computed once, at the first task. */
-export function systemArguments(network: boolean): string[] {
-  let found = known.get(network);
+/** The part of `bwrap`'s arguments that is the same for every task: computed once. */
+export function systemArguments(dataDirectory: string, network: boolean): string[] {
+  const key = `${network} ${dataDirectory}`;
+  let found = known.get(key);
   if (found === undefined) {
-    found = compute(network);
-    known.set(network, found);
+    found = compute(dataDirectory, network);
+    known.set(key, found);
   }
   return found;
 }
