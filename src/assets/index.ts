@@ -3,6 +3,7 @@
  * workflow becomes the one workflow document.
  */
 
+export { type ReadyWorkflow, readyWorkflow } from "./cache.ts";
 export type {
   CommandTarget,
   ComponentDef,

@@ -30,7 +30,12 @@ export class ClaimDesk {
     this.#store = store;
     this.#clock = clock;
     this.#key = key;
-    this.#unlisten = store.listen((topic) => {
+    this.#unlisten = store.listen((topic, keys) => {
+      if (topic === "session") {
+        for (const waiting of this.#waiting) {
+          if (keys.size === 0 || keys.has(waiting.sessionId)) waiting.checked = false;
+        }
+      }
       if (topic === "request" || topic === "session") this.match();
     });
   }
@@ -52,6 +57,7 @@ export class ClaimDesk {
         leaseId: newId(),
         nonce,
         nonceHash: sha256(nonce),
+        checked: false,
         finish: (lease) => settle(() => resolve(lease)),
         refuse: (error) => settle(() => reject(error)),
       };
@@ -90,7 +96,10 @@ export class ClaimDesk {
       });
       for (const [position, answer] of answers.entries()) {
         const waiting = batch[position]!;
-        if (answer === null) continue;
+        if (answer === null) {
+          waiting.checked = true;
+          continue;
+        }
         if ("refused" in answer) waiting.refuse(answer.refused);
         else waiting.finish(signLease(answer.lease as unknown as UnsignedLease, this.#key));
       }

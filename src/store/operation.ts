@@ -1,4 +1,4 @@
-import type { Database } from "bun:sqlite";
+import type { Database, Statement } from "bun:sqlite";
 
 /** What changed, told after the commit. A hint only: whoever listens reads the store for the truth. */
 export type Topic = "request" | "result" | "instance" | "event" | "log" | "timer" | "session";
@@ -21,16 +21,40 @@ export type Operation<Input, Output> = (tx: Transaction, input: Input) => Output
 /** The reading half, for views over a read-only connection. */
 export type Query<Input, Output> = (tx: Omit<Transaction, "run" | "notify">, input: Input) => Output;
 
+/** Prepared statements of one connection, by their text. `Database.query` keeps only the last twenty. */
 export class StatementCache {
   readonly db: Database;
+  readonly #statements = new Map<string, Statement>();
+
   constructor(db: Database) {
     this.db = db;
   }
-  all<Row>(sql: string, ...values: SqlValue[]): Row[] {
-    return this.db.query(sql).all(...values) as Row[];
+
+  statement(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
   }
+
+  all<Row>(sql: string, ...values: SqlValue[]): Row[] {
+    return this.statement(sql).all(...values) as Row[];
+  }
+
   get<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
     // `.get()` leaves a RETURNING statement unfinished and the WAL unchecked: always read to the end.
-    return this.db.query(sql).all(...values)[0] as Row | undefined;
+    return this.statement(sql).all(...values)[0] as Row | undefined;
+  }
+
+  run(sql: string, ...values: SqlValue[]): number {
+    return this.statement(sql).run(...values).changes;
+  }
+
+  close(): void {
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#statements.clear();
+    this.db.close();
   }
 }

@@ -98,12 +98,17 @@ export class Store {
     if (this.#closed) return;
     while (this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
     this.#closed = true;
-    this.#reader.close();
-    this.#writer.close();
+    this.#readStatements.close();
+    this.#statements.close();
   }
 
   #readDataVersion(): number {
-    return (this.#writer.query("PRAGMA data_version").get() as { data_version: number }).data_version;
+    return this.#statements.get<{ data_version: number }>("PRAGMA data_version")!.data_version;
+  }
+
+  /** A statement without values, prepared once. */
+  #exec(sql: string): void {
+    this.#statements.run(sql);
   }
 
   #schedule(): void {
@@ -118,7 +123,7 @@ export class Store {
   #flush(): void {
     if (this.#queue.length === 0) return;
     try {
-      this.#writer.run("BEGIN IMMEDIATE");
+      this.#exec("BEGIN IMMEDIATE");
       this.#busySince = 0;
     } catch (error) {
       this.#postpone(error);
@@ -130,26 +135,26 @@ export class Store {
     const tx = this.#transaction();
     for (const job of batch) {
       try {
-        this.#writer.run("SAVEPOINT operation");
+        this.#exec("SAVEPOINT operation");
         const value = job.run(tx);
-        this.#writer.run("RELEASE operation");
+        this.#exec("RELEASE operation");
         settle.push(() => job.resolve(value));
       } catch (error) {
         settle.push(() => job.reject(error));
         try {
-          this.#writer.run("ROLLBACK TO operation");
-          this.#writer.run("RELEASE operation");
+          this.#exec("ROLLBACK TO operation");
+          this.#exec("RELEASE operation");
         } catch {
           // Some errors (a full disk) end the whole transaction; COMMIT below then fails for everyone.
         }
       }
     }
     try {
-      this.#writer.run("COMMIT");
+      this.#exec("COMMIT");
     } catch (error) {
       this.#notices.clear();
       try {
-        this.#writer.run("ROLLBACK");
+        this.#exec("ROLLBACK");
       } catch {}
       const failure = fail("io", `the store could not commit: ${toFailure(error).message}`, {
         hint: "check the space and the health of the disk",
@@ -192,7 +197,7 @@ export class Store {
     return {
       all: (sql, ...values) => statements.all(sql, ...values),
       get: (sql, ...values) => statements.get(sql, ...values),
-      run: (sql: string, ...values: SqlValue[]) => this.#writer.query(sql).run(...values).changes,
+      run: (sql, ...values) => statements.run(sql, ...values),
       notify: (topic, key) => {
         const keys = this.#notices.get(topic);
         if (keys === undefined) this.#notices.set(topic, new Set([key]));
@@ -219,6 +224,6 @@ export class StoreReader {
     return query(this.#statements, input);
   }
   close(): void {
-    this.#db.close();
+    this.#statements.close();
   }
 }

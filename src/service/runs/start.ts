@@ -1,6 +1,5 @@
 import { isAbsolute, resolve } from "node:path";
 import { Type } from "@sinclair/typebox";
-import { digestOf } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
 import { randomToken } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
@@ -41,8 +40,8 @@ export const startRun = defineOperation({
     }
     const root = input.project_root ?? context.root;
     if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
-    const { checkInputs, completeInputs, findWorkflow } = await import("../../assets/index.ts");
-    const found = findWorkflow(root, input.workflow_asset_id);
+    const { checkInputs, completeInputs, readyWorkflow } = await import("../../assets/index.ts");
+    const found = readyWorkflow(root, input.workflow_asset_id);
     const given = (input.inputs ?? {}) as Json;
     const issues = checkInputs(found.definition, given);
     if (issues.length > 0) {
@@ -62,7 +61,7 @@ export const startRun = defineOperation({
       workflow: input.workflow_asset_id,
       assetId: input.workflow_asset_id,
       document,
-      digest: digestOf(document),
+      digest: found.digest,
       input: inputs,
     });
     context.onStarted?.(started.runId);

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
-import { appendEvents, type EventRow } from "./events.ts";
+import { appendEvents, type EventRow, insertEvents } from "./events.ts";
 
 /** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
 export interface EnginePort {
@@ -74,68 +74,110 @@ export function readInstance(tx: Pick<Transaction, "get">, id: string): Instance
 /**
  * Put one input into an instance: append it, advance, store the snapshot, the transitions and the effects. All in the
  * caller's transaction, so both or neither happen; two processes on one store never advance the same version.
+ * @param before lines of the history that come before the input's own
  * @returns the instance's status afterwards
  */
 export function advanceInstance(
   tx: Transaction,
   engine: EnginePort,
   instanceId: string,
+  input: StoredInput,
+  now: number,
+  before: readonly EventRow[] = [],
+): string {
+  const row = readInstance(tx, instanceId);
+  if (row === undefined) throw fail("not_found", `no instance ${instanceId}`);
+  return advanceRow(tx, engine, row, input, now, before);
+}
+
+/** The same for an instance whose row was just read or written in this transaction. */
+export function advanceRow(
+  tx: Transaction,
+  engine: EnginePort,
+  from: InstanceRow,
   first: StoredInput,
   now: number,
+  before: readonly EventRow[] = [],
 ): string {
+  let row = from;
+  let lines = before;
   const inputs = [first];
-  let status = "unknown";
   for (let input = inputs.shift(); input !== undefined; input = inputs.shift()) {
-    const row = readInstance(tx, instanceId);
-    if (row === undefined) throw fail("not_found", `no instance ${instanceId}`);
-    if (row.finished_at !== null) return row.status;
-    const seq = row.input_seq + 1;
-    tx.run(
-      "INSERT INTO instance_input (instance_id, seq, kind, body, recorded_at, engine_version) VALUES (?, ?, ?, ?, ?, ?)",
-      instanceId,
-      seq,
-      input.kind,
-      JSON.stringify(input),
-      now,
-      engine.version,
-    );
-    const definition = {
-      digest: row.definition_digest,
-      document: () =>
-        tx.get<{ document: string }>(
-          "SELECT document FROM definition WHERE digest = ?",
-          row.definition_digest,
-        )!.document,
-    };
-    const advanced = engine.advance(definition, JSON.parse(row.snapshot) as StoredSnapshot, input, now);
-    const text = JSON.stringify(advanced.snapshot);
-    if (text.length > LIMITS.snapshotBytes) {
-      throw fail(
-        "state_too_large",
-        `the state of ${row.run_id} is ${text.length} bytes, the limit is ${LIMITS.snapshotBytes}`,
-      );
+    if (row.finished_at !== null) {
+      appendEvents(tx, row.id, now, lines);
+      return row.status;
     }
-    status = advanced.snapshot.status;
-    const finished = FINISHED.has(status);
-    const changed = tx.run(
-      "UPDATE instance SET version = version + 1, input_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
-      seq,
-      status,
-      text,
-      now,
-      finished ? now : null,
-      instanceId,
-      row.version,
-    );
-    if (changed !== 1) throw fail("conflict", `instance ${instanceId} was advanced by another process`);
-    appendEvents(tx, instanceId, now, advanced.transitions);
-    for (const effect of advanced.effects) {
-      const denied = applyEffect(tx, engine, row, effect, now);
+    const { next, effects } = advanceOnce(tx, engine, row, input, now, lines);
+    for (const effect of effects) {
+      const denied = applyEffect(tx, engine, next, effect, now);
       if (denied !== null) inputs.push(denied);
     }
-    tx.notify("instance", instanceId);
+    row = next;
+    lines = [];
   }
-  return status;
+  tx.notify("instance", row.id);
+  return row.status;
+}
+
+function advanceOnce(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  input: StoredInput,
+  now: number,
+  before: readonly EventRow[],
+): { next: InstanceRow; effects: StoredEffect[] } {
+  const seq = row.input_seq + 1;
+  tx.run(
+    "INSERT INTO instance_input (instance_id, seq, kind, body, recorded_at, engine_version) VALUES (?, ?, ?, ?, ?, ?)",
+    row.id,
+    seq,
+    input.kind,
+    JSON.stringify(input),
+    now,
+    engine.version,
+  );
+  const definition = {
+    digest: row.definition_digest,
+    document: () =>
+      tx.get<{ document: string }>("SELECT document FROM definition WHERE digest = ?", row.definition_digest)!
+        .document,
+  };
+  const advanced = engine.advance(definition, JSON.parse(row.snapshot) as StoredSnapshot, input, now);
+  const snapshot = JSON.stringify(advanced.snapshot);
+  if (snapshot.length > LIMITS.snapshotBytes) {
+    throw fail(
+      "state_too_large",
+      `the state of ${row.run_id} is ${snapshot.length} bytes, the limit is ${LIMITS.snapshotBytes}`,
+    );
+  }
+  const { status } = advanced.snapshot;
+  const lines = [...before, ...advanced.transitions];
+  const next: InstanceRow = {
+    ...row,
+    version: row.version + 1,
+    input_seq: seq,
+    event_seq: row.event_seq + lines.length,
+    status,
+    snapshot,
+    updated_at: now,
+    finished_at: FINISHED.has(status) ? now : null,
+  };
+  const changed = tx.run(
+    "UPDATE instance SET version = ?, input_seq = ?, event_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
+    next.version,
+    next.input_seq,
+    next.event_seq,
+    next.status,
+    next.snapshot,
+    next.updated_at,
+    next.finished_at,
+    row.id,
+    row.version,
+  );
+  if (changed !== 1) throw fail("conflict", `instance ${row.id} was advanced by another process`);
+  insertEvents(tx, row.id, row.event_seq, now, lines);
+  return { next, effects: advanced.effects };
 }
 
 function applyEffect(

@@ -23,10 +23,22 @@ export function appendEvents(
   rows: readonly EventRow[],
 ): void {
   if (rows.length === 0) return;
-  const last = tx.get<{ event_seq: number }>(
-    "SELECT event_seq FROM instance WHERE id = ?",
+  const { event_seq: last } = tx.get<{ event_seq: number }>(
+    "UPDATE instance SET event_seq = event_seq + ? WHERE id = ? RETURNING event_seq",
+    rows.length,
     instanceId,
-  )!.event_seq;
+  )!;
+  insertEvents(tx, instanceId, last - rows.length, now, rows);
+}
+
+/** The lines after position `last`; the caller stores the new end. */
+export function insertEvents(
+  tx: Transaction,
+  instanceId: string,
+  last: number,
+  now: number,
+  rows: readonly EventRow[],
+): void {
   for (const [offset, row] of rows.entries()) {
     tx.run(
       "INSERT INTO event (instance_id, seq, ts, event, step_id, reference, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -39,8 +51,7 @@ export function appendEvents(
       row.detail === null ? null : JSON.stringify(row.detail),
     );
   }
-  tx.run("UPDATE instance SET event_seq = ? WHERE id = ?", last + rows.length, instanceId);
-  tx.notify("event", instanceId);
+  if (rows.length > 0) tx.notify("event", instanceId);
 }
 
 /** Events of one run after a position, at most `limit`. */

@@ -1,8 +1,14 @@
 import { fail } from "../../base/errors.ts";
 import type { Json } from "../../base/json.ts";
 import type { Operation } from "../operation.ts";
-import { advanceInstance, type EnginePort, type StoredSnapshot } from "./advance.ts";
-import { appendEvents } from "./events.ts";
+import {
+  advanceRow,
+  type EnginePort,
+  type InstanceRow,
+  type StoredInput,
+  type StoredSnapshot,
+} from "./advance.ts";
+import type { EventRow } from "./events.ts";
 
 export interface StartInput {
   engine: EnginePort;
@@ -79,40 +85,49 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     policy.body,
     start.now,
   );
+  const row: InstanceRow = {
+    id: start.instanceId,
+    tenant_id: start.tenantId,
+    run_id: start.runId,
+    definition_digest: definition.digest,
+    policy_digest: policy.digest,
+    workflow: start.workflow,
+    status: "pending",
+    version: 0,
+    input_seq: 0,
+    event_seq: 0,
+    snapshot: JSON.stringify(start.snapshot),
+    created_at: start.now,
+    updated_at: start.now,
+    finished_at: null,
+  };
   tx.run(
     `INSERT INTO instance (id, tenant_id, run_id, definition_digest, policy_digest, source_event_id, request_digest, workflow,
        status, version, input_seq, event_seq, snapshot, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0, 0, ?, ?, ?)`,
-    start.instanceId,
-    start.tenantId,
-    start.runId,
-    definition.digest,
-    policy.digest,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.id,
+    row.tenant_id,
+    row.run_id,
+    row.definition_digest,
+    row.policy_digest,
     start.sourceEventId,
     start.requestDigest,
-    start.workflow,
-    JSON.stringify(start.snapshot),
-    start.now,
-    start.now,
+    row.workflow,
+    row.status,
+    row.version,
+    row.input_seq,
+    row.event_seq,
+    row.snapshot,
+    row.created_at,
+    row.updated_at,
   );
-  appendEvents(tx, start.instanceId, start.now, [
-    {
-      event: "run.created",
-      step_id: null,
-      reference: null,
-      detail: {
-        workflow: start.workflow,
-        definition_digest: definition.digest,
-        policy_digest: policy.digest,
-      },
-    },
-  ]);
-  advanceInstance(
-    tx,
-    start.engine,
-    start.instanceId,
-    { kind: "start", input: start.input } as never,
-    start.now,
-  );
+  const created: EventRow = {
+    event: "run.created",
+    step_id: null,
+    reference: null,
+    detail: { workflow: start.workflow, definition_digest: definition.digest, policy_digest: policy.digest },
+  };
+  const input = { kind: "start", input: start.input } as StoredInput;
+  advanceRow(tx, start.engine, row, input, start.now, [created]);
   return { instanceId: start.instanceId, runId: start.runId, created: true };
 };

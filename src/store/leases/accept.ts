@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, outcomeUnknown, type StoredInput } from "../instances/advance.ts";
-import { appendEvents } from "../instances/events.ts";
+import type { EventRow } from "../instances/events.ts";
 import type { Operation, Query } from "../operation.ts";
 
 interface PendingResult {
@@ -89,25 +89,22 @@ export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
       row.attempt,
       row.request_id,
     );
-    appendEvents(tx, row.instance_id, input.now, [
-      {
-        event: "step.attempt_finished",
-        step_id: row.step_id,
-        reference: row.reference,
-        detail: {
-          lease_id: row.lease_id,
-          runner_id: row.runner_id,
-          attempt: row.attempt,
-          status: result["status"] ?? null,
-          exit_code: result["exitCode"] ?? null,
-          duration_ms: result["durationMs"] ?? null,
-          sandbox:
-            ((result["sandbox"] as JsonObject | undefined)?.["provider"] as string | undefined) ?? null,
-          artifacts: result["artifactRefs"] ?? [],
-        },
+    const finished: EventRow = {
+      event: "step.attempt_finished",
+      step_id: row.step_id,
+      reference: row.reference,
+      detail: {
+        lease_id: row.lease_id,
+        runner_id: row.runner_id,
+        attempt: row.attempt,
+        status: result["status"] ?? null,
+        exit_code: result["exitCode"] ?? null,
+        duration_ms: result["durationMs"] ?? null,
+        sandbox: ((result["sandbox"] as JsonObject | undefined)?.["provider"] as string | undefined) ?? null,
+        artifacts: result["artifactRefs"] ?? [],
       },
-    ]);
-    advanceInstance(tx, input.engine, row.instance_id, taken, input.now);
+    };
+    advanceInstance(tx, input.engine, row.instance_id, taken, input.now, [finished]);
   }
   return pending.length;
 };

@@ -23,6 +23,8 @@ export interface Waiter {
   leaseId: string;
   nonce: string;
   nonceHash: string;
+  /** Its session was found good in an earlier call and has not changed since: it need not be read when nothing is queued. */
+  checked: boolean;
 }
 
 export interface PendingRequest {
@@ -92,46 +94,68 @@ function eligible(session: SessionRow, requirement: Requirement): boolean {
  * @returns one answer a waiter: a lease, a refusal, or null when there is nothing for it now
  */
 export const claimLeases: Operation<ClaimBatch, ClaimAnswer[]> = (tx, batch) => {
-  let partitions: { key: string; tenant_id: string; requirement: Requirement }[] | null = null;
+  const partitions = pendingPartitions(tx, batch.now);
   return batch.waiters.map((waiter): ClaimAnswer => {
+    if (waiter.checked && partitions.every(({ dry }) => dry)) return null;
     let session: SessionRow;
     try {
       session = authenticate(tx, "claim", waiter.tokenHash, batch.now, waiter);
     } catch (refused) {
       return { refused: refused as Failure };
     }
-    const repeated = tx.get<{ document: string | null }>(
-      "SELECT document FROM lease WHERE session_id = ? AND claim_message_id = ?",
-      session.id,
-      waiter.messageId,
-    );
-    if (repeated !== undefined) {
-      return repeated.document === null
-        ? { refused: fail("lease_used", "the lease of this claim was already started") }
-        : { lease: JSON.parse(repeated.document) as JsonObject };
+    if (!waiter.checked) {
+      const repeated = repeatedClaim(tx, session, waiter);
+      if (repeated !== null) return repeated;
     }
     const refused = mayClaim(session, batch.now);
     if (refused !== null) return { refused };
-    partitions ??= tx
-      .all<{ key: string; tenant_id: string; body: string }>(
-        "SELECT key, tenant_id, body FROM requirement WHERE EXISTS (SELECT 1 FROM request WHERE request.requirement = requirement.key AND request.state = 'pending')",
-      )
-      .map((row) => ({
-        key: row.key,
-        tenant_id: row.tenant_id,
-        requirement: JSON.parse(row.body) as Requirement,
-      }));
-    if (partitions.length === 0 || isFull(tx, session)) return null;
+    if (partitions.every(({ dry }) => dry) || isFull(tx, session)) return null;
     return issue(tx, batch, waiter, session, partitions);
   });
 };
+
+interface Partition {
+  readonly key: string;
+  readonly tenant_id: string;
+  readonly requirement: Requirement;
+  /** Nothing of it is due any more. */
+  dry: boolean;
+}
+
+/** The queue's partitions that hold something that is due. */
+function pendingPartitions(tx: Transaction, now: number): Partition[] {
+  return tx
+    .all<{ key: string; tenant_id: string; body: string }>(
+      "SELECT key, tenant_id, body FROM requirement WHERE EXISTS (SELECT 1 FROM request WHERE request.requirement = requirement.key AND request.state = 'pending' AND request.not_before <= ?)",
+      now,
+    )
+    .map((row) => ({
+      key: row.key,
+      tenant_id: row.tenant_id,
+      requirement: JSON.parse(row.body) as Requirement,
+      dry: false,
+    }));
+}
+
+/** A claim that came before with this message id: its lease again, as long as it was not started. */
+function repeatedClaim(tx: Transaction, session: SessionRow, waiter: Waiter): ClaimAnswer {
+  const repeated = tx.get<{ document: string | null }>(
+    "SELECT document FROM lease WHERE session_id = ? AND claim_message_id = ?",
+    session.id,
+    waiter.messageId,
+  );
+  if (repeated === undefined) return null;
+  return repeated.document === null
+    ? { refused: fail("lease_used", "the lease of this claim was already started") }
+    : { lease: JSON.parse(repeated.document) as JsonObject };
+}
 
 function issue(
   tx: Transaction,
   batch: ClaimBatch,
   waiter: Waiter,
   session: SessionRow,
-  partitions: { key: string; tenant_id: string; requirement: Requirement }[],
+  partitions: Partition[],
 ): ClaimAnswer {
   type Row = Omit<PendingRequest, "payload" | "requirement" | "attempt"> & {
     payload: string;
@@ -142,14 +166,22 @@ function issue(
   };
   let best: Row | undefined;
   for (const partition of partitions) {
-    if (partition.tenant_id !== session.tenant_id || !eligible(session, partition.requirement)) continue;
+    if (
+      partition.dry ||
+      partition.tenant_id !== session.tenant_id ||
+      !eligible(session, partition.requirement)
+    )
+      continue;
     const first = tx.get<Row>(
       `SELECT id, tenant_id, instance_id, step_id, reference, policy_digest, payload, attempts, priority, created_at FROM request
        WHERE requirement = ? AND state = 'pending' AND not_before <= ? ORDER BY priority DESC, created_at, id LIMIT 1`,
       partition.key,
       batch.now,
     );
-    if (first === undefined) continue;
+    if (first === undefined) {
+      partition.dry = true;
+      continue;
+    }
     const better =
       best === undefined ||
       first.priority > best.priority ||

@@ -17,6 +17,7 @@ export interface LeaseRow {
   expires_at: number;
   deadline_at: number;
   started_at: number | null;
+  start_message_id: string | null;
   cancel_reason: string | null;
   latest: number;
   step_id: string;
@@ -42,8 +43,8 @@ export function findLease(
   const lease = tx.get<LeaseRow>(
     `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.session_id, lease.attempt,
        lease.fence, lease.nonce_hash, lease.state, lease.issued_at, lease.expires_at, lease.deadline_at, lease.started_at,
-       lease.cancel_reason, request.attempts AS latest, request.step_id, request.reference, request.policy_digest,
-       request.state AS request_state
+       lease.start_message_id, lease.cancel_reason, request.attempts AS latest, request.step_id, request.reference,
+       request.policy_digest, request.state AS request_state
      FROM lease JOIN request ON request.id = lease.request_id WHERE lease.id = ?`,
     caller.leaseId,
   );

@@ -24,38 +24,42 @@ export const startLease: Operation<
   LeaseTimes
 > = (tx, input) => {
   const { lease } = findLease(tx, input);
-  return once(tx, lease.id, input.messageId, () => {
-    if (lease.state === "started") throw fail("lease_used");
-    const ended = whyEnded(lease, input.now);
-    if (ended !== null) throw ended;
-    if (lease.nonce_hash !== input.nonceHash) throw fail("identity_mismatch", "the nonce is not the lease's");
-    if (lease.cancel_reason !== null) throw fail("lease_revoked", lease.cancel_reason);
-    const deadline = lease.deadline_at - lease.issued_at + input.now;
-    const expiresAt = extended(lease, deadline, input.now);
-    // The document holds the nonce: it goes once the nonce is used.
-    tx.run(
-      "UPDATE lease SET state = 'started', started_at = ?, expires_at = ?, deadline_at = ?, sandbox = ?, document = NULL WHERE id = ?",
-      input.now,
-      expiresAt,
-      deadline,
-      input.sandbox,
-      lease.id,
-    );
-    appendEvents(tx, lease.instance_id, input.now, [
-      {
-        event: "step.attempt_started",
-        step_id: lease.step_id,
-        reference: lease.reference,
-        detail: {
-          lease_id: lease.id,
-          runner_id: lease.runner_id,
-          attempt: lease.attempt,
-          sandbox: input.sandbox,
-        },
+  if (lease.state === "started") {
+    if (lease.start_message_id !== input.messageId) throw fail("lease_used");
+    return { state: lease.state, expiresAt: lease.expires_at, cancelReason: lease.cancel_reason };
+  }
+  const ended = whyEnded(lease, input.now);
+  if (ended !== null) throw ended;
+  if (lease.nonce_hash !== input.nonceHash) {
+    throw fail("identity_mismatch", "the nonce is not the lease's");
+  }
+  if (lease.cancel_reason !== null) throw fail("lease_revoked", lease.cancel_reason);
+  const deadline = lease.deadline_at - lease.issued_at + input.now;
+  const expiresAt = extended(lease, deadline, input.now);
+  // The document holds the nonce: it goes once the nonce is used.
+  tx.run(
+    "UPDATE lease SET state = 'started', started_at = ?, start_message_id = ?, expires_at = ?, deadline_at = ?, sandbox = ?, document = NULL WHERE id = ?",
+    input.now,
+    input.messageId,
+    expiresAt,
+    deadline,
+    input.sandbox,
+    lease.id,
+  );
+  appendEvents(tx, lease.instance_id, input.now, [
+    {
+      event: "step.attempt_started",
+      step_id: lease.step_id,
+      reference: lease.reference,
+      detail: {
+        lease_id: lease.id,
+        runner_id: lease.runner_id,
+        attempt: lease.attempt,
+        sandbox: input.sandbox,
       },
-    ]);
-    return { state: "started", expiresAt, cancelReason: null };
-  });
+    },
+  ]);
+  return { state: "started", expiresAt, cancelReason: null };
 };
 
 /** `renew`: more time, up to the task's end. Not stored by message id: a repeat just renews again. */

@@ -130,6 +130,7 @@ CREATE TABLE lease (
   state TEXT NOT NULL CHECK (state IN ('leased', 'started', 'reported', 'expired', 'rejected', 'cancelled', 'timed_out', 'unknown')),
   document TEXT,
   claim_message_id TEXT NOT NULL,
+  start_message_id TEXT,
   issued_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   deadline_at INTEGER NOT NULL,

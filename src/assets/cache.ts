@@ -1,0 +1,51 @@
+import { readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { digestOf } from "../base/canonical.ts";
+import { type FoundWorkflow, findWorkflow } from "./find.ts";
+
+/** A workflow with the digest of its document, ready to start. */
+export interface ReadyWorkflow extends FoundWorkflow {
+  readonly digest: string;
+}
+
+const KEPT = 64;
+const cache = new Map<string, { stamp: string; found: ReadyWorkflow }>();
+
+/**
+ * {@link findWorkflow}, remembered while none of the files that it could come from has changed: the same names, inodes,
+ * sizes and times to the nanosecond. A change of any workflow file counts, because it may bring the id a second time.
+ */
+export function readyWorkflow(root: string, id: string): ReadyWorkflow {
+  const key = `${resolve(root)}\0${id}`;
+  const kept = cache.get(key);
+  if (kept !== undefined && kept.stamp === stampOf(root, kept.found)) return kept.found;
+  const found = findWorkflow(root, id);
+  const ready = { ...found, digest: digestOf(found.document) };
+  if (cache.size >= KEPT) cache.delete(cache.keys().next().value!);
+  cache.set(key, { stamp: stampOf(root, ready), found: ready });
+  return ready;
+}
+
+function stampOf(root: string, { definition }: FoundWorkflow): string {
+  const folder = join(root, "lightflow/workflows");
+  const paths = [folder, ...namesIn(folder).map((name) => join(folder, name))];
+  for (const schema of [definition.input_schema, definition.output_schema]) {
+    if (typeof schema === "string") paths.push(join(root, "lightflow", schema));
+  }
+  return paths.map(fileStamp).join("\n");
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function fileStamp(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined
+    ? `${path} -`
+    : `${path} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
+}
