@@ -85,7 +85,7 @@ export class Orchestrator {
         name: named.name,
         version: named.version,
         assetId: run.assetId,
-        document: JSON.stringify(run.document),
+        document: () => JSON.stringify(run.document),
       },
       policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
       snapshot: newInstance(instanceId, run.runId, now) as unknown as StoredSnapshot,

@@ -99,13 +99,13 @@ test("a database of another program is refused", () => {
 test("events, inputs, definitions, results and audit rows cannot be changed", async () => {
   const store = open();
   await store.write((tx) => {
-    tx.run("INSERT INTO event (instance_id, seq, ts, event) VALUES ('i', 1, 0, 'x')");
+    tx.run("INSERT INTO event (instance_id, last_seq, ts, lines) VALUES ('i', 1, 0, '[]')");
     tx.run("INSERT INTO audit VALUES ('t', 1, 0, 'a', 'b', 'c', '{}', '', 'h')");
     tx.run("INSERT INTO definition VALUES ('d', 'n', 'n', '1', NULL, '{}', 0)");
     tx.run("INSERT INTO result VALUES ('l', 'd', '{}', 0, 'pending')");
   }, null);
   for (const sql of [
-    "UPDATE event SET event = 'y'",
+    "UPDATE event SET lines = ''",
     "UPDATE audit SET actor = 'y'",
     "DELETE FROM audit",
     "UPDATE definition SET document = ''",

@@ -1,14 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { fail, toFailure } from "../base/errors.ts";
-import {
-  type Operation,
-  type Query,
-  type SqlValue,
-  StatementCache,
-  type Topic,
-  type Transaction,
-} from "./operation.ts";
+import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
 import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
 
 interface Job {

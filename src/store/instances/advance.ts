@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
-import { appendEvents, type EventRow, insertEvents } from "./events.ts";
+import { appendEvents, type EventRow } from "./events.ts";
 
 /** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
 export interface EnginePort {
@@ -58,7 +58,6 @@ export interface InstanceRow {
   status: string;
   version: number;
   input_seq: number;
-  event_seq: number;
   snapshot: string;
   created_at: number;
   updated_at: number;
@@ -152,22 +151,19 @@ function advanceOnce(
     );
   }
   const { status } = advanced.snapshot;
-  const lines = [...before, ...advanced.transitions];
   const next: InstanceRow = {
     ...row,
     version: row.version + 1,
     input_seq: seq,
-    event_seq: row.event_seq + lines.length,
     status,
     snapshot,
     updated_at: now,
     finished_at: FINISHED.has(status) ? now : null,
   };
   const changed = tx.run(
-    "UPDATE instance SET version = ?, input_seq = ?, event_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
+    "UPDATE instance SET version = ?, input_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
     next.version,
     next.input_seq,
-    next.event_seq,
     next.status,
     next.snapshot,
     next.updated_at,
@@ -176,7 +172,7 @@ function advanceOnce(
     row.version,
   );
   if (changed !== 1) throw fail("conflict", `instance ${row.id} was advanced by another process`);
-  insertEvents(tx, row.id, row.event_seq, now, lines);
+  appendEvents(tx, row.id, now, [...before, ...advanced.transitions]);
   return { next, effects: advanced.effects };
 }
 
@@ -230,13 +226,7 @@ function insertRequest(
   const body = JSON.stringify(
     bound === undefined ? request.requirement : { ...request.requirement, runnerId: bound.runner_id },
   );
-  const key = `${row.tenant_id} ${body}`;
-  tx.run(
-    "INSERT INTO requirement (key, tenant_id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-    key,
-    row.tenant_id,
-    body,
-  );
+  const requirement = requirementId(tx, row.tenant_id, body);
   tx.run(
     `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
        repeatable, priority, state, attempts, not_before, expires_at, created_at)
@@ -247,7 +237,7 @@ function insertRequest(
     effect.id,
     effect.step_id,
     effect.reference,
-    key,
+    requirement,
     row.policy_digest,
     JSON.stringify(request.payload),
     request.repeatable ? 1 : 0,
@@ -256,7 +246,24 @@ function insertRequest(
     request.expiresAt,
     now,
   );
-  tx.notify("request", key);
+  tx.notify("request", request.id);
+}
+
+/** The queue's partition of tasks that ask the same of a runner. */
+function requirementId(tx: Transaction, tenantId: string, body: string): number {
+  const known = tx.get<{ id: number }>(
+    "SELECT id FROM requirement WHERE tenant_id = ? AND body = ?",
+    tenantId,
+    body,
+  );
+  return (
+    known ??
+    tx.get<{ id: number }>(
+      "INSERT INTO requirement (tenant_id, body) VALUES (?, ?) RETURNING id",
+      tenantId,
+      body,
+    )!
+  ).id;
 }
 
 /** Stop what an instance no longer waits for: a queued request is taken back, a live lease is told to stop. */

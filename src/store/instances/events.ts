@@ -15,7 +15,7 @@ export interface RunEvent extends EventRow {
   run_id: string;
 }
 
-/** Append lines to an instance's history, numbered without gaps. */
+/** Append lines to an instance's history, numbered without gaps; all that one transition says is one row. */
 export function appendEvents(
   tx: Transaction,
   instanceId: string,
@@ -23,55 +23,39 @@ export function appendEvents(
   rows: readonly EventRow[],
 ): void {
   if (rows.length === 0) return;
-  const { event_seq: last } = tx.get<{ event_seq: number }>(
-    "UPDATE instance SET event_seq = event_seq + ? WHERE id = ? RETURNING event_seq",
-    rows.length,
+  const { last } = tx.get<{ last: number | null }>(
+    "SELECT max(last_seq) AS last FROM event WHERE instance_id = ?",
     instanceId,
   )!;
-  insertEvents(tx, instanceId, last - rows.length, now, rows);
-}
-
-/** The lines after position `last`; the caller stores the new end. */
-export function insertEvents(
-  tx: Transaction,
-  instanceId: string,
-  last: number,
-  now: number,
-  rows: readonly EventRow[],
-): void {
-  for (const [offset, row] of rows.entries()) {
-    tx.run(
-      "INSERT INTO event (instance_id, seq, ts, event, step_id, reference, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      instanceId,
-      last + offset + 1,
-      now,
-      row.event,
-      row.step_id,
-      row.reference,
-      row.detail === null ? null : JSON.stringify(row.detail),
-    );
-  }
-  if (rows.length > 0) tx.notify("event", instanceId);
+  tx.run(
+    "INSERT INTO event (instance_id, last_seq, ts, lines) VALUES (?, ?, ?, ?)",
+    instanceId,
+    (last ?? 0) + rows.length,
+    now,
+    JSON.stringify(rows),
+  );
+  tx.notify("event", instanceId);
 }
 
 /** Events of one run after a position, at most `limit`. */
 export const listEvents: Query<
   { instanceId: string; runId: string; after: number; limit: number },
   RunEvent[]
-> = (tx, { instanceId, runId, after, limit }) =>
-  tx
-    .all<Omit<RunEvent, "detail" | "run_id"> & { detail: string | null }>(
-      "SELECT seq, ts, event, step_id, reference, detail FROM event WHERE instance_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-      instanceId,
-      after,
-      limit,
-    )
-    .map((row) => ({
-      seq: row.seq,
-      ts: row.ts,
-      event: row.event,
-      run_id: runId,
-      step_id: row.step_id,
-      reference: row.reference,
-      detail: row.detail === null ? null : (JSON.parse(row.detail) as Json),
-    }));
+> = (tx, { instanceId, runId, after, limit }) => {
+  // Each row holds at least one line, so `limit` rows hold enough.
+  const rows = tx.all<{ last_seq: number; ts: number; lines: string }>(
+    "SELECT last_seq, ts, lines FROM event WHERE instance_id = ? AND last_seq > ? ORDER BY last_seq LIMIT ?",
+    instanceId,
+    after,
+    limit,
+  );
+  const events: RunEvent[] = [];
+  for (const row of rows) {
+    const lines = JSON.parse(row.lines) as EventRow[];
+    for (const [at, line] of lines.entries()) {
+      const seq = row.last_seq - lines.length + at + 1;
+      if (seq > after && events.length < limit) events.push({ seq, ts: row.ts, run_id: runId, ...line });
+    }
+  }
+  return events;
+};

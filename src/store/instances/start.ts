@@ -1,6 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { Json } from "../../base/json.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation, Transaction } from "../operation.ts";
 import {
   advanceRow,
   type EnginePort,
@@ -26,7 +26,7 @@ export interface StartInput {
     name: string;
     version: string;
     assetId: string | null;
-    document: string;
+    document(): string;
   };
   policy: { digest: string; body: string };
   snapshot: StoredSnapshot;
@@ -69,22 +69,8 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
       : fail("conflict", `run ${start.runId} already exists`, { hint: "leave --id out, or choose another" });
   }
   const { definition, policy } = start;
-  tx.run(
-    "INSERT INTO definition (digest, namespace, name, version, asset_id, document, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    definition.digest,
-    definition.namespace,
-    definition.name,
-    definition.version,
-    definition.assetId,
-    definition.document,
-    start.now,
-  );
-  tx.run(
-    "INSERT INTO policy_snapshot (digest, body, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-    policy.digest,
-    policy.body,
-    start.now,
-  );
+  keepDefinition(tx, definition, start.now);
+  keepPolicy(tx, policy, start.now);
   const row: InstanceRow = {
     id: start.instanceId,
     tenant_id: start.tenantId,
@@ -95,7 +81,6 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     status: "pending",
     version: 0,
     input_seq: 0,
-    event_seq: 0,
     snapshot: JSON.stringify(start.snapshot),
     created_at: start.now,
     updated_at: start.now,
@@ -103,8 +88,8 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
   };
   tx.run(
     `INSERT INTO instance (id, tenant_id, run_id, definition_digest, policy_digest, source_event_id, request_digest, workflow,
-       status, version, input_seq, event_seq, snapshot, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       status, version, input_seq, snapshot, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,
     row.tenant_id,
     row.run_id,
@@ -116,7 +101,6 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     row.status,
     row.version,
     row.input_seq,
-    row.event_seq,
     row.snapshot,
     row.created_at,
     row.updated_at,
@@ -131,3 +115,28 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
   advanceRow(tx, start.engine, row, input, start.now, [created]);
   return { instanceId: start.instanceId, runId: start.runId, created: true };
 };
+
+/** Most starts are of a definition that is known: asking is cheaper than handing the whole text over. */
+function keepDefinition(tx: Transaction, definition: StartInput["definition"], now: number): void {
+  if (tx.get("SELECT 1 FROM definition WHERE digest = ?", definition.digest) !== undefined) return;
+  tx.run(
+    "INSERT INTO definition (digest, namespace, name, version, asset_id, document, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    definition.digest,
+    definition.namespace,
+    definition.name,
+    definition.version,
+    definition.assetId,
+    definition.document(),
+    now,
+  );
+}
+
+function keepPolicy(tx: Transaction, policy: StartInput["policy"], now: number): void {
+  if (tx.get("SELECT 1 FROM policy_snapshot WHERE digest = ?", policy.digest) !== undefined) return;
+  tx.run(
+    "INSERT INTO policy_snapshot (digest, body, created_at) VALUES (?, ?, ?)",
+    policy.digest,
+    policy.body,
+    now,
+  );
+}

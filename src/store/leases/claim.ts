@@ -63,16 +63,6 @@ function mayClaim(session: SessionRow, now: number): Failure | null {
   return health["status"] === "unhealthy" ? fail("runner_unhealthy") : null;
 }
 
-/** Whether the runner holds as many leases as it may. */
-function isFull(tx: Transaction, session: SessionRow): boolean {
-  const { slots } = JSON.parse(session.registration) as { slots: number };
-  const live = tx.get<{ n: number }>(
-    "SELECT count(*) AS n FROM lease WHERE session_id = ? AND state IN ('leased', 'started')",
-    session.id,
-  )!.n;
-  return live >= slots;
-}
-
 function eligible(session: SessionRow, requirement: Requirement): boolean {
   const effective = JSON.parse(session.effective) as {
     runnerPools: string[];
@@ -103,19 +93,22 @@ export const claimLeases: Operation<ClaimBatch, ClaimAnswer[]> = (tx, batch) => 
     } catch (refused) {
       return { refused: refused as Failure };
     }
-    if (!waiter.checked) {
-      const repeated = repeatedClaim(tx, session, waiter);
-      if (repeated !== null) return repeated;
-    }
+    const held = tx.get<{ count: number; repeated: string | null }>(
+      "SELECT count(*) AS count, max(iif(claim_message_id = ?, id, NULL)) AS repeated FROM lease WHERE session_id = ? AND state IN ('leased', 'started')",
+      waiter.messageId,
+      session.id,
+    )!;
+    if (held.repeated !== null) return repeatedClaim(tx, held.repeated);
     const refused = mayClaim(session, batch.now);
     if (refused !== null) return { refused };
-    if (partitions.every(({ dry }) => dry) || isFull(tx, session)) return null;
+    const { slots } = JSON.parse(session.registration) as { slots: number };
+    if (partitions.every(({ dry }) => dry) || held.count >= slots) return null;
     return issue(tx, batch, waiter, session, partitions);
   });
 };
 
 interface Partition {
-  readonly key: string;
+  readonly id: number;
   readonly tenant_id: string;
   readonly requirement: Requirement;
   /** Nothing of it is due any more. */
@@ -125,12 +118,12 @@ interface Partition {
 /** The queue's partitions that hold something that is due. */
 function pendingPartitions(tx: Transaction, now: number): Partition[] {
   return tx
-    .all<{ key: string; tenant_id: string; body: string }>(
-      "SELECT key, tenant_id, body FROM requirement WHERE EXISTS (SELECT 1 FROM request WHERE request.requirement = requirement.key AND request.state = 'pending' AND request.not_before <= ?)",
+    .all<{ id: number; tenant_id: string; body: string }>(
+      "SELECT id, tenant_id, body FROM requirement WHERE EXISTS (SELECT 1 FROM request WHERE request.requirement = requirement.id AND request.state = 'pending' AND request.not_before <= ?)",
       now,
     )
     .map((row) => ({
-      key: row.key,
+      id: row.id,
       tenant_id: row.tenant_id,
       requirement: JSON.parse(row.body) as Requirement,
       dry: false,
@@ -138,16 +131,14 @@ function pendingPartitions(tx: Transaction, now: number): Partition[] {
 }
 
 /** A claim that came before with this message id: its lease again, as long as it was not started. */
-function repeatedClaim(tx: Transaction, session: SessionRow, waiter: Waiter): ClaimAnswer {
-  const repeated = tx.get<{ document: string | null }>(
-    "SELECT document FROM lease WHERE session_id = ? AND claim_message_id = ?",
-    session.id,
-    waiter.messageId,
-  );
-  if (repeated === undefined) return null;
-  return repeated.document === null
+function repeatedClaim(tx: Transaction, leaseId: string): ClaimAnswer {
+  const { document } = tx.get<{ document: string | null }>(
+    "SELECT document FROM lease WHERE id = ?",
+    leaseId,
+  )!;
+  return document === null
     ? { refused: fail("lease_used", "the lease of this claim was already started") }
-    : { lease: JSON.parse(repeated.document) as JsonObject };
+    : { lease: JSON.parse(document) as JsonObject };
 }
 
 function issue(
@@ -175,7 +166,7 @@ function issue(
     const first = tx.get<Row>(
       `SELECT id, tenant_id, instance_id, step_id, reference, policy_digest, payload, attempts, priority, created_at FROM request
        WHERE requirement = ? AND state = 'pending' AND not_before <= ? ORDER BY priority DESC, created_at, id LIMIT 1`,
-      partition.key,
+      partition.id,
       batch.now,
     );
     if (first === undefined) {

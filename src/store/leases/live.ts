@@ -1,6 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { Transaction } from "../operation.ts";
-import { authenticate, type SessionRow } from "../runners/session.ts";
+import { authenticate } from "../runners/session.ts";
 
 export interface LeaseRow {
   id: string;
@@ -35,28 +35,43 @@ export interface LeaseCaller {
 }
 
 /** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
-export function findLease(
-  tx: Pick<Transaction, "get">,
-  caller: LeaseCaller,
-): { lease: LeaseRow; session: SessionRow } {
-  const session = authenticate(tx, "claim", caller.tokenHash, caller.now);
-  const lease = tx.get<LeaseRow>(
+function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
+  const found = tx.get<LeaseRow>(
     `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.session_id, lease.attempt,
        lease.fence, lease.nonce_hash, lease.state, lease.issued_at, lease.expires_at, lease.deadline_at, lease.started_at,
        lease.start_message_id, lease.cancel_reason, request.attempts AS latest, request.step_id, request.reference,
        request.policy_digest, request.state AS request_state
-     FROM lease JOIN request ON request.id = lease.request_id WHERE lease.id = ?`,
+     FROM runner_session AS session
+     JOIN runner ON runner.tenant_id = session.tenant_id AND runner.runner_id = session.runner_id
+     JOIN lease ON lease.id = ?
+     JOIN request ON request.id = lease.request_id
+     WHERE session.claim_hash = ? AND session.state <> 'closed' AND session.expires_at > ? AND runner.state = 'approved'
+       AND lease.tenant_id = session.tenant_id AND lease.runner_id = session.runner_id`,
     caller.leaseId,
+    caller.tokenHash,
+    caller.now,
   );
+  return found ?? explainMissing(tx, caller);
+}
+
+/** Why {@link findLease} found nothing: the credential first, then the tenant, then the runner. */
+function explainMissing(tx: Pick<Transaction, "get">, caller: LeaseCaller): never {
+  const session = authenticate(tx, "claim", caller.tokenHash, caller.now);
+  const lease = tx.get<{ tenant_id: string }>("SELECT tenant_id FROM lease WHERE id = ?", caller.leaseId);
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
-  if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
+  throw fail("runner_mismatch");
+}
+
+/** The lease of a caller, with the attempt and the fence that were issued. */
+export function findLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
+  const lease = ownLease(tx, caller);
   if (lease.attempt !== caller.attempt || lease.fence !== caller.fencingToken) {
     throw fail(
       caller.fencingToken < lease.fence ? "stale_fence" : "identity_mismatch",
       "the attempt or the fencing token is not the lease's",
     );
   }
-  return { lease, session };
+  return lease;
 }
 
 /** Why a lease takes no more reports, or null while it does. The server's clock decides. */

@@ -31,7 +31,7 @@ export const streamEnd: Query<{ leaseId: string; stream: string }, StreamEnd> = 
 
 /** Whether a lease may write, before any byte is spooled. */
 export const mayLog: Query<LeaseCaller, { instanceId: string }> = (tx, caller) => {
-  const { lease } = findLease(tx, caller);
+  const lease = findLease(tx, caller);
   const ended = whyEnded(lease, caller.now);
   if (ended !== null) throw ended;
   return { instanceId: lease.instance_id };
@@ -39,7 +39,7 @@ export const mayLog: Query<LeaseCaller, { instanceId: string }> = (tx, caller) =
 
 /** Note a chunk whose bytes are already in the spool file, fsynced. @returns the next expected seq */
 export const appendChunk: Operation<ChunkInput, number> = (tx, input) => {
-  const { lease } = findLease(tx, input);
+  const lease = findLease(tx, input);
   const ended = whyEnded(lease, input.now);
   if (ended !== null) throw ended;
   const end = streamEnd(tx, input);
@@ -83,8 +83,8 @@ export const listChunks: Query<
   tx.all<ChunkRow>(
     `SELECT chunk.id, chunk.lease_id, request.step_id, lease.attempt, chunk.stream, chunk.seq, chunk.position, chunk.size,
        chunk.final, chunk.received_at
-     FROM lease JOIN request ON request.id = lease.request_id JOIN log_chunk AS chunk ON chunk.lease_id = lease.id
-     WHERE lease.instance_id = ? AND chunk.id > ? AND (? IS NULL OR request.step_id = ?) ORDER BY chunk.id LIMIT ?`,
+     FROM request JOIN lease ON lease.request_id = request.id JOIN log_chunk AS chunk ON chunk.lease_id = lease.id
+     WHERE request.instance_id = ? AND chunk.id > ? AND (? IS NULL OR request.step_id = ?) ORDER BY chunk.id LIMIT ?`,
     input.instanceId,
     input.after,
     input.stepId,

@@ -21,7 +21,7 @@ export interface ReportInput extends LeaseCaller {
  * refused and the first stays; one that comes too late is kept as a diagnosis and refused.
  */
 export const reportResult: Operation<ReportInput, { refused: Failure | null }> = (tx, input) => {
-  const { lease } = findLease(tx, input);
+  const lease = findLease(tx, input);
   const { result } = input;
   const stored = tx.get<{ digest: string; verdict: string }>(
     "SELECT digest, verdict FROM result WHERE lease_id = ?",

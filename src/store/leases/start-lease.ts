@@ -23,7 +23,7 @@ export const startLease: Operation<
   LeaseCaller & { messageId: string; nonceHash: string; sandbox: string | null },
   LeaseTimes
 > = (tx, input) => {
-  const { lease } = findLease(tx, input);
+  const lease = findLease(tx, input);
   if (lease.state === "started") {
     if (lease.start_message_id !== input.messageId) throw fail("lease_used");
     return { state: lease.state, expiresAt: lease.expires_at, cancelReason: lease.cancel_reason };
@@ -64,7 +64,7 @@ export const startLease: Operation<
 
 /** `renew`: more time, up to the task's end. Not stored by message id: a repeat just renews again. */
 export const renewLease: Operation<LeaseCaller, LeaseTimes> = (tx, input) => {
-  const { lease } = findLease(tx, input);
+  const lease = findLease(tx, input);
   const ended = whyEnded(lease, input.now);
   if (ended !== null) throw ended;
   const expiresAt =
@@ -81,7 +81,7 @@ export const reportProgress: Operation<
   },
   LeaseTimes
 > = (tx, input) => {
-  const { lease } = findLease(tx, input);
+  const lease = findLease(tx, input);
   return once(tx, lease.id, input.messageId, () => {
     const ended = whyEnded(lease, input.now);
     if (ended !== null) throw ended;
@@ -102,7 +102,7 @@ export const rejectLease: Operation<LeaseCaller & { messageId: string; reason: s
   tx,
   input,
 ) => {
-  const { lease } = findLease(tx, input);
+  const lease = findLease(tx, input);
   once(tx, lease.id, input.messageId, () => {
     if (lease.state === "started") throw fail("lease_state_conflict", "the lease was already started");
     const ended = whyEnded(lease, input.now);

@@ -34,7 +34,6 @@ CREATE TABLE instance (
   status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'waiting', 'suspended', 'cancelled', 'faulted', 'completed')),
   version INTEGER NOT NULL,
   input_seq INTEGER NOT NULL,
-  event_seq INTEGER NOT NULL,
   snapshot TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
@@ -43,7 +42,6 @@ CREATE TABLE instance (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX instance_source_event ON instance (tenant_id, source_event_id, definition_digest) WHERE source_event_id IS NOT NULL;
 CREATE INDEX instance_recent ON instance (tenant_id, created_at);
-CREATE INDEX instance_unfinished ON instance (tenant_id, status) WHERE finished_at IS NULL;
 
 CREATE TABLE instance_input (
   instance_id TEXT NOT NULL,
@@ -56,15 +54,13 @@ CREATE TABLE instance_input (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER instance_input_append_only BEFORE UPDATE ON instance_input BEGIN SELECT RAISE(ABORT, 'inputs are append-only'); END;
 
+-- The lines that one transition wrote, as one row: their positions run up to last_seq without gaps.
 CREATE TABLE event (
   instance_id TEXT NOT NULL,
-  seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
   ts INTEGER NOT NULL,
-  event TEXT NOT NULL,
-  step_id TEXT,
-  reference TEXT,
-  detail TEXT,
-  PRIMARY KEY (instance_id, seq)
+  lines TEXT NOT NULL,
+  PRIMARY KEY (instance_id, last_seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER event_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
@@ -78,10 +74,11 @@ CREATE TABLE timer (
 CREATE INDEX timer_due ON timer (due_at);
 
 CREATE TABLE requirement (
-  key TEXT PRIMARY KEY,
+  id INTEGER PRIMARY KEY,
   tenant_id TEXT NOT NULL,
-  body TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+  body TEXT NOT NULL,
+  UNIQUE (tenant_id, body)
+) STRICT;
 
 CREATE TABLE request (
   id TEXT PRIMARY KEY,
@@ -90,7 +87,7 @@ CREATE TABLE request (
   effect_id TEXT NOT NULL,
   step_id TEXT NOT NULL,
   reference TEXT NOT NULL,
-  requirement TEXT NOT NULL REFERENCES requirement (key),
+  requirement INTEGER NOT NULL REFERENCES requirement (id),
   policy_digest TEXT NOT NULL,
   payload TEXT NOT NULL,
   repeatable INTEGER NOT NULL,
@@ -126,7 +123,7 @@ CREATE TABLE lease (
   session_id TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   fence INTEGER NOT NULL,
-  nonce_hash TEXT NOT NULL UNIQUE,
+  nonce_hash TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('leased', 'started', 'reported', 'expired', 'rejected', 'cancelled', 'timed_out', 'unknown')),
   document TEXT,
   claim_message_id TEXT NOT NULL,
@@ -138,16 +135,13 @@ CREATE TABLE lease (
   finished_at INTEGER,
   sandbox TEXT,
   cancel_reason TEXT,
-  UNIQUE (request_id, attempt),
-  UNIQUE (session_id, claim_message_id)
+  UNIQUE (request_id, attempt)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX lease_live_once ON lease (request_id) WHERE state IN ('leased', 'started');
 CREATE INDEX lease_expiry ON lease (expires_at) WHERE state IN ('leased', 'started');
 CREATE INDEX lease_of_session ON lease (session_id) WHERE state IN ('leased', 'started');
-CREATE INDEX lease_of_instance ON lease (instance_id);
-CREATE TRIGGER lease_fence_grows BEFORE INSERT ON lease
-  WHEN NEW.fence <= (SELECT COALESCE(MAX(fence), 0) FROM lease WHERE request_id = NEW.request_id)
-  BEGIN SELECT RAISE(ABORT, 'a fence must grow'); END;
+CREATE TRIGGER lease_once_and_newer BEFORE INSERT ON lease
+  WHEN EXISTS (SELECT 1 FROM lease WHERE request_id = NEW.request_id AND (fence >= NEW.fence OR state IN ('leased', 'started')))
+  BEGIN SELECT RAISE(ABORT, 'a request has one live lease, and its fence grows'); END;
 
 CREATE TABLE lease_message (
   lease_id TEXT NOT NULL,
