@@ -1,0 +1,73 @@
+import type { Json } from "../base/json.ts";
+import type { CallContext, CallKind, CallRequest, CallScope } from "./call.ts";
+import { CALL_ERRORS, CallError, callError } from "./error.ts";
+import { mask, secretsOf } from "./mask.ts";
+
+type Client = (request: CallRequest, scope: CallScope) => Promise<Json>;
+
+/** Each client is loaded when it is first used: most documents need one, and gRPC and MCP are large. */
+const CLIENTS: Readonly<Partial<Record<CallKind, () => Promise<Client>>>> = {
+  http: async () => (await import("./http/call-http.ts")).callHttp,
+};
+
+/**
+ * Make one call and return its result as the task's raw output.
+ * @throws CallError, and nothing else. `sent` says whether the request may have had an effect; the texts hold no
+ *   credential.
+ */
+export async function executeCall(request: CallRequest, context: CallContext): Promise<Json> {
+  const deadline = new AbortController();
+  const signal = AbortSignal.any([context.signal, deadline.signal]);
+  const timer = setTimeout(() => deadline.abort(), Math.min(request.timeoutMs, 2 ** 31 - 1));
+  const scope: CallScope = {
+    ...context,
+    readResource: (endpoint) => context.readResource(endpoint),
+    resolveHost: (name) => context.resolveHost(name),
+    signal,
+    idempotencyKey: request.idempotencyKey,
+    deadline: context.clock.monotonic() + request.timeoutMs,
+    sent: "none",
+    secrets: new Set([...secretsOf(request.authentication), ...(request.secrets ?? [])]),
+  };
+  try {
+    // The race is for what does not listen to the signal, such as a resolver.
+    return await Promise.race([load(request.kind).then((call) => call(request, scope)), aborted(signal)]);
+  } catch (error) {
+    throw ended(error, request, scope, deadline.signal.aborted);
+  } finally {
+    clearTimeout(timer);
+    // Whatever is still open belongs to a call that is over.
+    deadline.abort();
+  }
+}
+
+function load(kind: CallKind): Promise<Client> {
+  const client = CLIENTS[kind];
+  if (client === undefined)
+    throw callError("configuration", `\`call: ${kind}\` is not supported by this build`);
+  return client();
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = () => reject(new Error("aborted"));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+function ended(error: unknown, request: CallRequest, scope: CallScope, isLate: boolean): CallError {
+  if (isLate)
+    return new CallError(
+      "timeout",
+      `the call took longer than ${request.timeoutMs} ms`,
+      CALL_ERRORS.timeout,
+      scope.sent,
+    );
+  if (scope.signal.aborted)
+    return new CallError("communication", "the call was cancelled", CALL_ERRORS.communication, scope.sent);
+  if (error instanceof CallError)
+    return new CallError(error.type, mask(error.detail, scope.secrets), error.status, scope.sent);
+  const text = error instanceof Error ? error.message : String(error);
+  return new CallError("communication", mask(text, scope.secrets), CALL_ERRORS.communication, scope.sent);
+}
