@@ -2,21 +2,19 @@ import { isoTime } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { TaskPayload, UnsignedLease } from "../protocol/index.ts";
-import type { PendingRequest, SessionRow, Waiter } from "../store/index.ts";
+import { offerOf, type PendingRequest, type SessionRow } from "../store/index.ts";
 
 /** The lease of one attempt: the orchestrator's payload, the session's identity, and this server's times. */
 export function buildLease(
   request: PendingRequest,
   session: SessionRow,
-  waiter: Waiter,
-  now: number,
+  issue: { leaseId: string; nonce: string; issuedAt: number },
 ): { lease: JsonObject; timeoutMs: number; workspaceKey: string | null } {
   const payload = request.payload as unknown as TaskPayload;
-  const registration = JSON.parse(session.registration) as { hostId: string };
   const lease: UnsignedLease = {
-    leaseId: waiter.leaseId,
+    leaseId: issue.leaseId,
     tenantId: session.tenant_id,
-    hostId: registration.hostId,
+    hostId: offerOf(session).hostId,
     runnerId: session.runner_id,
     sessionId: session.id,
     wfInstanceId: request.instance_id,
@@ -24,9 +22,9 @@ export function buildLease(
     taskReference: request.reference,
     attempt: request.attempt,
     fencingToken: request.attempt,
-    nonce: waiter.nonce,
-    issuedAt: isoTime(now),
-    expiresAt: isoTime(now + LIMITS.leaseMs),
+    nonce: issue.nonce,
+    issuedAt: isoTime(issue.issuedAt),
+    expiresAt: isoTime(issue.issuedAt + LIMITS.leaseMs),
     remainingMs: LIMITS.leaseMs,
     renewIntervalMs: LIMITS.leaseRenewMs,
     policyDigest: request.policy_digest,

@@ -1,5 +1,4 @@
 import type { KeyObject } from "node:crypto";
-import { sha256 } from "../base/canonical.ts";
 import type { Clock } from "../base/clock.ts";
 import { newId, randomToken } from "../base/ids.ts";
 import type { Claim, Lease, UnsignedLease } from "../protocol/index.ts";
@@ -43,7 +42,6 @@ export class ClaimDesk {
   /** A lease, or null when none came within the claim's `waitMs`. */
   claim(message: Claim, tokenHash: string, waitMs: number, signal: AbortSignal): Promise<Lease | null> {
     return new Promise((resolve, reject) => {
-      const nonce = randomToken();
       const settle = (work: () => void) => {
         clearTimeout(timer);
         this.#waiting.delete(waiting);
@@ -55,8 +53,7 @@ export class ClaimDesk {
         sessionId: message.sessionId,
         messageId: message.messageId,
         leaseId: newId(),
-        nonce,
-        nonceHash: sha256(nonce),
+        nonce: randomToken(),
         checked: false,
         finish: (lease) => settle(() => resolve(lease)),
         refuse: (error) => settle(() => reject(error)),
@@ -92,7 +89,7 @@ export class ClaimDesk {
       const answers = await this.#store.write(claimLeases, {
         waiters: batch,
         now,
-        build: (request, session, waiter) => buildLease(request, session, waiter, now),
+        build: buildLease,
       });
       for (const [position, answer] of answers.entries()) {
         const waiting = batch[position]!;

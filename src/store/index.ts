@@ -36,6 +36,6 @@ export {
   type RunnerView,
   registerRunner,
 } from "./runners/register.ts";
-export { authenticate, type SessionRow } from "./runners/session.ts";
+export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
 export { type Listener, Store, StoreReader } from "./store.ts";

@@ -72,7 +72,7 @@ const started: Handler = async (controller, request, leaseId) => {
   const times = await controller.store.write(startLease, {
     ...caller(controller, request, leaseId, message),
     messageId: message.messageId,
-    nonceHash: sha256(message.nonce),
+    nonce: message.nonce,
     sandbox: message.sandbox ?? null,
   });
   return leaseState(controller, times, leaseId, message.fencingToken);

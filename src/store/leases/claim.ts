@@ -1,10 +1,10 @@
 import { type Failure, fail } from "../../base/errors.ts";
-import { isObject, type JsonObject } from "../../base/json.ts";
+import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { appendAudit } from "../audit/append.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Operation, Transaction } from "../operation.ts";
-import { authenticate, type SessionRow } from "../runners/session.ts";
+import { authenticate, offerOf, type SessionRow } from "../runners/session.ts";
 
 /** What a queued task asks of a runner; one queue partition each. */
 export interface Requirement {
@@ -22,20 +22,17 @@ export interface Waiter {
   messageId: string;
   leaseId: string;
   nonce: string;
-  nonceHash: string;
   /** Its session was found good in an earlier call and has not changed since: it need not be read when nothing is queued. */
   checked: boolean;
 }
 
 export interface PendingRequest {
   id: string;
-  tenant_id: string;
   instance_id: string;
   step_id: string;
   reference: string;
   policy_digest: string;
   payload: JsonObject;
-  requirement: Requirement;
   attempt: number;
 }
 
@@ -46,7 +43,7 @@ export interface ClaimBatch {
   build(
     request: PendingRequest,
     session: SessionRow,
-    waiter: Waiter,
+    issue: { leaseId: string; nonce: string; issuedAt: number },
   ): { lease: JsonObject; timeoutMs: number; workspaceKey: string | null };
 }
 
@@ -59,22 +56,16 @@ function mayClaim(session: SessionRow, now: number): Failure | null {
   if (session.state === "draining") return fail("runner_draining");
   if (session.last_seen_at < now - LIMITS.sessionSilentMs)
     return fail("runner_session_inactive", "no heartbeat came in time");
-  const health = JSON.parse(session.health) as JsonObject;
-  return health["status"] === "unhealthy" ? fail("runner_unhealthy") : null;
+  return session.healthy === 0 ? fail("runner_unhealthy") : null;
 }
 
 function eligible(session: SessionRow, requirement: Requirement): boolean {
-  const effective = JSON.parse(session.effective) as {
-    runnerPools: string[];
-    executionProfiles: string[];
-    capabilities: string[];
-  };
-  const registration = JSON.parse(session.registration) as { sandbox: { modes: string[] } };
+  const offer = offerOf(session);
   return (
-    effective.runnerPools.includes(requirement.runnerPool) &&
-    effective.executionProfiles.includes(requirement.executionProfile) &&
-    requirement.capabilities.every((name) => effective.capabilities.includes(name)) &&
-    registration.sandbox.modes.includes(requirement.sandboxMode) &&
+    offer.runnerPools.includes(requirement.runnerPool) &&
+    offer.executionProfiles.includes(requirement.executionProfile) &&
+    requirement.capabilities.every((name) => offer.capabilities.includes(name)) &&
+    offer.sandboxModes.includes(requirement.sandboxMode) &&
     (requirement.runnerId === undefined || requirement.runnerId === session.runner_id)
   );
 }
@@ -93,16 +84,13 @@ export const claimLeases: Operation<ClaimBatch, ClaimAnswer[]> = (tx, batch) => 
     } catch (refused) {
       return { refused: refused as Failure };
     }
-    const held = tx.get<{ count: number; repeated: string | null }>(
-      "SELECT count(*) AS count, max(iif(claim_message_id = ?, id, NULL)) AS repeated FROM lease WHERE session_id = ? AND state IN ('leased', 'started')",
-      waiter.messageId,
-      session.id,
-    )!;
-    if (held.repeated !== null) return repeatedClaim(tx, held.repeated);
+    if (!waiter.checked) {
+      const repeated = repeatedClaim(tx, batch, session, waiter);
+      if (repeated !== null) return repeated;
+    }
     const refused = mayClaim(session, batch.now);
     if (refused !== null) return { refused };
-    const { slots } = JSON.parse(session.registration) as { slots: number };
-    if (partitions.every(({ dry }) => dry) || held.count >= slots) return null;
+    if (partitions.every(({ dry }) => dry) || isFull(tx, session)) return null;
     return issue(tx, batch, waiter, session, partitions);
   });
 };
@@ -130,15 +118,45 @@ function pendingPartitions(tx: Transaction, now: number): Partition[] {
     }));
 }
 
-/** A claim that came before with this message id: its lease again, as long as it was not started. */
-function repeatedClaim(tx: Transaction, leaseId: string): ClaimAnswer {
-  const { document } = tx.get<{ document: string | null }>(
-    "SELECT document FROM lease WHERE id = ?",
-    leaseId,
+/** Whether the runner holds as many leases as it may. */
+function isFull(tx: Transaction, session: SessionRow): boolean {
+  const { live } = tx.get<{ live: number }>(
+    "SELECT count(*) AS live FROM lease WHERE session_id = ? AND state IN ('leased', 'started')",
+    session.id,
   )!;
-  return document === null
-    ? { refused: fail("lease_used", "the lease of this claim was already started") }
-    : { lease: JSON.parse(document) as JsonObject };
+  return live >= offerOf(session).slots;
+}
+
+interface RequestRow extends Omit<PendingRequest, "payload" | "attempt"> {
+  payload: string;
+  attempts: number;
+}
+
+const REQUEST =
+  "request.id, request.instance_id, request.step_id, request.reference, request.policy_digest, request.payload, request.attempts";
+
+const pendingRequest = (row: RequestRow, attempt: number): PendingRequest => ({
+  ...row,
+  payload: JSON.parse(row.payload) as JsonObject,
+  attempt,
+});
+
+/** A claim that came before with this message id: its lease again, as long as it was not started. */
+function repeatedClaim(tx: Transaction, batch: ClaimBatch, session: SessionRow, waiter: Waiter): ClaimAnswer {
+  const row = tx.get<
+    RequestRow & { lease_id: string; nonce: string | null; issued_at: number; attempt: number }
+  >(
+    `SELECT ${REQUEST}, lease.id AS lease_id, lease.nonce, lease.issued_at, lease.attempt
+     FROM lease JOIN request ON request.id = lease.request_id
+     WHERE lease.session_id = ? AND lease.claim_message_id = ? AND lease.state IN ('leased', 'started')`,
+    session.id,
+    waiter.messageId,
+  );
+  if (row === undefined) return null;
+  if (row.nonce === null)
+    return { refused: fail("lease_used", "the lease of this claim was already started") };
+  const { lease_id: leaseId, nonce, issued_at: issuedAt, attempt, ...request } = row;
+  return batch.build(pendingRequest(request, attempt), session, { leaseId, nonce, issuedAt });
 }
 
 function issue(
@@ -148,13 +166,7 @@ function issue(
   session: SessionRow,
   partitions: Partition[],
 ): ClaimAnswer {
-  type Row = Omit<PendingRequest, "payload" | "requirement" | "attempt"> & {
-    payload: string;
-    attempts: number;
-    priority: number;
-    created_at: number;
-    requirement: Requirement;
-  };
+  type Row = RequestRow & { priority: number; created_at: number };
   let best: Row | undefined;
   for (const partition of partitions) {
     if (
@@ -164,7 +176,7 @@ function issue(
     )
       continue;
     const first = tx.get<Row>(
-      `SELECT id, tenant_id, instance_id, step_id, reference, policy_digest, payload, attempts, priority, created_at FROM request
+      `SELECT ${REQUEST}, priority, created_at FROM request
        WHERE requirement = ? AND state = 'pending' AND not_before <= ? ORDER BY priority DESC, created_at, id LIMIT 1`,
       partition.id,
       batch.now,
@@ -177,19 +189,18 @@ function issue(
       best === undefined ||
       first.priority > best.priority ||
       (first.priority === best.priority && first.created_at < best.created_at);
-    if (better) best = { ...first, requirement: partition.requirement };
+    if (better) best = first;
   }
   if (best === undefined) return null;
-  const request: PendingRequest = {
-    ...best,
-    payload: JSON.parse(best.payload) as JsonObject,
-    attempt: best.attempts + 1,
-  };
-  const { lease, timeoutMs, workspaceKey } = batch.build(request, session, waiter);
+  const request = pendingRequest(best, best.attempts + 1);
+  const { lease, timeoutMs, workspaceKey } = batch.build(request, session, {
+    ...waiter,
+    issuedAt: batch.now,
+  });
   tx.run("UPDATE request SET state = 'leased', attempts = ? WHERE id = ?", request.attempt, request.id);
   tx.run(
-    `INSERT INTO lease (id, request_id, instance_id, tenant_id, runner_id, session_id, attempt, fence, nonce_hash, state, document,
-       claim_message_id, issued_at, expires_at, deadline_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?, ?)`,
+    `INSERT INTO lease (id, request_id, instance_id, tenant_id, runner_id, session_id, attempt, fence, nonce, state,
+       claim_message_id, issued_at, expires_at, deadline_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)`,
     waiter.leaseId,
     request.id,
     request.instance_id,
@@ -198,8 +209,7 @@ function issue(
     session.id,
     request.attempt,
     request.attempt,
-    waiter.nonceHash,
-    JSON.stringify(lease),
+    waiter.nonce,
     waiter.messageId,
     batch.now,
     batch.now + LIMITS.leaseMs,
@@ -236,7 +246,7 @@ function issue(
       detail: { lease_id: waiter.leaseId, runner_id: session.runner_id, attempt: request.attempt },
     },
   ]);
-  return { lease: isObject(lease) ? lease : {} };
+  return { lease };
 }
 
 /** When the earliest postponed request may be claimed, or null. */

@@ -8,15 +8,13 @@ export interface LeaseRow {
   instance_id: string;
   tenant_id: string;
   runner_id: string;
-  session_id: string;
   attempt: number;
   fence: number;
-  nonce_hash: string;
+  nonce: string | null;
   state: string;
   issued_at: number;
   expires_at: number;
   deadline_at: number;
-  started_at: number | null;
   start_message_id: string | null;
   cancel_reason: string | null;
   latest: number;
@@ -36,30 +34,19 @@ export interface LeaseCaller {
 
 /** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
 function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
-  const found = tx.get<LeaseRow>(
-    `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.session_id, lease.attempt,
-       lease.fence, lease.nonce_hash, lease.state, lease.issued_at, lease.expires_at, lease.deadline_at, lease.started_at,
+  const session = authenticate(tx, "claim", caller.tokenHash, caller.now);
+  const lease = tx.get<LeaseRow>(
+    `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
+       lease.fence, lease.nonce, lease.state, lease.issued_at, lease.expires_at, lease.deadline_at,
        lease.start_message_id, lease.cancel_reason, request.attempts AS latest, request.step_id, request.reference,
        request.policy_digest, request.state AS request_state
-     FROM runner_session AS session
-     JOIN runner ON runner.tenant_id = session.tenant_id AND runner.runner_id = session.runner_id
-     JOIN lease ON lease.id = ?
-     JOIN request ON request.id = lease.request_id
-     WHERE session.claim_hash = ? AND session.state <> 'closed' AND session.expires_at > ? AND runner.state = 'approved'
-       AND lease.tenant_id = session.tenant_id AND lease.runner_id = session.runner_id`,
+     FROM lease JOIN request ON request.id = lease.request_id WHERE lease.id = ?`,
     caller.leaseId,
-    caller.tokenHash,
-    caller.now,
   );
-  return found ?? explainMissing(tx, caller);
-}
-
-/** Why {@link findLease} found nothing: the credential first, then the tenant, then the runner. */
-function explainMissing(tx: Pick<Transaction, "get">, caller: LeaseCaller): never {
-  const session = authenticate(tx, "claim", caller.tokenHash, caller.now);
-  const lease = tx.get<{ tenant_id: string }>("SELECT tenant_id FROM lease WHERE id = ?", caller.leaseId);
+  // One of another tenant reads exactly as one that does not exist.
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
-  throw fail("runner_mismatch");
+  if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
+  return lease;
 }
 
 /** The lease of a caller, with the attempt and the fence that were issued. */

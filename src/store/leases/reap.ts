@@ -32,7 +32,7 @@ export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx
   for (const lease of late) {
     const started = lease.state === "started";
     tx.run(
-      "UPDATE lease SET state = ?, document = NULL, finished_at = ? WHERE id = ?",
+      "UPDATE lease SET state = ?, nonce = NULL, finished_at = ? WHERE id = ?",
       started ? "unknown" : "expired",
       now,
       lease.id,

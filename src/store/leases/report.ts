@@ -57,7 +57,7 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
   );
   if (refused !== null) return { refused };
   tx.run(
-    "UPDATE lease SET state = 'reported', document = NULL, finished_at = ? WHERE id = ?",
+    "UPDATE lease SET state = 'reported', nonce = NULL, finished_at = ? WHERE id = ?",
     input.now,
     lease.id,
   );

@@ -1,4 +1,5 @@
 import { fail } from "../../base/errors.ts";
+import { equalSecret } from "../../base/ids.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Operation } from "../operation.ts";
@@ -20,7 +21,7 @@ function extended(lease: LeaseRow, deadline: number, now: number): number {
 
 /** `started`: uses up the nonce. A second one with another message id is refused and the first stays. */
 export const startLease: Operation<
-  LeaseCaller & { messageId: string; nonceHash: string; sandbox: string | null },
+  LeaseCaller & { messageId: string; nonce: string; sandbox: string | null },
   LeaseTimes
 > = (tx, input) => {
   const lease = findLease(tx, input);
@@ -30,15 +31,15 @@ export const startLease: Operation<
   }
   const ended = whyEnded(lease, input.now);
   if (ended !== null) throw ended;
-  if (lease.nonce_hash !== input.nonceHash) {
+  if (lease.nonce === null || !equalSecret(lease.nonce, input.nonce)) {
     throw fail("identity_mismatch", "the nonce is not the lease's");
   }
   if (lease.cancel_reason !== null) throw fail("lease_revoked", lease.cancel_reason);
   const deadline = lease.deadline_at - lease.issued_at + input.now;
   const expiresAt = extended(lease, deadline, input.now);
-  // The document holds the nonce: it goes once the nonce is used.
+  // A nonce that is used up is of use to nobody.
   tx.run(
-    "UPDATE lease SET state = 'started', started_at = ?, start_message_id = ?, expires_at = ?, deadline_at = ?, sandbox = ?, document = NULL WHERE id = ?",
+    "UPDATE lease SET state = 'started', started_at = ?, start_message_id = ?, expires_at = ?, deadline_at = ?, sandbox = ?, nonce = NULL WHERE id = ?",
     input.now,
     input.messageId,
     expiresAt,
@@ -108,7 +109,7 @@ export const rejectLease: Operation<LeaseCaller & { messageId: string; reason: s
     const ended = whyEnded(lease, input.now);
     if (ended !== null) throw ended;
     tx.run(
-      "UPDATE lease SET state = 'rejected', document = NULL, finished_at = ? WHERE id = ?",
+      "UPDATE lease SET state = 'rejected', nonce = NULL, finished_at = ? WHERE id = ?",
       input.now,
       lease.id,
     );

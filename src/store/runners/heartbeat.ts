@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
-import type { Operation, Query } from "../operation.ts";
+import type { Operation, Query, Transaction } from "../operation.ts";
 import { authenticate } from "./session.ts";
 
 export interface HeartbeatInput {
@@ -16,6 +16,14 @@ export interface HeartbeatInput {
   now: number;
 }
 
+function registrationOf(tx: Pick<Transaction, "get">, sessionId: string): JsonObject {
+  const row = tx.get<{ registration: string }>(
+    "SELECT registration FROM runner_session WHERE id = ?",
+    sessionId,
+  )!;
+  return JSON.parse(row.registration) as JsonObject;
+}
+
 /**
  * Note that a runner lives. A hash that differs from the registered one makes the session suspicious: it takes no new
  * lease until it registers again with what was approved.
@@ -25,7 +33,7 @@ export const heartbeat: Operation<HeartbeatInput, { sessionId: string }> = (
   { tokenHash, message, now },
 ) => {
   const session = authenticate(tx, "heartbeat", tokenHash, now, message);
-  const registered = JSON.parse(session.registration) as JsonObject;
+  const registered = registrationOf(tx, session.id);
   const drifted = (["configHash", "commandAllowlistHash", "imageDigest"] as const).filter(
     (field) => message[field] !== undefined && message[field] !== registered[field],
   );
@@ -42,14 +50,11 @@ export const heartbeat: Operation<HeartbeatInput, { sessionId: string }> = (
     });
   }
   tx.run(
-    "UPDATE runner_session SET last_seen_at = ?, state = ?, health = ? WHERE id = ?",
+    "UPDATE runner_session SET last_seen_at = ?, state = ?, healthy = ?, active_leases = ? WHERE id = ?",
     now,
     state,
-    JSON.stringify({
-      status: message.status,
-      freeSlots: message["freeSlots"] ?? 0,
-      activeLeases: message["activeLeases"] ?? [],
-    }),
+    message.status === "unhealthy" ? 0 : 1,
+    JSON.stringify(message["activeLeases"] ?? []),
     session.id,
   );
   return { sessionId: session.id };
@@ -101,7 +106,7 @@ export const auditSnapshot: Operation<
   string[]
 > = (tx, { tokenHash, message, now }) => {
   const session = authenticate(tx, "heartbeat", tokenHash, now, message);
-  const registered = JSON.parse(session.registration) as JsonObject;
+  const registered = registrationOf(tx, session.id);
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
   const fields = ["configHash", "commandAllowlistHash", "binaryDigest", "mounts"].filter(
     (field) => !same(message[field], registered[field]),

@@ -2,6 +2,7 @@ import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query } from "../operation.ts";
+import type { RunnerOffer } from "./session.ts";
 
 /** What an operator approved for a runner before it came. A list not named approves nothing. */
 export interface Admission {
@@ -49,6 +50,8 @@ export interface RegisterInput {
     runnerPools: string[];
     executionProfiles: string[];
     capabilities: string[];
+    sandbox: { modes: string[] };
+    slots: number;
   };
   sessionId: string;
   heartbeatHash: string;
@@ -111,6 +114,12 @@ export const registerRunner: Operation<RegisterInput, Registered | { refused: st
     executionProfiles: both(asked.executionProfiles, admission.executionProfiles),
     capabilities: both(asked.capabilities, admission.capabilities),
   };
+  const offer: RunnerOffer = {
+    ...effective,
+    hostId: asked.hostId,
+    sandboxModes: asked.sandbox.modes,
+    slots: Math.min(asked.slots, admission.slots),
+  };
   const generation = row.generation + 1;
   tx.run(
     "UPDATE runner SET generation = ? WHERE tenant_id = ? AND runner_id = ?",
@@ -124,16 +133,16 @@ export const registerRunner: Operation<RegisterInput, Registered | { refused: st
     row.runner_id,
   );
   tx.run(
-    `INSERT INTO runner_session (id, tenant_id, runner_id, generation, state, heartbeat_hash, claim_hash, registration, effective,
-       health, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?, '{}', ?, ?, ?)`,
+    `INSERT INTO runner_session (id, tenant_id, runner_id, generation, state, heartbeat_hash, claim_hash, registration, offer,
+       healthy, active_leases, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?, 1, '[]', ?, ?, ?)`,
     input.sessionId,
     row.tenant_id,
     row.runner_id,
     generation,
     input.heartbeatHash,
     input.claimHash,
-    JSON.stringify({ ...asked, slots: Math.min(Number(asked["slots"]), admission.slots) }),
-    JSON.stringify(effective),
+    JSON.stringify(asked),
+    JSON.stringify(offer),
     input.now,
     input.now,
     input.expiresAt,
@@ -177,11 +186,11 @@ export const listRunners: Query<{ tenantId: string }, RunnerView[]> = (tx, { ten
       session_state: string;
       last_seen_at: number;
       registration: string;
-      effective: string;
+      offer: string;
       active: number;
     }>(
       `SELECT runner.tenant_id, runner.runner_id, runner.state, session.id, session.generation, session.state AS session_state,
-              session.last_seen_at, session.registration, session.effective,
+              session.last_seen_at, session.registration, session.offer,
               (SELECT count(*) FROM lease WHERE lease.session_id = session.id AND lease.state IN ('leased', 'started')) AS active
        FROM runner LEFT JOIN runner_session AS session
          ON session.tenant_id = runner.tenant_id AND session.runner_id = runner.runner_id AND session.state <> 'closed'
@@ -201,7 +210,7 @@ export const listRunners: Query<{ tenantId: string }, RunnerView[]> = (tx, { ten
               state: row.session_state,
               last_seen_at: row.last_seen_at,
               registration: JSON.parse(row.registration) as JsonObject,
-              effective: JSON.parse(row.effective) as JsonObject,
+              effective: JSON.parse(row.offer) as JsonObject,
               active_leases: row.active,
             },
     }));

@@ -1,28 +1,47 @@
 import { fail } from "../../base/errors.ts";
 import type { Transaction } from "../operation.ts";
 
+/** What a runner may be given: its registration, cut down to what was approved. */
+export interface RunnerOffer {
+  readonly hostId: string;
+  readonly runnerPools: readonly string[];
+  readonly executionProfiles: readonly string[];
+  readonly capabilities: readonly string[];
+  readonly sandboxModes: readonly string[];
+  readonly slots: number;
+}
+
 export interface SessionRow {
   id: string;
   tenant_id: string;
   runner_id: string;
-  generation: number;
   state: "active" | "suspicious" | "draining" | "closed";
-  registration: string;
-  effective: string;
-  health: string;
+  offer: string;
+  healthy: number;
   last_seen_at: number;
   expires_at: number;
-  runner_state: string;
 }
 
 export type Credential = "heartbeat" | "claim";
 
-const COLUMNS = `session.id, session.tenant_id, session.runner_id, session.generation, session.state, session.registration,
-  session.effective, session.health, session.last_seen_at, session.expires_at, runner.state AS runner_state
-  FROM runner_session AS session JOIN runner USING (tenant_id, runner_id)`;
+const COLUMNS = "id, tenant_id, runner_id, state, offer, healthy, last_seen_at, expires_at";
+
+/** Offers by their text: the same few are read for every claim. */
+const parsed = new Map<string, RunnerOffer>();
+
+export function offerOf(session: Pick<SessionRow, "offer">): RunnerOffer {
+  let offer = parsed.get(session.offer);
+  if (offer === undefined) {
+    offer = JSON.parse(session.offer) as RunnerOffer;
+    if (parsed.size >= 4096) parsed.clear();
+    parsed.set(session.offer, offer);
+  }
+  return offer;
+}
 
 /**
- * The session that a credential belongs to. Who speaks is decided by the credential alone, never by the body.
+ * The session that a credential belongs to. Who speaks is decided by the credential alone, never by the body. Whoever
+ * takes a runner's approval away closes its sessions in the same transaction, so an open one is an approved one.
  * @throws Failure `unauthenticated`; a credential of the other kind is `forbidden`
  */
 export function authenticate(
@@ -32,7 +51,7 @@ export function authenticate(
   now: number,
   claimed: { runnerId?: string; sessionId?: string } = {},
 ): SessionRow {
-  const row = tx.get<SessionRow>(`SELECT ${COLUMNS} WHERE session.${kind}_hash = ?`, tokenHash);
+  const row = tx.get<SessionRow>(`SELECT ${COLUMNS} FROM runner_session WHERE ${kind}_hash = ?`, tokenHash);
   if (row === undefined) {
     const other = kind === "claim" ? "heartbeat" : "claim";
     if (tx.get(`SELECT 1 FROM runner_session WHERE ${other}_hash = ?`, tokenHash) !== undefined) {
@@ -43,7 +62,6 @@ export function authenticate(
   if (row.state === "closed" || row.expires_at <= now) {
     throw fail("runner_session_inactive", undefined, { hint: "register again" });
   }
-  if (row.runner_state !== "approved") throw fail("unauthenticated");
   if (claimed.runnerId !== undefined && claimed.runnerId !== row.runner_id) throw fail("runner_mismatch");
   if (claimed.sessionId !== undefined && claimed.sessionId !== row.id) throw fail("runner_session_inactive");
   return row;

@@ -1,6 +1,7 @@
 /**
  * The run store, one migration a row; a migration that has shipped is never edited.
- * Times are integer milliseconds UTC. JSON columns hold compact text.
+ * Times are integer milliseconds UTC. JSON columns hold compact text. Tables with wide rows keep their rowid: without it
+ * the whole row would stand in the inner pages of its key, and each look-up would read many more of them.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -12,14 +13,14 @@ CREATE TABLE definition (
   asset_id TEXT,
   document TEXT NOT NULL,
   created_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE TRIGGER definition_immutable BEFORE UPDATE ON definition BEGIN SELECT RAISE(ABORT, 'a definition is immutable'); END;
 
 CREATE TABLE policy_snapshot (
   digest TEXT PRIMARY KEY,
   body TEXT NOT NULL,
   created_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE TRIGGER policy_snapshot_immutable BEFORE UPDATE ON policy_snapshot BEGIN SELECT RAISE(ABORT, 'a policy snapshot is immutable'); END;
 
 CREATE TABLE instance (
@@ -39,7 +40,7 @@ CREATE TABLE instance (
   updated_at INTEGER NOT NULL,
   finished_at INTEGER,
   UNIQUE (tenant_id, run_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX instance_source_event ON instance (tenant_id, source_event_id, definition_digest) WHERE source_event_id IS NOT NULL;
 CREATE INDEX instance_recent ON instance (tenant_id, created_at);
 
@@ -51,7 +52,7 @@ CREATE TABLE instance_input (
   recorded_at INTEGER NOT NULL,
   engine_version INTEGER NOT NULL,
   PRIMARY KEY (instance_id, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE TRIGGER instance_input_append_only BEFORE UPDATE ON instance_input BEGIN SELECT RAISE(ABORT, 'inputs are append-only'); END;
 
 -- The lines that one transition wrote, as one row: their positions run up to last_seq without gaps.
@@ -61,7 +62,7 @@ CREATE TABLE event (
   ts INTEGER NOT NULL,
   lines TEXT NOT NULL,
   PRIMARY KEY (instance_id, last_seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE TRIGGER event_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
 CREATE TABLE timer (
@@ -100,7 +101,7 @@ CREATE TABLE request (
   created_at INTEGER NOT NULL,
   diagnostic TEXT,
   UNIQUE (instance_id, effect_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX request_pending ON request (requirement, priority DESC, created_at, id) WHERE state = 'pending';
 CREATE INDEX request_expiry ON request (expires_at) WHERE state = 'pending';
 CREATE TRIGGER request_accepted_once BEFORE UPDATE OF accepted_attempt ON request
@@ -123,9 +124,8 @@ CREATE TABLE lease (
   session_id TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   fence INTEGER NOT NULL,
-  nonce_hash TEXT NOT NULL,
+  nonce TEXT,
   state TEXT NOT NULL CHECK (state IN ('leased', 'started', 'reported', 'expired', 'rejected', 'cancelled', 'timed_out', 'unknown')),
-  document TEXT,
   claim_message_id TEXT NOT NULL,
   start_message_id TEXT,
   issued_at INTEGER NOT NULL,
@@ -136,9 +136,9 @@ CREATE TABLE lease (
   sandbox TEXT,
   cancel_reason TEXT,
   UNIQUE (request_id, attempt)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX lease_expiry ON lease (expires_at) WHERE state IN ('leased', 'started');
-CREATE INDEX lease_of_session ON lease (session_id) WHERE state IN ('leased', 'started');
+CREATE INDEX lease_of_session ON lease (session_id, claim_message_id) WHERE state IN ('leased', 'started');
 CREATE TRIGGER lease_once_and_newer BEFORE INSERT ON lease
   WHEN EXISTS (SELECT 1 FROM lease WHERE request_id = NEW.request_id AND (fence >= NEW.fence OR state IN ('leased', 'started')))
   BEGIN SELECT RAISE(ABORT, 'a request has one live lease, and its fence grows'); END;
@@ -156,7 +156,7 @@ CREATE TABLE result (
   body TEXT NOT NULL,
   received_at INTEGER NOT NULL,
   verdict TEXT NOT NULL CHECK (verdict IN ('pending', 'accepted', 'diagnosis'))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX result_pending ON result (received_at) WHERE verdict = 'pending';
 CREATE TRIGGER result_immutable BEFORE UPDATE OF digest, body ON result BEGIN SELECT RAISE(ABORT, 'a result is immutable'); END;
 
@@ -195,7 +195,7 @@ CREATE TABLE runner (
   generation INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (tenant_id, runner_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE runner_session (
   id TEXT PRIMARY KEY,
@@ -206,12 +206,13 @@ CREATE TABLE runner_session (
   heartbeat_hash TEXT NOT NULL UNIQUE,
   claim_hash TEXT NOT NULL UNIQUE,
   registration TEXT NOT NULL,
-  effective TEXT NOT NULL,
-  health TEXT NOT NULL,
+  offer TEXT NOT NULL,
+  healthy INTEGER NOT NULL,
+  active_leases TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX runner_session_current ON runner_session (tenant_id, runner_id) WHERE state <> 'closed';
 
 CREATE TABLE operator_task (
@@ -225,7 +226,7 @@ CREATE TABLE operator_task (
   resolution TEXT,
   created_at INTEGER NOT NULL,
   resolved_at INTEGER
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX operator_task_open ON operator_task (tenant_id, kind, subject) WHERE state = 'open';
 
 CREATE TABLE audit (
@@ -239,7 +240,7 @@ CREATE TABLE audit (
   previous_hash TEXT NOT NULL,
   hash TEXT NOT NULL,
   PRIMARY KEY (tenant_id, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 
