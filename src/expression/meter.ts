@@ -34,7 +34,11 @@ export const meter = {
   reserve: 0,
   depth: 0,
   bytes: 0,
+  /** What the results may still measure. */
+  results: 0,
   deadline: Number.POSITIVE_INFINITY,
+  /** The most levels that a result may have. */
+  deepest: 0,
   /** Caller's time in milliseconds, for `now`. */
   now: Number.NaN,
   /** Values of the program's free variables, by their index; `undefined` was not given. */
@@ -45,6 +49,8 @@ export function startMeter(budget: Partial<Budget> | undefined, now: number | un
   const steps = budget?.steps ?? DEFAULT_BUDGET.steps;
   meter.depth = budget?.depth ?? DEFAULT_BUDGET.depth;
   meter.bytes = budget?.outputBytes ?? DEFAULT_BUDGET.outputBytes;
+  meter.results = meter.bytes;
+  meter.deepest = meter.depth;
   meter.now = now ?? Number.NaN;
   if (budget?.wallMs === undefined) {
     meter.steps = steps;

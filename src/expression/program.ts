@@ -2,7 +2,7 @@ import { Failure, fail } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { compile } from "./compile/compile.ts";
 import type { Filter } from "./compile/filter.ts";
-import { type Budget, exhausted, meter, startMeter } from "./meter.ts";
+import { type Budget, charge, exhausted, ITEM_BYTES, meter, startMeter } from "./meter.ts";
 import { parse } from "./syntax/parser.ts";
 import { Raised } from "./values/failure.ts";
 import { finish } from "./values/finish.ts";
@@ -33,6 +33,8 @@ export interface Program {
 }
 
 const CACHED_PROGRAMS = 2_000;
+/** Longer programs are rare and would fill the memory: each caller keeps its own. */
+const LONGEST_CACHED = 16 * 1024;
 const cache = new Map<string, Program>();
 const NONE: (Json | undefined)[] = [];
 
@@ -51,6 +53,7 @@ export function compileProgram(source: string, declared?: readonly string[]): Pr
     return known;
   }
   const program = build(source, declared ?? null);
+  if (source.length > LONGEST_CACHED) return program;
   if (cache.size >= CACHED_PROGRAMS) cache.delete(cache.keys().next().value!);
   cache.set(key, program);
   return program;
@@ -74,7 +77,8 @@ function build(source: string, declared: readonly string[] | null): Program {
       const outputs: Json[] = [];
       run(options, () => {
         filter.each(input, null, (value) => {
-          outputs.push(finish(value, options?.budget));
+          charge(ITEM_BYTES);
+          outputs.push(finish(value));
           return false;
         });
       });
@@ -83,7 +87,7 @@ function build(source: string, declared: readonly string[] | null): Program {
     first(input, options) {
       let output: Json = null;
       run(options, () => {
-        output = only(filter, input, options);
+        output = only(filter, input);
       });
       return output;
     },
@@ -94,8 +98,8 @@ function variableOf(variables: Record<string, Json> | undefined, name: string): 
   return variables !== undefined && Object.hasOwn(variables, name) ? variables[name] : undefined;
 }
 
-function only(filter: Filter, input: Json, options: RunOptions | undefined): Json {
-  if (filter.maybe !== null) return finish(filter.maybe(input, null) ?? null, options?.budget);
+function only(filter: Filter, input: Json): Json {
+  if (filter.maybe !== null) return finish(filter.maybe(input, null) ?? null);
   let output: Json | undefined;
   filter.each(input, null, (value) => {
     if (output !== undefined) {
@@ -106,7 +110,7 @@ function only(filter: Filter, input: Json, options: RunOptions | undefined): Jso
     output = value;
     return false;
   });
-  return finish(output ?? null, options?.budget);
+  return finish(output ?? null);
 }
 
 /** Turn what a program throws into the product's errors. */

@@ -51,7 +51,12 @@ export function member(target: Filter, name: string): Filter {
     };
   }
   const of = target.one;
-  if (of !== null) return single((input, env) => read(of(input, env)), path);
+  if (of !== null) {
+    return {
+      ...single((input, env) => read(of(input, env)), path),
+      independent: target.independent === true,
+    };
+  }
   return many((input, env, emit) => target.each(input, env, (value) => emit(read(value))), path);
 }
 
@@ -69,7 +74,7 @@ export function index(target: Filter, key: Filter): Filter {
       const at = by(input, env);
       return getKey(of(input, env), at);
     };
-    return single(one, path);
+    return { ...single(one, path), independent: target.independent === true };
   }
   return many(
     (input, env, emit) =>

@@ -3,7 +3,7 @@ import { meter, step } from "../meter.ts";
 import type { Node, Pattern } from "../syntax/ast.ts";
 import { Raised, raise } from "../values/failure.ts";
 import { typeName } from "../values/kind.ts";
-import { getKey } from "../values/path.ts";
+import { getKey, type Owned } from "../values/path.ts";
 import {
   type Env,
   Environment,
@@ -216,6 +216,16 @@ export function reduce(
     let state = start;
     const only = updates[0]!.one;
     if (binders.length === 1 && binders[0]!.simple && only !== null) {
+      const { mutate } = updates[0]!;
+      if (mutate !== undefined) {
+        const owned: Owned = new Set();
+        source.each(input, env, (value) => {
+          step();
+          state = mutate(state, new Environment(value, env), owned);
+          return false;
+        });
+        return state;
+      }
       source.each(input, env, (value) => {
         step();
         state = only(state, new Environment(value, env));

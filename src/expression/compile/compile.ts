@@ -19,6 +19,7 @@ import {
   type Filter,
   identity,
   many,
+  type One,
   optional,
   pipe,
   single,
@@ -43,9 +44,13 @@ export function compile(root: Node, source: string, declared: readonly string[] 
   let nodes = 0;
 
   const bound = (hops: number): Filter => {
-    if (hops === 0) return single((_input, env) => env!.value as Json);
-    if (hops === 1) return single((_input, env) => env!.parent!.value as Json);
-    return single((_input, env) => up(env, hops)!.value as Json);
+    const read: One =
+      hops === 0
+        ? (_input, env) => env!.value as Json
+        : hops === 1
+          ? (_input, env) => env!.parent!.value as Json
+          : (_input, env) => up(env, hops)!.value as Json;
+    return { ...single(read), independent: true };
   };
 
   const variable = (node: NodeOf<"variable">, scope: Scope, depth: number): Filter => {
@@ -59,11 +64,12 @@ export function compile(root: Node, source: string, declared: readonly string[] 
     }
     let place = variables.indexOf(node.name);
     if (place === -1) place = variables.push(node.name) - 1;
-    return single(() => {
+    const read = single(() => {
       const value = meter.variables[place];
       if (value === undefined) throw raise(`$${node.name} has no value`);
       return value;
     });
+    return { ...read, independent: true };
   };
 
   const labelled = (node: NodeOf<"label">, scope: Scope, depth: number): Filter => {
@@ -108,7 +114,6 @@ export function compile(root: Node, source: string, declared: readonly string[] 
       if (at.name !== name) continue;
       if (at.kind === "argument" && arity === 0) return visit(at.node, at.scope, depth, tail);
       if (at.kind === "closure" && arity === 0) return callClosure(depth - at.slot - 1);
-      if (at.kind === "variable" && at.callable === true && arity === 0) return bound(depth - at.slot - 1);
       if (at.kind !== "function" || at.arity !== arity) continue;
       const { shared } = at;
       if (shared.recursive || nodes > INLINE_NODES) return invoke(shared, node, scope, depth, tail, visit);

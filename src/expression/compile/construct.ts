@@ -21,10 +21,11 @@ export function array(body: Filter | null): Filter {
   if (isConstant(body)) return constant([body.constant]);
   const only = body.one;
   if (only !== null) {
-    return single((input, env) => {
+    const made = single((input, env) => {
       charge(ARRAY_BYTES + ITEM_BYTES);
       return [only(input, env)];
     });
+    return { ...made, independent: body.independent === true };
   }
   const loop = body.loop;
   if (loop === undefined) {
@@ -75,18 +76,20 @@ export function object(entries: readonly { key: Filter; value: Filter }[]): Filt
   }
   if (entries.every(({ key, value }) => key.one !== null && value.one !== null)) {
     const values = entries.map(({ value }) => value.one!);
+    const independent = entries.every(({ value }) => value.independent === true);
     if (entries.every(({ key }) => typeof key.constant === "string" && key.constant !== "__proto__")) {
       const names = entries.map(({ key }) => key.constant as string);
       const count = names.length;
-      return single((input, env) => {
+      const build = single((input, env) => {
         charge(price);
         const made: JsonObject = {};
         for (let i = 0; i < count; i++) made[names[i]!] = values[i]!(input, env);
         return made;
       });
+      return { ...build, independent };
     }
     const keys = entries.map(({ key }) => key.one!);
-    return single((input, env) => {
+    const build = single((input, env) => {
       charge(price);
       const made: JsonObject = {};
       for (let i = 0; i < keys.length; i++) {
@@ -95,6 +98,7 @@ export function object(entries: readonly { key: Filter; value: Filter }[]): Filt
       }
       return made;
     });
+    return { ...build, independent };
   }
   return many((input, env, emit) => {
     const keys: string[] = new Array(entries.length);

@@ -1,5 +1,6 @@
 import type { Json } from "../../base/json.ts";
 import { charge, ITEM_BYTES, step } from "../meter.ts";
+import type { Owned } from "../values/path.ts";
 
 /** What `as`, function parameters and `label` have bound: a list that only grows, so a branch never sees another's. */
 export class Environment {
@@ -43,6 +44,13 @@ export interface Filter {
   readonly constant?: Json;
   /** Set for `.` and for `.name`: what the operators around them turn into plain property access. */
   readonly shape?: "identity" | { readonly member: string };
+  /** No output holds a container of the input: it is made of constants and variables alone. */
+  readonly independent?: boolean;
+  /**
+   * `one` for the state of a `reduce`, which nobody else sees: containers in `owned` are changed in place, and those
+   * made here are added to it. Set only where no part of the state stays behind anywhere else.
+   */
+  readonly mutate?: (state: Json, env: Env, owned: Owned) => Json;
   /** Set where the outputs are those of `body` for each child of `source`: what `[ … ]` turns into a plain loop. */
   readonly loop?: { readonly source: One; readonly body: Maybe | null; readonly exact: boolean };
 }
@@ -76,7 +84,7 @@ export function many(each: Each, path: PathEach = pathThrough(each)): Filter {
 }
 
 export function constant(value: Json): Filter {
-  return { ...single(() => value), constant: value };
+  return { ...single(() => value), constant: value, independent: true };
 }
 
 export const isConstant = (filter: Filter): filter is Filter & { constant: Json } =>
@@ -88,6 +96,7 @@ export const identity: Filter = {
     (path, input, _env, emit) => emit(path, input),
   ),
   shape: "identity",
+  mutate: (state) => state,
 };
 
 export const empty: Filter = optional(
@@ -116,7 +125,15 @@ export function pipe(left: Filter, right: Filter): Filter {
     left.path(from, input, env, (way, value) => right.path(way, value, env, emit));
   const first = left.one;
   const second = right.one;
-  if (first !== null && second !== null) return single((input, env) => second(first(input, env), env), path);
+  if (first !== null && second !== null) {
+    const both = single((input, env) => second(first(input, env), env), path);
+    const change = left.mutate;
+    const then = right.mutate;
+    if (change !== undefined && then !== undefined) {
+      return { ...both, mutate: (state, env, owned) => then(change(state, env, owned), env, owned) };
+    }
+    return left.independent === true ? { ...both, independent: true } : both;
+  }
   const before = left.maybe;
   const after = right.maybe;
   if (first !== null && after !== null) return optional((input, env) => after(first(input, env), env), path);

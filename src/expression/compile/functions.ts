@@ -40,12 +40,10 @@ export function inline(
   definition.parameters.forEach((parameter, position) => {
     const argument = list[position]!;
     const name = plainName(parameter);
-    if (!isValue(parameter)) {
-      inner = bind(inner, { kind: "argument", name, node: argument, scope: callScope });
-      return;
-    }
+    inner = bind(inner, { kind: "argument", name, node: argument, scope: callScope });
+    if (!isValue(parameter)) return;
     values.push(visit(argument, callScope, size, null));
-    inner = bind(inner, { kind: "variable", name, slot: size, callable: true });
+    inner = bind(inner, { kind: "variable", name, slot: size });
     size++;
   });
   const last = values.every((value) => value.one !== null) ? tail : null;
@@ -67,6 +65,11 @@ export function inline(
   return body;
 }
 
+/** A `$name` parameter is a filter `name` as well, but few bodies use that. */
+function needsClosure(definition: Definition, parameter: string): boolean {
+  return !isValue(parameter) || calls(definition.body, plainName(parameter), 0);
+}
+
 /** Compile the body of a function that is called, not inlined: its parameters are in the environment. */
 function share(shared: SharedFunction, visit: Visit): void {
   const { definition } = shared;
@@ -74,10 +77,8 @@ function share(shared: SharedFunction, visit: Visit): void {
   let size = shared.depth;
   for (const parameter of definition.parameters) {
     const name = plainName(parameter);
-    inner = isValue(parameter)
-      ? bind(inner, { kind: "variable", name, slot: size, callable: true })
-      : bind(inner, { kind: "closure", name, slot: size });
-    size++;
+    if (needsClosure(definition, parameter)) inner = bind(inner, { kind: "closure", name, slot: size++ });
+    if (isValue(parameter)) inner = bind(inner, { kind: "variable", name, slot: size++ });
   }
   // Its own calls need to know what it will be. The best is assumed first, and holds if the body then comes out so.
   for (const assumed of ["one", "maybe", "many"] as const) {
@@ -111,19 +112,17 @@ export function invoke(
   const { parameters } = shared.definition;
   const list = node.arguments.map((argument) => visit(argument, scope, depth, null));
   const hops = depth - shared.depth;
-  const exact = parameters.every(
-    (parameter, position) => !isValue(parameter) || list[position]!.one !== null,
-  );
+  const values = parameters.map(isValue);
+  const closures = parameters.map((parameter) => needsClosure(shared.definition, parameter));
+  const exact = values.every((value, position) => !value || list[position]!.one !== null);
 
   /** The environment of the body where every `$` argument has one value. */
   const prepare = (input: Json, env: Env): Env => {
     let inner = up(env, hops);
     for (let i = 0; i < list.length; i++) {
       const filter = list[i]!;
-      inner = new Environment(
-        isValue(parameters[i]!) ? filter.one!(input, env) : ({ filter, env } satisfies Closure),
-        inner,
-      );
+      if (closures[i]!) inner = new Environment({ filter, env } satisfies Closure, inner);
+      if (values[i]!) inner = new Environment(filter.one!(input, env), inner);
     }
     return inner;
   };
@@ -133,18 +132,19 @@ export function invoke(
     const loop = (at: number, inner: Env): boolean => {
       if (at === list.length) return then(inner);
       const filter = list[at]!;
-      if (!isValue(parameters[at]!))
-        return loop(at + 1, new Environment({ filter, env } satisfies Closure, inner));
-      return filter.each(input, env, (value) => loop(at + 1, new Environment(value, inner)));
+      const outer = closures[at]! ? new Environment({ filter, env } satisfies Closure, inner) : inner;
+      if (!values[at]!) return loop(at + 1, outer);
+      return filter.each(input, env, (value) => loop(at + 1, new Environment(value, outer)));
     };
     return loop(0, up(env, hops));
   };
+  // Paths know no shortcut for the last call: a tail call's `path` is an ordinary one.
   // The body may still be in the making (a call inside itself), so it is looked up when it runs.
   const path: PathEach = (from, input, env, emit) =>
     combine(input, env, (inner) => {
       step();
       enter(weight);
-      const stopped = runPath(shared, from, input, inner, emit);
+      const stopped = shared.body!.path(from, input, inner, emit);
       leave(weight);
       return stopped;
     });
@@ -194,11 +194,6 @@ export function invoke(
       }),
     path,
   );
-}
-
-/** Paths do not use the shortcut for the last call: a tail call's `path` is an ordinary one. */
-function runPath(shared: SharedFunction, ...rest: Parameters<PathEach>): boolean {
-  return shared.body!.path(...rest);
 }
 
 /** A call of a filter parameter of a shared function. */

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import { meter } from "../meter.ts";
 import type { BinaryOperator } from "../syntax/ast.ts";
-import { add, divide, multiply, remainder, subtract } from "../values/arithmetic.ts";
+import { add, addOwned, divide, multiply, remainder, subtract } from "../values/arithmetic.ts";
 import { compare, equal } from "../values/compare.ts";
 import { Raised, raiseFor } from "../values/failure.ts";
 import { isTrue } from "../values/kind.ts";
@@ -94,18 +94,40 @@ function memberAndConstant(operator: BinaryOperator, name: string, value: Json, 
   }
 }
 
+const LONGEST_FOLDED = 256;
+
+/** The value of an operation on two constants, if it is a small one. What fails does so at run time, inside `try`. */
+function fold(operation: Operation, left: Filter, right: Filter): Json {
+  if (!isConstant(left) || !isConstant(right)) return null;
+  for (const { constant: part } of [left, right]) {
+    if (typeof part === "object" || (typeof part === "string" && part.length > LONGEST_FOLDED)) return null;
+  }
+  if (typeof left.constant !== typeof right.constant) return null;
+  try {
+    const value = operation(left.constant, right.constant);
+    return typeof value === "object" ? null : value;
+  } catch (error) {
+    if (error instanceof Raised) return null;
+    throw error;
+  }
+}
+
+/** `. + right` on the state of a `reduce`. */
+function grow(right: Filter, operand: One): NonNullable<Filter["mutate"]> {
+  const independent = right.independent === true;
+  return (state, env, owned) => {
+    const value = operand(state, env);
+    if (!independent && typeof value === "object" && value !== null) owned.clear();
+    return addOwned(state, value, owned);
+  };
+}
+
 export function binary(operator: BinaryOperator, left: Filter, right: Filter): Filter {
   const operation = OPERATIONS[operator];
   const a = left.one;
   const b = right.one;
-  if (isConstant(left) && isConstant(right)) {
-    // What fails must fail at run time, where `try` can see it.
-    try {
-      return constant(operation(left.constant, right.constant));
-    } catch (error) {
-      if (!(error instanceof Raised)) throw error;
-    }
-  }
+  const folded = fold(operation, left, right);
+  if (folded !== null) return constant(folded);
   if (a !== null && b !== null) {
     if (isConstant(right)) {
       const value = right.constant;
@@ -120,12 +142,17 @@ export function binary(operator: BinaryOperator, left: Filter, right: Filter): F
         return single((input, env) => a(input, env) !== value);
       }
     }
+    const independent = left.independent === true && right.independent === true;
     const numeric = NUMERIC[operator];
-    if (numeric !== undefined) return single(numeric(a, b));
-    return single((input, env) => {
+    if (numeric !== undefined) {
+      const sum = { ...single(numeric(a, b)), independent };
+      return operator === "+" && left.shape === "identity" ? { ...sum, mutate: grow(right, b) } : sum;
+    }
+    const result = single((input, env) => {
       const second = b(input, env);
       return operation(a(input, env), second);
     });
+    return { ...result, independent };
   }
   if (a !== null) {
     return many((input, env, emit) =>
@@ -258,7 +285,17 @@ export function conditional(condition: Filter, then: Filter, otherwise: Filter |
   const yesOne = then.one;
   const noOne = no.one;
   if (yesOne !== null && noOne !== null) {
-    return single((input, env) => (isTrue(test(input, env)) ? yesOne(input, env) : noOne(input, env)), path);
+    const chosen = single(
+      (input, env) => (isTrue(test(input, env)) ? yesOne(input, env) : noOne(input, env)),
+      path,
+    );
+    const yes = then.mutate;
+    const other = no.mutate;
+    if (yes === undefined || other === undefined) return chosen;
+    return {
+      ...chosen,
+      mutate: (state, env, owned) => (isTrue(test(state, env)) ? yes : other)(state, env, owned),
+    };
   }
   const yesMaybe = then.maybe;
   const noMaybe = no.maybe;

@@ -6,8 +6,7 @@ import type { Env, Filter } from "./filter.ts";
 export type Scope = null | (Entry & { readonly parent: Scope });
 
 export type Entry =
-  /** `callable`: a `$name` parameter, which `name` stands for as well. */
-  | { readonly kind: "variable"; readonly name: string; readonly slot: number; readonly callable?: boolean }
+  | { readonly kind: "variable"; readonly name: string; readonly slot: number }
   | { readonly kind: "label"; readonly name: string; readonly slot: number }
   /** A function; `depth` is the length of the environment where it is defined. */
   | {

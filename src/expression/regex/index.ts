@@ -15,16 +15,18 @@ export interface Regex {
 }
 
 const CACHED = 256;
+const LONGEST_CACHED = 2000;
 const cache = new Map<string, Regex>();
 
 /** A pattern with jq's modifiers `gimnpslx`, compiled once. @throws a catchable error */
 export function compileRegex(source: string, flags: string): Regex {
+  // Charged whether it is cached or not: what a run costs must not depend on what ran before.
+  spend(source.length * 4);
   const key = `${flags}/${source}`;
   const known = cache.get(key);
   if (known !== undefined) return known;
   for (const flag of flags)
     if (!"gimnpslx".includes(flag)) throw raise(`${flags} is not a valid modifier string`);
-  spend(source.length * 4);
   const { root, names } = parsePattern(source, {
     ignoreCase: flags.includes("i"),
     extended: flags.includes("x"),
@@ -41,6 +43,7 @@ export function compileRegex(source: string, flags: string): Regex {
     notEmpty: flags.includes("n"),
     anchored: first.op === OP.anchor && first.anchor === "text-start",
   };
+  if (source.length > LONGEST_CACHED) return regex;
   if (cache.size >= CACHED) cache.delete(cache.keys().next().value!);
   cache.set(key, regex);
   return regex;

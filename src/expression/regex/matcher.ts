@@ -5,7 +5,7 @@ import { fold, isWord } from "./characters.ts";
 import type { Anchor } from "./pattern.ts";
 
 /** Entries that wait to be tried; three numbers each. Beyond it the run is out of budget. */
-const MAXIMUM_STACK = 1_500_000;
+const MAXIMUM_STACK = 6_000_000;
 
 // The kinds of a stack entry: what to do when everything behind it has failed.
 const RETRY = 0; // go on at instruction a, position b

@@ -58,6 +58,27 @@ export function add(a: Json, b: Json): Json {
   throw raiseForTwo(a, b, "cannot be added");
 }
 
+/** `a + b`, where `a` may be changed in place if it is in `owned`; what is made anew is added to that. */
+export function addOwned(a: Json, b: Json, owned: Set<Json>): Json {
+  if (owned.has(a)) {
+    if (Array.isArray(a) && Array.isArray(b) && a !== b) {
+      charge(b.length * ITEM_BYTES);
+      for (const item of b) a.push(item);
+      return a;
+    }
+    if (isObject(a) && isObject(b)) {
+      for (const key of Object.keys(b)) {
+        charge(MEMBER_BYTES);
+        setMember(a, key, b[key]!);
+      }
+      return a;
+    }
+  }
+  const sum = add(a, b);
+  if (typeof sum === "object" && sum !== null && sum !== a && sum !== b) owned.add(sum);
+  return sum;
+}
+
 export function subtract(a: Json, b: Json): Json {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (Array.isArray(a) && Array.isArray(b)) {

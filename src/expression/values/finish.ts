@@ -1,16 +1,16 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { type Budget, DEFAULT_BUDGET, exhausted, ITEM_BYTES, MEMBER_BYTES } from "../meter.ts";
+import { exhausted, ITEM_BYTES, MEMBER_BYTES, meter } from "../meter.ts";
 import { setMember } from "./object.ts";
 
 /**
  * A value on its way out of a run. It is measured as a tree, because a small value that repeats its parts may be
  * endless to whoever walks it next; and numbers that JSON cannot say become what jq prints for them.
  */
-export function finish(value: Json, budget?: Partial<Budget>): Json {
+export function finish(value: Json): Json {
   if (typeof value === "number") return Number.isFinite(value) ? value : finite(value);
   if (typeof value !== "object" || value === null) return value;
-  let left = budget?.outputBytes ?? DEFAULT_BUDGET.outputBytes;
-  const deepest = budget?.depth ?? DEFAULT_BUDGET.depth;
+  let left = meter.results;
+  const { deepest } = meter;
   let clean = true;
   const measure = (item: Json, depth: number): void => {
     if (typeof item === "number") {
@@ -45,6 +45,7 @@ export function finish(value: Json, budget?: Partial<Budget>): Json {
     if (left < 0) throw exhausted("outputBytes");
   };
   measure(value, 1);
+  meter.results = left;
   return clean ? value : withFinite(value);
 }
 
