@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { childEnvironment } from "../../src/base/child-env.ts";
 import { binary, runBinary, sandbox } from "../support/binary.ts";
@@ -37,6 +37,7 @@ async function up(...flags: string[]) {
 }
 
 test("the workflow that init wrote runs without a host, and what it did can be looked at", async () => {
+  const written = readdirSync(project, { recursive: true }).sort();
   const started = await run([
     "run",
     "start",
@@ -64,6 +65,9 @@ test("the workflow that init wrote runs without a host, and what it did can be l
   expect(JSON.parse((await run(["run", "list"])).stdout).runs).toHaveLength(1);
   expect((await run(["run", "wait", "alone"])).code).toBe(0);
   expect((await run(["db", "check"])).code).toBe(0);
+
+  // All of it lies in XDG directories, nothing in the project.
+  expect(readdirSync(project, { recursive: true }).sort()).toEqual(written);
 
   // The name is taken.
   const again = await run(["run", "start", "workflow.hello", "--id", "alone"]);
@@ -107,4 +111,12 @@ test("a failed run is exit code 3 with the last lines of the failed step", async
   const failed = await run(["run", "start", "workflow.hello", "--inputs", '{"name":""}', "--watch"]);
   expect(failed.code).toBe(3);
   expect(JSON.parse(failed.stdout)).toMatchObject({ status: "failed" });
+});
+
+test("assets lists what the project and the executable offer", async () => {
+  const { code, stdout } = await run(["assets", "workflows"]);
+  expect(code).toBe(0);
+  const ids = (JSON.parse(stdout).assets as { meta: { id: string } }[]).map((asset) => asset.meta.id);
+  expect(ids).toContain("workflow.hello");
+  for (const kind of ["nodes", "compositions", "models"]) expect((await run(["assets", kind])).code).toBe(0);
 });
