@@ -19,8 +19,9 @@ const BUSY_LIMIT_MS = 10_000;
 /**
  * The run store of one process: one writer with group commit, and a read-only connection for views.
  *
- * All operations queued in one turn of the event loop share one `BEGIN IMMEDIATE … COMMIT` at `synchronous=FULL`, each
- * in a savepoint of its own, and are answered after the commit: acknowledged means fsynced.
+ * All operations queued in one turn of the event loop share one `BEGIN IMMEDIATE … COMMIT` at `synchronous=FULL`, and are
+ * answered after the commit: acknowledged means fsynced. An operation may run twice before that, so it changes nothing
+ * but the store.
  */
 export class Store {
   readonly path: string;
@@ -115,40 +116,24 @@ export class Store {
 
   #flush(): void {
     if (this.#queue.length === 0) return;
+    const batch = this.#queue;
+    this.#queue = [];
+    const tx = this.#transaction();
+    let settle: (() => void)[];
     try {
       this.#exec("BEGIN IMMEDIATE");
-      this.#busySince = 0;
+      settle = this.#together(batch, tx) ?? this.#apart(batch, tx);
     } catch (error) {
+      this.#queue = [...batch, ...this.#queue];
       this.#postpone(error);
       return;
     }
-    const batch = this.#queue;
-    this.#queue = [];
-    const settle: (() => void)[] = [];
-    const tx = this.#transaction();
-    for (const job of batch) {
-      try {
-        this.#exec("SAVEPOINT operation");
-        const value = job.run(tx);
-        this.#exec("RELEASE operation");
-        settle.push(() => job.resolve(value));
-      } catch (error) {
-        settle.push(() => job.reject(error));
-        try {
-          this.#exec("ROLLBACK TO operation");
-          this.#exec("RELEASE operation");
-        } catch {
-          // Some errors (a full disk) end the whole transaction; COMMIT below then fails for everyone.
-        }
-      }
-    }
+    this.#busySince = 0;
     try {
       this.#exec("COMMIT");
     } catch (error) {
       this.#notices.clear();
-      try {
-        this.#exec("ROLLBACK");
-      } catch {}
+      this.#rollBack();
       const failure = fail("io", `the store could not commit: ${toFailure(error).message}`, {
         hint: "check the space and the health of the disk",
         cause: error,
@@ -160,6 +145,52 @@ export class Store {
     this.#notices = new Map();
     for (const finish of settle) finish();
     for (const [topic, keys] of notices) for (const listener of this.#listeners) listener(topic, keys, false);
+  }
+
+  /**
+   * All operations as they come. A savepoint for each would copy every page that it touches, so the common case, in
+   * which none of them refuses, goes without. @returns null when one did: nothing has happened, and all run again apart
+   */
+  #together(batch: readonly Job[], tx: Transaction): (() => void)[] | null {
+    try {
+      return batch.map((job) => {
+        const value = job.run(tx);
+        return () => job.resolve(value);
+      });
+    } catch {
+      this.#notices.clear();
+      this.#rollBack();
+      this.#exec("BEGIN IMMEDIATE");
+      return null;
+    }
+  }
+
+  /** Each operation in a savepoint of its own: one that refuses leaves the others. */
+  #apart(batch: readonly Job[], tx: Transaction): (() => void)[] {
+    return batch.map((job) => {
+      this.#exec("SAVEPOINT operation");
+      try {
+        const value = job.run(tx);
+        this.#exec("RELEASE operation");
+        return () => job.resolve(value);
+      } catch (error) {
+        try {
+          this.#exec("ROLLBACK TO operation");
+          this.#exec("RELEASE operation");
+        } catch {
+          // Some errors (a full disk) end the whole transaction; COMMIT then fails for everyone.
+        }
+        return () => job.reject(error);
+      }
+    });
+  }
+
+  #rollBack(): void {
+    try {
+      this.#exec("ROLLBACK");
+    } catch {
+      // SQLite has already rolled back by itself.
+    }
   }
 
   #postpone(error: unknown): void {
