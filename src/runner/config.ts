@@ -54,7 +54,10 @@ export const RunnerConfig = closed({
   /** How long a drain waits for running tasks before it stops them. */
   drainMs: Type.Optional(Milliseconds),
   killGraceMs: Type.Optional(Milliseconds),
-  /** Limits of every task, below which a lease may ask for less; held where the host can hold them. */
+  /**
+   * Limits of every task, below which a lease may ask for less. They cost some milliseconds at each start (the kernel
+   * moves the task into a group of its own), so there are none unless they are asked for.
+   */
   taskProcesses: Type.Optional(Type.Integer({ minimum: 16 })),
   taskMemoryBytes: Type.Optional(Type.Integer({ minimum: 16 * MIB })),
   /** Size of the private /tmp and /dev/shm of a sandbox. */
@@ -66,7 +69,10 @@ export type RunnerConfig = Static<typeof RunnerConfig>;
 
 /** A configuration with every default filled in. */
 export interface EffectiveConfig
-  extends Required<Omit<RunnerConfig, "imageDigest" | "vmImageId" | "commands" | "taskMemoryBytes">> {
+  extends Required<
+    Omit<RunnerConfig, "imageDigest" | "vmImageId" | "commands" | "taskMemoryBytes" | "taskProcesses">
+  > {
+  readonly taskProcesses: number | undefined;
   readonly taskMemoryBytes: number | undefined;
   readonly imageDigest: string | undefined;
   readonly vmImageId: string | undefined;
@@ -102,8 +108,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     // A supervisor kills after 45 s; this leaves it time to see the result off.
     drainMs: config.drainMs ?? 29_000,
     killGraceMs: config.killGraceMs ?? 5_000,
-    // Far above any build, far below what a fork bomb needs to stop a host.
-    taskProcesses: config.taskProcesses ?? 4096,
+    taskProcesses: config.taskProcesses,
     taskMemoryBytes: config.taskMemoryBytes,
     temporaryBytes: config.temporaryBytes ?? 512 * MIB,
     minimumFreeBytes: config.minimumFreeBytes ?? 64 * MIB,

@@ -139,12 +139,11 @@ class Runner implements RunningRunner {
     let health: Health | null = null;
     try {
       const workspaces = openWorkspaces(config.dataDirectory, config.workspaceRetentionMs);
-      const sandboxes = await usableSandboxes(config);
+      const [sandboxes, digest] = await Promise.all([usableSandboxes(config), binaryDigest(journal)]);
       this.#proven.resolve(sandboxes.capabilities);
       if (sandboxes.remedy !== null)
         this.#log.warn("tasks run without isolation", { remedy: sandboxes.remedy });
       await this.#sweep(journal, workspaces, sandboxes);
-      const digest = await binaryDigest(journal);
       health = watchHealth(config, journal, this.#clock);
       const session = this.#openSession(sandboxes, digest);
       const services = this.#services(journal, workspaces, session);

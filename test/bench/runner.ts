@@ -9,7 +9,7 @@ import { type Figures, figures, quantile, show } from "./stats.ts";
 
 export const about = "claim to process, log throughput and heartbeats of the runner, beside bare spawns";
 
-const ROUNDS = 100;
+const ROUNDS = 60;
 
 /** From the call to the end of the process, its output drained. */
 async function bareRun(argv: string[], cwd: string): Promise<number> {

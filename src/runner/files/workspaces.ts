@@ -33,6 +33,7 @@ export interface Workspaces {
 }
 
 interface Owner {
+  readonly mode: Lease["workspace"]["mode"];
   readonly tenantId: string;
   readonly wfInstanceId: string;
 }
@@ -119,7 +120,11 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
       releases.set(key, resolve);
       try {
         const workspace = locate(key);
-        const owner = { tenantId: lease.tenantId, wfInstanceId: lease.wfInstanceId };
+        const owner: Owner = {
+          mode: lease.workspace.mode,
+          tenantId: lease.tenantId,
+          wfInstanceId: lease.wfInstanceId,
+        };
         if (!existsSync(workspace.root)) create(key, workspace, owner);
         else checkOwner(key, owner);
         const now = new Date();
@@ -136,7 +141,10 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
       for (const key of readdirSync(base)) {
         if (keep.has(key) || tails.has(key)) continue;
         const stat = statSync(join(base, key), { throwIfNoEntry: false });
-        if (stat === undefined || Date.now() - stat.mtimeMs < retentionMs) continue;
+        if (stat === undefined) continue;
+        // A workspace for one task that no task is known to need is left over from a crash.
+        const idle = Date.now() - stat.mtimeMs;
+        if (idle < retentionMs && readOwner(ownerFile(key))?.mode !== "ephemeral") continue;
         remove(key);
         removed++;
       }

@@ -106,17 +106,18 @@ export class LeaseRun {
       refused = toFailure(error);
     }
     const context = contextOf(lease, this.#provider.capability, secrets.names);
-    await journal.intent(lease.leaseId, context);
-    at("after_journal_intent", lease.leaseId);
-
-    let prepared: Prepared | null = null;
-    if (refused === null) {
-      try {
-        prepared = await this.#prepare(secrets);
-      } catch (error) {
-        refused = toFailure(error);
-      }
+    // The sandbox is made while the intent is written: it stands behind a closed gate, and dies with this process.
+    const [intent, made] = await Promise.allSettled([
+      journal.intent(lease.leaseId, context),
+      refused === null ? this.#prepare(secrets) : null,
+    ]);
+    if (intent.status === "rejected") {
+      await this.#abandon(made.status === "fulfilled" ? made.value : null);
+      throw intent.reason;
     }
+    at("after_journal_intent", lease.leaseId);
+    if (made.status === "rejected") refused = toFailure(made.reason);
+    const prepared = made.status === "fulfilled" ? made.value : null;
     at("after_prepare", lease.leaseId);
     const startedAt = isoTime(clock.wall());
     if (!(await this.#start(startedAt))) {
@@ -199,7 +200,7 @@ export class LeaseRun {
         writable: [workspace.root],
         mounts,
         network: lease.network,
-        ...taskLimits(lease, config, this.#provider.capability.features),
+        ...taskLimits(lease, config),
       };
       checkCommand(request);
       await this.#provider.prepare(request);
@@ -393,21 +394,16 @@ export class LeaseRun {
   }
 }
 
-/**
- * The lease's limits, never above the runner's own. Where the host cannot hold limits the runner's are left out, but
- * the lease's are passed on, and the sandbox refuses them.
- */
+/** The lease's limits, never above the runner's own. The sandbox refuses what it cannot hold. */
 function taskLimits(
   lease: Lease,
   config: EffectiveConfig,
-  features: readonly string[],
 ): Pick<SandboxRequest, "memoryBytes" | "processes"> {
-  const own = features.includes("process-limit") ? config : null;
-  const least = (asked: number | undefined, ours: number | undefined) =>
-    asked === undefined ? ours : ours === undefined ? asked : Math.min(asked, ours);
+  const least = (asked: number | undefined, own: number | undefined) =>
+    asked === undefined ? own : own === undefined ? asked : Math.min(asked, own);
   return {
-    memoryBytes: least(lease.limits.memoryBytes, own?.taskMemoryBytes),
-    processes: least(lease.limits.processes, own?.taskProcesses),
+    memoryBytes: least(lease.limits.memoryBytes, config.taskMemoryBytes),
+    processes: least(lease.limits.processes, config.taskProcesses),
   };
 }
 

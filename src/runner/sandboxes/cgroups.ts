@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../../base/canonical.ts";
 import { signalProcess } from "./processes.ts";
@@ -10,7 +11,8 @@ export interface CgroupLimits {
 
 /** A group of processes that the kernel counts and limits together: nobody leaves it by forking. */
 export interface Cgroup {
-  add(pid: number): void;
+  /** Off the event loop: the kernel holds up all forks of the host while it moves a process. */
+  add(pid: number): Promise<void>;
   members(): number[];
   kill(): void;
   /** Whether it is gone: a group with members stays. */
@@ -141,8 +143,8 @@ function groupAt(paths: readonly string[]): Cgroup {
     });
   return {
     members,
-    add(pid) {
-      for (const path of paths) writeFileSync(join(path, "cgroup.procs"), String(pid));
+    async add(pid) {
+      for (const path of paths) await writeFile(join(path, "cgroup.procs"), String(pid));
     },
     kill() {
       for (const pid of new Set(members())) signalProcess(pid, "SIGKILL");

@@ -18,7 +18,7 @@ async function runLimited(
   });
   const gate = child.stdio[3] as unknown as number;
   try {
-    group.add(child.pid);
+    await group.add(child.pid);
     writeSync(gate, "\n");
   } finally {
     closeSync(gate);

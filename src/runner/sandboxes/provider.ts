@@ -81,10 +81,13 @@ export const behindGate = (gate: number, command: readonly string[]): string[] =
 ];
 
 /** Put a process into a group with all that it forked before: first the parent, so that no later child is missed. */
-function adopt(group: Cgroup, pid: number): void {
-  group.add(pid);
-  for (const child of childrenOf(pid)) adopt(group, child);
+async function adopt(group: Cgroup, pid: number): Promise<void> {
+  await group.add(pid);
+  for (const child of childrenOf(pid)) await adopt(group, child);
 }
+
+const isLimited = (request: SandboxRequest): boolean =>
+  request.memoryBytes !== undefined || request.processes !== undefined;
 
 function closeGate(child: Child | null, word?: string): void {
   if (child === null || child.gate === null) return;
@@ -149,12 +152,8 @@ export function createProvider(
 
   const spawn = (operation: Operation): Child => {
     const { request } = operation;
-    const { memoryBytes, processes } = request;
-    operation.cgroup = cgroups?.create(request.operationId, { memoryBytes, processes }) ?? null;
-    const limited = memoryBytes !== undefined || processes !== undefined;
-    // A limit counts from the first instruction of the command; without limits the group only serves to find
-    // what the task leaves behind, and need not be waited for.
-    const gate = backend.ahead || (operation.cgroup !== null && limited) ? FIRST_DESCRIPTOR : null;
+    // A limit counts from the first instruction of the command: it waits until its group is there.
+    const gate = backend.ahead || isLimited(request) ? FIRST_DESCRIPTOR : null;
     const launch = backend.launch(request, gate);
     try {
       const child = Bun.spawn(launch.argv, {
@@ -170,7 +169,6 @@ export function createProvider(
         // A session of its own: the group can be signalled, and no terminal is shared.
         detached: true,
       });
-      if (operation.cgroup !== null) adopt(operation.cgroup, child.pid);
       try {
         setPriority(child.pid, NICENESS);
       } catch {
@@ -228,8 +226,18 @@ export function createProvider(
         executed: false,
         exit: null,
       };
-      if (backend.ahead) operation.child = spawn(operation);
       operations.set(request.operationId, operation);
+      try {
+        if (backend.ahead || isLimited(request)) operation.child = spawn(operation);
+        // Moving a process between groups takes the kernel milliseconds, so only tasks with limits pay for it.
+        if (isLimited(request) && cgroups !== null) {
+          operation.cgroup = cgroups.create(request.operationId, request);
+          await adopt(operation.cgroup, operation.child!.process.pid);
+        }
+      } catch (error) {
+        await this.cleanup(request.operationId);
+        throw error;
+      }
     },
     inspect(operationId): OperationState {
       const operation = operations.get(operationId);
