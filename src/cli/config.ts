@@ -1,12 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { nearest } from "../assets/nearest.ts";
 import { fail } from "../base/errors.ts";
 import { LOG_LEVELS } from "../base/log.ts";
-import type { Paths } from "../base/xdg.ts";
 import { SANDBOX_CHOICES, type SettingValues } from "./settings.ts";
 
 const oneOf = <Choice extends string>(choices: readonly Choice[]) =>
@@ -34,10 +32,6 @@ export const ConfigFile = Type.Object(
   { additionalProperties: false },
 );
 export type ConfigFile = Static<typeof ConfigFile>;
-
-export function configPath(paths: Paths): string {
-  return join(paths.config, "config.yaml");
-}
 
 /** The settings that `config.yaml` gives, by dotted name; none when there is no file. */
 export function readConfigFile(path: string): SettingValues {

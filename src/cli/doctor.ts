@@ -10,7 +10,7 @@ import { tableText } from "./table-text.ts";
 
 export const spec = {
   description:
-    "Tries each prerequisite for real: writes and syncs a file, parses a source, starts a sandbox, binds the ports.\nA warning names something that only some work needs. Nothing that it writes stays.",
+    "Tries each prerequisite for real: writes and syncs a file, parses a source, starts a sandbox, binds the ports. A warning names something that only some work needs. Nothing that it writes stays.",
   examples: [
     { command: "lightflow doctor", does: "everything, with a remedy for each failure" },
     {

@@ -17,7 +17,7 @@ import type { CommandSpec, Run } from "./spec.ts";
 
 export const spec = {
   description:
-    "Writes a workflow and the types it is written against. Nothing that exists is overwritten, and when one file\ncannot be written none is left behind.",
+    "Writes a workflow and the types it is written against. Nothing that exists is overwritten, and when one file cannot be written none is left behind.",
   positionals: [
     {
       name: "dir",

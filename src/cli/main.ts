@@ -6,6 +6,7 @@ import { type Parsed, parseArguments } from "./arguments.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";
 import { createIo, type Io } from "./io.ts";
+import { configPath } from "./settings.ts";
 import { findCommand } from "./table.ts";
 
 /**
@@ -74,7 +75,7 @@ async function openIo(parsed: Parsed, env: Environment): Promise<Io> {
   const logLevel = globals.get("log-level");
   if (typeof logLevel === "string") flags["logLevel"] = logLevel;
   // The schema and the YAML reader cost more than most commands: they come in only when there is a file to read.
-  const path = `${paths.config}/config.yaml`;
+  const path = configPath(paths);
   const config = existsSync(path) ? await import("./config.ts") : undefined;
   return createIo(
     {

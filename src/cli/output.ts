@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
 
 /** One of the two output streams. Writes are complete when they return, so an exit never cuts output off. */
@@ -41,16 +41,5 @@ export class Output {
   /** Columns of the terminal; 80 where there is none. */
   get columns(): number {
     return (this.#fd === 1 ? process.stdout.columns : process.stderr.columns) || 80;
-  }
-
-  /** Whether both streams go to one file or device, where interleaving matters. */
-  static shared(): boolean {
-    try {
-      const out = fstatSync(1);
-      const error = fstatSync(2);
-      return out.dev === error.dev && out.ino === error.ino;
-    } catch {
-      return false;
-    }
   }
 }

@@ -5,7 +5,6 @@ export interface Paint {
   red(text: string): string;
   green(text: string): string;
   yellow(text: string): string;
-  cyan(text: string): string;
 }
 
 export function createPaint(on: boolean): Paint {
@@ -17,6 +16,5 @@ export function createPaint(on: boolean): Paint {
     red: style(31, 39),
     green: style(32, 39),
     yellow: style(33, 39),
-    cyan: style(36, 39),
   };
 }

@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { fail } from "../base/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../base/log.ts";
-import type { Environment } from "../base/xdg.ts";
+import type { Environment, Paths } from "../base/xdg.ts";
 
 export const SANDBOX_CHOICES = ["auto", "bubblewrap", "process"] as const;
 export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
@@ -70,6 +71,11 @@ export const SETTINGS = {
     choices: SANDBOX_CHOICES,
   },
 } as const satisfies Record<string, SettingRow>;
+
+/** Where the settings of this user are looked for. */
+export function configPath(paths: Paths): string {
+  return join(paths.config, "config.yaml");
+}
 
 export interface ResolvedSettings {
   readonly settings: Settings;

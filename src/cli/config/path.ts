@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { configPath } from "../settings.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 
@@ -8,7 +8,7 @@ export const spec = {
 
 export const run: Run<typeof spec> = async (_args, io) => {
   const value = {
-    config: join(io.paths.config, "config.yaml"),
+    config: configPath(io.paths),
     state: io.paths.state,
     cache: io.paths.cache,
     runtime: io.paths.runtime,

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { configPath } from "../settings.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 
@@ -14,12 +14,10 @@ export const run: Run<typeof spec> = async (_args, io) => {
   const flat: Record<string, unknown> = { ...settings, root: io.root() };
   delete flat["runner"];
   for (const [key, value] of Object.entries(settings.runner)) flat[`runner.${key}`] = value;
-  io.print(
-    { file: join(io.paths.config, "config.yaml"), settings: { ...settings, root: io.root() }, sources },
-    (paint) =>
-      tableText(
-        Object.entries(flat).map(([name, value]) => [name, String(value), paint.dim(sources[name] ?? "")]),
-      ),
+  io.print({ file: configPath(io.paths), settings: { ...settings, root: io.root() }, sources }, (paint) =>
+    tableText(
+      Object.entries(flat).map(([name, value]) => [name, String(value), paint.dim(sources[name] ?? "")]),
+    ),
   );
   return 0;
 };

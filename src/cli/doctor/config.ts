@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { configPath } from "../config.ts";
 import type { Io } from "../io.ts";
+import { configPath } from "../settings.ts";
 import { type Check, failure, good, messageOf } from "./check.ts";
 
 /** The settings file and variables are read as every command reads them. */

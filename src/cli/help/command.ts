@@ -15,7 +15,7 @@ export function commandHelp(row: CommandRow, spec: CommandSpec, paint: Paint): s
     ...(Object.keys(flags).length > 0 ? ["[flags]"] : []),
   ].join(" ");
   const parts = [`lightflow ${row.path}: ${row.summary}\n`, `\nUsage: ${usage}\n`];
-  if (spec.description !== undefined) parts.push(`\n${spec.description.trim()}\n`);
+  if (spec.description !== undefined) parts.push(`\n${wrapped(spec.description.trim())}\n`);
   if (positionals.length > 0) {
     const rows = positionals.map((each) => {
       const choices = each.choices === undefined ? "" : ` ${paint.dim(`(${each.choices.join("|")})`)}`;
@@ -35,15 +35,29 @@ export function commandHelp(row: CommandRow, spec: CommandSpec, paint: Paint): s
       parts.push(`  ${paint.dim(`# ${example.does}`)}\n  ${example.command}\n`);
   }
   const own = spec.exits ?? {};
-  const codes = Object.fromEntries(Object.entries({ ...pickCommon(), ...own }));
+  const codes = { 0: EXIT_TEXT[0]!, 1: EXIT_TEXT[1]!, 2: EXIT_TEXT[2]!, ...own };
   parts.push(`\n${paint.bold("Exit codes")}\n${exitCodes(codes)}`);
   parts.push(`\nFlags of every command: lightflow --help\n`);
   return parts.join("");
 }
 
-/** Every command can end with these; the others are in `lightflow help exit-codes`. */
-function pickCommon(): Record<number, string> {
-  return { 0: EXIT_TEXT[0]!, 1: EXIT_TEXT[1]!, 2: EXIT_TEXT[2]! };
+const WIDTH = 100;
+
+/** Lines no longer than a reader likes; line breaks of the text stay. */
+function wrapped(text: string): string {
+  return text
+    .split("\n")
+    .map((paragraph) => {
+      const lines = [""];
+      for (const word of paragraph.split(" ")) {
+        const last = lines.at(-1)!;
+        if (last === "") lines[lines.length - 1] = word;
+        else if (last.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+        else lines.push(word);
+      }
+      return lines.join("\n");
+    })
+    .join("\n");
 }
 
 function placeholder(spec: PositionalSpec): string {
