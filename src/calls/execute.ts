@@ -8,6 +8,7 @@ type Client = (request: CallRequest, scope: CallScope) => Promise<Json>;
 /** Each client is loaded when it is first used: most documents need one, and gRPC and MCP are large. */
 const CLIENTS: Readonly<Partial<Record<CallKind, () => Promise<Client>>>> = {
   http: async () => (await import("./http/call-http.ts")).callHttp,
+  openapi: async () => (await import("./openapi/call-openapi.ts")).callOpenApi,
 };
 
 /**

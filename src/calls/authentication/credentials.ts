@@ -16,6 +16,8 @@ export interface Credentials {
   headersFor(request: AuthenticatedRequest, scope: CallScope): Promise<Record<string, string>>;
   /** After a 401: whether another try has a new chance. */
   renew?(response: Response, request: AuthenticatedRequest, scope: CallScope): Promise<boolean>;
+  /** Query parameters to add; they are kept out of what the task shows of its request. */
+  queryFor?(scope: CallScope): Promise<Record<string, string>>;
   /** The token itself, for protocols that put it elsewhere. */
   token?(scope: CallScope): Promise<string>;
 }

@@ -71,9 +71,14 @@ export function readEndpoint(value: Json | undefined, what = "endpoint"): ReadEn
   throw callError("configuration", `\`${what}\` must be an address or an object with \`uri\``);
 }
 
+const DOTS = /\/(?:\.|%2e){1,2}(?:[/\\?#]|$)/i;
+
 /** Expand and parse an address. The text itself stays out of messages: it may hold a credential. */
 export function addressOf(uri: string, variables: Json | undefined): URL {
   const text = expandUriTemplate(uri, isObject(variables) ? (variables as JsonObject) : {});
+  // A value must not climb out of the path that the document wrote: `..` is resolved by every URL parser.
+  if (DOTS.test(text) && !DOTS.test(uri))
+    throw callError("configuration", "a value for the address is `.` or `..`");
   const url = URL.parse(text);
   if (url === null || !/^[a-z][a-z0-9+.-]*:$/.test(url.protocol) || url.host === "")
     throw callError("configuration", "the endpoint is not an absolute address");

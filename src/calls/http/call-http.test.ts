@@ -261,6 +261,8 @@ test("what a document may not send is refused before anything leaves", async () 
     { endpoint: at("/echo"), method: "GET / HTTP/1.1\r\n" },
     { endpoint: "/relative" },
     { endpoint: at("/pet/{id}") },
+    { endpoint: at("/pet/{id}"), uriVariables: { id: ".." } },
+    { endpoint: at("/pet{/list*}"), uriVariables: { list: ["a", ".", "b"] } },
     { endpoint: `ws://127.0.0.1:${server.port}/` },
     { endpoint: at("/echo"), output: "other" },
     { endpoint: at("/echo"), query: { a: { b: 1 } } },

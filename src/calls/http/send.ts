@@ -116,9 +116,12 @@ async function authenticated(
     const headers = new Headers(request.headers);
     if (isEffect && !headers.has("idempotency-key")) headers.set("idempotency-key", scope.idempotencyKey);
     for (const [name, value] of Object.entries((await credentials?.headersFor(request, scope)) ?? {}))
-      headers.set(name, value);
+      headers.set(name, name === "cookie" && headers.has(name) ? `${headers.get(name)}; ${value}` : value);
+    const url = new URL(request.url);
+    for (const [name, value] of Object.entries((await credentials?.queryFor?.(scope)) ?? {}))
+      url.searchParams.set(name, value);
     const before = scope.sent;
-    const response = await guardedFetch(request.url, { ...request, headers, isEffect }, scope);
+    const response = await guardedFetch(url, { ...request, headers, isEffect }, scope);
     if (response.status !== 401 || attempt > 0 || credentials?.renew === undefined) return response;
     if (!(await credentials.renew(response, request, scope))) return response;
     await response.body?.cancel().catch(() => {});
