@@ -17,7 +17,7 @@ import { Raised, raise, raiseFor, raiseForTwo } from "../values/failure.ts";
 import { isTrue, typeName } from "../values/kind.ts";
 import { memberOf, setMember, sortedKeys } from "../values/object.ts";
 import { parseNumber, parseText } from "../values/parse.ts";
-import { indicesOf } from "../values/path.ts";
+import { getKey, indicesOf } from "../values/path.ts";
 import { serialize, textOf } from "../values/serialize.ts";
 import { codePointLength, indicesOfText } from "../values/text.ts";
 import { of, type Table, with1 } from "./define.ts";
@@ -91,7 +91,7 @@ function indices(input: Json, part: Json): Json {
   if (input === null) return null;
   if (typeof input === "string" && typeof part === "string") return indicesOfText(input, part);
   if (Array.isArray(input)) return indicesOf(input, Array.isArray(part) ? part : [part]);
-  throw raise(`Cannot determine indices of ${typeName(part)} in ${typeName(input)}`);
+  return getKey(input, part);
 }
 
 function firstOf(list: Json): Json {

@@ -50,8 +50,6 @@ def todateiso8601: strftime("%Y-%m-%dT%H:%M:%SZ");
 def fromdate: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
 def fromdateiso8601: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
 def date: strftime("%Y-%m-%dT%H:%M:%SZ");
-def todate(format): strftime(format);
-def fromdate(format): strptime(format) | mktime;
 def dateadd(unit; $seconds): . + $seconds;
 def datesub(unit; $seconds): . - $seconds;
 `;

@@ -10,6 +10,7 @@ import {
   type Filter,
   identity,
   isConstant,
+  type Maybe,
   many,
   type One,
   optional,
@@ -190,82 +191,34 @@ export function logical(operator: "and" | "or", left: Filter, right: Filter): Fi
   );
 }
 
-/** `left // right`: the truthy outputs of the left, errors there ignored; without any, the right. */
+/** `left // right`: the truthy outputs of the left; without any, the right. An error on the left is an error. */
 export function alternative(left: Filter, right: Filter): Filter {
   const path: PathEach = (from, input, env, emit) => {
-    const depth = meter.depth;
     let found = false;
-    let outside: unknown;
-    try {
-      const stopped = left.path(from, input, env, (way, value) => {
-        if (!isTrue(value)) return false;
-        found = true;
-        try {
-          return emit(way, value);
-        } catch (error) {
-          outside = error;
-          throw error;
-        }
-      });
-      if (stopped) return true;
-    } catch (error) {
-      if (error === outside || !(error instanceof Raised)) throw error;
-      meter.depth = depth;
-    }
-    return found ? false : right.path(from, input, env, emit);
+    const stopped = left.path(from, input, env, (way, value) => {
+      if (!isTrue(value)) return false;
+      found = true;
+      return emit(way, value);
+    });
+    return stopped || (!found && right.path(from, input, env, emit));
   };
   const first = left.maybe;
-  if (first !== null) {
-    const attempt: One = (input, env) => {
-      const depth = meter.depth;
-      try {
-        return first(input, env) ?? null;
-      } catch (error) {
-        if (!(error instanceof Raised)) throw error;
-        meter.depth = depth;
-        return null;
-      }
+  const second = right.maybe;
+  if (first !== null && second !== null) {
+    const either: Maybe = (input, env) => {
+      const value = first(input, env);
+      return value !== undefined && isTrue(value) ? value : second(input, env);
     };
-    const second = right.one;
-    if (second !== null) {
-      return single((input, env) => {
-        const value = attempt(input, env);
-        return isTrue(value) ? value : second(input, env);
-      }, path);
-    }
-    const other = right.maybe;
-    if (other !== null) {
-      return optional((input, env) => {
-        const value = attempt(input, env);
-        return isTrue(value) ? value : other(input, env);
-      }, path);
-    }
-    return many((input, env, emit) => {
-      const value = attempt(input, env);
-      return isTrue(value) ? emit(value) : right.each(input, env, emit);
-    }, path);
+    return right.one === null ? optional(either, path) : single(either as One, path);
   }
   return many((input, env, emit) => {
-    const depth = meter.depth;
     let found = false;
-    let outside: unknown;
-    try {
-      const stopped = left.each(input, env, (value) => {
-        if (!isTrue(value)) return false;
-        found = true;
-        try {
-          return emit(value);
-        } catch (error) {
-          outside = error;
-          throw error;
-        }
-      });
-      if (stopped) return true;
-    } catch (error) {
-      if (error === outside || !(error instanceof Raised)) throw error;
-      meter.depth = depth;
-    }
-    return found ? false : right.each(input, env, emit);
+    const stopped = left.each(input, env, (value) => {
+      if (!isTrue(value)) return false;
+      found = true;
+      return emit(value);
+    });
+    return stopped || (!found && right.each(input, env, emit));
   }, path);
 }
 

@@ -9,6 +9,36 @@ const MAXIMUM_SOURCE = 256 * 1024;
 const ASSIGNMENTS = new Set(["=", "|=", "+=", "-=", "*=", "/=", "%=", "//="]);
 const COMPARISONS = new Set(["==", "!=", "<", "<=", ">", ">="]);
 
+/**
+ * `target[key]?`, which forgives the access alone: an error in the target or in the key is still one, and after a
+ * value that has no such member the next one follows.
+ */
+function optionalAccess(node: Node, at: number): Node {
+  const dot: Node = { kind: "identity", at };
+  const attempt = (access: Node): Node => ({ kind: "try", at, body: access, handler: null });
+  const names: { name: string; source: Node }[] = [];
+  /** Keys are computed before the target, from the input. */
+  const bound = (key: Node): Node => {
+    if (key.kind === "literal") return key;
+    // No program can write a name with a blank.
+    const name = `key ${names.length}`;
+    names.push({ name, source: key });
+    return { kind: "variable", at, name };
+  };
+  let access: Node;
+  if (node.kind === "index") access = { ...node, target: dot, key: bound(node.key) };
+  else if (node.kind === "slice") {
+    const from = node.from === null ? null : bound(node.from);
+    access = { ...node, target: dot, from, to: node.to === null ? null : bound(node.to) };
+  } else if (node.kind === "iterate") access = { ...node, target: dot };
+  else return attempt(node);
+  let result: Node = { kind: "pipe", at, left: node.target, right: attempt(access) };
+  for (const { name, source } of names.reverse()) {
+    result = { kind: "as", at, source, patterns: [{ kind: "variable", name }], body: result };
+  }
+  return result;
+}
+
 /** jq 1.8's grammar by recursive descent. @throws expression_invalid with offset, line and column */
 export function parse(source: string): Node {
   if (source.length > MAXIMUM_SOURCE) {
@@ -120,8 +150,9 @@ export function parse(source: string): Node {
     const left = or();
     if (token.kind !== "operator" || !ASSIGNMENTS.has(token.text)) return left;
     const operator = advance().text as AssignOperator;
-    // The right side may hold `//`, which binds weaker than assignment everywhere else in jq's grammar as well.
-    const right = alternative();
+    // `//` binds weaker: `.a = .b // 1` is `(.a = .b) // 1`.
+    const right = or();
+    if (is("operator") && ASSIGNMENTS.has(token.text)) refuse("assignments do not chain");
     return { kind: "assign", at: left.at, operator, left, right };
   };
 
@@ -245,7 +276,10 @@ export function parse(source: string): Node {
   };
 
   const postfix = (): Node => {
+    const first = token;
     let node = term();
+    // Whether the last step was an access, to which a `?` belongs alone.
+    let access = node.kind === "index" && first.text !== "(";
     for (let links = 0; ; chain(++links)) {
       const at = token.start;
       if (is("field")) {
@@ -256,8 +290,12 @@ export function parse(source: string): Node {
         else if (isOperator("[")) node = bracket(node);
         else return refuse("a name, a string or '[' must follow '.'", dot);
       } else if (isOperator("[")) node = bracket(node);
-      else if (take("?")) node = { kind: "try", at, body: node, handler: null };
-      else return node;
+      else if (take("?")) {
+        node = access ? optionalAccess(node, at) : { kind: "try", at, body: node, handler: null };
+        access = false;
+        continue;
+      } else return node;
+      access = true;
     }
   };
 
@@ -338,12 +376,12 @@ export function parse(source: string): Node {
         return conditional(at);
       case "try": {
         advance();
-        const body = nested(postTry);
-        return { kind: "try", at, body, handler: takeKeyword("catch") ? nested(postTry) : null };
+        const body = nested(signed);
+        return { kind: "try", at, body, handler: takeKeyword("catch") ? nested(signed) : null };
       }
       case "reduce": {
         advance();
-        const from = postfix();
+        const from = signed();
         expectKeyword("as");
         const patterns = patternAlternatives();
         expect("(");
@@ -355,7 +393,7 @@ export function parse(source: string): Node {
       }
       case "foreach": {
         advance();
-        const from = postfix();
+        const from = signed();
         expectKeyword("as");
         const patterns = patternAlternatives();
         expect("(");
@@ -375,13 +413,9 @@ export function parse(source: string): Node {
     }
   };
 
-  const postTry = (): Node => {
+  const signed = (): Node => {
     const at = token.start;
-    if (isOperator("-")) {
-      advance();
-      return { kind: "negate", at, body: postfix() };
-    }
-    return postfix();
+    return take("-") ? { kind: "negate", at, body: postfix() } : postfix();
   };
 
   const conditional = (at: number): Node => {

@@ -20,7 +20,7 @@ const SHOWN_BYTES = 29;
 /** `kind (value)` as jq's messages show it, the value cut at jq's own length. */
 export function describe(value: Json): string {
   const bytes = encoder.encode(serialize(value, 64));
-  if (bytes.length <= SHOWN_BYTES) return `${typeName(value)} (${decoder.decode(bytes)})`;
+  if (bytes.length < SHOWN_BYTES) return `${typeName(value)} (${decoder.decode(bytes)})`;
   const close = typeof value === "string" ? '"' : Array.isArray(value) ? "]" : "}";
   let end = SHOWN_BYTES - 4;
   while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--;

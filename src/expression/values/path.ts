@@ -206,7 +206,7 @@ function deleteKeys(target: Json, keys: Json[], owned: Owned | null): Json {
         );
         spend(end - start);
         for (let index = start; index < end; index++) gone.add(index);
-      } else throw raise(`Cannot delete ${keyName(key)} element of array`);
+      } else throw raise(`Cannot delete ${typeName(key)} element of array`);
     }
     charge(ARRAY_BYTES + target.length * ITEM_BYTES);
     return target.filter((_, index) => !gone.has(index));
@@ -214,18 +214,12 @@ function deleteKeys(target: Json, keys: Json[], owned: Owned | null): Json {
   if (typeof target === "object") {
     const object = ownObject(target, owned);
     for (const key of keys) {
-      if (typeof key !== "string") throw raise(`Cannot delete ${keyName(key)} field of object`);
+      if (typeof key !== "string") throw raise(`Cannot delete ${typeName(key)} field of object`);
       delete object[key];
     }
     return object;
   }
-  throw raise(
-    `Cannot delete ${keyName(keys[0]!)} ${typeof keys[0] === "string" ? "field" : "element"} of ${typeName(target)}`,
-  );
-}
-
-function keyName(key: Json): string {
-  return typeName(key);
+  throw raise(`Cannot delete fields from ${typeName(target)}`);
 }
 
 /** Remove every path; paths are sorted so that what one removes does not move the others. */
