@@ -14,7 +14,7 @@ import {
 } from "../meter.ts";
 import { add } from "../values/arithmetic.ts";
 import { compare } from "../values/compare.ts";
-import { raise, raiseFor } from "../values/failure.ts";
+import { raise, raiseFor, raiseForTwo } from "../values/failure.ts";
 import { setMember } from "../values/object.ts";
 import { textOf } from "../values/serialize.ts";
 import { type Native, of, type Table } from "./define.ts";
@@ -30,9 +30,13 @@ function arrayOf(input: Json, what: string): Json[] {
 }
 
 /** Items with what `filter` makes of them: one value, or the list of all. A single number or text compares fastest. */
-function keyed(input: Json, env: Env, filter: Filter): Keyed[] {
+function keyed(input: Json, env: Env, filter: Filter, refusal: string): Keyed[] {
   if (typeof input !== "object" || input === null) throw cannotIterate(input);
-  const items = arrayOf(input, "sorted");
+  if (!Array.isArray(input)) {
+    const keys = Object.values(input).map((value) => collect(filter, value, env));
+    throw raiseForTwo(input, keys, refusal);
+  }
+  const items = input;
   spend(items.length);
   charge(ARRAY_BYTES + items.length * (ITEM_BYTES + OBJECT_BYTES));
   const one = filter.one;
@@ -96,9 +100,9 @@ const plain = (input: Json): Keyed[] => {
 };
 
 const by =
-  (finish: (items: Keyed[]) => Json): Native =>
+  (finish: (items: Keyed[]) => Json, refusal = "cannot be sorted, as they are not both arrays"): Native =>
   ([filter]) =>
-    single((input, env) => finish(keyed(input, env, filter!)));
+    single((input, env) => finish(keyed(input, env, filter!, refusal)));
 
 /** The sum of many values. Texts and lists are joined once, not copied anew for each. */
 class Sum {
@@ -241,8 +245,8 @@ export const COLLECTIONS: Table = {
   "unique_by/1": by((items) => groups(items).map((group) => group[0]!.value)),
   "min/0": of((input) => extreme(plain(input), 1)),
   "max/0": of((input) => extreme(plain(input), -1)),
-  "min_by/1": by((items) => extreme(items, 1)),
-  "max_by/1": by((items) => extreme(items, -1)),
+  "min_by/1": by((items) => extreme(items, 1), "cannot be iterated over"),
+  "max_by/1": by((items) => extreme(items, -1), "cannot be iterated over"),
   "flatten/0": of((input) => flatten(input, Number.POSITIVE_INFINITY)),
   "flatten/1": ([depth]) =>
     many((input, env, emit) =>

@@ -88,7 +88,6 @@ function contains(a: Json, b: Json): boolean {
 }
 
 function indices(input: Json, part: Json): Json {
-  if (input === null) return null;
   if (typeof input === "string" && typeof part === "string") return indicesOfText(input, part);
   if (Array.isArray(input)) return indicesOf(input, Array.isArray(part) ? part : [part]);
   return getKey(input, part);

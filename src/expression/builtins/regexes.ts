@@ -19,7 +19,7 @@ interface Search {
 
 function prepare(input: Json, pattern: Json, flags: Json, extra = ""): Search {
   if (typeof input !== "string") throw raiseFor(input, "cannot be matched, as it is not a string");
-  if (typeof pattern !== "string") throw raiseFor(pattern, "cannot be matched, as it is not a string");
+  if (typeof pattern !== "string") throw raiseFor(pattern, "is not a string");
   if (flags !== null && typeof flags !== "string") throw raiseFor(flags, "is not a string");
   const regex = compileRegex(pattern, `${flags ?? ""}${extra}`);
   const codes = codePoints(input);

@@ -199,21 +199,23 @@ export function parse(source: string): Node {
 
   const unary = (): Node => {
     const at = token.start;
-    if (isOperator("-")) {
-      advance();
-      return nested(() => ({ kind: "negate", at, body: product() }));
-    }
     if (isKeyword("def")) return pipe();
     if (takeKeyword("label")) {
       const name = expectVariable();
       expect("|");
       return { kind: "label", at, name, body: pipe() };
     }
-    const source = postfix();
+    const source = signed();
     if (!takeKeyword("as")) return source;
     const patterns = patternAlternatives();
     expect("|");
     return { kind: "as", at, source, patterns, body: pipe() };
+  };
+
+  /** A term with its minus signs, which bind tighter than anything but access: `-1 as $x`, `reduce -.[] as $x`. */
+  const signed = (): Node => {
+    const at = token.start;
+    return take("-") ? nested((): Node => ({ kind: "negate", at, body: signed() })) : postfix();
   };
 
   const patternAlternatives = (): Pattern[] => {
@@ -411,11 +413,6 @@ export function parse(source: string): Node {
       default:
         return unexpected("an expression");
     }
-  };
-
-  const signed = (): Node => {
-    const at = token.start;
-    return take("-") ? { kind: "negate", at, body: postfix() } : postfix();
   };
 
   const conditional = (at: number): Node => {
