@@ -17,3 +17,9 @@ export { checkDestination, systemResolveHost } from "./destination/check.ts";
 export { allowAll, type DestinationPolicy, denyPrivate, destinationPolicy } from "./destination/policy.ts";
 export { CallError, type CallErrorType, type Sent } from "./error.ts";
 export { executeCall } from "./execute.ts";
+export {
+  type FunctionSources,
+  type ResolvedFunction,
+  resolveFunction,
+} from "./functions/resolve-function.ts";
+export { createResourceReader, type ResourceReaderOptions } from "./resource/reader.ts";

@@ -27,20 +27,26 @@ const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 /** What another origin may see of the headers: none of them carries a credential. */
 const PORTABLE = new Set(["accept", "accept-language", "content-type", "user-agent"]);
 
+export interface SendOptions {
+  /** false: an answer of 3xx is an error; true: its `Location` is followed, and a 3xx without one is an answer. */
+  readonly redirect: boolean;
+  readonly credentials: Credentials | undefined;
+  /** Bytes of the answer; default `LIMITS.callResponseBytes`. */
+  readonly limit?: number;
+}
+
 /**
  * Send a request, with credentials, and read its whole answer.
- * @param redirect false: an answer of 3xx is an error; true: its `Location` is followed, and a 3xx without one is an
- *   answer like another
  * @throws CallError `communication` with the status for anything else than success
  */
 export async function sendHttp(
   request: HttpRequest,
-  options: { readonly redirect: boolean; readonly credentials: Credentials | undefined },
+  options: SendOptions,
   scope: CallScope,
 ): Promise<HttpAnswer> {
   const { response, last } = await openHttp(request, options, scope);
   const from = `${last.method} ${place(last.url)}`;
-  const body = await readAnswer(response, LIMITS.callResponseBytes, from);
+  const body = await readAnswer(response, options.limit ?? LIMITS.callResponseBytes, from);
   return {
     status: response.status,
     headers: response.headers,
@@ -53,7 +59,7 @@ export async function sendHttp(
 /** The same with the body left to be read: `response` is one that the task counts as success. */
 export async function openHttp(
   request: HttpRequest,
-  options: { readonly redirect: boolean; readonly credentials: Credentials | undefined },
+  options: SendOptions,
   scope: CallScope,
 ): Promise<{ readonly response: Response; readonly last: HttpRequest }> {
   let last = request;
