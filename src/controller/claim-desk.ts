@@ -3,10 +3,15 @@ import type { Clock } from "../base/clock.ts";
 import { newId, randomToken } from "../base/ids.ts";
 import type { Claim, Lease, UnsignedLease } from "../protocol/index.ts";
 import { signLease } from "../protocol/index.ts";
-import { claimLeases, nextPostponed, type Store, type Waiter } from "../store/index.ts";
+import { claimLeases, type Store, type Waiter } from "../store/index.ts";
 import { buildLease } from "./build-lease.ts";
 
 interface Waiting extends Waiter {
+  /** Its time is over: it ends with the match that is under way, which may still bring it a lease. */
+  expired: boolean;
+  matching: boolean;
+  /** Its session changed while it was being matched. */
+  stale: boolean;
   finish(lease: Lease | null): void;
   refuse(error: unknown): void;
 }
@@ -32,7 +37,10 @@ export class ClaimDesk {
     this.#unlisten = store.listen((topic, keys) => {
       if (topic === "session") {
         for (const waiting of this.#waiting) {
-          if (keys.size === 0 || keys.has(waiting.sessionId)) waiting.checked = false;
+          if (keys.size === 0 || keys.has(waiting.sessionId)) {
+            waiting.checked = false;
+            waiting.stale = true;
+          }
         }
       }
       if (topic === "request" || topic === "session") this.match();
@@ -55,10 +63,17 @@ export class ClaimDesk {
         leaseId: newId(),
         nonce: randomToken(),
         checked: false,
+        expired: false,
+        matching: false,
+        stale: false,
         finish: (lease) => settle(() => resolve(lease)),
         refuse: (error) => settle(() => reject(error)),
       };
-      const timer = setTimeout(() => waiting.finish(null), waitMs);
+      // Never before it was looked at once, and never while a lease may be on its way: that one would be lost.
+      const timer = setTimeout(() => {
+        if (waiting.checked && !waiting.matching) waiting.finish(null);
+        else waiting.expired = true;
+      }, waitMs);
       signal.addEventListener("abort", () => waiting.finish(null), { once: true });
       this.#waiting.add(waiting);
       this.match();
@@ -78,45 +93,49 @@ export class ClaimDesk {
       if (this.#again) {
         this.#again = false;
         this.match();
-      } else this.#watchPostponed();
+      }
     });
   }
 
   async #matchOnce(): Promise<void> {
     const batch = [...this.#waiting];
+    for (const waiting of batch) {
+      waiting.matching = true;
+      waiting.stale = false;
+    }
     const now = this.#clock.wall();
     try {
-      const answers = await this.#store.write(claimLeases, {
+      const { answers, postponedUntil } = await this.#store.write(claimLeases, {
         waiters: batch,
         now,
         build: buildLease,
       });
       for (const [position, answer] of answers.entries()) {
         const waiting = batch[position]!;
+        waiting.matching = false;
         if (answer === null) {
-          waiting.checked = true;
+          waiting.checked = !waiting.stale;
+          if (waiting.expired) waiting.finish(null);
           continue;
         }
         if ("refused" in answer) waiting.refuse(answer.refused);
         else waiting.finish(signLease(answer.lease as unknown as UnsignedLease, this.#key));
       }
+      if (postponedUntil !== null) this.#lookAgain(postponedUntil);
     } catch (error) {
       for (const waiting of batch) waiting.refuse(error);
     }
   }
 
   /** A request that was put back is due later: be there then. */
-  #watchPostponed(): void {
-    if (this.#postponed !== null || this.#waiting.size === 0) return;
-    const now = this.#clock.wall();
-    const at = this.#store.read(nextPostponed, now);
-    if (at === null) return;
+  #lookAgain(at: number): void {
+    if (this.#postponed !== null) clearTimeout(this.#postponed);
     this.#postponed = setTimeout(
       () => {
         this.#postponed = null;
         this.match();
       },
-      Math.max(1, at - now),
+      Math.max(1, at - this.#clock.wall()),
     );
   }
 

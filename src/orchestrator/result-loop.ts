@@ -3,14 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { TaskResult } from "../protocol/index.ts";
-import {
-  acceptResults,
-  type EnginePort,
-  expireQueued,
-  nextQueueExpiry,
-  pendingResults,
-  type Store,
-} from "../store/index.ts";
+import { acceptResults, type EnginePort, expireQueued, nextQueueExpiry, type Store } from "../store/index.ts";
 import { queueTimeoutInput, resultInput } from "./result.ts";
 
 const BATCH = 64;
@@ -23,6 +16,17 @@ interface Needs {
   clock: Clock;
   log: Log;
 }
+
+interface Texts {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const NO_TEXT: Texts = { stdout: "", stderr: "" };
+
+/** A command that gives no structured output is known by what it wrote. */
+const hasText = (result: TaskResult): boolean =>
+  result.output === null && (result.stdoutRef !== null || result.stderrRef !== null);
 
 /** Takes reported results into their instances as they come. */
 export class ResultLoop {
@@ -71,34 +75,36 @@ export class ResultLoop {
 
   async #accept(): Promise<void> {
     const { store, clock, log } = this.#needs;
+    const texts = new Map<string, Texts>();
     try {
       for (;;) {
-        const pending = store.read(pendingResults, { limit: BATCH });
-        if (pending.length === 0) return;
-        const texts = new Map<string, { stdout: string; stderr: string }>();
-        for (const row of pending)
-          texts.set(row.lease_id, await this.#textsOf(JSON.parse(row.body) as TaskResult));
-        await store.write(acceptResults, {
+        const { count, left } = await store.write(acceptResults, {
           engine: this.#engine,
           now: clock.wall(),
           limit: BATCH,
           toInput: (leaseId, effect, result) => {
-            const read = texts.get(leaseId);
-            return read === undefined ? null : resultInput(effect, result as unknown as TaskResult, read);
+            const task = result as unknown as TaskResult;
+            const read = hasText(task) ? texts.get(leaseId) : NO_TEXT;
+            return read === undefined ? null : resultInput(effect, task, read);
           },
         });
+        texts.clear();
+        if (count === 0 && left.length === 0) return;
+        for (const { leaseId, result } of left) {
+          texts.set(leaseId, await this.#textsOf(result as unknown as TaskResult));
+        }
+        if (left.length === 0 && count < BATCH) return;
       }
     } catch (error) {
       log.error("results could not be accepted", { error: String(error) });
     }
   }
 
-  /** The text of a command that gives no structured output. Longer logs stay behind their reference. */
-  async #textsOf(result: TaskResult): Promise<{ stdout: string; stderr: string }> {
-    if (result.output !== null) return { stdout: "", stderr: "" };
+  async #textsOf(result: TaskResult): Promise<Texts> {
     return { stdout: await this.#text(result.stdoutRef), stderr: await this.#text(result.stderrRef) };
   }
 
+  /** Longer logs stay behind their reference. */
   async #text(reference: string | null): Promise<string> {
     const sha256 = /^artifact:\/\/sha256\/([0-9a-f]{64})$/.exec(reference ?? "")?.[1];
     if (sha256 === undefined) return "";

@@ -6,11 +6,10 @@ export { readPolicy } from "./instances/policy.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export { fireTimers, nextTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
-export { acceptResults, expireQueued, nextQueueExpiry, pendingResults } from "./leases/accept.ts";
+export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts";
 export {
   type ClaimAnswer,
   claimLeases,
-  nextPostponed,
   type PendingRequest,
   type Requirement,
   type Waiter,

@@ -8,28 +8,35 @@ import type { Frame } from "../state.ts";
 import type { TaskHandler } from "./handler.ts";
 
 /**
- * `assert` of the dialect: `{ that, message }` with one expression, or `{ value, equals | contains | matches | exists |
- * json | schema }`. The output is the input; a broken assertion faults with `assertion-failed`, status 422.
+ * `assert` of the dialect: one assertion or a list, each `{ that }` with an expression that must be true, or `{ value }`
+ * with comparators that must all hold. The output is the input; the first that does not hold faults with
+ * `assertion-failed`, status 422.
  */
 export const assertTask: TaskHandler = {
   begin(machine, frame, node) {
-    const assertion = node.task["assert"] as JsonObject;
-    const problem = check(machine, frame, assertion);
-    if (problem === null) {
-      machine.complete(frame, frame.input);
-      return;
+    const declared = node.task["assert"]!;
+    const list = Array.isArray(declared) ? declared : [declared];
+    for (const [position, assertion] of list.entries()) {
+      const place = Array.isArray(declared) ? `assert/${position}` : "assert";
+      holdOrFault(machine, frame, place, assertion as JsonObject);
     }
-    const message = assertion["message"];
-    const said = message === undefined ? null : evaluateTemplate(machine, frame, "assert/message", message);
-    throw new TaskFault({
-      type: ASSERTION_FAILED,
-      status: 422,
-      title: "Assertion failed",
-      detail:
-        said === null ? problem : `${typeof said === "string" ? said : JSON.stringify(said)} (${problem})`,
-    });
+    machine.complete(frame, frame.input);
   },
 };
+
+function holdOrFault(machine: Machine, frame: Frame, place: string, assertion: JsonObject): void {
+  const problem = check(machine, frame, place, assertion);
+  if (problem === null) return;
+  const message = assertion["message"];
+  const said = message === undefined ? null : evaluateTemplate(machine, frame, `${place}/message`, message);
+  throw new TaskFault({
+    type: ASSERTION_FAILED,
+    status: 422,
+    title: "Assertion failed",
+    detail:
+      said === null ? problem : `${typeof said === "string" ? said : JSON.stringify(said)} (${problem})`,
+  });
+}
 
 const show = (value: Json): string => {
   const text = JSON.stringify(value);
@@ -38,39 +45,45 @@ const show = (value: Json): string => {
 
 const same = (a: Json, b: Json): boolean => canonicalJson(a) === canonicalJson(b);
 
-function check(machine: Machine, frame: Frame, assertion: JsonObject): string | null {
-  if (assertion["that"] !== undefined) {
-    const value = evaluateExpression(machine, frame, "assert/that", assertion["that"]);
-    return truthy(value) ? null : `${show(assertion["that"])} gave ${show(value)}`;
+function check(machine: Machine, frame: Frame, place: string, assertion: JsonObject): string | null {
+  const { that } = assertion;
+  if (that !== undefined) {
+    const value = evaluateExpression(machine, frame, `${place}/that`, that);
+    return truthy(value) ? null : `${show(that)} gave ${show(value)}`;
   }
-  const value = evaluateTemplate(machine, frame, "assert/value", assertion["value"] ?? null);
-  const expected = (key: string): Json => evaluateTemplate(machine, frame, `assert/${key}`, assertion[key]!);
-  if (assertion["exists"] !== undefined && (value !== null) !== assertion["exists"]) {
-    return assertion["exists"] === true ? "the value does not exist" : `the value exists: ${show(value)}`;
-  }
-  if (assertion["equals"] !== undefined && !same(value, expected("equals"))) {
-    return `${show(value)} is not ${show(expected("equals"))}`;
-  }
-  if (assertion["contains"] !== undefined && !contains(value, expected("contains"))) {
-    return `${show(value)} does not contain ${show(expected("contains"))}`;
-  }
-  if (assertion["matches"] !== undefined && !matches(machine, value, String(expected("matches")))) {
-    return `${show(value)} does not match ${show(expected("matches"))}`;
-  }
-  if (isObject(assertion["json"])) {
-    for (const [path, wanted] of Object.entries(expected("json") as JsonObject)) {
-      const actual = machine.definition.expression(`assert-json:${path}`, path)(value, { now: machine.now });
-      if (!same(actual, wanted)) return `${path} is ${show(actual)}, not ${show(wanted)}`;
+  const { value: _, message: __, json, schema, ...comparators } = assertion;
+  const value = evaluateTemplate(machine, frame, `${place}/value`, assertion["value"] ?? null);
+  const expected = evaluateTemplate(machine, frame, `${place}/comparators`, comparators) as JsonObject;
+  const problem = compare(machine, value, expected);
+  if (problem !== null) return problem;
+  if (isObject(json)) {
+    for (const [path, wanted] of Object.entries(json as JsonObject)) {
+      const at = machine.definition.expression(`json:${path}`, path)(value, { now: machine.now });
+      const wish = evaluateTemplate(machine, frame, `${place}/json/${path}`, wanted) as JsonObject;
+      const wrong = compare(machine, at, wish);
+      if (wrong !== null) return `${path}: ${wrong}`;
     }
   }
-  if (assertion["schema"] !== undefined) {
-    const problem = validatesAgainst(assertion["schema"], value);
-    if (problem !== null) return problem;
+  return schema === undefined ? null : validatesAgainst(schema, value);
+}
+
+/** The first comparator that does not hold, as a sentence, or null. */
+function compare(machine: Machine, value: Json, wish: JsonObject): string | null {
+  const { exists, equals, contains, matches } = wish;
+  if (exists !== undefined && (value !== null) !== exists) {
+    return exists === true ? "the value does not exist" : `the value exists: ${show(value)}`;
+  }
+  if (equals !== undefined && !same(value, equals)) return `${show(value)} is not ${show(equals)}`;
+  if (contains !== undefined && !holds(value, contains)) {
+    return `${show(value)} does not contain ${show(contains)}`;
+  }
+  if (matches !== undefined && !matchesPattern(machine, value, String(matches))) {
+    return `${show(value)} does not match ${show(matches)}`;
   }
   return null;
 }
 
-function contains(value: Json, part: Json): boolean {
+function holds(value: Json, part: Json): boolean {
   if (typeof value === "string") return typeof part === "string" && value.includes(part);
   if (Array.isArray(value)) return value.some((item) => same(item, part));
   if (isObject(value) && isObject(part)) {
@@ -82,11 +95,8 @@ function contains(value: Json, part: Json): boolean {
 }
 
 /** Through the expression language, whose matcher has a step budget. */
-function matches(machine: Machine, value: Json, pattern: string): boolean {
+function matchesPattern(machine: Machine, value: Json, pattern: string): boolean {
   if (typeof value !== "string") return false;
-  const test = machine.definition.expression(
-    "assert-matches",
-    "${ .value as $v | .pattern as $p | $v | test($p) }",
-  );
+  const test = machine.definition.expression("matches", "${ .pattern as $p | .value | test($p) }");
   return truthy(test({ value, pattern }, { now: machine.now }));
 }

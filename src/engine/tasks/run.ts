@@ -81,16 +81,9 @@ function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: J
   };
 }
 
-/** A list stays a list. A map gives each key, then its value, in the order written; a null value gives the key alone. */
 function argumentVector(value: Json): string[] {
-  if (value === null) return [];
-  if (Array.isArray(value)) return value.map((item, at) => text(item, `argument ${at}`));
-  if (isObject(value)) {
-    return Object.entries(value as JsonObject).flatMap(([key, item]) =>
-      item === null ? [key] : [key, text(item, `argument ${key}`)],
-    );
-  }
-  throw fault("expression", "run.shell.arguments must be a list or a map");
+  if (!Array.isArray(value)) throw fault("expression", "run.shell.arguments must be a list");
+  return value.map((item, at) => text(item, `argument ${at}`));
 }
 
 /**

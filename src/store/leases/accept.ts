@@ -24,22 +24,22 @@ export interface AcceptInput {
   engine: EnginePort;
   now: number;
   limit: number;
-  /** The stored result as the engine's input for an effect, or null to leave it for the next call. */
+  /** The stored result as the engine's input for an effect, or null to leave it until what it refers to was read. */
   toInput(leaseId: string, effect: string, result: JsonObject): StoredInput | null;
 }
 
-/** Results that wait to be taken in, oldest first, so that what they refer to can be read before. */
-export const pendingResults: Query<{ limit: number }, { lease_id: string; body: string }[]> = (
-  tx,
-  { limit },
-) =>
-  tx.all("SELECT lease_id, body FROM result WHERE verdict = 'pending' ORDER BY received_at LIMIT ?", limit);
+export interface Accepted {
+  count: number;
+  left: { leaseId: string; result: JsonObject }[];
+}
 
 /**
  * Take reported results into their instances: compare-and-set on the attempt, transition, audit, and the next task's
- * request, in one transaction. A result that came too late stays as a diagnosis. @returns how many were looked at
+ * request, in one transaction. A result that came too late stays as a diagnosis. @returns how many were taken, and what
+ * was left
  */
-export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
+export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
+  const left: Accepted["left"] = [];
   const pending = tx.all<PendingResult>(
     `SELECT result.lease_id, result.body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
             request.attempts AS latest, request.state AS request_state, request.effect_id, request.step_id, request.reference,
@@ -53,7 +53,10 @@ export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
     const result = JSON.parse(row.body) as JsonObject;
     const taken =
       result["status"] === "unknown" || !current ? null : input.toInput(row.lease_id, row.effect_id, result);
-    if (current && result["status"] !== "unknown" && taken === null) continue;
+    if (current && result["status"] !== "unknown" && taken === null) {
+      left.push({ leaseId: row.lease_id, result });
+      continue;
+    }
     tx.run(
       "UPDATE result SET verdict = ? WHERE lease_id = ?",
       current ? "accepted" : "diagnosis",
@@ -106,7 +109,7 @@ export const acceptResults: Operation<AcceptInput, number> = (tx, input) => {
     };
     advanceInstance(tx, input.engine, row.instance_id, taken, input.now, [finished]);
   }
-  return pending.length;
+  return { count: pending.length - left.length, left };
 };
 
 /** When the next queued request gives up waiting, or null. */

@@ -72,11 +72,15 @@ function eligible(session: SessionRow, requirement: Requirement): boolean {
 
 /**
  * Give waiting claims what is queued, first come first served, in one transaction.
- * @returns one answer a waiter: a lease, a refusal, or null when there is nothing for it now
+ * @returns one answer a waiter: a lease, a refusal, or null when there is nothing for it now; and, when somebody goes on
+ * waiting, when to look again even without a hint
  */
-export const claimLeases: Operation<ClaimBatch, ClaimAnswer[]> = (tx, batch) => {
+export const claimLeases: Operation<ClaimBatch, { answers: ClaimAnswer[]; postponedUntil: number | null }> = (
+  tx,
+  batch,
+) => {
   const partitions = pendingPartitions(tx, batch.now);
-  return batch.waiters.map((waiter): ClaimAnswer => {
+  const answers = batch.waiters.map((waiter): ClaimAnswer => {
     if (waiter.checked && partitions.every(({ dry }) => dry)) return null;
     let session: SessionRow;
     try {
@@ -93,7 +97,16 @@ export const claimLeases: Operation<ClaimBatch, ClaimAnswer[]> = (tx, batch) => 
     if (partitions.every(({ dry }) => dry) || isFull(tx, session)) return null;
     return issue(tx, batch, waiter, session, partitions);
   });
+  return { answers, postponedUntil: answers.includes(null) ? nextPostponed(tx, batch.now) : null };
 };
+
+/** When the earliest request that was put back is due again, or null. */
+function nextPostponed(tx: Transaction, now: number): number | null {
+  return tx.get<{ at: number | null }>(
+    "SELECT min(not_before) AS at FROM request WHERE state = 'pending' AND attempts > 0 AND not_before > ?",
+    now,
+  )!.at;
+}
 
 interface Partition {
   readonly id: number;
@@ -248,10 +261,3 @@ function issue(
   ]);
   return { lease };
 }
-
-/** When the earliest postponed request may be claimed, or null. */
-export const nextPostponed = (tx: Pick<Transaction, "get">, now: number): number | null =>
-  tx.get<{ at: number | null }>(
-    "SELECT min(not_before) AS at FROM request WHERE state = 'pending' AND not_before > ?",
-    now,
-  )!.at;

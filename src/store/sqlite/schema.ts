@@ -104,6 +104,7 @@ CREATE TABLE request (
 ) STRICT;
 CREATE INDEX request_pending ON request (requirement, priority DESC, created_at, id) WHERE state = 'pending';
 CREATE INDEX request_expiry ON request (expires_at) WHERE state = 'pending';
+CREATE INDEX request_postponed ON request (not_before) WHERE state = 'pending' AND attempts > 0;
 CREATE TRIGGER request_accepted_once BEFORE UPDATE OF accepted_attempt ON request
   WHEN OLD.accepted_attempt IS NOT NULL AND OLD.accepted_attempt IS NOT NEW.accepted_attempt
   BEGIN SELECT RAISE(ABORT, 'an attempt was already accepted'); END;
