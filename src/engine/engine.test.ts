@@ -174,8 +174,8 @@ test("assert passes its input on, or fails with its message and what it saw", ()
     [{ value: "${ .n }", exists: false }, false],
     [{ value: "${ . }", json: { ".list[1]": { equals: "b" } } }, true],
     [{ value: "${ . }", json: { ".list[1]": { equals: "a" } } }, false],
-    [{ value: "${ .n }", schema: { type: "integer", maximum: 2 } }, true],
-    [{ value: "${ .n }", schema: { type: "integer", maximum: 1 } }, false],
+    [{ value: "${ .n }", schema: { document: { type: "integer", maximum: 2 } } }, true],
+    [{ value: "${ .n }", schema: { document: { type: "integer", maximum: 1 } } }, false],
   ] as [JsonObject, boolean][]) {
     const { status } = new Drive([{ a: { assert: assertion } }], { n: 2, list: ["a", "b"], text: "v12" })
       .instance;

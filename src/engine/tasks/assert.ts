@@ -64,7 +64,7 @@ function check(machine: Machine, frame: Frame, place: string, assertion: JsonObj
       if (wrong !== null) return `${path}: ${wrong}`;
     }
   }
-  return schema === undefined ? null : validatesAgainst(schema, value);
+  return schema === undefined ? null : validatesAgainst((schema as JsonObject)["document"] ?? true, value);
 }
 
 /** The first comparator that does not hold, as a sentence, or null. */
