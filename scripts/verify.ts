@@ -94,6 +94,16 @@ async function runStage(stage: Stage, report: string, isBuilt: boolean) {
   };
 }
 
+/** What went wrong, without the hundreds of lines of what went well. */
+function withoutPasses(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !/^(\(pass\)|\(skip\)|✓) /.test(line))
+    .join("\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trim();
+}
+
 const unknown = process.argv.slice(2).filter((argument) => argument !== "--deep");
 if (unknown.length > 0) {
   console.error(`unexpected argument for verify: ${unknown[0]}; it takes --deep`);
@@ -112,7 +122,7 @@ try {
     const report = join(scratch, `${index}.xml`);
     const { seconds, text, counts, broken } = await runStage(stage, report, isBuilt);
     if (stage.name === "build") isBuilt = !broken;
-    if (broken) console.log(text.trimEnd());
+    if (broken) console.log(withoutPasses(text));
     notRun.push(...text.split("\n").filter((line) => line.startsWith("not run: ")));
     passed += counts.passed;
     failed += counts.failed;
