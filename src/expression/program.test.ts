@@ -82,6 +82,14 @@ const OUTPUTS: [program: string, input: Json, outputs: Json[]][] = [
   [". as {$a: [$b]} | [$a, $b]", { a: [5] }, [[[5], 5]]],
   ["[.[] as [$a] ?// $a | $a]", [[1], 2], [[1, 2]]],
   ['[[1,2]] | .[] as [$a] ?// $a | if ($a | type) == "number" then error("x") else $a end', null, [[1, 2]]],
+  ["[.[]?.a?]", [{ a: 1 }, 2, { a: 3 }], [[1, 3]]],
+  ['[.[("a", "b")]?]', { a: 1, b: 2 }, [[1, 2]]],
+  ['try ((error("x")).a?) catch .', null, ["x"]],
+  ['try (error("x") // 1) catch .', null, ["x"]],
+  ["[(false, null, 1) // 42, (empty // 43), (false // false)]", null, [[1, 43, false]]],
+  [".a = null // 2", {}, [{ a: null }]],
+  ["-1 as $x | [$x, -$x]", null, [[-1, 1]]],
+  ["reduce -.[] as $x (0; . + $x)", [1, 2], [-3]],
   // Streams and control
   ["[label $a | label $b | 1, break $a, 2]", null, [[1]]],
   ["[.[] | try error catch .]", [1, null], [[1, null]]],
@@ -262,6 +270,8 @@ test("what does not compile says where", () => {
     "$__x",
     "}",
     "1 < 2 < 3",
+    ".a = .b = 1",
+    "{a: 1,}",
     "'a'",
   ];
   for (const program of wrong) {
