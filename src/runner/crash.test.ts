@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,8 @@ import { runnerConfig } from "../../test/support/runner.ts";
 import type { ChildOptions } from "../../test/support/runner-child.ts";
 import { sha256 } from "../base/canonical.ts";
 import { POINTS, type Point } from "./points.ts";
+
+setDefaultTimeout(30_000);
 
 const CHILD = join(import.meta.dir, "../../test/support/runner-child.ts");
 

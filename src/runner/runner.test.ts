@@ -1,9 +1,11 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runnerBenches } from "../../test/support/runner.ts";
 import { sha256 } from "../base/canonical.ts";
 import { Journal } from "./journal/journal.ts";
+
+setDefaultTimeout(30_000);
 
 const benches = runnerBenches();
 afterEach(() => benches.close());

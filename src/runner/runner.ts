@@ -160,7 +160,10 @@ class Runner implements RunningRunner {
         signal: this.#noClaims.signal,
       });
       this.#claims = claims;
-      const sweeper = setInterval(() => this.#sweepWorkspaces(journal, workspaces), SWEEP_MS);
+      const sweeper = setInterval(() => {
+        this.#sweepWorkspaces(journal, workspaces);
+        void this.#cleanAgain(services);
+      }, SWEEP_MS);
       sweeper.unref?.();
       try {
         await session.ensure();
@@ -267,6 +270,21 @@ class Runner implements RunningRunner {
           reason: toFailure(error).message,
         });
       }
+    }
+  }
+
+  /** Leases that could not be cleaned up when they were reported. */
+  async #cleanAgain(services: LeaseServices): Promise<void> {
+    const inHand = new Set([...this.#runs.values(), ...this.#settling].map((run) => run.lease.leaseId));
+    for (const entry of services.journal.unfinished()) {
+      if (entry.state !== "TERMINAL_REPORTED" || inHand.has(entry.leaseId)) continue;
+      const reporter = wireReporter(this.#client, this.#session!, { ...entry, nonce: "" });
+      await recoverLease(services, entry, reporter).catch((error) =>
+        this.#log.error("a lease could not be cleaned up", {
+          lease: entry.leaseId,
+          reason: toFailure(error).message,
+        }),
+      );
     }
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../base/errors.ts";
+import { MINIMUM_SECRET_BYTES } from "../redaction/index.ts";
 import type { EffectiveConfig, SecretSource } from "./config.ts";
 
 const REFERENCE = /^runner-secret:\/\/([A-Za-z0-9][A-Za-z0-9._-]*)$/;
@@ -47,6 +48,16 @@ function resolve(name: string, source: SecretSource | undefined): string {
   if (value === undefined)
     throw fail("secret_denied", `secret ${name}: ${source.env} is not set for the runner`);
   return value;
+}
+
+/** Whether a secret can be resolved and masked. @throws Failure `secret_denied` */
+export function checkSecret(name: string, source: SecretSource): void {
+  if (Buffer.byteLength(resolve(name, source).trim()) < MINIMUM_SECRET_BYTES) {
+    throw fail(
+      "secret_denied",
+      `secret ${name} is shorter than ${MINIMUM_SECRET_BYTES} bytes and cannot be masked`,
+    );
+  }
 }
 
 export interface TaskSecrets {

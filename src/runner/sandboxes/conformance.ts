@@ -177,7 +177,7 @@ export function sandboxConformance(
     while (!existsSync(join(asked.directory, "beat"))) await Bun.sleep(5);
     await provider.kill(asked.operationId);
     await process.exited;
-    expect(processesWithEnvironment(LEASE_MARKER, asked.operationId)).toEqual([]);
+    expect(await processesWithEnvironment(LEASE_MARKER, asked.operationId)).toEqual([]);
     writeFileSync(join(asked.directory, "beat"), "");
     await Bun.sleep(120);
     expect(readFileSync(join(asked.directory, "beat"), "utf8")).toBe("");

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -14,6 +14,8 @@ import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
 import { runToEnd, shellRequest } from "./conformance.ts";
 import { type ProbeResult, probeSandboxes, type SandboxRequest } from "./index.ts";
+
+setDefaultTimeout(30_000);
 
 /**
  * What a hostile task tries, from the inside. Each attempt runs twice: in the sandbox, where it must fail, and as a

@@ -32,14 +32,31 @@ function isZombie(pid: string): boolean {
   }
 }
 
-/**
- * Processes whose first environment held `name=value…` (a prefix match on the value). The environment is inherited
- * over fork, setsid and exec, so this finds what left the process group. It misses a program that was started with
- * a cleared environment on purpose: only a PID namespace holds that one.
- */
-export function processesWithEnvironment(name: string, valuePrefix: string): number[] {
-  const needle = Buffer.from(`${name}=${valuePrefix}`);
-  const found: number[] = [];
+interface Search {
+  readonly name: string;
+  readonly prefix: string;
+  readonly found: number[];
+  resolve(pids: number[]): void;
+}
+
+/** One pass over all processes of the host takes milliseconds: all searches of this time share one. */
+const GATHER_MS = 20;
+let searches: Search[] = [];
+let lastPass = Number.NEGATIVE_INFINITY;
+
+function variableOf(environment: Buffer, name: string): string | null {
+  const needle = `${name}=`;
+  let at = environment.indexOf(needle);
+  while (at > 0 && environment[at - 1] !== 0) at = environment.indexOf(needle, at + 1);
+  if (at === -1) return null;
+  const end = environment.indexOf(0, at);
+  return environment.toString("utf8", at + needle.length, end === -1 ? undefined : end);
+}
+
+function searchAll(): void {
+  const batch = searches;
+  searches = [];
+  const names = [...new Set(batch.map((search) => search.name))];
   for (const entry of readdirSync("/proc")) {
     if (!/^\d+$/.test(entry) || entry === String(process.pid)) continue;
     let environment: Buffer;
@@ -48,11 +65,29 @@ export function processesWithEnvironment(name: string, valuePrefix: string): num
     } catch {
       continue;
     }
-    const at = environment.indexOf(needle);
-    if (at === -1 || (at > 0 && environment[at - 1] !== 0) || isZombie(entry)) continue;
-    found.push(Number(entry));
+    for (const name of names) {
+      const value = variableOf(environment, name);
+      if (value === null || isZombie(entry)) continue;
+      for (const search of batch) {
+        if (search.name === name && value.startsWith(search.prefix)) search.found.push(Number(entry));
+      }
+    }
   }
-  return found;
+  lastPass = performance.now();
+  for (const search of batch) search.resolve(search.found);
+}
+
+/**
+ * Processes whose first environment held `name=value…` (a prefix match on the value). The environment is inherited
+ * over fork, setsid and exec, so this finds what left the process group. It misses a program that was started with
+ * a cleared environment on purpose: only a PID namespace holds that one.
+ */
+export function processesWithEnvironment(name: string, prefix: string): Promise<number[]> {
+  return new Promise((resolve) => {
+    searches.push({ name, prefix, found: [], resolve });
+    if (searches.length > 1) return;
+    setTimeout(searchAll, Math.max(0, lastPass + GATHER_MS - performance.now()));
+  });
 }
 
 /** The id of a namespace of a process, such as `net:[4026531840]`, or null when it cannot be read. */

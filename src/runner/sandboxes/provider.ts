@@ -56,6 +56,8 @@ interface Operation {
   cgroup: Cgroup | null;
   child: Child | null;
   executed: boolean;
+  /** Whether nothing of it runs any more. */
+  gone: boolean;
   exit: ProcessExit | null;
 }
 
@@ -66,7 +68,7 @@ const VANISH_MS = 5_000;
 const FIRST_DESCRIPTOR = 3;
 
 /** How much less of the processor than the runner itself a task gets when both want it: heartbeats come first. */
-const NICENESS = 5;
+const NICENESS = 10;
 
 /**
  * A shell that waits for a word before it becomes the command. When the runner dies it reads an end instead of the
@@ -120,7 +122,7 @@ export function createProvider(
     const seen = new Set<number>();
     const end = performance.now() + VANISH_MS;
     for (;;) {
-      const left = processesWithEnvironment(name, value);
+      const left = await processesWithEnvironment(name, value);
       if (left.length === 0) return seen.size;
       if (performance.now() > end) {
         throw fail("execution_cleanup_pending", `${left.length} processes of the task cannot be ended`, {
@@ -224,6 +226,7 @@ export function createProvider(
         cgroup: null,
         child: null,
         executed: false,
+        gone: false,
         exit: null,
       };
       operations.set(request.operationId, operation);
@@ -260,6 +263,7 @@ export function createProvider(
       const operation = operations.get(operationId);
       const child = operation?.child ?? null;
       closeGate(child);
+      if (operation?.gone) return;
       if (operation && child && operation.exit === null) {
         backend.kill(child.process.pid);
         await Promise.race([child.process.exited, pause(VANISH_MS)]);
@@ -271,10 +275,11 @@ export function createProvider(
         await endMarked(LEASE_MARKER, operationId);
       }
       if (operation?.cgroup) await endGroup(operation.cgroup);
+      if (operation?.child) operation.gone = true;
     },
     async cleanup(operationId) {
       const operation = operations.get(operationId);
-      if (operation?.child) await this.kill(operationId);
+      if (operation?.child && !operation.gone) await this.kill(operationId);
       operations.delete(operationId);
     },
     async reconcile() {

@@ -1,10 +1,12 @@
-import { afterAll, beforeAll } from "bun:test";
+import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
 import { sandboxConformance } from "./conformance.ts";
 import { type ProbeResult, probeSandboxes } from "./index.ts";
+
+setDefaultTimeout(30_000);
 
 const data = realpathSync(mkdtempSync(join(tmpdir(), "sandboxes ")));
 let probe: ProbeResult;

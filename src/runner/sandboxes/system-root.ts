@@ -8,6 +8,7 @@ const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 const ETC = [
   "alternatives",
   "ca-certificates",
+  "fonts",
   "ld.so.cache",
   "ld.so.conf",
   "ld.so.conf.d",
@@ -46,7 +47,11 @@ export function writeSystemFiles(dataDirectory: string): void {
     const source = join("/etc", name);
     if (!existsSync(source)) continue;
     mkdirSync(dirname(join(etc, name)), { recursive: true });
-    cpSync(source, join(etc, name), { recursive: true, verbatimSymlinks: true });
+    try {
+      cpSync(source, join(etc, name), { recursive: true, verbatimSymlinks: true });
+    } catch {
+      // What the runner's user may not read, a task may not either.
+    }
   }
   const uid = process.getuid?.() ?? 0;
   const gid = process.getgid?.() ?? 0;

@@ -1,0 +1,191 @@
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { Failure, toFailure } from "../base/errors.ts";
+import { makePrivateDirectory, writeFileDurable } from "../base/files.ts";
+import { MIB } from "../base/limits.ts";
+import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
+import { type EffectiveConfig, effectiveConfig } from "./config.ts";
+import { Journal } from "./journal/journal.ts";
+import { probeSandboxes } from "./sandboxes/index.ts";
+import { checkSecret } from "./secrets.ts";
+import type { Fetch } from "./wire/client.ts";
+
+/** What one check found. `remedy` says what to do, and is null when there is nothing to do. */
+export interface RunnerCheck {
+  readonly name: string;
+  readonly status: "ok" | "warn" | "fail";
+  readonly detail: string;
+  readonly remedy: string | null;
+}
+
+export interface RunnerDoctorOptions {
+  readonly controllerUrl?: string;
+  readonly fetch?: Fetch;
+}
+
+/** A clock further from the controller's than this makes the times in results hard to read; nothing depends on it. */
+const CLOCK_TOLERANCE_MS = 5_000;
+const CONTROLLER_TIMEOUT_MS = 5_000;
+
+const ok = (name: string, detail: string): RunnerCheck => ({ name, status: "ok", detail, remedy: null });
+
+/** One check that fails by throwing. */
+async function attempt(
+  name: string,
+  remedy: string,
+  work: () => Promise<string> | string,
+): Promise<RunnerCheck> {
+  try {
+    return ok(name, await work());
+  } catch (error) {
+    const failure = toFailure(error);
+    return { name, status: "fail", detail: failure.message, remedy: failure.hint ?? remedy };
+  }
+}
+
+function checkDirectory(config: EffectiveConfig): string {
+  makePrivateDirectory(config.dataDirectory);
+  const probe = `${config.dataDirectory}/doctor`;
+  writeFileDurable(probe, "written and synced\n");
+  rmSync(probe, { force: true });
+  return `${config.dataDirectory} can be written and synced`;
+}
+
+async function checkJournal(config: EffectiveConfig): Promise<string> {
+  try {
+    const journal = new Journal(config.dataDirectory);
+    const unfinished = journal.unfinished().length;
+    await journal.close();
+    return unfinished === 0
+      ? "no lease is unfinished"
+      : `${unfinished} leases are unfinished; the next start reports them`;
+  } catch (error) {
+    // A running runner holds its journal: that is how it should be.
+    if (error instanceof Failure && error.code === "conflict") return "in use by a running runner";
+    throw error;
+  }
+}
+
+function checkDisk(config: EffectiveConfig): string {
+  const { bavail, bsize } = statfsSync(config.dataDirectory);
+  const free = bavail * bsize;
+  if (free < config.minimumFreeBytes) {
+    throw new Failure("unavailable", `${Math.floor(free / MIB)} MiB free on ${config.dataDirectory}`, {});
+  }
+  return `${Math.floor(free / MIB)} MiB free`;
+}
+
+async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
+  // Not in the data directory itself: a running runner's sandboxes use the files that a probe writes.
+  const dataDirectory = mkdtempSync(join(config.dataDirectory, "doctor-"));
+  const probe = await probeSandboxes({ ...config, dataDirectory }).finally(() =>
+    rmSync(dataDirectory, { recursive: true, force: true }),
+  );
+  const { features } = probe.process.capability;
+  const limits = features.includes("process-limit")
+    ? ok("limits", "memory and processes of a task can be limited")
+    : ({
+        name: "limits",
+        status: "warn",
+        detail: "this host lets the runner limit neither memory nor processes of a task",
+        remedy: "run it as a systemd unit with Delegate=yes, or as root",
+      } as const);
+  const checks = probe.checks.map(
+    ({ name, proven, detail }): RunnerCheck => ({
+      name: `sandbox: ${name}`,
+      status: proven ? "ok" : config.sandbox === "bubblewrap" ? "fail" : "warn",
+      detail,
+      remedy: proven ? null : (probe.remedy ?? "leases that need it are not offered to this runner"),
+    }),
+  );
+  return [...checks, limits];
+}
+
+async function checkController(url: string, send: Fetch): Promise<RunnerCheck[]> {
+  const remedy = "check the address, the network, and that lightflow controller is running there";
+  let skew: number | null = null;
+  const reached = await attempt("controller", remedy, async () => {
+    const asked = Date.now();
+    const response = await send(`${url.replace(/\/+$/, "")}/health`, {
+      headers: { [PROTOCOL_HEADER]: PROTOCOL_VERSION },
+      redirect: "error",
+      signal: AbortSignal.timeout(CONTROLLER_TIMEOUT_MS),
+    });
+    const version = response.headers.get(PROTOCOL_HEADER);
+    if (!response.ok || version === null) {
+      throw new Failure("unavailable", `${url} answered ${response.status}, not as a controller does`, {});
+    }
+    const there = Date.parse(response.headers.get("date") ?? "");
+    if (Number.isFinite(there)) skew = there - (asked + Date.now()) / 2;
+    return `${url} speaks protocol ${version}`;
+  });
+  if (skew === null) return [reached];
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  return [
+    reached,
+    Math.abs(skew) <= CLOCK_TOLERANCE_MS
+      ? ok("clock", "agrees with the controller's")
+      : {
+          name: "clock",
+          status: "warn",
+          detail: `${seconds} s away from the controller's: times in results will look wrong`,
+          remedy: "synchronise the clock (systemd-timesyncd or chrony); leases do not depend on it",
+        },
+  ];
+}
+
+/**
+ * Everything that a runner of this configuration would claim or need, each tried for real. Nothing is left behind
+ * but the data directory itself.
+ */
+export async function diagnoseRunner(
+  value: unknown,
+  options: RunnerDoctorOptions = {},
+): Promise<RunnerCheck[]> {
+  let config: EffectiveConfig;
+  try {
+    config = effectiveConfig(value);
+  } catch (error) {
+    return [
+      {
+        name: "configuration",
+        status: "fail",
+        detail: toFailure(error).message,
+        remedy: "correct the named field",
+      },
+    ];
+  }
+  const checks = [
+    ok("configuration", config.configHash),
+    await attempt("data directory", "give the runner's user a directory of its own", () =>
+      checkDirectory(config),
+    ),
+  ];
+  if (checks[1]!.status === "fail") return checks;
+  checks.push(
+    await attempt("journal", "see the message", () => checkJournal(config)),
+    await attempt("disk", "free some space, or move the data directory", () => checkDisk(config)),
+    ...(await checkSandboxes(config)),
+  );
+  for (const path of config.mounts) {
+    checks.push(
+      await attempt(`mount ${path}`, `create ${path}, or take it out of "mounts"`, () => {
+        if (!existsSync(path)) throw new Failure("not_found", `${path} does not exist`, {});
+        accessSync(path, constants.R_OK);
+        return "can be read";
+      }),
+    );
+  }
+  for (const [name, source] of Object.entries(config.secrets)) {
+    checks.push(
+      await attempt(`secret ${name}`, "provide it, or take it out of the configuration", () => {
+        checkSecret(name, source);
+        return "can be resolved";
+      }),
+    );
+  }
+  if (options.controllerUrl !== undefined) {
+    checks.push(...(await checkController(options.controllerUrl, options.fetch ?? fetch)));
+  }
+  return checks;
+}
