@@ -32,10 +32,11 @@ export class DirectoryWatcher {
   readonly #descriptor: number;
   readonly #paths = new Map<number, string>();
   readonly #watches = new Map<string, number>();
-  readonly #emit: (event: DirectoryEvent) => void;
+  readonly #emit: (events: readonly DirectoryEvent[]) => void;
   #closed = false;
 
-  constructor(emit: (event: DirectoryEvent) => void) {
+  /** @param emit called with what one read brought, in its order */
+  constructor(emit: (events: readonly DirectoryEvent[]) => void) {
     this.#symbols = load();
     this.#emit = emit;
     this.#descriptor = this.#symbols.inotify_init1(IN_CLOEXEC);
@@ -69,6 +70,7 @@ export class DirectoryWatcher {
   }
 
   #decode(bytes: Buffer): void {
+    const events: DirectoryEvent[] = [];
     for (let at = 0; at + EVENT_SIZE <= bytes.length; ) {
       const watch = bytes.readInt32LE(at);
       const mask = bytes.readUInt32LE(at + 4);
@@ -76,7 +78,7 @@ export class DirectoryWatcher {
       const raw = bytes.subarray(at + EVENT_SIZE, at + EVENT_SIZE + length);
       at += EVENT_SIZE + length;
       if (mask & IN_Q_OVERFLOW) {
-        this.#emit({ type: "overflow" });
+        events.push({ type: "overflow" });
         continue;
       }
       const directory = this.#paths.get(watch);
@@ -89,8 +91,9 @@ export class DirectoryWatcher {
       const end = raw.indexOf(0);
       const name = raw.toString("utf8", 0, end < 0 ? raw.length : end);
       const type = typeOf(mask);
-      if (type !== undefined) this.#emit({ type, directory, name });
+      if (type !== undefined) events.push({ type, directory, name });
     }
+    this.#emit(events);
   }
 }
 

@@ -2,6 +2,7 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -29,10 +30,9 @@ interface Mirrored {
   readonly node: Node;
   /** Size and time of the node when it was last written out. */
   signature: string;
-  /** Inode of what was written: another inode or time on the disk means that a user changed it. */
-  ino: number;
-  mtimeMs: number;
   bytes: number;
+  /** What was written to a value or control file: other bytes on the disk are a user's, not yet taken. */
+  content: Uint8Array | undefined;
 }
 
 /**
@@ -51,6 +51,8 @@ export class DirectoryProjection {
   readonly #dirty = new Set<string>();
   /** Files that stood in a new directory before it was watched, until they were taken. */
   readonly #adopting = new Set<string>();
+  /** Files whose new content the tree refused: the old one comes back. */
+  readonly #refused = new Map<string, Uint8Array | undefined>();
   /** Files that their user removed and that the tree will put back. */
   readonly #missing = new Set<string>();
   #last: Promise<void> = Promise.resolve();
@@ -65,7 +67,9 @@ export class DirectoryProjection {
     this.#log = log;
     mkdirSync(join(path, WORKSHOP), { recursive: true, mode: 0o700 });
     for (const name of readdirSync(join(path, WORKSHOP))) rmSync(join(path, WORKSHOP, name), { force: true });
-    this.#watcher = new DirectoryWatcher((event) => this.#event(event));
+    this.#watcher = new DirectoryWatcher((events) => {
+      for (const event of lastWrites(events)) this.#event(event);
+    });
   }
 
   /** Write the whole tree out, then take what was committed while nobody served. */
@@ -222,27 +226,50 @@ export class DirectoryProjection {
       known.signature = signature;
       return;
     }
-    const bytes = node instanceof ControlFile ? new Uint8Array(0) : contentOf(node, this.#owner, 0, size);
-    if (known !== undefined || existsSync(place)) {
-      const current = readIfFile(place);
-      if (current !== undefined && Buffer.compare(current, bytes) === 0) {
-        this.#remember(path, node, signature, bytes.length);
-        return;
-      }
+    const current = readIfFile(place);
+    if (current === undefined && known !== undefined) {
+      // Its user removed it; perhaps the directory is next.
+      this.#mirrored.delete(path);
+      this.#putBackLater(path);
+      return;
     }
-    this.#replace(place, bytes, node.mode & 0o777);
-    this.#remember(path, node, signature, bytes.length);
+    if (signature === "" && this.#started && current !== undefined) {
+      // Times are too coarse to tell who wrote last, so the bytes decide; the event of the closing will bring them.
+      const settled = this.#refused.get(path) ?? known?.content;
+      this.#refused.delete(path);
+      if (settled === undefined || Buffer.compare(current, settled) !== 0) return;
+    }
+    const bytes = node instanceof ControlFile ? new Uint8Array(0) : contentOf(node, this.#owner, 0, size);
+    if (current === undefined || Buffer.compare(current, bytes) !== 0) {
+      const made = this.#replace(place, bytes, node.mode & 0o777, current === undefined);
+      // A user was faster with a file of this name; its closing will bring an event.
+      if (!made) return;
+    }
+    this.#remember(path, node, signature, bytes);
   }
 
-  #remember(path: string, node: Node, signature: string, bytes: number): void {
-    const info = lstatSync(join(this.#path, path));
-    this.#mirrored.set(path, { node, signature, ino: info.ino, mtimeMs: info.mtimeMs, bytes });
+  #remember(path: string, node: Node, signature: string, bytes: Uint8Array): void {
+    const content = signature === "" ? bytes : undefined;
+    this.#mirrored.set(path, { node, signature, bytes: bytes.length, content });
   }
 
-  #replace(place: string, bytes: Uint8Array, mode: number): void {
+  /** Bring bytes to a place whole. A file that is new there never replaces another: false says that one came first. */
+  #replace(place: string, bytes: Uint8Array, mode: number, isNew = false): boolean {
     const temporary = join(this.#path, WORKSHOP, `${process.pid}-${++this.#serial}`);
     writeFileSync(temporary, bytes, { mode });
-    renameSync(temporary, place);
+    if (!isNew) {
+      renameSync(temporary, place);
+      return true;
+    }
+    try {
+      linkSync(temporary, place);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      return false;
+    } finally {
+      rmSync(temporary);
+    }
   }
 
   /** `rm -r` removes the files of a directory before the directory: wait a moment before they are put back. */
@@ -267,6 +294,7 @@ export class DirectoryProjection {
         this.#log.error("a change could not be taken", { path: child, error: String(error) });
       // What the tree refused is undone.
       this.#mirrored.delete(child);
+      this.#refused.set(child, readIfFile(join(this.#path, child)));
       this.changed("");
     });
   }
@@ -292,20 +320,20 @@ export class DirectoryProjection {
       this.changed("");
       return;
     }
-    const known = this.#mirrored.get(child);
-    if (known !== undefined && known.ino === info.ino && known.mtimeMs === info.mtimeMs) return;
     if (directory instanceof ExchangeDirectory) {
       if (type === "arrived" && name.endsWith(".req.json")) await this.#commit(directory, path, name);
       return;
     }
     const node = directory.lookup(name, caller);
     if (!(node instanceof File)) return;
-    if (!(node instanceof ValueFile) && !(node instanceof ControlFile)) throw new Errno("EROFS");
     const bytes = readFileSync(place);
-    if (node instanceof ValueFile && Buffer.compare(bytes, contentOf(node, caller, 0, node.size())) === 0)
-      return;
-    if (bytes.length === 0 && node instanceof ControlFile) return;
-    this.#remember(child, node, "", bytes.length);
+    if (node instanceof ControlFile ? bytes.length === 0 : sameAs(node, bytes, caller)) return;
+    if (!(node instanceof ValueFile) && !(node instanceof ControlFile)) {
+      // A log may have grown between the two looks.
+      if (node instanceof LogFile && sameAs(node, bytes, caller, bytes.length)) return;
+      throw new Errno("EROFS");
+    }
+    this.#remember(child, node, "", bytes);
     const handle = node.open({ read: false, write: true, append: false, truncate: true }, caller);
     try {
       if (bytes.length > 0) handle.write(0, bytes);
@@ -361,7 +389,7 @@ export class DirectoryProjection {
       await directory.rename(staged, directory, name, true, caller);
       const node = directory.lookup(name, caller);
       if (node !== undefined)
-        this.#remember(`${path}/${name}`, node, `${node.ino}/${node.size()}/${node.mtime}`, body.length);
+        this.#remember(`${path}/${name}`, node, `${node.ino}/${node.size()}/${node.mtime}`, body);
       this.changed(path.replace(/\/(inbox|invoke\/inbox)$/, ""));
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
@@ -397,6 +425,27 @@ function contentOf(node: File, caller: Caller, offset: number, size: number): Ui
   } finally {
     handle.release();
   }
+}
+
+/**
+ * Of several writes of one file that came together only the last counts: an earlier event would already see the later
+ * bytes, and take a request before the value that was written in between.
+ */
+function lastWrites(events: readonly DirectoryEvent[]): DirectoryEvent[] {
+  const writes = new Map<string, number>();
+  for (const [index, event] of events.entries()) {
+    if (event.type === "written" || event.type === "arrived")
+      writes.set(`${event.directory}/${event.name}`, index);
+  }
+  return events.filter(
+    (event, index) =>
+      (event.type !== "written" && event.type !== "arrived") ||
+      writes.get(`${event.directory}/${event.name}`) === index,
+  );
+}
+
+function sameAs(node: File, bytes: Uint8Array, caller: Caller, size = node.size()): boolean {
+  return Buffer.compare(bytes, contentOf(node, caller, 0, size)) === 0;
 }
 
 function statIfThere(place: string): Stats | undefined {

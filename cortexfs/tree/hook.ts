@@ -40,7 +40,7 @@ function oneHook(place: Place, uid: number, id: string): Directory {
     content: () => line(engine.settings.get(`${base}/${name}`) ?? ""),
     time: () => engine.settings.time(`${base}/${name}`) ?? place.started,
   });
-  const run = async (input: string, caller: Caller): Promise<void> => {
+  const run = (input: string, caller: Caller): Promise<void> => {
     let spec = parseSpec(engine.settings.get(`${base}/spec`) ?? "");
     if (spec?.get("kind") === "job") {
       const job = parseSpec(engine.settings.get(`home/${uid}/job/${spec.get("job") ?? ""}/spec`) ?? "");
@@ -51,6 +51,9 @@ function oneHook(place: Place, uid: number, id: string): Directory {
           : new Map([...job, ...[...spec].filter(([key]) => key !== "kind" && key !== "job")]);
     }
     if (spec === undefined || !spec.has("kind")) throw errno("EINVAL");
+    return fire(spec, input, caller);
+  };
+  const fire = async (spec: Map<string, string>, input: string, caller: Caller): Promise<void> => {
     const began = engine.clock.wall();
     const { ok, status } = await runJobAt(engine, { ...caller, uid }, base, spec, input);
     engine.settings.put(`${base}/last`, isoTime(began));

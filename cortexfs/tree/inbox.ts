@@ -13,14 +13,14 @@ export const REQUEST_LIMIT = 16 << 20;
 const STAGED_LIMIT = 256 << 20;
 const KEPT_NODES = 4096;
 
-/** The names of a request's files, and which of them a directory shows. */
+/** The names of a request's files, in the order in which they are written out: the one that clients wait for is last. */
 const SUFFIX: readonly (readonly [FilePartName, string])[] = [
   ["request", ".req.json"],
   ["fingerprint", ".fingerprint"],
   ["route", ".route.json"],
+  ["stream", ".stream.jsonl"],
   ["result", ".resp.json"],
   ["result", ".error"],
-  ["stream", ".stream.jsonl"],
 ];
 const WAIT_SUFFIX = ".wait";
 

@@ -73,8 +73,10 @@ export function requestFile(
       set: (input, caller) => {
         // `: > req` empties the request; there is nothing to run.
         if (input === "") return engine.settings.set(`${base}/req`, "");
+        // A request that is refused leaves the former one.
+        const done = run(input.replace(/\n$/, ""), caller);
         engine.settings.put(`${base}/req`, input);
-        return run(input.replace(/\n$/, ""), caller);
+        return done;
       },
     },
     { ...place.owner, time: place.started },

@@ -102,13 +102,14 @@ export class Served {
   }
 }
 
-/** Wait until something holds; what never does fails the test by its timeout. */
+/** Wait until something holds; what never does fails the test and says what was waited for. */
 export async function until<T>(probe: () => T | undefined | false): Promise<T> {
-  for (;;) {
+  for (let tries = 0; tries < 2000; tries++) {
     const value = probe();
     if (value !== undefined && value !== false) return value;
     await Bun.sleep(5);
   }
+  throw new Error(`this never held: ${probe.toString()}`);
 }
 
 export const read = (path: string): string => readFileSync(path, "utf8");
