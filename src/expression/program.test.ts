@@ -317,6 +317,22 @@ test("free variables are listed once and taken from the caller", () => {
   );
 });
 
+test("a list of constants is one value that nobody can change", () => {
+  const program = compileProgram("[1, [2, {a: 3}]]");
+  expect(program.first(null)).toBe(program.first(null));
+  expect(() => (program.first(null) as Json[]).push(4)).toThrow();
+  const long = Array.from({ length: 20_000 }, (_, index) => index);
+  expect(compileProgram(`[${long.join(",")}] | length`).first(null)).toBe(20_000);
+  expect(compileProgram(`[${long.join(",")}, .] | length`).first(null)).toBe(20_001);
+});
+
+test("builtins names what there is", () => {
+  const names = compileProgram("builtins").first(null) as string[];
+  expect(names).toContain("map/1");
+  expect(names).toContain("splits/2");
+  expect(names).not.toContain("env/0");
+});
+
 test("the same source is compiled once", () => {
   expect(compileProgram(".a + 1")).toBe(compileProgram(".a + 1"));
   expect(compileProgram(".a + 1", ["x"])).not.toBe(compileProgram(".a + 1"));

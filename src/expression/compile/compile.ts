@@ -1,7 +1,7 @@
 import type { Json } from "../../base/json.ts";
 import { FORMATS } from "../builtins/formats.ts";
 import { NATIVES } from "../builtins/natives.ts";
-import { preludeDefinition } from "../builtins/prelude.ts";
+import { preludeDefinition, preludeNames } from "../builtins/prelude.ts";
 import { meter } from "../meter.ts";
 import type { Node, NodeOf } from "../syntax/ast.ts";
 import { invalid } from "../syntax/invalid.ts";
@@ -120,6 +120,8 @@ export function compile(root: Node, source: string, declared: readonly string[] 
       return inline(shared.definition, shared.scope, list, scope, depth, tail, visit);
     }
     const key = `${name}/${arity}`;
+    if (key === "builtins/0")
+      return constant([...NATIVES.keys(), ...preludeNames()].filter((one) => one[0] !== "_"));
     const native = NATIVES.get(key);
     if (native !== undefined) return native(list.map((argument) => visit(argument, scope, depth, null)));
     const definition = preludeDefinition(key);

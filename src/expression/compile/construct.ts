@@ -18,7 +18,7 @@ import {
 /** `[body]` */
 export function array(body: Filter | null): Filter {
   if (body === null) return constant([]);
-  if (isConstant(body)) return constant([body.constant]);
+  if (body.constants !== undefined) return constant([...body.constants]);
   const only = body.one;
   if (only !== null) {
     const made = single((input, env) => {

@@ -42,6 +42,8 @@ export interface Filter {
   readonly path: PathEach;
   /** The single output, where it depends on nothing. */
   readonly constant?: Json;
+  /** All outputs, where they depend on nothing. */
+  readonly constants?: readonly Json[];
   /** Set for `.` and for `.name`: what the operators around them turn into plain property access. */
   readonly shape?: "identity" | { readonly member: string };
   /** No output holds a container of the input: it is made of constants and variables alone. */
@@ -83,8 +85,12 @@ export function many(each: Each, path: PathEach = pathThrough(each)): Filter {
   return { one: null, maybe: null, each, path };
 }
 
+/**
+ * The same value every time. It is frozen: whoever changes a result would change the program.
+ */
 export function constant(value: Json): Filter {
-  return { ...single(() => value), constant: value, independent: true };
+  if (typeof value === "object") Object.freeze(value);
+  return { ...single(() => value), constant: value, constants: [value], independent: true };
 }
 
 export const isConstant = (filter: Filter): filter is Filter & { constant: Json } =>
@@ -106,7 +112,7 @@ export const empty: Filter = optional(
 
 /** Two outputs in turn; the step keeps products of many commas inside the budget. */
 export function comma(left: Filter, right: Filter): Filter {
-  return many(
+  const both = many(
     (input, env, emit) => {
       step();
       return left.each(input, env, emit) || right.each(input, env, emit);
@@ -116,6 +122,8 @@ export function comma(left: Filter, right: Filter): Filter {
       return left.path(path, input, env, emit) || right.path(path, input, env, emit);
     },
   );
+  if (left.constants === undefined || right.constants === undefined) return both;
+  return { ...both, constants: [...left.constants, ...right.constants] };
 }
 
 export function pipe(left: Filter, right: Filter): Filter {

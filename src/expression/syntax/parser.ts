@@ -45,12 +45,15 @@ export function parse(source: string): Node {
     });
 
   const comma = (): Node => {
-    let left = alternative();
-    for (let links = 0; isOperator(","); chain(++links)) {
-      advance();
-      left = { kind: "comma", at: left.at, left, right: alternative() };
-    }
-    return left;
+    const parts = [alternative()];
+    while (take(",")) parts.push(alternative());
+    // A balanced tree, so that a long list is not a deep one.
+    const join = (from: number, to: number): Node => {
+      if (to - from === 1) return parts[from]!;
+      const middle = (from + to) >> 1;
+      return { kind: "comma", at: parts[from]!.at, left: join(from, middle), right: join(middle, to) };
+    };
+    return join(0, parts.length);
   };
 
   const alternative = (): Node => {
