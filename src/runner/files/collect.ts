@@ -2,13 +2,13 @@ import { closeSync, read as readCallback } from "node:fs";
 import { basename } from "node:path";
 import { promisify } from "node:util";
 import { fail } from "../../base/errors.ts";
-import { MIB } from "../../base/limits.ts";
+import { KIB } from "../../base/limits.ts";
 import type { ArtifactReference, ArtifactRequest, Lease } from "../../protocol/index.ts";
 import type { RawBody } from "../wire/client.ts";
 import { type OpenedFile, openBelow, walkFiles } from "./walk.ts";
 
 const read = promisify(readCallback);
-const BLOCK = 1 * MIB;
+const BLOCK = 256 * KIB;
 
 /** Bytes of one artifact: `body` makes them anew for each try. */
 export interface ArtifactSource {
