@@ -1,0 +1,63 @@
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fail } from "../base/errors.ts";
+import type { RequestTarget } from "./paths.ts";
+
+/**
+ * Commit a request: stage, write, fsync, rename. When it returns the request is durable and runs by itself. The body
+ * goes byte for byte. Asynchronous calls only, so that a process never waits in a system call for a mount.
+ */
+export async function submit(target: RequestTarget, body: string | Uint8Array): Promise<void> {
+  try {
+    await mkdir(target.inbox_dir, { recursive: true });
+    const file = await open(target.staged_request, "w");
+    try {
+      await file.writeFile(body);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(target.staged_request, target.commit_request);
+  } catch (error) {
+    throw await refusal(target, error as NodeJS.ErrnoException);
+  }
+}
+
+/** What the filesystem's errno means for a request. */
+async function refusal(target: RequestTarget, error: NodeJS.ErrnoException) {
+  const request = target.request_id;
+  const extra = { details: { errno: error.code ?? "", path: target.commit_request }, cause: error };
+  switch (error.code) {
+    case "EAGAIN":
+      return fail("conflict", `request ${request} is already in flight`, extra);
+    case "EACCES":
+      return fail(
+        "forbidden",
+        `policy or configuration refuses request ${request}${await routeReason(target)}`,
+        extra,
+      );
+    case "EINVAL":
+      return fail("invalid_request", `the body of request ${request} is not valid for its target`, extra);
+    case "EFBIG":
+      return fail("payload_too_large", `the body of request ${request} is too large`, extra);
+    case "ENOENT":
+    case "ENOTDIR":
+    case "EROFS":
+    case "ENOTCONN":
+    case "ECONNABORTED":
+      return fail("unavailable", `no CortexFS serves ${target.inbox_dir}`, {
+        ...extra,
+        hint: "start it with `lightflow ctx mount`, or set LIGHTFLOW_CTX_MOUNT",
+      });
+    default:
+      return fail("io", `request ${request} could not be committed: ${error.message}`, extra);
+  }
+}
+
+/** The tree says in `home/<uid>/route/<format>/reason` why it refuses. */
+async function routeReason({ target, inbox_dir }: RequestTarget): Promise<string> {
+  if (target.kind !== "api") return "";
+  const home = dirname(dirname(dirname(inbox_dir)));
+  const reason = await readFile(join(home, "route", target.format, "reason"), "utf8").catch(() => "");
+  return reason.trim() === "" || reason.trim() === "ready" ? "" : ` (${reason.trim()})`;
+}
