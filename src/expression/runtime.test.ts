@@ -39,7 +39,8 @@ test("loose mode tries every text and falls back to it", () => {
   expect(loose("plain words here")).toBe("plain words here");
   expect(loose(".a.b.c")).toBe(".a.b.c");
   expect(loose("${ .a + 1 }")).toBe(2);
-  expect(() => compileExpression("no condition", { mode: "loose", bare: true })).toThrow("unexpected");
+  expect(compileExpression("no program", { mode: "loose", bare: true })(null)).toBe("no program");
+  expect(() => compileExpression("${ no program }", { mode: "loose" })).toThrow("unexpected");
   expect(() => loose("last(repeat(1))")).toThrow("too many steps");
 });
 

@@ -99,9 +99,8 @@ function attempted(text: string, program: string, declared: readonly string[] | 
 export function compileExpression(text: string, options: ExpressionOptions): Evaluate {
   const program = programOf(text);
   if (program !== null) return evaluator(compileProgram(program, options.declared));
-  // Where only an expression can stand there is nothing to fall back to, in loose mode either: a condition that does
-  // not compile would be a text, and a text is true.
-  if (options.bare === true) return evaluator(compileProgram(text, options.declared));
+  if (options.bare === true && options.mode !== "loose")
+    return evaluator(compileProgram(text, options.declared));
   return options.mode === "loose" ? attempted(text, text, options.declared) : constantly(text);
 }
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { meter } from "../meter.ts";
+import { DEFAULT_BUDGET, exhausted, meter } from "../meter.ts";
 import type { BinaryOperator } from "../syntax/ast.ts";
 import { add, addOwned, divide, multiply, remainder, subtract } from "../values/arithmetic.ts";
 import { compare, equal } from "../values/compare.ts";
@@ -97,15 +97,24 @@ function memberAndConstant(operator: BinaryOperator, name: string, value: Json, 
 
 const LONGEST_FOLDED = 256;
 
+/** How long the text is that a multiplication of these makes; 0 where it makes none. */
+function repeatedLength(left: Json, right: Json): number {
+  if (typeof left === "string" && typeof right === "number") return left.length * right || 0;
+  return typeof right === "string" && typeof left === "number" ? right.length * left || 0 : 0;
+}
+
 /** The value of an operation on two constants, if it is a small one. What fails does so at run time, inside `try`. */
-function fold(operation: Operation, left: Filter, right: Filter): Json {
+function fold(operator: BinaryOperator, left: Filter, right: Filter): Json {
   if (!isConstant(left) || !isConstant(right)) return null;
   for (const { constant: part } of [left, right]) {
     if (typeof part === "object" || (typeof part === "string" && part.length > LONGEST_FOLDED)) return null;
   }
-  if (typeof left.constant !== typeof right.constant) return null;
+  const length = operator === "*" ? repeatedLength(left.constant, right.constant) : 0;
+  // What no run could build is refused where it is written; what is merely long is built when it runs.
+  if (length > DEFAULT_BUDGET.outputBytes) throw exhausted("outputBytes");
+  if (length > LONGEST_FOLDED) return null;
   try {
-    const value = operation(left.constant, right.constant);
+    const value = OPERATIONS[operator](left.constant, right.constant);
     return typeof value === "object" ? null : value;
   } catch (error) {
     if (error instanceof Raised) return null;
@@ -127,7 +136,7 @@ export function binary(operator: BinaryOperator, left: Filter, right: Filter): F
   const operation = OPERATIONS[operator];
   const a = left.one;
   const b = right.one;
-  const folded = fold(operation, left, right);
+  const folded = fold(operator, left, right);
   if (folded !== null) return constant(folded);
   if (a !== null && b !== null) {
     if (isConstant(right)) {
