@@ -9,6 +9,7 @@ type Client = (request: CallRequest, scope: CallScope) => Promise<Json>;
 const CLIENTS: Readonly<Partial<Record<CallKind, () => Promise<Client>>>> = {
   http: async () => (await import("./http/call-http.ts")).callHttp,
   openapi: async () => (await import("./openapi/call-openapi.ts")).callOpenApi,
+  mcp: async () => (await import("./mcp/call-mcp.ts")).callMcp,
 };
 
 /**

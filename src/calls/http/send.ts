@@ -65,7 +65,8 @@ export async function openHttp(
   let last = request;
   for (let hops = 0; ; hops++) {
     const isSameOrigin = last.url.origin === request.url.origin;
-    const response = await authenticated(last, isSameOrigin ? options.credentials : undefined, scope);
+    const credentials = isSameOrigin ? options.credentials : undefined;
+    const response = await sendOnce(last, { credentials, isEffect: !SAFE.has(last.method) }, scope);
     const { status } = response;
     if (status >= 200 && status < 300) return { response, last };
     const from = `${last.method} ${place(last.url)}`;
@@ -112,12 +113,13 @@ function redirected(request: HttpRequest, status: number, location: string, from
   };
 }
 
-async function authenticated(
+/** One request with credentials, sent again once when a 401 says how. Whatever is answered is returned. */
+export async function sendOnce(
   request: HttpRequest,
-  credentials: Credentials | undefined,
+  options: { readonly credentials: Credentials | undefined; readonly isEffect: boolean },
   scope: CallScope,
 ): Promise<Response> {
-  const isEffect = !SAFE.has(request.method);
+  const { credentials, isEffect } = options;
   for (let attempt = 0; ; attempt++) {
     const headers = new Headers(request.headers);
     if (isEffect && !headers.has("idempotency-key")) headers.set("idempotency-key", scope.idempotencyKey);

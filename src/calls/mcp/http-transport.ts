@@ -1,0 +1,91 @@
+import type { FetchLike } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { LIMITS } from "../../base/limits.ts";
+import type { Credentials } from "../authentication/credentials.ts";
+import type { CallScope } from "../call.ts";
+import { place } from "../destination/check.ts";
+import { type CallError, callError } from "../error.ts";
+import { sendOnce } from "../http/send.ts";
+
+/** What the transport and the call tell each other. */
+export interface McpPhase {
+  /** Whether the messages that are under way do something on the other side; only `tools/call` does. */
+  isEffect: boolean;
+  /** Grows with every answer that has arrived, so that the end of a stream is known to come without one. */
+  step: number;
+  /** Ends the call; the MCP client itself would wait for its timeout. */
+  fail(error: CallError): void;
+}
+
+/** Time for the last message of a stream to reach the client before its end is taken for a break. */
+const SETTLE_MS = 100;
+
+/**
+ * `fetch` for the MCP client's HTTP transport: behind the destination policy, with credentials, answers bounded. The
+ * stream that a server may push its own messages through is not opened, as a call waits for one answer alone; resuming
+ * the stream of that answer is.
+ */
+export function mcpFetch(credentials: Credentials | undefined, phase: McpPhase, scope: CallScope): FetchLike {
+  return async (input, init) => {
+    const url = new URL(input);
+    const headers = new Headers(init?.headers);
+    const method = init?.method ?? "GET";
+    if (method === "GET" && !headers.has("last-event-id")) return new Response(null, { status: 405 });
+    const body = typeof init?.body === "string" ? { body: init.body } : {};
+    const response = await sendOnce(
+      { method, url, headers, ...body },
+      { credentials, isEffect: phase.isEffect && method === "POST" },
+      scope,
+    );
+    const from = `${method} ${place(url)}`;
+    // Kept apart from the transport's own errors, which name no status.
+    if (response.status >= 400 && method === "POST") {
+      await response.body?.cancel().catch(() => {});
+      throw callError("communication", `${from} answered ${response.status}`, response.status);
+    }
+    return watched(response, from, phase);
+  };
+}
+
+/** The answer with a body that ends the call when it is too large, or ends without a way to resume it. */
+function watched(response: Response, from: string, phase: McpPhase): Response {
+  if (response.body === null) return response;
+  const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+  let size = 0;
+  let isResumable = false;
+  const { step } = phase;
+  const isMissing = () => phase.step === step;
+  const ended = () => {
+    if (!isStream || isResumable) return;
+    const broken = callError("communication", `${from}: the answer broke off`);
+    setTimeout(() => isMissing() && phase.fail(broken), SETTLE_MS);
+  };
+  const reader = response.body.getReader();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const part = await reader.read();
+        if (part.done) {
+          ended();
+          controller.close();
+          return;
+        }
+        size += part.value.length;
+        if (size > LIMITS.callResponseBytes) throw tooLarge(from, phase);
+        isResumable ||= /^id:/m.test(Buffer.from(part.value).toString("latin1"));
+        controller.enqueue(part.value);
+      } catch (error) {
+        ended();
+        await reader.cancel().catch(() => {});
+        controller.error(error);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return new Response(body, { status: response.status, headers: response.headers });
+}
+
+function tooLarge(from: string, phase: McpPhase): CallError {
+  const error = callError("communication", `${from}: the answer is over ${LIMITS.callResponseBytes} bytes`);
+  phase.fail(error);
+  return error;
+}
