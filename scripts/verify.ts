@@ -53,6 +53,12 @@ function hasTests(folder: string): boolean {
   return readdirSync(folder, { recursive: true, encoding: "utf8" }).some((name) => name.endsWith(".test.ts"));
 }
 
+const isDeep = process.argv.includes("--deep");
+/** A stage that hangs must not hold the others up for ever. */
+const STAGE_LIMIT_MS = (isDeep ? 60 : 6) * 60_000;
+/** Ends the stage that is running. */
+let endStage: (() => void) | undefined;
+
 /** Totals of a JUnit report. */
 function readReport(path: string): Counts {
   const head = existsSync(path) ? (/<testsuites [^>]*>/.exec(readFileSync(path, "utf8"))?.[0] ?? "") : "";
@@ -75,20 +81,37 @@ async function runStage(stage: Stage, report: string, isBuilt: boolean) {
     env: childEnvironment(process.env, {
       PATH: `${BIN}:${process.env["PATH"]}`,
       ...(isBuilt ? { LIGHTFLOW_TEST_BINARY: join(ROOT, "dist", "lightflow") } : {}),
-      ...(process.argv.includes("--deep") ? { LIGHTFLOW_DEEP: "1" } : {}),
+      ...(isDeep ? { LIGHTFLOW_DEEP: "1" } : {}),
     }),
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    // A group of its own, so that a stage that hangs goes with all that it has started.
+    detached: true,
   });
+  const end = () => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  endStage = end;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    end();
+  }, STAGE_LIMIT_MS);
   const [out, error, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  clearTimeout(timer);
+  endStage = undefined;
   const counts = stage.tests ? readReport(report) : { passed: 0, failed: 0, skipped: 0 };
   const ran = counts.passed + counts.failed;
   // A run of no tests at all proves nothing, and a file that does not load is no failed test to the report.
   const broken = code !== 0 || (stage.tests === true && ran === 0);
   return {
     seconds: (performance.now() - start) / 1000,
-    text: `${out}${error}`,
+    text: `${out}${error}${late ? `\nstopped after ${STAGE_LIMIT_MS / 60_000} minutes\n` : ""}`,
     counts: { ...counts, failed: broken && counts.failed === 0 ? 1 : counts.failed },
     broken,
   };
@@ -111,6 +134,17 @@ if (unknown.length > 0) {
 }
 
 const scratch = mkdtempSync(join(tmpdir(), "lightflow-verify-"));
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.on(signal, () => {
+    endStage?.();
+    rmSync(scratch, { recursive: true, force: true });
+    process.exit(code);
+  });
+}
+
 const notRun: string[] = [];
 let passed = 0;
 let failed = 0;
