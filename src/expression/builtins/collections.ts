@@ -94,7 +94,7 @@ function extreme(items: Keyed[], direction: 1 | -1): Json {
 }
 
 const plain = (input: Json): Keyed[] => {
-  if (!Array.isArray(input)) throw cannotIterate(input);
+  if (!Array.isArray(input)) throw raiseForTwo(input, input, "cannot be iterated over");
   spend(input.length);
   return input.map((value) => ({ key: value, value }));
 };

@@ -50,6 +50,7 @@ function keysOf(input: Json, sorted: boolean): Json[] {
 }
 
 function has(input: Json, key: Json): boolean {
+  if (input === null) return false;
   if (Array.isArray(input) && typeof key === "number") return key >= 0 && key < input.length;
   if (typeof input === "object" && input !== null && !Array.isArray(input) && typeof key === "string") {
     return Object.hasOwn(input, key);
@@ -163,9 +164,7 @@ function transpose(input: Json): Json {
   for (const row of input) width = Math.max(width, Number(length(row)));
   charge(width * (ARRAY_BYTES + input.length * ITEM_BYTES));
   spend(width * input.length);
-  return Array.from({ length: width }, (_, column) =>
-    input.map((row) => (row as Json[] | null)?.[column] ?? null),
-  );
+  return Array.from({ length: width }, (_, column) => input.map((row) => getKey(row, column)));
 }
 
 function tostream(input: Json, path: Json[], emit: (event: Json) => boolean): boolean {

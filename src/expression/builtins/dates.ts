@@ -73,7 +73,7 @@ const FIELDS: Record<string, (time: Time) => string> = {
   x: (t) => formatTime(t, "%m/%d/%y"),
   X: (t) => formatTime(t, "%H:%M:%S"),
   y: (t) => two(((t.year % 100) + 100) % 100),
-  Y: (t) => (t.year > 9999 ? `+${t.year}` : String(t.year)),
+  Y: (t) => (t.year > 9999 ? `+${t.year}` : String(t.year).padStart(4, "0")),
   z: () => "+0000",
   Z: () => "UTC",
   "%": () => "%",
@@ -297,7 +297,7 @@ function formatFrom(name: string) {
 
 const brokenDown = (name: string) =>
   of((input) => {
-    if (typeof input !== "number") throw raise(`${name}() requires a number`);
+    if (typeof input !== "number") throw raise(`${name}() requires numeric inputs`);
     charge(80);
     return toArray(timeOf(input));
   });

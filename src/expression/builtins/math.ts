@@ -136,9 +136,11 @@ export const MATH: Table = {
     return [Number.isFinite(x) ? x - whole : 0, whole];
   }),
   "lgamma_r/0": of1((x) => [logGamma(x), gammaSign(x)]),
-  "isinfinite/0": of1((x) => x === Number.POSITIVE_INFINITY || x === Number.NEGATIVE_INFINITY),
-  "isnan/0": of1(Number.isNaN),
-  "isnormal/0": of1((x) => Number.isFinite(x) && Math.abs(x) >= 2.2250738585072014e-308),
+  "isinfinite/0": of((x) => x === Number.POSITIVE_INFINITY || x === Number.NEGATIVE_INFINITY),
+  "isnan/0": of((x) => Number.isNaN(x)),
+  "isnormal/0": of(
+    (x) => typeof x === "number" && Number.isFinite(x) && Math.abs(x) >= 2.2250738585072014e-308,
+  ),
   "isfinite/0": of((input) => typeof input === "number" && Math.abs(input) !== Number.POSITIVE_INFINITY),
   "pow/2": of2((x, y) => (x === 1 || (x === -1 && !Number.isFinite(y) && !Number.isNaN(y)) ? 1 : x ** y)),
   "atan2/2": of2(Math.atan2),

@@ -162,6 +162,7 @@ export function setKey(target: Json, key: Json, value: Json, owned: Owned | null
     if (typeof target === "string") throw raise("Cannot update string slices");
     if (target !== null && !Array.isArray(target))
       throw raise("Cannot update field at object index of object");
+    if (!("start" in key || "end" in key)) throw raise("Array/string slice indices must be integers");
     const old = target ?? [];
     const [start, end] = sliceBounds(
       old.length,
