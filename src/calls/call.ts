@@ -41,6 +41,8 @@ export interface CallContext {
   /** Every address of a host name, in order of preference. */
   resolveHost(name: string): Promise<string[]>;
   readonly policy: DestinationPolicy;
+  /** Certificate authorities in PEM, trusted in place of the system's. The operator's choice, never a document's. */
+  readonly trust?: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly log: Log;

@@ -36,8 +36,7 @@ export async function guardedFetch(url: URL, request: GuardedRequest, scope: Cal
         signal: scope.signal,
         // The deadline of the call is in the signal; Bun's own of five minutes would cut a longer one.
         timeout: false,
-        // Stated, since an environment variable of Node turns it off for a whole process.
-        tls: { rejectUnauthorized: true, ...(address === undefined ? {} : { serverName: hostName(url) }) },
+        tls: tlsOptions(url, address, scope.trust),
         ...(request.body === undefined ? {} : { body: request.body }),
       } as RequestInit);
     } catch (error) {
@@ -51,7 +50,16 @@ export async function guardedFetch(url: URL, request: GuardedRequest, scope: Cal
   throw networkError(url, "");
 }
 
-function pinned(url: URL, address: string | undefined): string {
+/** The check of certificates is stated, since an environment variable of Node turns it off for a whole process. */
+export function tlsOptions(url: URL, address: string | undefined, trust: string | undefined) {
+  return {
+    rejectUnauthorized: true,
+    ...(address === undefined ? {} : { serverName: hostName(url) }),
+    ...(trust === undefined ? {} : { ca: trust }),
+  };
+}
+
+export function pinned(url: URL, address: string | undefined): string {
   const target = new URL(url);
   target.hash = "";
   if (address !== undefined) target.hostname = address.includes(":") ? `[${address}]` : address;

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { executeCall } from "../execute.ts";
-import { testCertificates, trusting } from "../testing/certificates.ts";
+import { testCertificates } from "../testing/certificates.ts";
 import { errorOf, namesOf, testContext, testRequest } from "../testing/context.ts";
 import { denyPrivate } from "./policy.ts";
 
@@ -70,7 +70,7 @@ test("with TLS the certificate is checked against the name, not the address", as
       "shop.test": ["127.0.0.1"],
       "evil.test": ["127.0.0.1"],
     }),
-    fetch: trusting(certificates.ca),
+    trust: certificates.ca,
   });
   for (const name of ["pets.test", "shop.test", "pets.test"])
     expect(await executeCall(get(`https://${name}:${secure.port}/b`), context)).toMatchObject({

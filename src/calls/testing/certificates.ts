@@ -34,10 +34,3 @@ export function testCertificates(...names: string[]): TestCertificates {
     rmSync(directory, { recursive: true });
   }
 }
-
-/** `fetch` that trusts a test authority beside what a call asks for. */
-export function trusting(ca: string): typeof fetch {
-  const wrapped = (input: string | URL | Request, init?: RequestInit & { tls?: object }) =>
-    fetch(input, { ...init, tls: { ...init?.tls, ca } } as RequestInit);
-  return Object.assign(wrapped, { preconnect: fetch.preconnect });
-}
