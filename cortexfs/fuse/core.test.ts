@@ -118,7 +118,7 @@ test("unknown nodes, handles and operations get their errno", () => {
   expect(send(OP.READ, 1, words(77, 0, 0, 0, 4096, 0, 0, 0, 0, 0))?.error).toBe(9);
   expect(send(OP.READDIR, 1, words(77, 0, 0, 0, 4096, 0, 0, 0, 0, 0))?.error).toBe(9);
   expect(send(4000, 1, new Uint8Array(0))?.error).toBe(38);
-  expect(send(OP.SETXATTR, 1, words(0, 0))?.error).toBe(30);
+  expect(send(OP.SETXATTR, 1, words(0, 0))?.error).toBe(95);
 });
 
 test("looked-up nodes are forgotten when the kernel says so, also in a batch that lies about its count", () => {

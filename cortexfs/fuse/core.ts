@@ -238,7 +238,8 @@ export class Core {
         );
       case OP.SETXATTR:
       case OP.REMOVEXATTR:
-        throw errno("EROFS");
+        // Not EROFS: programs that copy access lists take this one as "there are none here".
+        throw errno("ENOTSUP");
       default:
         throw errno("ENOSYS");
     }
