@@ -2,7 +2,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FakeController } from "../../test/support/fake-controller.ts";
+import { FakeController, type FakeControllerOptions } from "../../test/support/fake-controller.ts";
 import { isDeep } from "../../test/support/require.ts";
 import { runnerConfig } from "../../test/support/runner.ts";
 import type { ChildOptions } from "../../test/support/runner-child.ts";
@@ -29,10 +29,10 @@ afterEach(async () => {
   }
 }, 30_000);
 
-function makePlace(): Place {
+function makePlace(options: FakeControllerOptions = {}): Place {
   const place = {
     directory: mkdtempSync(join(tmpdir(), "crash ")),
-    controller: new FakeController({ heartbeatIntervalMs: 200 }),
+    controller: new FakeController({ heartbeatIntervalMs: 200, ...options }),
     children: [],
   };
   places.push(place);
@@ -116,6 +116,33 @@ for (const sandbox of ["process", "auto"] as const) {
     }
   });
 }
+
+test("a runner that was cut off past its lease stops the task by itself, and its late result changes nothing", async () => {
+  const place = makePlace({ leaseMs: 1_000 });
+  const { controller, directory } = place;
+  const ticks = join(directory, "ticks");
+  writeFileSync(ticks, "");
+  const lease = controller.shell(`while :; do echo x >> '${ticks}'; sleep 0.02; done`, {
+    renewIntervalMs: 300,
+    mounts: [{ source: ticks, target: ticks, readOnly: false }],
+  });
+  const child = spawnRunner(place, {});
+  await controller.until(() => (controller.records.get(lease)?.renewals ?? 0) > 0);
+  child.kill("SIGSTOP");
+  // The server's reaper: started, and silent for longer than the lease.
+  await Bun.sleep(1_300);
+  controller.record(lease).state = "gone";
+  child.kill("SIGCONT");
+  const size = () => readFileSync(ticks).length;
+  let before = -1;
+  for (let round = 0; round < 50 && before !== size(); round++) {
+    before = size();
+    await Bun.sleep(200);
+  }
+  expect(size()).toBe(before);
+  expect(controller.record(lease).results).toEqual([]);
+  expect((await controller.result(controller.shell("true"))).status).toBe("succeeded");
+});
 
 /** A small seeded generator, so that a failing round can be repeated. */
 function random(seed: number): () => number {

@@ -559,6 +559,16 @@ describe("the wire", () => {
 });
 
 describe("the data directory", () => {
+  test("a runner without room on its disk says that it is unhealthy and takes no work", async () => {
+    const { controller, runner } = benches.start({ minimumFreeBytes: Number.MAX_SAFE_INTEGER });
+    await runner.ready;
+    const lease = controller.shell("true");
+    await controller.until(() => controller.heartbeats.length > 1);
+    expect(controller.heartbeats.map((heartbeat) => heartbeat.status)).not.toContain("ready");
+    expect(controller.heartbeats[0]!.status).toBe("unhealthy");
+    expect(controller.records.has(lease)).toBe(false);
+  });
+
   test("a second runner on it is refused while the first lives", async () => {
     const bench = benches.start();
     await bench.runner.ready;

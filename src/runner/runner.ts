@@ -1,6 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { readdirSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { realpathSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Failure, fail, toFailure } from "../base/errors.ts";
 import { makePrivateDirectory } from "../base/files.ts";
@@ -19,14 +18,15 @@ import {
 import { binaryDigest } from "./binary-digest.ts";
 import { ClaimLoop } from "./claims.ts";
 import { type EffectiveConfig, effectiveConfig, type RunnerConfig } from "./config.ts";
-import { openWorkspaces, removeTree, type Workspaces } from "./files/workspaces.ts";
+import { openWorkspaces, type Workspaces } from "./files/workspaces.ts";
 import { type Health, watchHealth } from "./health.ts";
 import { runHeartbeat } from "./heartbeat.ts";
+import { createHousekeeping } from "./housekeeping.ts";
+import type { JournalEntry } from "./journal/entry.ts";
 import { Journal } from "./journal/journal.ts";
 import { verifyOffer } from "./lease/admit.ts";
-import { leasesDirectory } from "./lease/places.ts";
-import { recoverLease } from "./lease/recover.ts";
-import { LeaseRun, type LeaseServices } from "./lease/run.ts";
+import { LeaseRun } from "./lease/run.ts";
+import type { LeaseServices } from "./lease/services.ts";
 import type { AtPoint } from "./points.ts";
 import { auditSnapshot, registration } from "./registration.ts";
 import { chooseProvider, type Sandboxes, usableSandboxes } from "./sandbox-choice.ts";
@@ -87,6 +87,8 @@ class Runner implements RunningRunner {
   readonly #random: () => number;
   readonly #client: Client;
   readonly #runs = new Map<string, LeaseRun>();
+  /** Results on their way, their slots already free. */
+  readonly #settling = new Map<string, LeaseRun>();
   /** Ends the loops. */
   readonly #ending = new AbortController();
   /** Ends claiming alone. */
@@ -143,10 +145,12 @@ class Runner implements RunningRunner {
       this.#proven.resolve(sandboxes.capabilities);
       if (sandboxes.remedy !== null)
         this.#log.warn("tasks run without isolation", { remedy: sandboxes.remedy });
-      await this.#sweep(journal, workspaces, sandboxes);
+      const housekeeping = createHousekeeping(config, journal, workspaces, this.#log);
+      await housekeeping.atStart(sandboxes);
       health = watchHealth(config, journal, this.#clock);
       const session = this.#openSession(sandboxes, digest);
       const services = this.#services(journal, workspaces, session);
+      const recovered = (entry: JournalEntry) => wireReporter(this.#client, session, { ...entry, nonce: "" });
       const { signal } = this.#ending;
       const claims = new ClaimLoop({
         client: this.#client,
@@ -161,14 +165,18 @@ class Runner implements RunningRunner {
       });
       this.#claims = claims;
       const sweeper = setInterval(() => {
-        this.#sweepWorkspaces(journal, workspaces);
-        void this.#cleanAgain(services);
+        housekeeping.sweepWorkspaces();
+        void housekeeping.cleanAgain(
+          services,
+          recovered,
+          new Set([...this.#runs.keys(), ...this.#settling.keys()]),
+        );
       }, SWEEP_MS);
       sweeper.unref?.();
       try {
         await session.ensure();
         this.#admitted.resolve();
-        const recovering = this.#recover(services, session);
+        const recovering = housekeeping.recover(services, recovered, this.#runs);
         await Promise.all([
           runHeartbeat({
             client: this.#client,
@@ -191,7 +199,7 @@ class Runner implements RunningRunner {
       this.#admitted.reject(fail("unavailable", "the runner was stopped"));
     } finally {
       health?.close();
-      await Promise.allSettled([...this.#runs.values()].map((run) => run.done));
+      await Promise.allSettled([...this.#runs.values(), ...this.#settling.values()].map((run) => run.done));
       await journal.close();
     }
   }
@@ -235,59 +243,6 @@ class Runner implements RunningRunner {
     };
   }
 
-  /** End what an earlier process of this runner left, before anything new begins. */
-  async #sweep(journal: Journal, workspaces: Workspaces, sandboxes: Sandboxes): Promise<void> {
-    const ended = await sandboxes.reconcile();
-    if (ended > 0) this.#log.warn("ended processes of an earlier run", { processes: ended });
-    const unfinished = journal.unfinished();
-    const known = new Set(unfinished.map((entry) => entry.leaseId));
-    makePrivateDirectory(leasesDirectory(this.#config.dataDirectory));
-    for (const name of readdirSync(leasesDirectory(this.#config.dataDirectory))) {
-      if (!known.has(name)) removeTree(join(leasesDirectory(this.#config.dataDirectory), name));
-    }
-    this.#sweepWorkspaces(journal, workspaces);
-  }
-
-  #sweepWorkspaces(journal: Journal, workspaces: Workspaces): void {
-    try {
-      const keep = new Set(journal.unfinished().flatMap((entry) => entry.context?.workspace.key ?? []));
-      const removed = workspaces.sweep(keep);
-      if (removed > 0) this.#log.info("removed idle workspaces", { count: removed });
-    } catch (error) {
-      this.#log.error("idle workspaces could not be removed", { reason: toFailure(error).message });
-    }
-  }
-
-  async #recover(services: LeaseServices, session: Session): Promise<void> {
-    for (const entry of services.journal.unfinished()) {
-      if (this.#runs.has(entry.leaseId)) continue;
-      const reporter = wireReporter(this.#client, session, { ...entry, nonce: "" });
-      try {
-        await recoverLease(services, entry, reporter);
-      } catch (error) {
-        this.#log.error("a lease could not be recovered", {
-          lease: entry.leaseId,
-          reason: toFailure(error).message,
-        });
-      }
-    }
-  }
-
-  /** Leases that could not be cleaned up when they were reported. */
-  async #cleanAgain(services: LeaseServices): Promise<void> {
-    const inHand = new Set([...this.#runs.values(), ...this.#settling].map((run) => run.lease.leaseId));
-    for (const entry of services.journal.unfinished()) {
-      if (entry.state !== "TERMINAL_REPORTED" || inHand.has(entry.leaseId)) continue;
-      const reporter = wireReporter(this.#client, this.#session!, { ...entry, nonce: "" });
-      await recoverLease(services, entry, reporter).catch((error) =>
-        this.#log.error("a lease could not be cleaned up", {
-          lease: entry.leaseId,
-          reason: toFailure(error).message,
-        }),
-      );
-    }
-  }
-
   /** Take a lease into a slot, or give it back with a reason. */
   #take(offer: Lease, session: RegistrationAccepted, services: LeaseServices, sandboxes: Sandboxes): void {
     const reporter = wireReporter(this.#client, this.#session!, offer);
@@ -315,7 +270,7 @@ class Runner implements RunningRunner {
       this.#runs.set(lease.leaseId, run);
       void run.slot.then(() => {
         this.#runs.delete(lease.leaseId);
-        this.#settling.add(run);
+        this.#settling.set(lease.leaseId, run);
         this.#claims?.slotFreed();
       });
       run.done
@@ -324,15 +279,12 @@ class Runner implements RunningRunner {
         })
         .finally(() => {
           this.#runs.delete(lease.leaseId);
-          this.#settling.delete(run);
+          this.#settling.delete(lease.leaseId);
         });
     } catch (error) {
       reject(toFailure(error));
     }
   }
-
-  /** Results on their way, their slots already free. */
-  readonly #settling = new Set<LeaseRun>();
 
   #describe(health: Health) {
     const trouble = health.trouble();
@@ -411,7 +363,9 @@ class Runner implements RunningRunner {
     if (drain) await Promise.race([slots(), atMost(this.#config.drainMs)]);
     for (const run of this.#runs.values()) run.stop();
     await Promise.race([slots(), atMost(this.#config.killGraceMs + 2_000)]);
-    const delivered = Promise.allSettled([...this.#runs.values(), ...this.#settling].map((run) => run.done));
+    const delivered = Promise.allSettled(
+      [...this.#runs.values(), ...this.#settling.values()].map((run) => run.done),
+    );
     await Promise.race([delivered, atMost(LAST_DELIVERY_MS)]);
     over.abort();
     this.#silence.abort();

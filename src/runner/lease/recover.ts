@@ -10,7 +10,7 @@ import { finishLease } from "./finish.ts";
 import { notStarted, UNKNOWN } from "./outcome.ts";
 import { leasePlaces, makePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
-import type { LeaseServices } from "./run.ts";
+import type { LeaseServices } from "./services.ts";
 import { cleanLease, settleLease } from "./settle.ts";
 
 /** Build the result of a lease that an earlier process of this runner left without one. Its command never runs again. */

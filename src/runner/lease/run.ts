@@ -1,19 +1,12 @@
-import type { Clock } from "../../base/clock.ts";
 import { isoTime } from "../../base/clock.ts";
 import { type Failure, fail, toFailure } from "../../base/errors.ts";
-import type { Log } from "../../base/log.ts";
 import type { Lease, LeaseState } from "../../protocol/index.ts";
 import { createRedaction, type Redaction } from "../../redaction/index.ts";
-import type { EffectiveConfig } from "../config.ts";
-import { taskEnvironment } from "../environment.ts";
-import type { Workspace, Workspaces } from "../files/workspaces.ts";
 import type { ExitRecord, StopReason } from "../journal/entry.ts";
-import type { Journal } from "../journal/journal.ts";
 import { captureLog, createBudget } from "../logs/capture.ts";
 import { shipLog } from "../logs/shipper.ts";
 import { Spool } from "../logs/spool.ts";
-import type { AtPoint } from "../points.ts";
-import { resolveMounts, type SandboxProvider, type SandboxRequest } from "../sandboxes/index.ts";
+import type { SandboxProvider } from "../sandboxes/index.ts";
 import { resolveSecrets, type TaskSecrets } from "../secrets.ts";
 import { pause } from "../wire/backoff.ts";
 import { checkContent } from "./admit.ts";
@@ -21,30 +14,14 @@ import { contextOf } from "./context.ts";
 import { Fence } from "./fence.ts";
 import { finishLease } from "./finish.ts";
 import { notStarted, type Outcome, outcomeOf } from "./outcome.ts";
-import { type LeasePlaces, leasePlaces, makePlaces, outputFile } from "./places.ts";
+import { type LeasePlaces, leasePlaces, makePlaces } from "./places.ts";
+import { type Prepared, prepareTask } from "./prepare.ts";
 import type { Reporter } from "./reporter.ts";
+import type { LeaseServices } from "./services.ts";
 import { cleanLease, settleLease } from "./settle.ts";
-
-export interface LeaseServices {
-  readonly config: EffectiveConfig;
-  readonly journal: Journal;
-  readonly workspaces: Workspaces;
-  /** Secrets of the runner itself, masked in every task's output. */
-  readonly ownSecrets: () => readonly string[];
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly at: AtPoint;
-  /** Aborts when the runner gives up delivering. */
-  readonly signal: AbortSignal;
-}
 
 /** How long output is still read after every process of the task was ended. */
 const PIPE_GRACE_MS = 2_000;
-
-interface Prepared {
-  readonly workspace: Workspace;
-  readonly request: SandboxRequest;
-}
 
 /** One lease on its way from the offer to the acknowledged result. */
 export class LeaseRun {
@@ -109,7 +86,7 @@ export class LeaseRun {
     // The sandbox is made while the intent is written: it stands behind a closed gate, and dies with this process.
     const [intent, made] = await Promise.allSettled([
       journal.intent(lease.leaseId, context),
-      refused === null ? this.#prepare(secrets) : null,
+      refused === null ? prepareTask(this.#services, lease, this.#provider, this.places, secrets) : null,
     ]);
     if (intent.status === "rejected") {
       await this.#abandon(made.status === "fulfilled" ? made.value : null);
@@ -159,7 +136,7 @@ export class LeaseRun {
       });
       at("after_artifacts", lease.leaseId);
       this.#reporting = true;
-      await journal.terminal(lease.leaseId, result);
+      await journal.terminal(lease.leaseId, result).catch((error) => this.#unwritten(error));
       at("after_journal_terminal", lease.leaseId);
       if (prepared !== null) this.#services.workspaces.release(lease.workspace.key);
       freeSlot();
@@ -172,43 +149,11 @@ export class LeaseRun {
     }
   }
 
-  async #prepare(secrets: TaskSecrets): Promise<Prepared> {
-    const { config, workspaces } = this.#services;
-    const { lease, places } = this;
-    const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
-    const workspace = await workspaces.acquire(lease);
-    try {
-      makePlaces(places);
-      const isolated = this.#provider.capability.boundary !== "process";
-      const request: SandboxRequest = {
-        operationId: lease.leaseId,
-        mode: lease.sandbox.mode,
-        command: lease.task.command,
-        arguments: lease.task.arguments,
-        environment: taskEnvironment(
-          lease.leaseId,
-          {
-            directory: workspace.directory,
-            home: workspace.home,
-            temporary: isolated ? "/tmp" : places.temporary,
-            output: outputFile(workspace.root, lease.leaseId),
-          },
-          secrets.environment,
-        ),
-        stdin: lease.task.stdin,
-        directory: workspace.directory,
-        writable: [workspace.root],
-        mounts,
-        network: lease.network,
-        ...taskLimits(lease, config),
-      };
-      checkCommand(request);
-      await this.#provider.prepare(request);
-      return { workspace, request };
-    } catch (error) {
-      workspaces.release(lease.workspace.key);
-      throw error;
-    }
+  #unwritten(error: unknown): void {
+    this.#services.log.error("the journal cannot be written", {
+      lease: this.lease.leaseId,
+      reason: toFailure(error).message,
+    });
   }
 
   /** Use up the nonce. False when the controller no longer wants this attempt to run. */
@@ -277,11 +222,11 @@ export class LeaseRun {
       };
       return neverRan({ ...outcomeOf(exit, ""), retrySafety: "safe" });
     }
-    await journal.executing(lease.leaseId, startedAt);
-    at("after_journal_executing", lease.leaseId);
     const begun = clock.monotonic();
     let process: ReturnType<SandboxProvider["execute"]>;
     try {
+      await journal.executing(lease.leaseId, startedAt);
+      at("after_journal_executing", lease.leaseId);
       process = this.#provider.execute(lease.leaseId);
     } catch (error) {
       return neverRan(notStarted(toFailure(error)));
@@ -317,7 +262,9 @@ export class LeaseRun {
       completedAt: isoTime(clock.wall()),
       durationMs: Math.round(clock.monotonic() - begun),
     };
-    await journal.exited(lease.leaseId, exit);
+    // A journal that cannot be written must not keep back a result that is known: the runner is unhealthy by then,
+    // and gets no more work.
+    await journal.exited(lease.leaseId, exit).catch((error) => this.#unwritten(error));
     at("after_journal_exited", lease.leaseId);
     // Whatever it left behind must not write on while its output is collected, nor hold the pipes open.
     await this.#killing?.catch(() => {});
@@ -392,32 +339,4 @@ export class LeaseRun {
     this.#provider.terminate(leaseId);
     this.#killTimer ??= setTimeout(kill, this.#services.config.killGraceMs);
   }
-}
-
-/** The lease's limits, never above the runner's own. The sandbox refuses what it cannot hold. */
-function taskLimits(
-  lease: Lease,
-  config: EffectiveConfig,
-): Pick<SandboxRequest, "memoryBytes" | "processes"> {
-  const least = (asked: number | undefined, own: number | undefined) =>
-    asked === undefined ? own : own === undefined ? asked : Math.min(asked, own);
-  return {
-    memoryBytes: least(lease.limits.memoryBytes, config.taskMemoryBytes),
-    processes: least(lease.limits.processes, config.taskProcesses),
-  };
-}
-
-/** A program that is not there is a failed start, told before a sandbox turns it into an odd exit code. */
-function checkCommand(request: SandboxRequest): void {
-  const { command } = request;
-  if (command.includes("/")) return;
-  if (Bun.which(command, { PATH: request.environment["PATH"] ?? "", cwd: request.directory }) !== null)
-    return;
-  throw fail(
-    "execution_start_failed",
-    `the program ${JSON.stringify(command)} is not installed on this runner's host`,
-    {
-      hint: `PATH is ${request.environment["PATH"]}`,
-    },
-  );
 }

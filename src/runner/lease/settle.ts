@@ -6,7 +6,7 @@ import type { SandboxProvider } from "../sandboxes/index.ts";
 import { pause } from "../wire/backoff.ts";
 import { leasePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
-import type { LeaseServices } from "./run.ts";
+import type { LeaseServices } from "./services.ts";
 
 /** The server holds the lease open but will not take this result as it is. */
 const UNACCEPTABLE: ReadonlySet<ErrorCode> = new Set([

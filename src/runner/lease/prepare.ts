@@ -1,0 +1,91 @@
+import { fail } from "../../base/errors.ts";
+import type { Lease } from "../../protocol/index.ts";
+import type { EffectiveConfig } from "../config.ts";
+import { taskEnvironment } from "../environment.ts";
+import type { Workspace } from "../files/workspaces.ts";
+import { resolveMounts, type SandboxProvider, type SandboxRequest } from "../sandboxes/index.ts";
+import type { TaskSecrets } from "../secrets.ts";
+import { type LeasePlaces, makePlaces, outputFile } from "./places.ts";
+import type { LeaseServices } from "./services.ts";
+
+export interface Prepared {
+  /** Held until it is released under the lease's workspace key. */
+  readonly workspace: Workspace;
+  readonly request: SandboxRequest;
+}
+
+/**
+ * The workspace and the sandbox of one task, ready to run it.
+ * @throws Failure that says why it cannot run here; nothing is held then
+ */
+export async function prepareTask(
+  services: LeaseServices,
+  lease: Lease,
+  provider: SandboxProvider,
+  places: LeasePlaces,
+  secrets: TaskSecrets,
+): Promise<Prepared> {
+  const { config, workspaces } = services;
+  const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
+  const workspace = await workspaces.acquire(lease);
+  try {
+    makePlaces(places);
+    const isolated = provider.capability.boundary !== "process";
+    const request: SandboxRequest = {
+      operationId: lease.leaseId,
+      mode: lease.sandbox.mode,
+      command: lease.task.command,
+      arguments: lease.task.arguments,
+      environment: taskEnvironment(
+        lease.leaseId,
+        {
+          directory: workspace.directory,
+          home: workspace.home,
+          temporary: isolated ? "/tmp" : places.temporary,
+          output: outputFile(workspace.root, lease.leaseId),
+        },
+        secrets.environment,
+      ),
+      stdin: lease.task.stdin,
+      directory: workspace.directory,
+      writable: [workspace.root],
+      mounts,
+      network: lease.network,
+      ...taskLimits(lease, config),
+    };
+    checkCommand(request);
+    await provider.prepare(request);
+    return { workspace, request };
+  } catch (error) {
+    workspaces.release(lease.workspace.key);
+    throw error;
+  }
+}
+
+/** The lease's limits, never above the runner's own. The sandbox refuses what it cannot hold. */
+function taskLimits(
+  lease: Lease,
+  config: EffectiveConfig,
+): Pick<SandboxRequest, "memoryBytes" | "processes"> {
+  const least = (asked: number | undefined, own: number | undefined) =>
+    asked === undefined ? own : own === undefined ? asked : Math.min(asked, own);
+  return {
+    memoryBytes: least(lease.limits.memoryBytes, config.taskMemoryBytes),
+    processes: least(lease.limits.processes, config.taskProcesses),
+  };
+}
+
+/** A program that is not there is a failed start, told before a sandbox turns it into an odd exit code. */
+function checkCommand(request: SandboxRequest): void {
+  const { command } = request;
+  if (command.includes("/")) return;
+  if (Bun.which(command, { PATH: request.environment["PATH"] ?? "", cwd: request.directory }) !== null)
+    return;
+  throw fail(
+    "execution_start_failed",
+    `the program ${JSON.stringify(command)} is not installed on this runner's host`,
+    {
+      hint: `PATH is ${request.environment["PATH"]}`,
+    },
+  );
+}

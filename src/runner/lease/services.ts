@@ -1,0 +1,20 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { EffectiveConfig } from "../config.ts";
+import type { Workspaces } from "../files/workspaces.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { AtPoint } from "../points.ts";
+
+/** What all leases of one runner share. */
+export interface LeaseServices {
+  readonly config: EffectiveConfig;
+  readonly journal: Journal;
+  readonly workspaces: Workspaces;
+  /** Secrets of the runner itself, masked in every task's output. */
+  readonly ownSecrets: () => readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly at: AtPoint;
+  /** Aborts when the runner gives up delivering. */
+  readonly signal: AbortSignal;
+}
