@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { fail } from "../base/errors.ts";
+import { Failure, fail } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
-import { callOperation, type OutputOf, type ServiceName, service } from "../service/index.ts";
+import { callOperation, isFinished, type OutputOf, type ServiceName, service } from "../service/index.ts";
 import { type Host, type HostOptions, openHost } from "./host.ts";
 import { openParts, serviceContext, socketPath, storePath } from "./parts.ts";
 import { callSocket, probeSocket } from "./socket.ts";
@@ -15,7 +15,8 @@ export interface Client {
     input: Record<string, unknown>,
     signal?: AbortSignal,
   ): Promise<OutputOf<Name>>;
-  close(): Promise<void>;
+  /** `abandon`: end at once and leave unfinished runs to the next host. */
+  close(closing?: { readonly abandon: boolean }): Promise<void>;
 }
 
 function socketClient(path: string): Client {
@@ -62,20 +63,62 @@ const HOST_WAIT_MS = 5000;
 
 /**
  * For commands that start a run: a running host, else the roles in this process. Two commands that begin at once end
- * up with one host: the second waits for the first one's socket.
+ * up with one host: the second waits for the first one's socket. When that host ends before the second one's run, the
+ * second takes its place; the runs are in the store.
  */
-export async function connectOrHost(options: Omit<HostOptions, "listen">): Promise<Client> {
+export async function connectOrHost(options: Omit<HostOptions, "listen" | "onStarted">): Promise<Client> {
+  let current = await connectOrHostOnce(options);
+  return {
+    get kind() {
+      return current.kind;
+    },
+    async call<Name extends ServiceName>(
+      name: Name,
+      input: Record<string, unknown>,
+      signal?: AbortSignal,
+    ): Promise<OutputOf<Name>> {
+      try {
+        return await current.call(name, input, signal);
+      } catch (error) {
+        if (!(error instanceof Failure) || error.code !== "unavailable" || signal?.aborted) throw error;
+        current = await connectOrHostOnce(options);
+        // The first try may have come through: the same run is found again by its id and content.
+        return await current.call(name, name === "startRun" ? { ...input, idempotent: true } : input, signal);
+      }
+    },
+    close: (closing) => current.close(closing),
+  };
+}
+
+async function connectOrHostOnce(options: Omit<HostOptions, "listen" | "onStarted">): Promise<Client> {
   const end = performance.now() + HOST_WAIT_MS;
   for (;;) {
     const found = await findHost(options.paths);
     if (found !== null) return found;
     try {
-      const host = await openHost({ ...options, listen: null });
-      return { kind: "host", call: localCall(host.context), close: () => host.stop() };
+      const started = new Set<string>();
+      const host = await openHost({ ...options, listen: null, onStarted: (run) => started.add(run) });
+      return {
+        kind: "host",
+        call: localCall(host.context),
+        async close(closing) {
+          // Others may have started runs through this host: it lives until they have ended.
+          if (closing?.abandon !== true) for (const run of started) await untilFinished(host.context, run);
+          await host.stop();
+        },
+      };
     } catch (error) {
-      const taken = error instanceof Error && "code" in error && error.code === "conflict";
+      const taken = error instanceof Failure && error.code === "conflict";
       if (!taken || performance.now() > end) throw error;
       await Bun.sleep(50);
     }
+  }
+}
+
+async function untilFinished(context: Host["context"], run: string): Promise<void> {
+  const wait = localCall(context);
+  for (;;) {
+    const { status } = await wait("waitRun", { run_id: run, wait_ms: 20_000 });
+    if (isFinished(status)) return;
   }
 }

@@ -42,3 +42,4 @@ export type OutputOf<Name extends ServiceName> = Awaited<ReturnType<(typeof serv
 export const OPERATIONS: readonly ServiceOperation[] = Object.values(
   service,
 ) as unknown as ServiceOperation[];
+export { newRunId } from "./runs/start.ts";

@@ -1,4 +1,5 @@
 import { connectOrHost } from "../../host/index.ts";
+import { newRunId } from "../../service/index.ts";
 import { EXIT } from "../exit.ts";
 import { readJsonArgument } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -46,7 +47,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   try {
     const started = await client.call("startRun", {
       workflow_asset_id: positionals.workflow,
-      ...(flags.id === undefined ? {} : { run_id: flags.id }),
+      run_id: flags.id ?? newRunId(positionals.workflow, Date.now()),
       inputs,
       idempotent: flags.idempotent,
       project_root: io.root(),
@@ -61,7 +62,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     if (stop.aborted) return interrupted(io, started.run_id, stop, client.kind === "host");
     return await finishRun(client, started.run_id, io, flags.format);
   } finally {
-    await client.close();
+    await client.close({ abandon: stop.aborted });
   }
 };
 
