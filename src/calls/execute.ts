@@ -9,6 +9,7 @@ type Client = (request: CallRequest, scope: CallScope) => Promise<Json>;
 const CLIENTS: Readonly<Partial<Record<CallKind, () => Promise<Client>>>> = {
   http: async () => (await import("./http/call-http.ts")).callHttp,
   openapi: async () => (await import("./openapi/call-openapi.ts")).callOpenApi,
+  a2a: async () => (await import("./a2a/call-a2a.ts")).callA2a,
   grpc: async () => (await import("./grpc/call-grpc.ts")).callGrpc,
   mcp: async () => (await import("./mcp/call-mcp.ts")).callMcp,
 };

@@ -31,6 +31,8 @@ export interface SendOptions {
   /** false: an answer of 3xx is an error; true: its `Location` is followed, and a 3xx without one is an answer. */
   readonly redirect: boolean;
   readonly credentials: Credentials | undefined;
+  /** Whether the other side acts on it; by default what the method says. */
+  readonly isEffect?: boolean;
   /** Bytes of the answer; default `LIMITS.callResponseBytes`. */
   readonly limit?: number;
 }
@@ -66,7 +68,11 @@ export async function openHttp(
   for (let hops = 0; ; hops++) {
     const isSameOrigin = last.url.origin === request.url.origin;
     const credentials = isSameOrigin ? options.credentials : undefined;
-    const response = await sendOnce(last, { credentials, isEffect: !SAFE.has(last.method) }, scope);
+    const response = await sendOnce(
+      last,
+      { credentials, isEffect: options.isEffect ?? !SAFE.has(last.method) },
+      scope,
+    );
     const { status } = response;
     if (status >= 200 && status < 300) return { response, last };
     const from = `${last.method} ${place(last.url)}`;
