@@ -1,7 +1,9 @@
-import type { Json, JsonObject } from "../base/json.ts";
+import { isObject, type Json, type JsonObject } from "../base/json.ts";
+import { joinPointer } from "../workflow/index.ts";
 import { scope } from "./data-flow.ts";
 import type { Definition } from "./definition.ts";
-import { toTaskError } from "./errors.ts";
+import { durationOf } from "./duration.ts";
+import { taskError, toTaskError } from "./errors.ts";
 import { Machine } from "./machine.ts";
 import { checkSchema } from "./schema.ts";
 import { type Advance, type EngineInput, FINISHED, type Frame, type Instance } from "./state.ts";
@@ -54,6 +56,12 @@ function take(machine: Machine, input: EngineInput): void {
       machine.finish("cancelled", null);
       return;
     case "timer": {
+      if (machine.instance.timeout === input.effect) {
+        delete machine.instance.timeout;
+        const late = taskError("timeout", "the workflow ran past its timeout");
+        machine.finish("faulted", null, { ...late, instance: "/timeout" });
+        return;
+      }
       const timed = find(machine, (frame) => frame.timeout === input.effect);
       if (timed !== undefined) {
         machine.timedOut(timed);
@@ -112,7 +120,7 @@ function start(machine: Machine, input: Json): void {
     if (declared?.["schema"] !== undefined) checkSchema(definition, "/input/schema", input);
     if (declared?.["from"] !== undefined) {
       instance.input = definition.expression("/input/from", declared["from"])(input, {
-        variables: scope(machine, null),
+        variables: scope(machine, null, "workflow-input"),
         now: machine.now,
       });
     }
@@ -120,7 +128,32 @@ function start(machine: Machine, input: Json): void {
     machine.finish("faulted", null, { ...toTaskError(thrown), instance: "/input" });
     return;
   }
+  try {
+    startTimeout(machine);
+  } catch (thrown) {
+    machine.finish("faulted", null, { ...toTaskError(thrown), instance: "/timeout" });
+    return;
+  }
   const first = definition.list("/do").tasks[0];
   if (first === undefined) machine.endWorkflow(instance.input);
   else machine.enter(first, 0, instance.input, { iteration: [], locals: {} });
+}
+
+/** The workflow's own `timeout`, inline or by name, from its start on. */
+function startTimeout(machine: Machine): void {
+  const { definition, instance } = machine;
+  const declared = definition.at("/timeout");
+  const named =
+    typeof declared === "string" ? definition.at(joinPointer("/use/timeouts", declared)) : declared;
+  if (!isObject(named)) return;
+  const after = (named as JsonObject)["after"]!;
+  const variables = { ...scope(machine, null, "workflow-input"), input: instance.input };
+  const evaluate = (text: string) =>
+    definition.expression("/timeout/after", text)(instance.input, { variables, now: machine.now });
+  instance.timeout = machine.effectId();
+  machine.effects.push({
+    kind: "timer",
+    id: instance.timeout,
+    due_at: machine.now + durationOf(after, evaluate),
+  });
 }

@@ -1,5 +1,6 @@
 import { isoTime } from "../base/clock.ts";
 import type { Json, JsonObject } from "../base/json.ts";
+import { VERSION } from "../base/version.ts";
 import type { TaskNode } from "./definition.ts";
 import type { Machine } from "./machine.ts";
 import { checkSchema } from "./schema.ts";
@@ -10,40 +11,68 @@ function dateTime(ms: number): JsonObject {
   return { iso8601: isoTime(ms), epoch: { seconds: Math.floor(ms / 1000), milliseconds: ms } };
 }
 
-/**
- * The arguments of a runtime expression (DSL, "Runtime expressions"). `frame` is null at workflow level.
- * `definition` parts are whole documents, so they are only given where a task runs.
- */
-export function scope(machine: Machine, frame: Frame | null, extra: JsonObject = {}): JsonObject {
+/** Where an expression stands: what decides which arguments it sees. */
+export type ExpressionPlace =
+  | "workflow-input"
+  | "workflow-output"
+  | "task-input"
+  | "definition"
+  | "output"
+  | "export";
+
+/** The matrix of the specification (DSL, "Runtime expressions", "Arguments"), as what a place does not see. */
+const HIDDEN: Readonly<Record<ExpressionPlace, readonly string[]>> = {
+  "workflow-input": ["context", "input", "output", "task", "authorization"],
+  "workflow-output": ["input", "output", "task", "authorization"],
+  "task-input": ["input", "output", "authorization"],
+  definition: ["output"],
+  output: ["output"],
+  export: [],
+};
+
+/** The arguments of a runtime expression. `frame` is null at workflow level. */
+export function scope(
+  machine: Machine,
+  frame: Frame | null,
+  place: ExpressionPlace,
+  extra: JsonObject = {},
+): JsonObject {
   const { instance, definition } = machine;
   const workflow: JsonObject = {
     id: instance.id,
     definition: definition.document,
-    input: instance.input,
+    input: instance.raw_input,
     startedAt: dateTime(instance.started_at),
   };
   const arguments_: JsonObject = {
     context: instance.context,
     workflow,
-    runtime: { name: "lightflow", version: "1", metadata: {} },
-    secrets: {},
+    runtime: { name: "lightflow", version: VERSION, metadata: {} },
     authorization: null,
-    output: null,
-    input: instance.input,
-    task: null,
   };
   if (frame !== null) {
     arguments_["input"] = frame.input;
-    arguments_["task"] = {
-      name: frame.name,
-      reference: frame.pointer,
-      definition: definition.task(frame.pointer).task,
-      input: frame.raw,
-      startedAt: dateTime(frame.started_at),
-    };
+    arguments_["task"] = taskArgument(machine, frame);
     Object.assign(arguments_, frame.locals);
   }
-  return Object.assign(arguments_, extra);
+  Object.assign(arguments_, extra);
+  for (const name of HIDDEN[place]) delete arguments_[name];
+  return arguments_;
+}
+
+/** `$task`; inside an extension it is the extended task, with its raw output once it has one. */
+function taskArgument(machine: Machine, frame: Frame): JsonObject {
+  const shown = frame.extended === undefined ? frame : (machine.frame(frame.extended) ?? frame);
+  const task: JsonObject = {
+    name: shown.name,
+    reference: shown.pointer,
+    definition: machine.definition.task(shown.pointer).task,
+    input: shown.raw,
+    startedAt: dateTime(shown.started_at),
+  };
+  const output = shown.around?.output;
+  if (output !== undefined) task["output"] = output;
+  return task;
 }
 
 /** Whether jq calls a value true. */
@@ -57,8 +86,20 @@ export function evaluateExpression(
   value: Json,
   input = frame.input,
 ): Json {
-  return machine.definition.expression(`${frame.pointer}/${place}`, value)(input, {
-    variables: scope(machine, frame),
+  return evaluateAt(machine, frame, `${frame.pointer}/${place}`, value, input);
+}
+
+/** The same for a place anywhere in the document, such as the condition of an extension. */
+export function evaluateAt(
+  machine: Machine,
+  frame: Frame,
+  pointer: string,
+  value: Json,
+  input = frame.input,
+  place: ExpressionPlace = "definition",
+): Json {
+  return machine.definition.expression(pointer, value)(input, {
+    variables: scope(machine, frame, place),
     now: machine.now,
   });
 }
@@ -72,7 +113,7 @@ export function evaluateTemplate(
   input = frame.input,
 ): Json {
   return machine.definition.template(`${frame.pointer}/${place}`, value)(input, {
-    variables: scope(machine, frame),
+    variables: scope(machine, frame, "definition"),
     now: machine.now,
   });
 }
@@ -83,25 +124,27 @@ export function evaluateTemplate(
  */
 export function prepareData(machine: Machine, frame: Frame, node: TaskNode): boolean {
   const condition = node.task["if"];
-  if (condition !== undefined && !truthy(evaluateExpression(machine, frame, "if", condition, frame.raw)))
-    return false;
+  const evaluate = (place: string, expression: Json): Json =>
+    evaluateAt(machine, frame, `${node.pointer}/${place}`, expression, frame.raw, "task-input");
+  if (condition !== undefined && !truthy(evaluate("if", condition))) return false;
   const input = node.task["input"] as JsonObject | undefined;
   if (input?.["schema"] !== undefined)
     checkSchema(machine.definition, `${node.pointer}/input/schema`, frame.raw);
-  if (input?.["from"] !== undefined) {
-    frame.input = evaluateExpression(machine, frame, "input/from", input["from"], frame.raw);
-  }
+  if (input?.["from"] !== undefined) frame.input = evaluate("input/from", input["from"]);
   return true;
 }
 
 /** Steps 7 to 10: `output.as`, `output.schema`, `export.as`, `export.schema`. */
 export function finishData(machine: Machine, frame: Frame, node: TaskNode, rawOutput: Json): Json {
   let value = rawOutput;
-  const evaluate = (place: string, expression: Json): Json =>
-    machine.definition.expression(`${frame.pointer}/${place}`, expression)(value, {
-      variables: scope(machine, frame, { output: value }),
+  const evaluate = (place: string, expression: Json): Json => {
+    const variables = scope(machine, frame, place === "export/as" ? "export" : "output", { output: value });
+    (variables["task"] as JsonObject)["output"] = rawOutput;
+    return machine.definition.expression(`${frame.pointer}/${place}`, expression)(value, {
+      variables,
       now: machine.now,
     });
+  };
   const output = node.task["output"] as JsonObject | undefined;
   if (output?.["as"] !== undefined) value = evaluate("output/as", output["as"]);
   if (output?.["schema"] !== undefined)

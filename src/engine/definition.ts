@@ -5,7 +5,7 @@ import {
   type Evaluate,
   type ExpressionMode,
 } from "../expression/index.ts";
-import { joinPointer, kindOf, valueAt } from "../workflow/index.ts";
+import { joinPointer, kindOf, pointerTokens, valueAt } from "../workflow/index.ts";
 
 export type TaskDefinition = JsonObject;
 
@@ -33,6 +33,7 @@ export class Definition {
   readonly digest: string;
   readonly mode: ExpressionMode;
   readonly #lists = new Map<string, ListNode>();
+  readonly #tasks = new Map<string, TaskNode>();
   readonly #evaluators = new Map<string, Evaluate>();
 
   constructor(document: JsonObject, digest: string) {
@@ -55,8 +56,7 @@ export class Definition {
       const tasks = entries.map((entry, position): TaskNode => {
         const name = Object.keys(entry)[0]!;
         const task = entry[name] as TaskDefinition;
-        const kind = kindOf(task) ?? "unknown";
-        return { pointer: joinPointer(pointer, position, name), name, task, kind };
+        return this.#node(joinPointer(pointer, position, name), name, task);
       });
       node = { pointer, tasks, index: new Map(tasks.map((task, position) => [task.name, position])) };
       this.#lists.set(pointer, node);
@@ -64,11 +64,22 @@ export class Definition {
     return node;
   }
 
-  /** The task at its own pointer. */
+  /** The task at its own pointer: in a list, a step of a graph (`…/graph/steps/<name>/task`) or a function. */
   task(pointer: string): TaskNode {
-    const cut = pointer.lastIndexOf("/", pointer.lastIndexOf("/") - 1);
-    const list = this.list(pointer.slice(0, cut));
-    return list.tasks[Number(pointer.slice(cut + 1, pointer.lastIndexOf("/")))]!;
+    const known = this.#tasks.get(pointer);
+    if (known !== undefined) return known;
+    const tokens = pointerTokens(pointer);
+    // The name before `task` is the step's; an entry of a list has its index there, and `steps` before it is no list.
+    const name = tokens.at(-1) === "task" && tokens.at(-3) === "steps" ? tokens.at(-2)! : tokens.at(-1)!;
+    return this.#node(pointer, name, this.at(pointer) as TaskDefinition);
+  }
+
+  #node(pointer: string, name: string, task: TaskDefinition): TaskNode {
+    const known = this.#tasks.get(pointer);
+    if (known !== undefined) return known;
+    const node = { pointer, name, task, kind: kindOf(task) ?? "unknown" };
+    this.#tasks.set(pointer, node);
+    return node;
   }
 
   /** A JSON value with embedded `${ }` expressions; `key` names its place, for the cache. */

@@ -1,5 +1,5 @@
 export { advance, newInstance } from "./advance.ts";
 export { Definition } from "./definition.ts";
 export { taskError } from "./errors.ts";
+export { SUPPORTED_FEATURES } from "./features.ts";
 export * from "./state.ts";
-export { SUPPORTED_TASKS } from "./tasks/index.ts";

@@ -1,8 +1,11 @@
 import type { Json, JsonObject } from "../base/json.ts";
+import { joinPointer } from "../workflow/index.ts";
 import { finishData, prepareData, scope } from "./data-flow.ts";
 import type { Definition, TaskNode } from "./definition.ts";
 import { durationMs } from "./duration.ts";
 import { taskError, toTaskError } from "./errors.ts";
+import { enterAfter, enterBefore, extensionContinues, extensionsOf } from "./extension.ts";
+import { checkSchema } from "./schema.ts";
 import {
   type Effect,
   FINISHED,
@@ -77,7 +80,7 @@ export class Machine {
     node: TaskNode,
     parent: number,
     raw: Json,
-    inherited: { iteration: number[]; locals: JsonObject },
+    inherited: { iteration: number[]; locals: JsonObject; extended?: number },
   ): Frame {
     const key = `${node.pointer}${inherited.iteration.map((index) => `[${index}]`).join("")}`;
     const visit = (this.instance.visits[key] ?? 0) + 1;
@@ -94,6 +97,7 @@ export class Machine {
       locals: inherited.locals,
       started_at: this.now,
       memory: {},
+      ...(inherited.extended === undefined ? {} : { extended: inherited.extended }),
     };
     this.instance.frames[String(frame.id)] = frame;
     if (++this.#starts > STARTS_PER_ADVANCE) {
@@ -118,27 +122,53 @@ export class Machine {
         return;
       }
       this.note("step.started", frame, { kind: node.kind });
-      const timeout = this.#timeoutOf(node, frame);
+      // A runner counts its task's own deadline down; a second timer here would race with its report.
+      const timeout = node.kind === "run" ? null : this.timeoutOf(node, frame);
       if (timeout !== null) {
         frame.timeout = this.effectId();
         this.effects.push({ kind: "timer", id: frame.timeout, due_at: this.now + timeout });
       }
-      handlerOf(node.kind).begin(this, frame, node);
+      const extensions = extensionsOf(this, frame, node);
+      if (extensions.length === 0) this.beginTask(frame);
+      else {
+        frame.around = { extensions, phase: "before", at: -1 };
+        enterBefore(this, frame);
+      }
     });
   }
 
-  #timeoutOf(node: TaskNode, frame: Frame): number | null {
-    // A runner counts its task's own deadline down; a second timer here would race with its report.
-    if (node.kind === "run") return null;
-    const timeout = node.task["timeout"];
-    if (timeout === undefined) return null;
-    const named = typeof timeout === "string" ? this.definition.at(`/use/timeouts/${timeout}`) : timeout;
-    const after = (named as JsonObject | undefined)?.["after"];
-    return after === undefined ? null : durationMs(this, frame, `${node.pointer}/timeout/after`, after);
+  /** The task itself, after whatever stands before it. */
+  beginTask(frame: Frame): void {
+    const node = this.definition.task(frame.pointer);
+    this.guard(frame, () => handlerOf(node.kind).begin(this, frame, node));
   }
 
-  /** The task has its raw output. */
+  /** The task's own `timeout`, inline or by name, in milliseconds. */
+  timeoutOf(node: TaskNode, frame: Frame): number | null {
+    const timeout = node.task["timeout"];
+    if (timeout === undefined) return null;
+    const named =
+      typeof timeout === "string" ? this.definition.at(joinPointer("/use/timeouts", timeout)) : timeout;
+    const after = (named as JsonObject | undefined)?.["after"];
+    return after === undefined ? null : durationMs(this, frame, "timeout/after", after);
+  }
+
+  /** The task has its raw output; what its extensions run after it comes first. */
   complete(frame: Frame, rawOutput: Json, directive?: Directive): void {
+    const { around } = frame;
+    if (around === undefined) {
+      this.finishTask(frame, rawOutput, directive);
+      return;
+    }
+    around.phase = "after";
+    around.at = around.extensions.length;
+    around.output = rawOutput;
+    if (directive !== undefined) around.directive = directive;
+    if (!enterAfter(this, frame)) this.finishTask(frame, rawOutput, directive);
+  }
+
+  /** Shape the output, export, and tell the parent. */
+  finishTask(frame: Frame, rawOutput: Json, directive?: Directive): void {
     const node = this.definition.task(frame.pointer);
     this.guard(frame, () => {
       const output = finishData(this, frame, node, rawOutput);
@@ -164,7 +194,8 @@ export class Machine {
         return;
       }
       const handler = handlerOf(this.definition.task(parent.pointer).kind);
-      if (handler.childFaulted === undefined) this.fault(parent, located);
+      // A `try` catches what its own list throws, not what its extensions do.
+      if (handler.childFaulted === undefined || inExtension(parent)) this.fault(parent, located);
       else this.guard(parent, () => handler.childFaulted!(this, parent, frame, located));
     });
   }
@@ -190,7 +221,10 @@ export class Machine {
         return;
       }
       const handler = handlerOf(this.definition.task(parent.pointer).kind);
-      this.guard(parent, () => handler.childCompleted!(this, parent, frame, output, directive));
+      this.guard(parent, () => {
+        if (inExtension(parent)) extensionContinues(this, parent, frame, output, directive);
+        else handler.childCompleted!(this, parent, frame, output, directive);
+      });
     });
   }
 
@@ -222,9 +256,10 @@ export class Machine {
         as === undefined
           ? output
           : this.definition.expression("/output/as", as)(output, {
-              variables: scope(this, null),
+              variables: scope(this, null, "workflow-output"),
               now: this.now,
             });
+      if (definition?.["schema"] !== undefined) checkSchema(this.definition, "/output/schema", final);
       this.finish("completed", final);
     } catch (thrown) {
       this.finish("faulted", null, { ...toTaskError(thrown), instance: "/output" });
@@ -235,6 +270,10 @@ export class Machine {
     for (const frame of Object.values(this.instance.frames)) this.#drop(frame);
     this.instance.frames = {};
     this.instance.visits = {};
+    if (this.instance.timeout !== undefined) {
+      this.cancelEffect(this.instance.timeout);
+      delete this.instance.timeout;
+    }
     this.instance.status = status;
     this.instance.output = output;
     if (error !== undefined) this.instance.error = error;
@@ -289,3 +328,5 @@ export class Machine {
     this.fault(frame, taskError("timeout", `the task ran past its timeout`));
   }
 }
+
+const inExtension = (frame: Frame): boolean => frame.around !== undefined && frame.around.phase !== "task";

@@ -52,6 +52,22 @@ export interface Frame {
   timeout?: string;
   /** Created, but left for the next commit because this advance was long. */
   deferred?: boolean;
+  /** The extensions around the task, while they run. */
+  around?: Around;
+  /** The frame whose extension this activation is part of: `$task` is that task there. */
+  extended?: number;
+}
+
+/** Where a task with extensions stands. */
+export interface Around {
+  /** Pointers of the extensions that apply, in the order of the document. */
+  extensions: string[];
+  phase: "before" | "task" | "after";
+  /** The extension whose list runs. */
+  at: number;
+  /** The task's raw output and where it goes on, while what comes after it runs. */
+  output?: Json;
+  directive?: string;
 }
 
 /** The whole state of an instance; compact JSON in the store. */
@@ -70,6 +86,10 @@ export interface Instance {
   next_frame: number;
   next_effect: number;
   visits: Record<string, number>;
+  /** The timer that ends the whole workflow. */
+  timeout?: string;
+  /** How many events it has emitted, for their ids. */
+  emitted?: number;
 }
 
 /** What the engine is told. Each is stored with its time before its effect is visible. */
@@ -85,9 +105,19 @@ export type EngineInput =
 /** What the engine asks for. `id` is unique in the instance and the same at every replay. */
 export type Effect =
   | { kind: "run"; id: string; step_id: string; reference: string; request: RunRequest }
+  | { kind: "call"; id: string; step_id: string; reference: string; request: CallEffectRequest }
   | { kind: "timer"; id: string; due_at: number }
   | { kind: "continue"; id: string }
   | { kind: "cancel"; id: string };
+
+/** A call of a protocol with every expression evaluated; references to secrets are still names. */
+export interface CallEffectRequest {
+  call: string;
+  with: JsonObject;
+  /** Whether it may be made again when nobody knows what became of it. */
+  repeatable: boolean;
+  timeout_ms: number | null;
+}
 
 /** A runner task with every expression evaluated: argv and environment, never shell text. */
 export interface RunRequest {

@@ -52,5 +52,5 @@ function nextIteration(machine: Machine, frame: Frame, input: Json): void {
   const first = machine.definition.list(`${frame.pointer}/do`).tasks[0];
   const iteration = [...frame.iteration, index];
   if (first === undefined) nextIteration(machine, frame, input);
-  else machine.enter(first, frame.id, input, { iteration, locals });
+  else machine.enter(first, frame.id, input, { ...frame, iteration, locals });
 }

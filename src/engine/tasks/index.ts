@@ -1,8 +1,11 @@
 import { fault } from "../errors.ts";
 import { assertTask } from "./assert.ts";
+import { callTask } from "./call.ts";
 import { doTask } from "./do.ts";
+import { emitTask } from "./emit.ts";
 import { forTask } from "./for.ts";
 import { forkTask } from "./fork.ts";
+import { graphTask } from "./graph.ts";
 import type { TaskHandler } from "./handler.ts";
 import { raiseTask } from "./raise.ts";
 import { runTask } from "./run.ts";
@@ -22,10 +25,13 @@ const HANDLERS: Readonly<Record<string, TaskHandler>> = {
   for: forTask,
   fork: forkTask,
   try: tryTask,
+  call: callTask,
+  emit: emitTask,
+  graph: graphTask,
 };
 
-/** Task kinds that this engine runs; publication refuses the others by name. */
-export const SUPPORTED_TASKS: ReadonlySet<string> = new Set(Object.keys(HANDLERS));
+/** Kinds of tasks that this engine runs. */
+export const SUPPORTED_TASKS: readonly string[] = Object.keys(HANDLERS);
 
 export function handlerOf(kind: string): TaskHandler {
   const handler = HANDLERS[kind];

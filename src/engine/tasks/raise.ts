@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { joinPointer } from "../../workflow/index.ts";
 import { evaluateTemplate } from "../data-flow.ts";
 import { fault } from "../errors.ts";
 import type { TaskError } from "../state.ts";
@@ -9,7 +10,7 @@ export const raiseTask: TaskHandler = {
   begin(machine, frame, node) {
     const declared = (node.task["raise"] as JsonObject)["error"] as Json;
     const definition =
-      typeof declared === "string" ? machine.definition.at(`/use/errors/${declared}`) : declared;
+      typeof declared === "string" ? machine.definition.at(joinPointer("/use/errors", declared)) : declared;
     if (!isObject(definition)) throw fault("configuration", `no error is named ${JSON.stringify(declared)}`);
     const error = evaluateTemplate(
       machine,

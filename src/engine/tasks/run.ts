@@ -1,6 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { evaluateTemplate } from "../data-flow.ts";
-import { durationMs } from "../duration.ts";
 import { fault } from "../errors.ts";
 import type { Machine } from "../machine.ts";
 import type { Frame, RunRequest } from "../state.ts";
@@ -62,9 +61,6 @@ function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: J
     stdin: shell["stdin"] ?? null,
   }) as { arguments: Json; environment: Json; stdin: Json };
   const light = evaluateTemplate(machine, frame, "metadata/lightWorkflow", lightOf(task)) as JsonObject;
-  const timeout = task["timeout"];
-  const named = typeof timeout === "string" ? machine.definition.at(`/use/timeouts/${timeout}`) : timeout;
-  const after = isObject(named) ? (named["after"] as Json) : undefined;
   return {
     type: "run.shell",
     command,
@@ -77,7 +73,7 @@ function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: J
     ),
     ...(evaluated.stdin === null ? {} : { stdin: text(evaluated.stdin, "stdin") }),
     light,
-    timeout_ms: after === undefined ? null : durationMs(machine, frame, "timeout/after", after),
+    timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
 }
 

@@ -37,7 +37,8 @@ export const tryTask: TaskHandler = {
       return;
     }
     if (clause["do"] === undefined) {
-      if (clause["retry"] === undefined) machine.complete(frame, frame.input, afterCatch(machine, frame));
+      if (clause["retry"] === undefined)
+        machine.complete(frame, frame.input, clause["then"] as string | undefined);
       else machine.fault(frame, error);
       return;
     }
@@ -62,7 +63,7 @@ function withError(frame: Frame, clause: JsonObject, error: TaskError): JsonObje
 function enterList(machine: Machine, frame: Frame, place: string, input: Json, locals = frame.locals): void {
   const first = machine.definition.list(`${frame.pointer}/${place}`).tasks[0];
   if (first === undefined) machine.complete(frame, input);
-  else machine.enter(first, frame.id, input, { iteration: frame.iteration, locals });
+  else machine.enter(first, frame.id, input, { ...frame, locals });
 }
 
 function holds(machine: Machine, frame: Frame, place: string, condition: Json | undefined): boolean | null {

@@ -1,0 +1,20 @@
+import { SUPPORTED_TASKS } from "./tasks/index.ts";
+
+/**
+ * What this build runs, by the names of `featuresOf`; publication refuses everything else by name. A task kind that has
+ * several forms (`run`, `call`) is listed form by form.
+ */
+export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
+  ...SUPPORTED_TASKS.filter((kind) => kind !== "run" && kind !== "call"),
+  "run.shell",
+  "call.http",
+  "call.openapi",
+  "call.mcp",
+  "call.function",
+  "extension",
+  "authentication.basic",
+  "authentication.bearer",
+  "authentication.digest",
+  "authentication.oauth2",
+  "authentication.oidc",
+]);

@@ -1,0 +1,108 @@
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { joinPointer } from "../../workflow/index.ts";
+import { evaluateTemplate } from "../data-flow.ts";
+import { fault } from "../errors.ts";
+import type { Machine } from "../machine.ts";
+import type { CallEffectRequest, Frame } from "../state.ts";
+import type { TaskHandler } from "./handler.ts";
+
+/** The calls that go out over a protocol; any other name is a function of the document. */
+export const PROTOCOLS: ReadonlySet<string> = new Set(["http", "openapi", "grpc", "asyncapi", "a2a", "mcp"]);
+
+/** Functions within functions: far beyond what a person writes, far below what fills the state. */
+const FUNCTION_DEPTH = 32;
+
+/**
+ * `call`: an effect for the orchestrator, with every expression evaluated; or a task of `use.functions`, which runs on
+ * its evaluated arguments alone and sees none of the caller's local variables.
+ */
+export const callTask: TaskHandler = {
+  begin(machine, frame, node) {
+    const kind = node.task["call"] as string;
+    if (!PROTOCOLS.has(kind)) {
+      enterFunction(machine, frame, kind, (node.task["with"] ?? {}) as JsonObject);
+      return;
+    }
+    const request = callRequest(machine, frame, kind, node.task);
+    machine.await(frame, (id) => ({
+      kind: "call",
+      id,
+      step_id: frame.name,
+      reference: machine.reference(frame),
+      request,
+    }));
+  },
+  childCompleted(machine, frame, _child, output) {
+    machine.complete(frame, output);
+  },
+  effectSucceeded(machine, frame, _node, output) {
+    machine.complete(frame, output);
+  },
+};
+
+function enterFunction(machine: Machine, frame: Frame, name: string, declared: JsonObject): void {
+  const pointer = joinPointer("/use/functions", name);
+  if (!isObject(machine.definition.at(pointer)))
+    throw fault("configuration", `there is no function ${JSON.stringify(name)}`);
+  let depth = 0;
+  for (let outer = machine.frame(frame.parent); outer !== undefined; outer = machine.frame(outer.parent))
+    if (machine.definition.task(outer.pointer).kind === "call") depth++;
+  if (depth >= FUNCTION_DEPTH)
+    throw fault("configuration", `functions call each other more than ${FUNCTION_DEPTH} levels deep`);
+  const input = evaluateTemplate(machine, frame, "with", declared);
+  machine.enter(machine.definition.task(pointer), frame.id, input, { ...frame, locals: {} });
+}
+
+function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObject): CallEffectRequest {
+  const declared = withPolicies(machine, (task["with"] ?? {}) as JsonObject) as JsonObject;
+  const args = evaluateTemplate(machine, frame, "with", declared) as JsonObject;
+  const variables = uriVariables(args, frame.input);
+  const metadata = isObject(task["metadata"]) ? task["metadata"]["lightWorkflow"] : undefined;
+  return {
+    call: kind,
+    with: variables === null ? args : { ...args, uriVariables: variables },
+    repeatable: changesNothing(kind, args) || (isObject(metadata) && metadata["repeatable"] === true),
+    timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
+  };
+}
+
+/** What a call sends is not looked into: a body may have an `authentication` of its own. */
+const PAYLOADS = new Set(["body", "parameters", "arguments", "message", "headers", "query"]);
+
+/** `{use: name}` as the policy of that name. Secrets in it stay names until the call is made. */
+function withPolicies(machine: Machine, value: Json): Json {
+  if (Array.isArray(value)) return value.map((item) => withPolicies(machine, item));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value as JsonObject).map(([key, member]) => {
+      if (PAYLOADS.has(key)) return [key, member];
+      if (key !== "authentication" || !isObject(member)) return [key, withPolicies(machine, member)];
+      const name = (member as JsonObject)["use"];
+      if (typeof name !== "string") return [key, member];
+      const policy = machine.definition.at(joinPointer("/use/authentications", name));
+      if (policy === undefined)
+        throw fault("configuration", `no authentication is named ${JSON.stringify(name)}`);
+      return [key, policy];
+    }),
+  );
+}
+
+/** What `{name}` in an endpoint can stand for: the members of the task's input that its text mentions. */
+function uriVariables(args: JsonObject, input: Json): JsonObject | null {
+  const { endpoint } = args;
+  const uri = isObject(endpoint) ? (endpoint as JsonObject)["uri"] : endpoint;
+  if (typeof uri !== "string" || !uri.includes("{") || !isObject(input)) return null;
+  return Object.fromEntries(Object.entries(input as JsonObject).filter(([name]) => uri.includes(name)));
+}
+
+const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** Whether making the call twice is as good as once, by the protocol's own rules. */
+function changesNothing(kind: string, args: JsonObject): boolean {
+  const method = String(args["method"] ?? "");
+  if (kind === "http") return SAFE_METHODS.has(method.toUpperCase());
+  if (kind === "mcp") return method !== "tools/call";
+  if (kind === "a2a")
+    return /^(?:tasks\/(?:get|list)|agent\/|tasks\/pushNotificationConfig\/(?:get|list))/.test(method);
+  return false;
+}
