@@ -51,8 +51,13 @@ async function proveLimits(cgroups: Cgroups): Promise<boolean> {
   }
 }
 
+/** What was proven holds for this process's place in the hierarchy, so once is enough. */
+let proven: Promise<boolean> | null = null;
+
 /** Groups of processes, where the host lets the runner make them and they really limit; else null. */
 export async function openProvenCgroups(dataDirectory: string): Promise<Cgroups | null> {
   const cgroups = openCgroups(dataDirectory);
-  return cgroups !== null && (await proveLimits(cgroups)) ? cgroups : null;
+  if (cgroups === null) return null;
+  proven ??= proveLimits(cgroups);
+  return (await proven) ? cgroups : null;
 }
