@@ -10,6 +10,8 @@ import { callSocket, probeSocket } from "./socket.ts";
 /** How a command reaches the service: a running host's socket, roles of its own, or just the store. */
 export interface Client {
   readonly kind: "socket" | "host" | "store";
+  /** Rejects when roles in this process cannot do their work; else it never settles. */
+  readonly failed: Promise<never>;
   call<Name extends ServiceName>(
     name: Name,
     input: Record<string, unknown>,
@@ -19,9 +21,12 @@ export interface Client {
   close(closing?: { readonly abandon: boolean }): Promise<void>;
 }
 
+const NEVER = new Promise<never>(() => {});
+
 function socketClient(path: string): Client {
   return {
     kind: "socket",
+    failed: NEVER,
     call: (name, input, signal) => callSocket(path, name, input, signal),
     close: async () => {},
   };
@@ -47,7 +52,7 @@ export async function connectToRead(paths: Paths, log: Log, root: string): Promi
   }
   const parts = openParts(paths, log);
   const context = serviceContext(parts, { root, trustsPaths: true, orchestration: null });
-  return { kind: "store", call: localCall(context), close: () => parts.close() };
+  return { kind: "store", failed: NEVER, call: localCall(context), close: () => parts.close() };
 }
 
 /** For commands that change a run: a running host's orchestrator, or `no_orchestrator`. */
@@ -71,6 +76,9 @@ export async function connectOrHost(options: Omit<HostOptions, "listen" | "onSta
   return {
     get kind() {
       return current.kind;
+    },
+    get failed() {
+      return current.failed;
     },
     async call<Name extends ServiceName>(
       name: Name,
@@ -98,8 +106,12 @@ async function connectOrHostOnce(options: Omit<HostOptions, "listen" | "onStarte
     try {
       const started = new Set<string>();
       const host = await openHost({ ...options, listen: null, onStarted: (run) => started.add(run) });
+      // Without a runner its run would wait for ever.
+      const failed = host.runner.then(() => NEVER);
+      failed.catch(() => {});
       return {
         kind: "host",
+        failed,
         call: localCall(host.context),
         async close(closing) {
           // Others may have started runs through this host: it lives until they have ended.

@@ -44,6 +44,8 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const { runner } = io.settings();
   const stop = io.stop();
   const client = await connectOrHost({ paths: io.paths, log: io.log(), root: io.root(), runner });
+  const ended = new AbortController();
+  let finished = false;
   try {
     const started = await client.call("startRun", {
       workflow_asset_id: positionals.workflow,
@@ -54,15 +56,19 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       working_directory: io.cwd,
     });
     if (!flags.watch && client.kind === "socket") {
+      finished = true;
       io.print(started, () => `${started.run_id}\n\nwatch it: lightflow run watch ${started.run_id}\n`);
       return EXIT.ok;
     }
     io.stderr.line(`run ${started.run_id}`);
-    await watchRun(client, started.run_id, io, stop);
+    const watching = AbortSignal.any([stop, ended.signal]);
+    await Promise.race([watchRun(client, started.run_id, io, watching), client.failed]);
     if (stop.aborted) return interrupted(io, started.run_id, stop, client.kind === "host");
+    finished = true;
     return await finishRun(client, started.run_id, io, flags.format);
   } finally {
-    await client.close({ abandon: stop.aborted });
+    ended.abort();
+    await client.close({ abandon: !finished });
   }
 };
 
