@@ -114,6 +114,8 @@ export type Effect =
 export interface CallEffectRequest {
   call: string;
   with: JsonObject;
+  /** Names of secrets by the pointer in `with` where their value belongs. */
+  secrets: Record<string, string>;
   /** Whether it may be made again when nobody knows what became of it. */
   repeatable: boolean;
   timeout_ms: number | null;

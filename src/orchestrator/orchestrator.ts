@@ -16,7 +16,10 @@ import {
   type StoredSnapshot,
   startInstance,
 } from "../store/index.ts";
+import type { CallOptions } from "./call-options.ts";
 import { createEnginePort } from "./engine-port.ts";
+import { NativeLoop } from "./native-loop.ts";
+import { refuseUnsupported } from "./publication.ts";
 import { ResultLoop } from "./result-loop.ts";
 import { TimerLoop } from "./timer-loop.ts";
 
@@ -25,6 +28,7 @@ export interface OrchestratorOptions {
   artifacts: Artifacts;
   clock: Clock;
   log: Log;
+  calls?: CallOptions;
 }
 
 export interface StartRun {
@@ -48,17 +52,22 @@ export class Orchestrator {
   readonly #policies = new Map<string, PolicySnapshot>();
   readonly #results: ResultLoop;
   readonly #timers: TimerLoop;
+  readonly #native: NativeLoop;
+  /** Digests of documents that this build can run. */
+  readonly #runnable = new Set<string>();
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
     this.#engine = createEnginePort(options.clock, (digest) => this.#policyOf(digest));
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
+    this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
   }
 
   /** Start a run: resolve its policy, write instance and first events, advance to the first effects; one commit. */
   async start(run: StartRun): Promise<Started> {
     const { clock, store } = this.#options;
+    this.#refuseUnsupported(run.document, run.digest);
     const metadata = (run.document["document"] as JsonObject | undefined)?.["metadata"] as
       | JsonObject
       | undefined;
@@ -102,6 +111,15 @@ export class Orchestrator {
   stop(): void {
     this.#results.stop();
     this.#timers.stop();
+    this.#native.stop();
+  }
+
+  /** Refuses by name what would only fail half-way. */
+  #refuseUnsupported(document: JsonObject, digest: string): void {
+    if (this.#runnable.has(digest)) return;
+    refuseUnsupported(document, this.#options.calls?.secret !== undefined);
+    if (this.#runnable.size >= 1024) this.#runnable.clear();
+    this.#runnable.add(digest);
   }
 
   #policyOf(digest: string): PolicySnapshot {

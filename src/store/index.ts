@@ -1,5 +1,12 @@
 export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/append.ts";
 export * from "./instances/advance.ts";
+export {
+  type ClaimedCall,
+  claimCalls,
+  finishCall,
+  heldCalls,
+  renewCalls,
+} from "./instances/calls.ts";
 export { cancelInstance } from "./instances/cancel.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
 export { readPolicy } from "./instances/policy.ts";

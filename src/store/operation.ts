@@ -1,7 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 
 /** What changed, told after the commit. A hint only: whoever listens reads the store for the truth. */
-export type Topic = "request" | "result" | "instance" | "event" | "log" | "timer" | "session";
+export type Topic = "request" | "result" | "instance" | "event" | "log" | "timer" | "session" | "call";
 
 /** What an operation works with: prepared statements inside the running transaction, and hints to send after it. */
 export interface Transaction {

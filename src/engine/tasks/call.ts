@@ -54,13 +54,15 @@ function enterFunction(machine: Machine, frame: Frame, name: string, declared: J
 }
 
 function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObject): CallEffectRequest {
-  const declared = withPolicies(machine, (task["with"] ?? {}) as JsonObject) as JsonObject;
+  const secrets: Record<string, string> = {};
+  const declared = withPolicies(machine, (task["with"] ?? {}) as JsonObject, secrets) as JsonObject;
   const args = evaluateTemplate(machine, frame, "with", declared) as JsonObject;
   const variables = uriVariables(args, frame.input);
   const metadata = isObject(task["metadata"]) ? task["metadata"]["lightWorkflow"] : undefined;
   return {
     call: kind,
     with: variables === null ? args : { ...args, uriVariables: variables },
+    secrets,
     repeatable: changesNothing(kind, args) || (isObject(metadata) && metadata["repeatable"] === true),
     timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
@@ -69,22 +71,36 @@ function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObj
 /** What a call sends is not looked into: a body may have an `authentication` of its own. */
 const PAYLOADS = new Set(["body", "parameters", "arguments", "message", "headers", "query"]);
 
-/** `{use: name}` as the policy of that name. Secrets in it stay names until the call is made. */
-function withPolicies(machine: Machine, value: Json): Json {
-  if (Array.isArray(value)) return value.map((item) => withPolicies(machine, item));
+/**
+ * `{use: name}` as the policy of that name. Secrets in it stay names until the call is made; `secrets` gets where the
+ * document wrote them, so that no value that comes out of an expression can ask for one.
+ */
+function withPolicies(machine: Machine, value: Json, secrets: Record<string, string>, pointer = ""): Json {
+  if (Array.isArray(value))
+    return value.map((item, index) => withPolicies(machine, item, secrets, joinPointer(pointer, index)));
   if (!isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value as JsonObject).map(([key, member]) => {
+      const at = joinPointer(pointer, key);
       if (PAYLOADS.has(key)) return [key, member];
-      if (key !== "authentication" || !isObject(member)) return [key, withPolicies(machine, member)];
-      const name = (member as JsonObject)["use"];
-      if (typeof name !== "string") return [key, member];
-      const policy = machine.definition.at(joinPointer("/use/authentications", name));
-      if (policy === undefined)
-        throw fault("configuration", `no authentication is named ${JSON.stringify(name)}`);
+      if (key !== "authentication" || !isObject(member))
+        return [key, withPolicies(machine, member, secrets, at)];
+      const policy = policyOf(machine, member as JsonObject);
+      for (const [scheme, properties] of Object.entries(policy)) {
+        const name = isObject(properties) ? (properties as JsonObject)["use"] : undefined;
+        if (typeof name === "string") secrets[joinPointer(at, scheme)] = name;
+      }
       return [key, policy];
     }),
   );
+}
+
+function policyOf(machine: Machine, declared: JsonObject): JsonObject {
+  const name = declared["use"];
+  if (typeof name !== "string") return declared;
+  const policy = machine.definition.at(joinPointer("/use/authentications", name));
+  if (!isObject(policy)) throw fault("configuration", `no authentication is named ${JSON.stringify(name)}`);
+  return policy as JsonObject;
 }
 
 /** What `{name}` in an endpoint can stand for: the members of the task's input that its text mentions. */

@@ -139,6 +139,7 @@ test("a call asks for an effect with its expressions evaluated, its policy found
       body: { n: 8, authentication: { use: "mine" } },
       uriVariables: { id: 7 },
     },
+    secrets: { "/endpoint/authentication/basic": "vault" },
     repeatable: false,
     timeout_ms: null,
   });

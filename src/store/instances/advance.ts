@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
+import { cancelCall, insertCall } from "./calls.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 
 /** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
@@ -31,8 +32,16 @@ export interface RunEffect {
   step_id: string;
   reference: string;
 }
+export interface CallEffect {
+  kind: "call";
+  id: string;
+  step_id: string;
+  reference: string;
+  request: { repeatable: boolean };
+}
 export type StoredEffect =
   | RunEffect
+  | CallEffect
   | { kind: "timer"; id: string; due_at: number }
   | { kind: "continue"; id: string }
   | { kind: "cancel"; id: string };
@@ -198,6 +207,9 @@ function applyEffect(
     case "cancel":
       cancelEffect(tx, row, effect.id, now);
       return null;
+    case "call":
+      insertCall(tx, row, effect, now);
+      return null;
     case "run": {
       const request = engine.request(effect, row);
       if ("denied" in request) return request.denied;
@@ -269,6 +281,7 @@ function requirementId(tx: Transaction, tenantId: string, body: string): number 
 /** Stop what an instance no longer waits for: a queued request is taken back, a live lease is told to stop. */
 function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: number): void {
   if (tx.run("DELETE FROM timer WHERE instance_id = ? AND effect_id = ?", row.id, effectId) > 0) return;
+  if (cancelCall(tx, row, effectId, now)) return;
   const request = tx.get<{ id: string; state: string }>(
     "SELECT id, state FROM request WHERE instance_id = ? AND effect_id = ?",
     row.id,

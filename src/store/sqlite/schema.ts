@@ -250,4 +250,28 @@ CREATE TABLE setting (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  `
+-- Calls that the orchestrator makes itself. The marker says whether the other side may have acted on it: it stands
+-- before the first byte leaves, and decides what happens after a crash.
+CREATE TABLE native_call (
+  instance_id TEXT NOT NULL REFERENCES instance (id),
+  effect_id TEXT NOT NULL,
+  tenant_id TEXT NOT NULL,
+  step_id TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  request TEXT NOT NULL,
+  repeatable INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'claimed', 'done', 'cancelled', 'unknown')),
+  marker TEXT NOT NULL CHECK (marker IN ('none', 'possible', 'confirmed')),
+  owner TEXT,
+  fence INTEGER NOT NULL,
+  claimed_until INTEGER,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (instance_id, effect_id)
+) STRICT;
+CREATE INDEX native_call_pending ON native_call (created_at) WHERE state = 'pending';
+CREATE INDEX native_call_claimed ON native_call (claimed_until) WHERE state = 'claimed';
+CREATE TRIGGER native_call_fence_grows BEFORE UPDATE OF fence ON native_call WHEN NEW.fence < OLD.fence
+  BEGIN SELECT RAISE(ABORT, 'a fence grows'); END;
+`,
 ];

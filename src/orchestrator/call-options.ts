@@ -1,0 +1,50 @@
+import type { Clock } from "../base/clock.ts";
+import type { JsonObject } from "../base/json.ts";
+import type { Log } from "../base/log.ts";
+import {
+  type CallContext,
+  createResourceReader,
+  createTokenCache,
+  type DestinationPolicy,
+  denyPrivate,
+  type ResourceReaderOptions,
+  systemResolveHost,
+  type TokenCache,
+} from "../calls/index.ts";
+
+/** Where the orchestrator's own calls may go, and through what. */
+export interface CallOptions {
+  /** The public Internet where nothing is said. */
+  readonly policy?: DestinationPolicy;
+  readonly fetch?: typeof fetch;
+  readonly resolveHost?: CallContext["resolveHost"];
+  /** Where `file:` addresses of descriptions are read; without it they are not. */
+  readonly files?: ResourceReaderOptions["files"];
+  /** The value of a secret that a document names, or undefined. Asked for each call; never stored. */
+  readonly secret?: (tenantId: string, name: string) => JsonObject | undefined;
+}
+
+/** A description (OpenAPI, proto) that takes longer is given up. */
+const RESOURCE_MS = 30_000;
+
+/** What calls of one orchestrator share; `signal` is each call's own. */
+export function callContexts(
+  options: CallOptions,
+  clock: Clock,
+  log: Log,
+): (signal: AbortSignal) => CallContext {
+  const tokenCache: TokenCache = createTokenCache();
+  return (signal) => {
+    const context = {
+      fetch: options.fetch ?? fetch,
+      resolveHost: options.resolveHost ?? systemResolveHost,
+      policy: options.policy ?? denyPrivate,
+      clock,
+      log,
+      tokenCache,
+      signal,
+    };
+    const files = options.files === undefined ? {} : { files: options.files };
+    return { ...context, readResource: createResourceReader(context, { timeoutMs: RESOURCE_MS, ...files }) };
+  };
+}

@@ -1,0 +1,223 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openArtifacts } from "../artifacts/index.ts";
+import { digestOf } from "../base/canonical.ts";
+import { ManualClock } from "../base/clock.ts";
+import type { JsonObject } from "../base/json.ts";
+import { silentLog } from "../base/log.ts";
+import { allowAll } from "../calls/index.ts";
+import { claimCalls, findRun, listEvents, listOperatorTasks, Store } from "../store/index.ts";
+import { type CallOptions, Orchestrator } from "./index.ts";
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function stage() {
+  const directory = mkdtempSync(join(tmpdir(), "calls-"));
+  const clock = new ManualClock();
+  const store = Store.open(join(directory, "store.db"));
+  const artifacts = openArtifacts(join(directory, "artifacts"));
+  closers.push(async () => {
+    await store.close();
+    rmSync(directory, { recursive: true });
+  });
+  const orchestrator = (calls: CallOptions = { policy: allowAll }) => {
+    const made = new Orchestrator({ store, artifacts, clock, log: silentLog, calls });
+    closers.push(() => made.stop());
+    return made;
+  };
+  const run = () => store.read(findRun, { tenantId: "default", runId: "r" });
+  const until = async (what: () => boolean) => {
+    for (let tries = 0; !what(); tries++) {
+      if (tries > 1000) throw new Error(`still waiting: ${JSON.stringify(run())}`);
+      await Bun.sleep(5);
+    }
+  };
+  const output = () => JSON.parse(run().snapshot) as { output: JsonObject; error?: JsonObject };
+  const events = () => {
+    const { id } = run();
+    return store.read(listEvents, { instanceId: id, runId: "r", after: 0, limit: 100 });
+  };
+  return { store, clock, orchestrator, run, until, output, events };
+}
+
+/** A service that counts what reaches it; `hold` lets no answer out until it is released. */
+function service() {
+  const seen: { method: string; key: string | null; body: string; authorization: string | null }[] = [];
+  let release = () => {};
+  let held: Promise<void> = Promise.resolve();
+  const server = Bun.serve({
+    port: 0,
+    async fetch(request) {
+      seen.push({
+        method: request.method,
+        key: request.headers.get("idempotency-key"),
+        body: await request.text(),
+        authorization: request.headers.get("authorization"),
+      });
+      await held;
+      return Response.json({ count: seen.length });
+    },
+  });
+  closers.push(() => server.stop(true));
+  const hold = () => {
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+  };
+  return { url: server.url.href, seen, hold, release: () => release() };
+}
+
+function start(orchestrator: Orchestrator, call: JsonObject, more: JsonObject = {}) {
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    ...more,
+    do: [{ go: { call: "http", with: call } }],
+  };
+  return orchestrator.start({
+    tenantId: "default",
+    runId: "r",
+    idempotent: false,
+    sourceEventId: null,
+    workflow: "t",
+    assetId: null,
+    document,
+    digest: digestOf(document),
+    input: { n: 1 },
+  });
+}
+
+test("a call is made once and its answer is the task's output", async () => {
+  const { orchestrator, run, until, output, events } = stage();
+  const { url, seen } = service();
+  await start(orchestrator(), { method: "post", endpoint: url, body: { n: "${ .n + 1 }" } });
+  await until(() => run().status === "completed");
+  expect(output().output).toEqual({ count: 1 });
+  expect(seen).toMatchObject([{ method: "POST", body: '{"n":2}' }]);
+  expect(seen[0]!.key).toContain(run().id);
+  const finished = events().find(({ event }) => event === "step.attempt_finished");
+  expect(finished?.detail).toMatchObject({ attempt: 1, status: "succeeded" });
+});
+
+test("the default policy keeps calls away from this machine, and the task faults with 403", async () => {
+  const { orchestrator, run, until, output } = stage();
+  const { url, seen } = service();
+  await start(orchestrator({}), { method: "get", endpoint: url });
+  await until(() => run().status === "faulted");
+  expect(output().error).toMatchObject({ status: 403, instance: "/do/0/go", data: { sent: "none" } });
+  expect(seen).toEqual([]);
+});
+
+test("a secret is named in the state and given to the call alone", async () => {
+  const { orchestrator, run, until, store } = stage();
+  const { url, seen } = service();
+  const secret = (_tenant: string, name: string) =>
+    name === "vault" ? { username: "me", password: "swordfish" } : undefined;
+  await start(
+    orchestrator({ policy: allowAll, secret }),
+    { method: "get", endpoint: { uri: url, authentication: { basic: { use: "vault" } } } },
+    { use: { secrets: ["vault"] } },
+  );
+  await until(() => run().status === "completed");
+  expect(seen[0]!.authorization).toBe(`Basic ${btoa("me:swordfish")}`);
+  expect(await Bun.file(store.path).text()).not.toContain("swordfish");
+  expect(await Bun.file(`${store.path}-wal`).text()).not.toContain("swordfish");
+});
+
+test("a document that needs what the build lacks is refused by name", async () => {
+  const { orchestrator } = stage();
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: [{ a: { run: { container: { image: "x" } } } }],
+  };
+  const parts = {
+    tenantId: "default",
+    runId: "r",
+    idempotent: false,
+    sourceEventId: null,
+    workflow: "t",
+    assetId: null,
+  };
+  const started = orchestrator().start({ ...parts, document, digest: digestOf(document), input: {} });
+  expect(started).rejects.toThrow("`run.container` is not supported");
+});
+
+/** A process that claimed the call, perhaps sent it, and was killed. */
+async function killedAfterClaim(method: string) {
+  const { store, clock, orchestrator, ...rest } = stage();
+  const first = orchestrator();
+  const { url, seen, hold, release } = service();
+  hold();
+  await start(first, { method, endpoint: url });
+  await rest.until(() => seen.length === 1);
+  first.stop();
+  clock.advance(60_000);
+  const second = orchestrator();
+  return { store, second, seen, release, ...rest };
+}
+
+test("after a crash a call that only reads is made again", async () => {
+  const { seen, release, run, until, events } = await killedAfterClaim("get");
+  await until(() => seen.length === 2);
+  release();
+  await until(() => run().status === "completed");
+  expect(events().map(({ event }) => event)).toContain("step.requeued");
+});
+
+test("after a crash a call that may have changed something waits for an operator and is not repeated", async () => {
+  const { seen, release, run, until, events, store, second } = await killedAfterClaim("post");
+  await until(() => events().some(({ event }) => event === "step.outcome_unknown"));
+  release();
+  expect(seen).toHaveLength(1);
+  expect(run().status).toBe("waiting");
+  const open = () => store.read(listOperatorTasks, { tenantId: "default", all: false });
+  expect(open()).toMatchObject([{ kind: "outcome_unknown", body: { reference: "/do/0/go" } }]);
+  await second.cancel("default", "r", "given up");
+  expect(open()).toEqual([]);
+});
+
+test("a result whose claim was taken over is dropped", async () => {
+  const { store, clock, orchestrator, until, run, output } = stage();
+  const { url, seen, hold, release } = service();
+  hold();
+  await start(orchestrator(), { method: "get", endpoint: url });
+  await until(() => seen.length === 1);
+  clock.advance(60_000);
+  const [taken] = await store.write(claimCalls, {
+    owner: "other",
+    now: clock.wall(),
+    until: clock.wall() + 1e9,
+    limit: 1,
+  });
+  expect(taken).toMatchObject({ fence: 2 });
+  release();
+  await Bun.sleep(50);
+  expect(run().status).toBe("waiting");
+  expect(output().output).toBeNull();
+});
+
+test("cancelling a run ends its calls", async () => {
+  const { orchestrator, until, run } = stage();
+  const made = orchestrator();
+  let aborted = false;
+  const server = Bun.serve({
+    port: 0,
+    async fetch(request) {
+      request.signal.addEventListener("abort", () => {
+        aborted = true;
+      });
+      await new Promise(() => {});
+      return new Response();
+    },
+  });
+  closers.push(() => server.stop(true));
+  await start(made, { method: "get", endpoint: server.url.href });
+  await Bun.sleep(50);
+  await made.cancel("default", "r", "enough");
+  expect(run().status).toBe("cancelled");
+  await until(() => aborted);
+});

@@ -1,0 +1,172 @@
+import type { Clock } from "../base/clock.ts";
+import { Failure } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import type { Log } from "../base/log.ts";
+import { CallError, executeCall } from "../calls/index.ts";
+import { type EngineInput, taskError } from "../engine/index.ts";
+import {
+  type ClaimedCall,
+  claimCalls,
+  type EnginePort,
+  finishCall,
+  heldCalls,
+  renewCalls,
+  type Store,
+  type StoredInput,
+} from "../store/index.ts";
+import { type CallOptions, callContexts } from "./call-options.ts";
+import { callFailed, callRequest } from "./call-request.ts";
+
+/** Calls at once: each holds a socket and a body, and the other side has limits too. */
+const AT_ONCE = 256;
+/** A claim that nobody renewed for this long is lost: well over what a busy event loop ever stops for. */
+const CLAIM_MS = 10_000;
+const CATCH_UP_MS = 1000;
+
+interface Needs {
+  store: Store;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * Makes the calls of workflows. Each is claimed with a fence and a marker before it goes out, and its result is taken
+ * only while the claim holds, so that a crash at any point repeats nothing that must not be repeated.
+ */
+export class NativeLoop {
+  readonly #needs: Needs;
+  readonly #options: CallOptions;
+  readonly #engine: EnginePort;
+  readonly #context: ReturnType<typeof callContexts>;
+  readonly #unlisten: () => void;
+  readonly #catchUp: ReturnType<typeof setInterval>;
+  /** Who claims: another process, or this one after a restart, is somebody else. */
+  readonly #owner = newId();
+  readonly #making = new Map<string, AbortController>();
+  #working = false;
+  #again = false;
+  #stopped = false;
+
+  constructor(needs: Needs, options: CallOptions, engine: EnginePort) {
+    this.#needs = needs;
+    this.#options = options;
+    this.#engine = engine;
+    this.#context = callContexts(options, needs.clock, needs.log);
+    this.#unlisten = needs.store.listen((topic) => {
+      if (topic === "call") this.#wake();
+    });
+    this.#catchUp = setInterval(() => {
+      void this.#renew();
+      this.#wake();
+    }, CATCH_UP_MS);
+    this.#wake();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#unlisten();
+    clearInterval(this.#catchUp);
+    for (const controller of this.#making.values()) controller.abort();
+  }
+
+  #wake(): void {
+    if (this.#stopped) return;
+    if (this.#working) {
+      this.#again = true;
+      return;
+    }
+    this.#working = true;
+    void this.#claim().finally(() => {
+      this.#working = false;
+      if (this.#again) {
+        this.#again = false;
+        this.#wake();
+      }
+    });
+  }
+
+  async #claim(): Promise<void> {
+    const { store, clock, log } = this.#needs;
+    try {
+      this.#dropLost();
+      const limit = AT_ONCE - this.#making.size;
+      if (limit <= 0) return;
+      const now = clock.wall();
+      const calls = await store.write(claimCalls, { owner: this.#owner, now, until: now + CLAIM_MS, limit });
+      for (const call of calls) void this.#make(call);
+    } catch (error) {
+      if (!this.#stopped) log.error("calls could not be claimed", { error: String(error) });
+    }
+  }
+
+  /** End what was cancelled or taken over; whatever it would still answer is nobody's any more. */
+  #dropLost(): void {
+    if (this.#making.size === 0) return;
+    const held = new Set(this.#needs.store.read(heldCalls, this.#owner).map(keyOf));
+    for (const [key, controller] of this.#making) if (!held.has(key)) controller.abort();
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#making.size === 0 || this.#stopped) return;
+    const { store, clock, log } = this.#needs;
+    try {
+      await store.write(renewCalls, { owner: this.#owner, until: clock.wall() + CLAIM_MS });
+    } catch (error) {
+      log.error("calls could not be renewed", { error: String(error) });
+    }
+  }
+
+  async #make(call: ClaimedCall): Promise<void> {
+    const { clock, log } = this.#needs;
+    const key = keyOf(call);
+    const controller = new AbortController();
+    this.#making.set(key, controller);
+    const began = clock.monotonic();
+    try {
+      const { input, status } = await this.#result(call, controller.signal);
+      // A process that is going down leaves the claim as it is: whoever comes next decides by the marker.
+      if (this.#stopped) return;
+      const durationMs = Math.round(clock.monotonic() - began);
+      await this.#finish(call, input, status, durationMs);
+    } catch (error) {
+      if (!this.#stopped)
+        log.error("a call's result could not be stored", { call: key, error: String(error) });
+    } finally {
+      this.#making.delete(key);
+      if (this.#making.size === AT_ONCE - 1) this.#wake();
+    }
+  }
+
+  async #result(call: ClaimedCall, signal: AbortSignal): Promise<{ input: EngineInput; status: string }> {
+    const effect = call.effect_id;
+    try {
+      const request = callRequest(call, (name) => this.#options.secret?.(call.tenant_id, name));
+      const output = await executeCall(request, this.#context(signal));
+      return { input: { kind: "effect_succeeded", effect, output }, status: "succeeded" };
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      return { input: callFailed(effect, error), status: error.type };
+    }
+  }
+
+  async #finish(call: ClaimedCall, input: EngineInput, status: string, durationMs: number): Promise<void> {
+    const { store, clock } = this.#needs;
+    const finish = { engine: this.#engine, owner: this.#owner, call, durationMs, now: clock.wall() };
+    try {
+      await store.write(finishCall, { ...finish, status, input: input as unknown as StoredInput });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "state_too_large") throw error;
+      // The call was made; what it gave does not fit, which only its task can say.
+      const failed: EngineInput = {
+        kind: "effect_failed",
+        effect: call.effect_id,
+        error: taskError("runtime", error.message, { code: error.code }),
+      };
+      const tooLarge = failed as unknown as StoredInput;
+      await store.write(finishCall, { ...finish, status: "state_too_large", input: tooLarge });
+    }
+  }
+}
+
+const keyOf = (call: { instance_id: string; effect_id: string; fence: number }): string =>
+  `${call.instance_id}/${call.effect_id}#${call.fence}`;

@@ -1,0 +1,185 @@
+import type { JsonObject } from "../../base/json.ts";
+import type { Operation, Query, Transaction } from "../operation.ts";
+import { openOperatorTask } from "../operators/operator-tasks.ts";
+import {
+  advanceInstance,
+  type CallEffect,
+  type EnginePort,
+  type InstanceRow,
+  type StoredInput,
+} from "./advance.ts";
+import { appendEvents, type EventRow } from "./events.ts";
+
+/** A call that an orchestrator has taken and may make now. */
+export interface ClaimedCall {
+  instance_id: string;
+  effect_id: string;
+  tenant_id: string;
+  reference: string;
+  step_id: string;
+  fence: number;
+  attempt: number;
+  request: JsonObject;
+}
+
+interface CallRow {
+  instance_id: string;
+  effect_id: string;
+  tenant_id: string;
+  step_id: string;
+  reference: string;
+  request: string;
+  repeatable: number;
+  fence: number;
+}
+
+export function insertCall(tx: Transaction, row: InstanceRow, effect: CallEffect, now: number): void {
+  tx.run(
+    `INSERT INTO native_call (instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, state, marker, fence, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 'none', 0, ?)`,
+    row.id,
+    effect.id,
+    row.tenant_id,
+    effect.step_id,
+    effect.reference,
+    JSON.stringify(effect.request),
+    effect.request.repeatable ? 1 : 0,
+    now,
+  );
+  tx.notify("call", row.id);
+}
+
+/**
+ * Take calls to make them. The marker of one that must not be made twice becomes `possible` in the same commit, so that
+ * it stands before the first byte leaves. What a process left behind that no longer renews its claim is looked at first.
+ */
+export const claimCalls: Operation<
+  { owner: string; now: number; until: number; limit: number },
+  ClaimedCall[]
+> = (tx, { owner, now, until, limit }) => {
+  releaseLost(tx, now);
+  const rows = tx.all<CallRow>(
+    "SELECT instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, fence FROM native_call WHERE state = 'pending' ORDER BY created_at LIMIT ?",
+    limit,
+  );
+  return rows.map((row) => {
+    const fence = row.fence + 1;
+    tx.run(
+      "UPDATE native_call SET state = 'claimed', owner = ?, fence = ?, claimed_until = ?, marker = ? WHERE instance_id = ? AND effect_id = ?",
+      owner,
+      fence,
+      until,
+      row.repeatable === 1 ? "none" : "possible",
+      row.instance_id,
+      row.effect_id,
+    );
+    return { ...row, fence, attempt: fence, request: JSON.parse(row.request) as JsonObject };
+  });
+};
+
+/** Claims that were not renewed: none ⇒ made again, possible ⇒ an operator decides. */
+function releaseLost(tx: Transaction, now: number): void {
+  const lost = tx.all<CallRow & { marker: string; owner: string }>(
+    "SELECT instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, fence, marker, owner FROM native_call WHERE state = 'claimed' AND claimed_until <= ?",
+    now,
+  );
+  for (const row of lost) {
+    const again = row.marker === "none";
+    tx.run(
+      "UPDATE native_call SET state = ? WHERE instance_id = ? AND effect_id = ?",
+      again ? "pending" : "unknown",
+      row.instance_id,
+      row.effect_id,
+    );
+    const at = { step_id: row.step_id, reference: row.reference };
+    const reason = "the orchestrator that made the call has gone";
+    const detail: JsonObject = { attempt: row.fence, reason };
+    if (!again) {
+      detail["operator_task"] = openOperatorTask(tx, {
+        tenantId: row.tenant_id,
+        kind: "outcome_unknown",
+        subject: subjectOf(row.instance_id, row.effect_id),
+        instanceId: row.instance_id,
+        body: { ...at, ...detail },
+        now,
+      });
+    }
+    appendEvents(tx, row.instance_id, now, [
+      { event: again ? "step.requeued" : "step.outcome_unknown", ...at, detail },
+    ]);
+    tx.notify("instance", row.instance_id);
+  }
+}
+
+const subjectOf = (instanceId: string, effectId: string): string => `call:${instanceId}/${effectId}`;
+
+/** This process is still at work on what it claimed. */
+export const renewCalls: Operation<{ owner: string; until: number }, number> = (tx, { owner, until }) =>
+  tx.run("UPDATE native_call SET claimed_until = ? WHERE owner = ? AND state = 'claimed'", until, owner);
+
+export interface FinishCall {
+  engine: EnginePort;
+  owner: string;
+  call: Pick<ClaimedCall, "instance_id" | "effect_id" | "fence" | "step_id" | "reference" | "attempt">;
+  input: StoredInput;
+  durationMs: number;
+  /** For the history: `succeeded` or the kind of the error. */
+  status: string;
+  now: number;
+}
+
+/** Take a call's result into its instance. @returns false when the claim is no longer this process's */
+export const finishCall: Operation<FinishCall, boolean> = (tx, finish) => {
+  const { call, now } = finish;
+  const taken = tx.run(
+    "UPDATE native_call SET state = 'done', marker = 'confirmed', claimed_until = NULL WHERE instance_id = ? AND effect_id = ? AND owner = ? AND fence = ? AND state = 'claimed'",
+    call.instance_id,
+    call.effect_id,
+    finish.owner,
+    call.fence,
+  );
+  if (taken === 0) return false;
+  const line: EventRow = {
+    event: "step.attempt_finished",
+    step_id: call.step_id,
+    reference: call.reference,
+    detail: { attempt: call.attempt, status: finish.status, duration_ms: finish.durationMs },
+  };
+  advanceInstance(tx, finish.engine, call.instance_id, finish.input, now, [line]);
+  return true;
+};
+
+/** The calls that a process holds: what it makes and does not find here was cancelled or taken over. */
+export const heldCalls: Query<string, { instance_id: string; effect_id: string; fence: number }[]> = (
+  tx,
+  owner,
+) =>
+  tx.all(
+    "SELECT instance_id, effect_id, fence FROM native_call WHERE state = 'claimed' AND owner = ?",
+    owner,
+  );
+
+/** @returns whether the effect was a call */
+export function cancelCall(tx: Transaction, row: InstanceRow, effectId: string, now: number): boolean {
+  const call = tx.get<{ state: string }>(
+    "SELECT state FROM native_call WHERE instance_id = ? AND effect_id = ?",
+    row.id,
+    effectId,
+  );
+  if (call === undefined) return false;
+  if (call.state === "done") return true;
+  tx.run(
+    "UPDATE native_call SET state = 'cancelled' WHERE instance_id = ? AND effect_id = ?",
+    row.id,
+    effectId,
+  );
+  if (call.state === "unknown") {
+    tx.run(
+      "UPDATE operator_task SET state = 'resolved', resolution = 'the step was cancelled', resolved_at = ? WHERE kind = 'outcome_unknown' AND subject = ? AND state = 'open'",
+      now,
+      subjectOf(row.id, effectId),
+    );
+  }
+  tx.notify("call", row.id);
+  return true;
+}
