@@ -25,6 +25,8 @@ export interface Io {
   readonly color: boolean;
   /** For stdout. */
   readonly paint: Paint;
+  /** For stderr, which may be a terminal when stdout is not. */
+  readonly errorPaint: Paint;
   /**
    * Flags over environment over `config.yaml` over defaults. A bad file or variable is refused on first use, so that
    * `help`, `doctor` and `config path` work with one.
@@ -60,7 +62,8 @@ export function createIo(options: IoOptions, env: Environment = process.env): Io
   const stopping = new AbortController();
   const stdout = new Output(1, () => stopping.abort("EPIPE" satisfies StopReason));
   const stderr = new Output(2, () => {});
-  const color = stdout.isTerminal && !options.noColor && !env["NO_COLOR"] && env["TERM"] !== "dumb";
+  const mayColor = !options.noColor && !env["NO_COLOR"] && env["TERM"] !== "dumb";
+  const color = stdout.isTerminal && mayColor;
   const json = options.json || !stdout.isTerminal;
   const cwd = process.cwd();
   let resolved: ResolvedSettings | undefined;
@@ -77,6 +80,7 @@ export function createIo(options: IoOptions, env: Environment = process.env): Io
     jsonAsked: options.json,
     color,
     paint: createPaint(color),
+    errorPaint: createPaint(stderr.isTerminal && mayColor),
     settings: () => io.resolvedSettings().settings,
     resolvedSettings() {
       resolved ??= resolveSettings(options.flags, env, options.file());

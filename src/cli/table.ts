@@ -55,6 +55,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: () => import("./assets/compositions.ts"),
   },
   { path: "assets models", summary: "the models", load: () => import("./assets/models.ts") },
+  {
+    path: "assets show",
+    summary: "one workflow: its inputs and steps",
+    load: () => import("./assets/show.ts"),
+  },
   { path: "serve", summary: "the HTTP gateway alone", load: () => import("./serve.ts") },
   { path: "orchestrator", summary: "the orchestrator role alone", load: () => import("./orchestrator.ts") },
   { path: "controller", summary: "the controller role alone", load: () => import("./controller.ts") },

@@ -43,11 +43,13 @@ function localCall(context: Host["context"]): Client["call"] {
   return (name, input, signal) => callOperation(service[name] as never, context, input, signal) as never;
 }
 
+export const hasStore = (paths: Paths): boolean => existsSync(storePath(paths));
+
 /** For commands that only look: a running host, else the store itself. */
 export async function connectToRead(paths: Paths, log: Log, root: string): Promise<Client> {
   const found = await findHost(paths);
   if (found !== null) return found;
-  if (!existsSync(storePath(paths))) {
+  if (!hasStore(paths)) {
     throw fail("not_found", "there are no runs yet", { hint: "start one: lightflow run start WORKFLOW" });
   }
   const parts = openParts(paths, log);

@@ -1,4 +1,4 @@
-export { type Client, connectOrHost, connectToOrchestrator, connectToRead } from "./client.ts";
+export { type Client, connectOrHost, connectToOrchestrator, connectToRead, hasStore } from "./client.ts";
 export { type Host, openHost } from "./host.ts";
 export { hostLockPath, storePath } from "./parts.ts";
 export { startRemoteRunner } from "./remote-runner.ts";

@@ -1,4 +1,4 @@
-import { connectToRead } from "../../host/index.ts";
+import { connectToRead, hasStore } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 import { duration } from "./report.ts";
@@ -18,6 +18,10 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
+  if (!hasStore(io.paths)) {
+    io.print({ runs: [] }, () => "there are no runs yet; start one: lightflow run start WORKFLOW\n");
+    return 0;
+  }
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
     const answer = await client.call("listRuns", { limit: flags.limit });

@@ -3,7 +3,7 @@ import { isObject } from "../../base/json.ts";
 import type { Client } from "../../host/index.ts";
 import type { EventLine, LogLine } from "../../service/index.ts";
 import type { Io } from "../io.ts";
-import { createPaint } from "../paint.ts";
+import type { Paint } from "../paint.ts";
 import { duration } from "./report.ts";
 
 /** Long enough that a quiet run costs next to nothing. */
@@ -94,7 +94,7 @@ interface Running {
 class Screen {
   readonly #io: Io;
   readonly #total: number;
-  readonly #paint;
+  readonly #paint: Paint;
   readonly #running = new Map<string, Running>();
   readonly #decoders = new Map<string, TextDecoder>();
   readonly #partial = new Map<string, string>();
@@ -105,8 +105,7 @@ class Screen {
   constructor(io: Io, total: number) {
     this.#io = io;
     this.#total = total;
-    const color = io.stderr.isTerminal && io.env["NO_COLOR"] === undefined && io.env["TERM"] !== "dumb";
-    this.#paint = createPaint(color);
+    this.#paint = io.errorPaint;
     this.#timer = io.stderr.isTerminal ? setInterval(() => this.#tick(), TICK_MS) : null;
   }
 

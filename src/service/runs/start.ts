@@ -45,10 +45,14 @@ export const startRun = defineOperation({
     const given = (input.inputs ?? {}) as Json;
     const issues = checkInputs(found.definition, given);
     if (issues.length > 0) {
-      throw fail("invalid_request", issues.map((issue) => `${issue.path}: ${issue.message}`).join("; "), {
-        hint: `see the inputs of ${input.workflow_asset_id}: lightflow assets show ${input.workflow_asset_id}`,
-        details: { issues },
-      });
+      throw fail(
+        "invalid_request",
+        issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "),
+        {
+          hint: `see the inputs of ${input.workflow_asset_id}: lightflow assets show ${input.workflow_asset_id}`,
+          details: { issues },
+        },
+      );
     }
     const inputs = completeInputs(found.definition, given, resolve(input.working_directory ?? root));
     const document = found.document as unknown as JsonObject;
