@@ -30,6 +30,8 @@ export interface CallRequest {
     readonly filter?: MessagePredicate;
     readonly while?: MessagePredicate;
     readonly until?: MessagePredicate;
+    /** Done with each message that is kept, before the next one is looked at (`foreach`). */
+    readonly each?: (message: Json, index: number) => void | Promise<void>;
   };
 }
 

@@ -1,13 +1,14 @@
 import type { Json } from "../base/json.ts";
 import type { CallContext, CallKind, CallRequest, CallScope } from "./call.ts";
-import { CALL_ERRORS, CallError, callError } from "./error.ts";
+import { CALL_ERRORS, CallError } from "./error.ts";
 import { mask, secretsOf } from "./mask.ts";
 
 type Client = (request: CallRequest, scope: CallScope) => Promise<Json>;
 
 /** Each client is loaded when it is first used: most documents need one, and gRPC and MCP are large. */
-const CLIENTS: Readonly<Partial<Record<CallKind, () => Promise<Client>>>> = {
+const CLIENTS: Readonly<Record<CallKind, () => Promise<Client>>> = {
   http: async () => (await import("./http/call-http.ts")).callHttp,
+  asyncapi: async () => (await import("./asyncapi/call-asyncapi.ts")).callAsyncApi,
   openapi: async () => (await import("./openapi/call-openapi.ts")).callOpenApi,
   a2a: async () => (await import("./a2a/call-a2a.ts")).callA2a,
   grpc: async () => (await import("./grpc/call-grpc.ts")).callGrpc,
@@ -35,7 +36,10 @@ export async function executeCall(request: CallRequest, context: CallContext): P
   };
   try {
     // The race is for what does not listen to the signal, such as a resolver.
-    return await Promise.race([load(request.kind).then((call) => call(request, scope)), aborted(signal)]);
+    return await Promise.race([
+      CLIENTS[request.kind]().then((call) => call(request, scope)),
+      aborted(signal),
+    ]);
   } catch (error) {
     throw ended(error, request, scope, deadline.signal.aborted);
   } finally {
@@ -43,13 +47,6 @@ export async function executeCall(request: CallRequest, context: CallContext): P
     // Whatever is still open belongs to a call that is over.
     deadline.abort();
   }
-}
-
-function load(kind: CallKind): Promise<Client> {
-  const client = CLIENTS[kind];
-  if (client === undefined)
-    throw callError("configuration", `\`call: ${kind}\` is not supported by this build`);
-  return client();
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
@@ -72,6 +69,10 @@ function ended(error: unknown, request: CallRequest, scope: CallScope, isLate: b
     return new CallError("communication", "the call was cancelled", CALL_ERRORS.communication, scope.sent);
   if (error instanceof CallError)
     return new CallError(error.type, mask(error.detail, scope.secrets), error.status, scope.sent);
-  const text = error instanceof Error ? error.message : String(error);
-  return new CallError("communication", mask(text, scope.secrets), CALL_ERRORS.communication, scope.sent);
+  const text = mask(error instanceof Error ? error.message : String(error), scope.secrets);
+  scope.log.error("a call failed in a way that its client does not know", {
+    kind: request.kind,
+    error: text,
+  });
+  return new CallError("communication", text, CALL_ERRORS.communication, scope.sent);
 }

@@ -3,6 +3,7 @@
  * JSON, and nothing of what it sends or receives is evaluated.
  */
 
+export { SUPPORTED_ASYNCAPI_PROTOCOLS } from "./asyncapi/protocols.ts";
 export { authenticationOf } from "./authentication/credentials.ts";
 export { createTokenCache, type TokenCache } from "./authentication/token-cache.ts";
 export {

@@ -1,3 +1,4 @@
+import { VERSION } from "../../base/version.ts";
 import type { CallScope } from "../call.ts";
 import { callError } from "../error.ts";
 import { parseAddress } from "./address.ts";
@@ -67,9 +68,9 @@ export function pinned(url: URL, address: string | undefined): string {
 }
 
 function headersFor(url: URL, headers: Headers, address: string | undefined): Headers {
-  if (address === undefined) return headers;
   const result = new Headers(headers);
-  result.set("host", url.host);
+  if (!result.has("user-agent")) result.set("user-agent", `lightflow/${VERSION}`);
+  if (address !== undefined) result.set("host", url.host);
   return result;
 }
 

@@ -23,8 +23,17 @@ export function httpOutput(answer: HttpAnswer, kind: HttpOutput): Json {
       headers: shownHeaders(answer.request.headers),
     },
     statusCode: answer.status,
-    headers: Object.fromEntries(answer.headers),
+    headers: textMap(answer.headers),
     content,
+  };
+}
+
+/** The one header that comes several times without being a list is joined like the others. */
+function textMap(headers: Headers): JsonObject {
+  const cookies = headers.getSetCookie();
+  return {
+    ...Object.fromEntries(headers),
+    ...(cookies.length > 0 ? { "set-cookie": cookies.join(", ") } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { callError } from "../error.ts";
 import type { ReadDocument } from "../resource/read-document.ts";
+import { fillVariables } from "../resource/server-variables.ts";
 
 /** The address that an operation's path is appended to. */
 export function serverUrl(
@@ -24,24 +25,6 @@ function openApiServer(root: JsonObject, item: JsonObject, operation: JsonObject
     return fillVariables(server["url"], server["variables"] as Json | undefined);
   }
   return "/";
-}
-
-/** `{name}` in a server's address, from given values first and then from the defaults of the document. */
-export function fillVariables(text: string, variables: Json | undefined, given: JsonObject = {}): string {
-  return text.replace(/\{([^{}]+)\}/g, (_, name: string) => {
-    const declared = isObject(variables) ? variables[name] : undefined;
-    const rule = isObject(declared) ? declared : {};
-    const value = Object.hasOwn(given, name) ? given[name] : rule["default"];
-    if (value === undefined || value === null || typeof value === "object")
-      throw callError("configuration", `the server's variable {${name}} has no value`);
-    const allowed = rule["enum"];
-    if (Array.isArray(allowed) && allowed.length > 0 && !allowed.includes(String(value)))
-      throw callError(
-        "configuration",
-        `the server's variable {${name}} has a value that the document does not list`,
-      );
-    return String(value);
-  });
 }
 
 /** TLS where the document offers it; what it leaves out is taken from where it was found. */
