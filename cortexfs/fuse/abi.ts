@@ -112,6 +112,8 @@ export const FATTR = {
 } as const;
 
 export const FOPEN_DIRECT_IO = 1 << 0;
+/** Since Linux 5.18; older kernels ignore it and flush. */
+export const FOPEN_NOFLUSH = 1 << 5;
 export const GETATTR_FH = 1 << 0;
 export const FSYNC_DATA_ONLY = 1 << 0;
 

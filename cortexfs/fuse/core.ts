@@ -14,6 +14,7 @@ import {
   ENTRY_OUT_SIZE,
   FATTR,
   FOPEN_DIRECT_IO,
+  FOPEN_NOFLUSH,
   GETXATTR_OUT_SIZE,
   IN_HEADER_SIZE,
   IN_SIZE,
@@ -279,8 +280,8 @@ export class Core {
 
   #open(node: Node, flags: number) {
     if (!(node instanceof File)) throw errno(node instanceof Directory ? "EISDIR" : "EINVAL");
-    const fd = this.#keep({ node, handle: node.open(openOptions(flags), this.#caller) });
-    this.#openOut(4, fd);
+    const handle = node.open(openOptions(flags), this.#caller);
+    this.#openOut(4, this.#keep({ node, handle }), handle);
     this.#ok(OPEN_OUT_SIZE);
   }
 
@@ -289,9 +290,10 @@ export class Core {
     const flags = words[10]!;
     if (this.openHandles >= MAX_HANDLES) throw errno("ENFILE");
     const node = directory.create(name, words[11]! & 0o7777, this.#caller);
-    const fd = this.#keep({ node, handle: node.open(openOptions(flags), this.#caller) });
+    const handle = node.open(openOptions(flags), this.#caller);
+    const fd = this.#keep({ node, handle });
     this.#fillEntry(node, 4);
-    this.#openOut(4 + ENTRY_OUT_SIZE / 4, fd);
+    this.#openOut(4 + ENTRY_OUT_SIZE / 4, fd, handle);
     this.#ok(ENTRY_OUT_SIZE + OPEN_OUT_SIZE);
   }
 
@@ -606,11 +608,11 @@ export class Core {
     out[word + 21] = 0;
   }
 
-  #openOut(word: number, handle: number) {
+  #openOut(word: number, fd: number, handle: Handle) {
     const out = this.#out32;
-    out[word] = handle;
+    out[word] = fd;
     out[word + 1] = 0;
-    out[word + 2] = FOPEN_DIRECT_IO;
+    out[word + 2] = handle.flushes === false ? FOPEN_DIRECT_IO | FOPEN_NOFLUSH : FOPEN_DIRECT_IO;
     out[word + 3] = 0;
   }
 }

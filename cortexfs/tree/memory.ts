@@ -126,6 +126,7 @@ export class MemoryFile extends File {
 }
 
 class MemoryHandle implements Handle {
+  readonly flushes = false;
   readonly #file: MemoryFile;
   readonly #append: boolean;
   constructor(file: MemoryFile, append: boolean) {

@@ -115,6 +115,8 @@ export interface Handle {
   read(offset: number, size: number, signal: () => AbortSignal): Later<Uint8Array>;
   /** `data` is only lent: copy what is kept. Returns the number of bytes taken. */
   write(offset: number, data: Uint8Array): number;
+  /** False for a handle with nothing to do at a close: the kernel then does not ask. */
+  readonly flushes?: false;
   /** At each close of a descriptor of this handle. */
   flush(): Later<void>;
   fsync(): Later<void>;
