@@ -1,4 +1,5 @@
-import { createReadStream, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import type { Journal } from "./journal/journal.ts";
 
 const FACT = "binary";
@@ -7,8 +8,17 @@ const hashed = new Map<string, Promise<string>>();
 
 async function hash(path: string): Promise<string> {
   const hasher = new Bun.CryptoHasher("sha256");
-  for await (const block of createReadStream(path, { highWaterMark: 1 << 20 }))
-    hasher.update(block as Uint8Array);
+  const file = await open(path);
+  try {
+    const block = new Uint8Array(2 << 20);
+    for (;;) {
+      const { bytesRead } = await file.read(block);
+      if (bytesRead === 0) break;
+      hasher.update(block.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
   return `sha256:${hasher.digest("hex")}`;
 }
 

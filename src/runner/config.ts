@@ -104,7 +104,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     modelProviderScopes: config.modelProviderScopes ?? [],
     imageDigest: config.imageDigest,
     vmImageId: config.vmImageId,
-    workspaceRetentionMs: config.workspaceRetentionMs ?? 3_600_000,
+    workspaceRetentionMs: config.workspaceRetentionMs ?? 86_400_000,
     // A supervisor kills after 45 s; this leaves it time to see the result off.
     drainMs: config.drainMs ?? 29_000,
     killGraceMs: config.killGraceMs ?? 5_000,

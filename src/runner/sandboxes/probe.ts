@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makePrivateDirectory, writeFileDurable } from "../../base/files.ts";
+import { makePrivateDirectory } from "../../base/files.ts";
 import { randomToken } from "../../base/ids.ts";
 import {
   BUBBLEWRAP_MODES,
@@ -99,7 +99,7 @@ async function probeBubblewrap(
   const work = join(directory, "work");
   const canary = join(directory, "canary");
   mkdirSync(work, { recursive: true, mode: 0o700 });
-  writeSystemFiles(options.dataDirectory);
+  await writeSystemFiles(options.dataDirectory);
   writeFileSync(canary, "canary", { mode: 0o600 });
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   try {
@@ -231,7 +231,7 @@ export async function probeSandboxes(
   }
   const filter = seccompFilter();
   const filterFile = filter === null ? null : join(options.dataDirectory, "seccomp.bpf");
-  if (filter !== null && filterFile !== null) writeFileDurable(filterFile, filter);
+  if (filter !== null && filterFile !== null) writeFileSync(filterFile, filter, { mode: 0o600 });
   const probed = await probeBubblewrap({ ...options, program, filterFile }, limiting);
   return { process: await plain(), ...probed };
 }

@@ -1,4 +1,5 @@
-import { cpSync, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { cp } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** Programs and libraries. Where these are links into /usr they stay links. */
@@ -6,8 +7,6 @@ const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /** What programs need of /etc. No accounts, no keys, no configuration of services. */
 const ETC = [
-  "alternatives",
-  "ca-certificates",
   "fonts",
   "ld.so.cache",
   "ld.so.conf",
@@ -15,14 +14,15 @@ const ETC = [
   "localtime",
   "mime.types",
   "nsswitch.conf",
-  "pki/tls/certs",
   "protocols",
   "services",
-  "ssl/certs",
   "ssl/openssl.cnf",
 ];
+/** Hundreds of links, quicker mounted at each start than copied once. */
+const ETC_MOUNTED = ["/etc/alternatives"];
 /** With the network open these are the host's own, as they are at the moment. */
-const ETC_NETWORK = ["/etc/resolv.conf", "/etc/hosts"];
+const ETC_NETWORK_FILES = ["/etc/resolv.conf", "/etc/hosts"];
+const ETC_NETWORK_DIRECTORIES = ["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/ca-certificates"];
 
 /**
  * Parts of /proc that the owner of a file may write, or that tell root about the whole host. To the kernel a task of
@@ -39,26 +39,26 @@ const etcDirectory = (dataDirectory: string): string => join(dataDirectory, "etc
  * A small /etc for tasks, copied once when the runner starts: each mount of a sandbox costs time at every start, and
  * one directory is one mount. Who has an account on the host is not a task's business; who it is itself, is.
  */
-export function writeSystemFiles(dataDirectory: string): void {
+export async function writeSystemFiles(dataDirectory: string): Promise<void> {
   const etc = etcDirectory(dataDirectory);
   rmSync(etc, { recursive: true, force: true });
   mkdirSync(etc, { recursive: true, mode: 0o755 });
-  for (const name of ETC) {
-    const source = join("/etc", name);
-    if (!existsSync(source)) continue;
-    mkdirSync(dirname(join(etc, name)), { recursive: true });
-    try {
-      cpSync(source, join(etc, name), { recursive: true, verbatimSymlinks: true });
-    } catch {
-      // What the runner's user may not read, a task may not either.
-    }
-  }
+  const sources = ETC.filter((name) => existsSync(join("/etc", name)));
+  for (const name of sources) mkdirSync(dirname(join(etc, name)), { recursive: true });
+  // Empty ones to mount over.
+  for (const path of [...ETC_MOUNTED, ...ETC_NETWORK_DIRECTORIES])
+    mkdirSync(join(dataDirectory, path), { recursive: true });
+  for (const path of ETC_NETWORK_FILES) writeFileSync(join(dataDirectory, path), "");
   const uid = process.getuid?.() ?? 0;
   const gid = process.getgid?.() ?? 0;
   writeFileSync(join(etc, "passwd"), `task:x:${uid}:${gid}:task:/tmp:/bin/sh\n`);
   writeFileSync(join(etc, "group"), `task:x:${gid}:\n`);
-  // Empty files to mount over, for the sandboxes that share the network.
-  for (const path of ETC_NETWORK) writeFileSync(join(dataDirectory, path), "");
+  // What the runner's user may not read, a task may not either.
+  await Promise.all(
+    sources.map((name) =>
+      cp(join("/etc", name), join(etc, name), { recursive: true, verbatimSymlinks: true }).catch(() => {}),
+    ),
+  );
 }
 
 function place(path: string): string[] {
@@ -75,11 +75,9 @@ function compute(dataDirectory: string, network: boolean): string[] {
     "--ro-bind",
     etcDirectory(dataDirectory),
     "/etc",
-    ...(network ? ETC_NETWORK.filter((path) => existsSync(path)) : []).flatMap((path) => [
-      "--ro-bind",
-      path,
-      path,
-    ]),
+    ...[...ETC_MOUNTED, ...(network ? [...ETC_NETWORK_FILES, ...ETC_NETWORK_DIRECTORIES] : [])]
+      .filter((path) => existsSync(path))
+      .flatMap((path) => ["--ro-bind", path, path]),
     "--proc",
     "/proc",
     ...inProc(PROC_READ_ONLY).flatMap((path) => ["--ro-bind", path, path]),
