@@ -11,6 +11,12 @@ export interface Transaction {
   /** @returns how many rows changed */
   run(sql: string, ...values: SqlValue[]): number;
   notify(topic: Topic, key: string): void;
+  /**
+   * What this process wrote last under a key, as long as no other process has committed since: spares reading back the
+   * end of a chain that it has just written itself.
+   */
+  recall<Value>(key: string): Value | undefined;
+  remember<Value>(key: string, value: Value): void;
 }
 
 export type SqlValue = string | number | null | Uint8Array;
@@ -19,7 +25,7 @@ export type SqlValue = string | number | null | Uint8Array;
 export type Operation<Input, Output> = (tx: Transaction, input: Input) => Output;
 
 /** The reading half, for views over a read-only connection. */
-export type Query<Input, Output> = (tx: Omit<Transaction, "run" | "notify">, input: Input) => Output;
+export type Query<Input, Output> = (tx: Pick<Transaction, "all" | "get">, input: Input) => Output;
 
 /** Prepared statements of one connection, by their text. `Database.query` keeps only the last twenty. */
 export class StatementCache {

@@ -15,6 +15,8 @@ export type Listener = (topic: Topic, keys: ReadonlySet<string>, foreign: boolea
 
 /** A transaction that waits longer than this for another process's lock is given up. */
 const BUSY_LIMIT_MS = 10_000;
+/** Ends of chains kept in memory; past it they are read again. */
+const REMEMBERED = 20_000;
 
 /**
  * The run store of one process: one writer with group commit, and a read-only connection for views.
@@ -34,6 +36,8 @@ export class Store {
   #scheduled = false;
   #busySince = 0;
   #notices = new Map<Topic, Set<string>>();
+  readonly #remembered = new Map<string, unknown>();
+  #rememberedVersion = 0;
   #dataVersion = 0;
   #closed = false;
 
@@ -122,6 +126,7 @@ export class Store {
     let settle: (() => void)[];
     try {
       this.#exec("BEGIN IMMEDIATE");
+      this.#checkRemembered();
       settle = this.#together(batch, tx) ?? this.#apart(batch, tx);
     } catch (error) {
       this.#queue = [...batch, ...this.#queue];
@@ -175,6 +180,7 @@ export class Store {
         return () => job.resolve(value);
       } catch (error) {
         try {
+          this.#remembered.clear();
           this.#exec("ROLLBACK TO operation");
           this.#exec("RELEASE operation");
         } catch {
@@ -185,7 +191,15 @@ export class Store {
     });
   }
 
+  /** Inside the lock: what another process has committed since is not known here. */
+  #checkRemembered(): void {
+    const version = this.#readDataVersion();
+    if (version !== this.#rememberedVersion || this.#remembered.size > REMEMBERED) this.#remembered.clear();
+    this.#rememberedVersion = version;
+  }
+
   #rollBack(): void {
+    this.#remembered.clear();
     try {
       this.#exec("ROLLBACK");
     } catch {
@@ -227,6 +241,8 @@ export class Store {
         if (keys === undefined) this.#notices.set(topic, new Set([key]));
         else keys.add(key);
       },
+      recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
+      remember: (key, value) => void this.#remembered.set(key, value),
     };
   }
 }

@@ -23,18 +23,25 @@ export function appendEvents(
   rows: readonly EventRow[],
 ): void {
   if (rows.length === 0) return;
+  const key = `event ${instanceId}`;
+  const last = (tx.recall<number>(key) ?? lastSeq(tx, instanceId)) + rows.length;
+  tx.run(
+    "INSERT INTO event (instance_id, last_seq, ts, lines) VALUES (?, ?, ?, ?)",
+    instanceId,
+    last,
+    now,
+    JSON.stringify(rows),
+  );
+  tx.remember(key, last);
+  tx.notify("event", instanceId);
+}
+
+function lastSeq(tx: Transaction, instanceId: string): number {
   const { last } = tx.get<{ last: number | null }>(
     "SELECT max(last_seq) AS last FROM event WHERE instance_id = ?",
     instanceId,
   )!;
-  tx.run(
-    "INSERT INTO event (instance_id, last_seq, ts, lines) VALUES (?, ?, ?, ?)",
-    instanceId,
-    (last ?? 0) + rows.length,
-    now,
-    JSON.stringify(rows),
-  );
-  tx.notify("event", instanceId);
+  return last ?? 0;
 }
 
 /** Events of one run after a position, at most `limit`. */
