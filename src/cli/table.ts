@@ -14,6 +14,8 @@ export interface CommandRow {
 /** Commands with a second word; `noun` is what messages call that word: `missing run action`. */
 export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly summary: string }>> = {
   run: { noun: "run action", summary: "start runs and look into them" },
+  workflow: { noun: "workflow action", summary: "check, convert and execute documents" },
+  expression: { noun: "expression action", summary: "try the expression language" },
   runner: { noun: "runner action", summary: "be a runner, or approve one" },
   runners: { noun: "runners action", summary: "the runners of this control plane" },
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
@@ -46,6 +48,26 @@ export const COMMANDS: readonly CommandRow[] = [
     path: "run artifacts",
     summary: "what a run handed over, by digest",
     load: () => import("./run/artifacts.ts"),
+  },
+  {
+    path: "workflow run",
+    summary: "execute one document to its end, without a server",
+    load: () => import("./workflow/run.ts"),
+  },
+  {
+    path: "workflow check",
+    summary: "what is wrong with a document",
+    load: () => import("./workflow/check.ts"),
+  },
+  {
+    path: "workflow convert",
+    summary: "a document from YAML to JSON, or back",
+    load: () => import("./workflow/convert.ts"),
+  },
+  {
+    path: "expression eval",
+    summary: "run a jq program on a value",
+    load: () => import("./expression/eval.ts"),
   },
   { path: "assets workflows", summary: "the workflows", load: () => import("./assets/workflows.ts") },
   { path: "assets nodes", summary: "the nodes", load: () => import("./assets/nodes.ts") },

@@ -9,7 +9,7 @@ import {
   serveController,
 } from "../controller/index.ts";
 import { type Listening, listenSocket, listenTcp } from "../gateway/index.ts";
-import { Orchestrator } from "../orchestrator/index.ts";
+import { type CallOptions, Orchestrator } from "../orchestrator/index.ts";
 import type { RunningRunner } from "../runner/index.ts";
 import type { ServiceContext } from "../service/index.ts";
 import { tryLock } from "../store/host-lock.ts";
@@ -26,7 +26,12 @@ export interface HostOptions {
   /** Null for a host whose runners are all elsewhere. */
   readonly runner: LocalRunnerOptions | null;
   readonly onStarted?: (runId: string) => void;
+  /** Where the calls of workflows may go; the public Internet where nothing is said. */
+  readonly calls?: CallOptions;
 }
+
+export type HostCalls = CallOptions;
+export type HostRunner = LocalRunnerOptions;
 
 export interface Host {
   readonly context: ServiceContext;
@@ -68,7 +73,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
       opened.push(() => controllerServer!.stop());
     }
 
-    const orchestrator = new Orchestrator({ ...parts, clock: systemClock });
+    const orchestrator = new Orchestrator({
+      ...parts,
+      clock: systemClock,
+      ...(options.calls === undefined ? {} : { calls: options.calls }),
+    });
     opened.push(() => orchestrator.stop());
     const context = serviceContext(parts, {
       root: options.root,
