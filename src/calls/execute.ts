@@ -21,9 +21,21 @@ const CLIENTS: Readonly<Record<CallKind, () => Promise<Client>>> = {
  *   credential.
  */
 export async function executeCall(request: CallRequest, context: CallContext): Promise<Json> {
-  const deadline = new AbortController();
-  const signal = AbortSignal.any([context.signal, deadline.signal]);
-  const timer = setTimeout(() => deadline.abort(), Math.min(request.timeoutMs, 2 ** 31 - 1));
+  // One controller and a listener that is taken off again: the context's signal lives as long as the process, and
+  // would keep every signal that `AbortSignal.any` derives from it.
+  const controller = new AbortController();
+  const { signal } = controller;
+  const cancel = () => controller.abort();
+  let isLate = false;
+  const timer = setTimeout(
+    () => {
+      isLate = true;
+      cancel();
+    },
+    Math.min(request.timeoutMs, 2 ** 31 - 1),
+  );
+  if (context.signal.aborted) cancel();
+  else context.signal.addEventListener("abort", cancel, { once: true });
   const scope: CallScope = {
     ...context,
     readResource: (endpoint) => context.readResource(endpoint),
@@ -36,17 +48,23 @@ export async function executeCall(request: CallRequest, context: CallContext): P
   };
   try {
     // The race is for what does not listen to the signal, such as a resolver.
-    return await Promise.race([
-      CLIENTS[request.kind]().then((call) => call(request, scope)),
-      aborted(signal),
-    ]);
+    return await Promise.race([run(request, scope), aborted(signal)]);
   } catch (error) {
-    throw ended(error, request, scope, deadline.signal.aborted);
+    const failure = ended(error, request, scope, isLate);
+    // Whatever is still open belongs to a call that is over.
+    cancel();
+    throw failure;
   } finally {
     clearTimeout(timer);
-    // Whatever is still open belongs to a call that is over.
-    deadline.abort();
+    context.signal.removeEventListener("abort", cancel);
   }
+}
+
+const loaded: Partial<Record<CallKind, Client>> = {};
+
+async function run(request: CallRequest, scope: CallScope): Promise<Json> {
+  loaded[request.kind] ??= await CLIENTS[request.kind]();
+  return await loaded[request.kind]!(request, scope);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
