@@ -110,17 +110,18 @@ export class MountSession {
    * get a deadline. Returns how it ended.
    */
   async close(): Promise<"unmounted" | "detached" | "abandoned"> {
-    this.#host.stop();
     let how: "unmounted" | "detached" = "unmounted";
     try {
       how = unmountFuse(this.mounted.at);
     } catch {
       // Somebody else was faster; the worker ends either way.
     }
+    // What runs now is not cancelled but interrupted: the next start says so in each `.error`.
     const left = await Promise.race([
       this.ended.then(() => how),
       Bun.sleep(LEAVE_MS).then(() => "abandoned" as const),
     ]);
+    this.#host.stop();
     return left;
   }
 }

@@ -36,7 +36,7 @@ async function start(options: WorkerStart): Promise<void> {
     changed: () => {},
     planner: planRequest,
   });
-  const root = makeRoot(engine, options.owner);
+  const { root, space } = makeRoot(engine, options.owner);
   engine.recover();
   store.flush();
   post({ type: "ready" });
@@ -47,7 +47,7 @@ async function start(options: WorkerStart): Promise<void> {
       queued: () => store.urgent,
       idle: () => store.flush(),
       fixedTtlMs: options.fixedTtlMs,
-      space: () => ({ total: 1 << 30, free: 1 << 29 }),
+      space,
       log,
     });
   } finally {

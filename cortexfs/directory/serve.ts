@@ -42,7 +42,7 @@ export async function serveDirectory(options: DirectoryOptions, signal: AbortSig
     planner: planRequest,
   });
   engine.addHome(owner.uid, owner.gid);
-  const root = makeRoot(engine, owner);
+  const { root } = makeRoot(engine, owner);
   engine.recover();
   store.flush();
   projection = new DirectoryProjection(root, path, { ...owner, pid: process.pid }, log);

@@ -66,9 +66,10 @@ export class Audit {
       this.#time = last.time;
     }
     for (const { uid, bytes, time } of store.auditTotals()) this.#slices.set(uid, { bytes, time });
-    for (const { line } of store.auditCounts()) {
-      const row = JSON.parse(line) as Record<string, Json>;
-      this.#count(String(row["event"]), Number(row["input_tok"] ?? 0), Number(row["output_tok"] ?? 0));
+    for (const { event, count, input, output } of store.auditCounts()) {
+      this.counts.set(event, count);
+      this.usage.input += input;
+      this.usage.output += output;
     }
   }
 

@@ -196,7 +196,8 @@ export class Engine {
     const label = surface.startsWith("api/") ? surface.slice(4) : surface;
     const print = fingerprint(label, id, body);
     const facts = { ...actorFacts(actor), name: id, surface: label, fingerprint: print };
-    const existing = this.requests.surface(uid, surface).rows.get(id);
+    const found = this.requests.surface(uid, surface).rows.get(id);
+    const existing = found?.hidden === ALL_HIDDEN ? undefined : found;
     if (existing !== undefined && isPending(existing)) throw errno("EAGAIN");
     if (existing?.state === "done" && existing.fingerprint === print) {
       this.audit.add({ event: "duplicate", ...facts });
@@ -425,7 +426,8 @@ export class Engine {
     row.hidden |= FilePart[part];
     if (row.route === null) row.hidden |= FilePart.route;
     if (row.streamBytes === 0 && !isPending(row)) row.hidden |= FilePart.stream;
-    this.store.setHidden(row);
+    if (row.hidden === ALL_HIDDEN) this.store.deleteRequest(row);
+    else this.store.setHidden(row);
     this.#touch(row);
     return this.store.durable().then(() => {
       if (row.hidden === ALL_HIDDEN) this.requests.drop(row);

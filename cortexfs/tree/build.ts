@@ -2,6 +2,7 @@ import type { Engine } from "../exchange/engine.ts";
 import { errno } from "../fuse/errno.ts";
 import { FixedDirectory, LiveDirectory, type Names } from "./directory.ts";
 import { type Content, ControlFile, type Value, ValueFile, ViewFile } from "./file.ts";
+import { Quota } from "./memory.ts";
 import type { Caller, Node, NodeOptions } from "./node.ts";
 
 /** Who owns a part of the tree: the mounting user for what all share, a home's user within it. */
@@ -16,6 +17,8 @@ export interface Place {
   readonly owner: Owner;
   /** When the mount began, milliseconds UTC: the time of everything that does not change. */
   readonly started: number;
+  /** Of all ordinary files, for statfs. */
+  readonly quotas: Quota[];
 }
 
 const options = ({ owner, started }: Place, mode: number): NodeOptions => ({ ...owner, mode, time: started });
@@ -50,6 +53,13 @@ export function control(
   mode = 0o200,
 ): ControlFile {
   return new ControlFile(act, options(place, mode));
+}
+
+/** Room for ordinary files, counted in what the filesystem as a whole shows. */
+export function quota(place: Place, total: number, fileLimit?: number): Quota {
+  const made = new Quota(total, fileLimit);
+  place.quotas.push(made);
+  return made;
 }
 
 export interface SettingOptions {

@@ -71,7 +71,8 @@ function oneChannel(place: Place, id: string): Directory {
       timeout_ms: setting(place, `${base}/timeout_ms`, { initial: "120000", valid: isNumber }),
       status: text(place, status),
       health: text(place, () => engine.health.get(id)?.status ?? "unknown"),
-      localurl: text(place, "http://127.0.0.1:6185/v1"),
+      // No HTTP gateway stands in front of a channel, and a file must not promise one.
+      localurl: text(place, () => ""),
     },
     0o755,
   );

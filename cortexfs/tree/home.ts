@@ -1,12 +1,12 @@
 import { errno } from "../fuse/errno.ts";
 import { FORMATS } from "../providers/dialects.ts";
-import { control, fixed, lines, type Place, setting, text, view } from "./build.ts";
+import { control, fixed, lines, type Place, quota, setting, text, view } from "./build.ts";
 import { LiveDirectory } from "./directory.ts";
 import { LogFile } from "./file.ts";
 import { hookDirectory } from "./hook.ts";
 import { ExchangeDirectory } from "./inbox.ts";
 import { jobDirectory } from "./job.ts";
-import { MemoryDirectory, Quota } from "./memory.ts";
+import { MemoryDirectory } from "./memory.ts";
 import { modelDirectory, modelNames } from "./model.ts";
 import type { Caller, Directory, Node } from "./node.ts";
 import { threadDirectory } from "./thread.ts";
@@ -107,7 +107,7 @@ function homeDirectory(place: Place, root: Place, created: number): Directory {
           { ...place.owner, mode: 0o400, time: created },
         ),
       }),
-      cache: new MemoryDirectory(new Quota(CACHE_BYTES), { ...place.owner, mode: 0o700, time: created }),
+      cache: new MemoryDirectory(quota(place, CACHE_BYTES), { ...place.owner, mode: 0o700, time: created }),
       control: fixed(place, { gc: control(place, (_text, caller) => collectGarbage(place, uid, caller)) }),
     },
     0o700,

@@ -2,12 +2,12 @@ import { AUDIT_EVENTS } from "../exchange/audit.ts";
 import type { Engine } from "../exchange/engine.ts";
 import { FORMATS } from "../providers/dialects.ts";
 import { agentDirectory } from "./agent.ts";
-import { collection, control, fixed, lines, type Owner, type Place, text, view } from "./build.ts";
+import { collection, control, fixed, lines, type Owner, type Place, quota, text, view } from "./build.ts";
 import { channelDirectory } from "./channel.ts";
 import { LogFile } from "./file.ts";
 import { HomesDirectory } from "./home.ts";
 import { mcpDirectory } from "./mcp.ts";
-import { MemoryDirectory, Quota } from "./memory.ts";
+import { MemoryDirectory } from "./memory.ts";
 import { modelDirectory, modelNames } from "./model.ts";
 import type { Directory, Node } from "./node.ts";
 import { providerDirectory } from "./provider.ts";
@@ -20,9 +20,15 @@ export const VERSION = "0.1.0";
 
 const SHARED_BYTES = 256 << 20;
 
-/** The root of the tree. */
-export function makeRoot(engine: Engine, owner: Owner): Directory {
-  const place: Place = { engine, owner, started: engine.clock.wall() };
+export interface Tree {
+  readonly root: Directory;
+  /** Bytes for ordinary files, over all homes that were used since the start. */
+  readonly space: () => { total: number; free: number };
+}
+
+/** Make the tree. */
+export function makeRoot(engine: Engine, owner: Owner): Tree {
+  const place: Place = { engine, owner, started: engine.clock.wall(), quotas: [] };
   const { audit } = engine;
   const usage = (): string =>
     lines([
@@ -55,7 +61,11 @@ export function makeRoot(engine: Engine, owner: Owner): Directory {
       chan: channelDirectory(place),
       home: new HomesDirectory(place),
       // Sticky like /tmp: all may create, only the owner of a file may remove it.
-      shared: new MemoryDirectory(new Quota(SHARED_BYTES), { ...owner, mode: 0o1777, time: place.started }),
+      shared: new MemoryDirectory(quota(place, SHARED_BYTES), {
+        ...owner,
+        mode: 0o1777,
+        time: place.started,
+      }),
       space: spaceDirectory(place),
       agent: agentDirectory(place),
       tool: toolDirectory(place),
@@ -85,7 +95,13 @@ export function makeRoot(engine: Engine, owner: Owner): Directory {
     },
     0o755,
   );
-  return root;
+  const space = (): { total: number; free: number } => {
+    const sum = (of: (quota: (typeof place.quotas)[number]) => number): number =>
+      place.quotas.reduce((total, each) => total + of(each), 0);
+    const total = sum((each) => each.total);
+    return { total, free: total - sum((each) => each.used) };
+  };
+  return { root, space };
 }
 
 function formatDirectory(place: Place): Directory {

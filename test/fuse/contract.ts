@@ -379,6 +379,119 @@ export function contract(kind: Kind): void {
       });
     });
 
+    const set = async (path: string, value: string): Promise<void> => {
+      writeFileSync(join(served.root, path), `${value}\n`);
+      await until(() => read(join(served.root, path)).trim() === value);
+    };
+
+    test("tools of an MCP server are projected, denied until allowed, checked by their schema, and keep its key", async () => {
+      const root = join(served.root, "mcp/server/adder");
+      mkdirSync(root);
+      await until(() => existsSync(join(root, "status")));
+      await set("mcp/server/adder/command", process.execPath);
+      await set("mcp/server/adder/args", join(import.meta.dir, "mcp-server.ts"));
+      await set("mcp/server/adder/env", "KEY=env:STUB_KEY");
+      await set("mcp/server/adder/enabled", "1");
+      await until(() => read(join(root, "status")) === "ready\n");
+      const tool = join(served.root, "mcp/tool/adder.add");
+      await until(() => existsSync(join(tool, "permissions")));
+      expect(JSON.parse(read(join(tool, "input_schema.json"))).required).toEqual(["a", "b"]);
+      const [inbox, outbox] = [join(tool, "invoke/inbox"), join(tool, "invoke/outbox")];
+      commit(inbox, "a1", JSON.stringify({ a: 2, b: 3 }));
+      expect(JSON.parse((await outcome(outbox, "a1")).text)).toMatchObject({
+        status: "denied",
+        policy: "deny",
+      });
+      await set("mcp/tool/adder.add/permissions", "allow");
+      commit(inbox, "a2", JSON.stringify({ a: 2, b: 3 }));
+      expect(JSON.parse((await outcome(outbox, "a2")).text).content).toEqual([{ type: "text", text: "5" }]);
+      await set("mcp/tool/adder.leak/permissions", `uid:${process.getuid!()}`);
+      const leak = join(served.root, "mcp/tool/adder.leak/invoke");
+      commit(join(leak, "inbox"), "l1", "{}");
+      expect((await outcome(join(leak, "outbox"), "l1")).text).toContain("my key is [redacted]");
+    });
+
+    test("a thread's model calls the tools that it is offered, and policy decides on each call", async () => {
+      const inbox = join(served.home, "thread/tools/inbox");
+      commit(inbox, "c1", JSON.stringify({ content: 'call adder__add {"a":4,"b":5}', tools: ["adder.add"] }));
+      expect(JSON.parse((await outcome(inbox, "c1")).text).choices[0].message.content).toContain(
+        '"text":"9"',
+      );
+      const rows = read(join(inbox, "../messages.jsonl"))
+        .trim()
+        .split("\n")
+        .map((row) => JSON.parse(row).role);
+      expect(rows).toEqual(["user", "assistant", "tool", "assistant"]);
+      commit(
+        inbox,
+        "c2",
+        JSON.stringify({ content: 'call shell__exec {"argv":["id"]}', tools: ["shell.exec"] }),
+      );
+      expect((await outcome(inbox, "c2")).text).toContain("policy does not allow shell.exec");
+    });
+
+    test("an agent works with its own instructions and tools", async () => {
+      mkdirSync(join(served.root, "agent/helper"));
+      await until(() => existsSync(join(served.root, "agent/helper/profile/system_prompt")));
+      await set("agent/helper/profile/system_prompt", "You add.");
+      await set("agent/helper/policy/allowed_tools", "adder.add");
+      const agent = join(served.root, "agent/helper");
+      commit(join(agent, "inbox"), "g1", JSON.stringify({ task: 'call adder__add {"a":1,"b":1}' }));
+      const { ok, text } = await outcome(join(agent, "outbox"), "g1");
+      expect([ok, JSON.parse(text)]).toMatchObject([
+        true,
+        { request_id: "g1", agent: "helper", status: "done" },
+      ]);
+      expect(JSON.parse(text).answer).toContain('"text":"2"');
+    });
+
+    test("a registry entry is a provider until it is removed, and a key in place of a reference is refused", async () => {
+      const registry = join(served.root, "provider");
+      const entry = {
+        op: "upsert",
+        id: "reg",
+        formats: ["openai.chat"],
+        base_url: server.url,
+        default_model: "stub-model",
+      };
+      behave({});
+      commit(join(registry, "inbox"), "r1", JSON.stringify(entry));
+      expect((await outcome(join(registry, "outbox"), "r1")).ok).toBe(true);
+      await until(() => existsSync(join(registry, "reg/health/status")));
+      commit(
+        join(api("openai.chat"), "inbox"),
+        "by-reg",
+        JSON.stringify(FORMATS["openai.chat"]("registered")),
+      );
+      expect((await outcome(join(api("openai.chat"), "outbox"), "by-reg")).text).toContain(
+        "echo: registered",
+      );
+      expect(existsSync(join(served.root, "model/reg.stub-model"))).toBe(true);
+      await set("provider/reg/enabled/current", "0");
+      await until(() => read(join(registry, "reg/health/status")) === "provider_disabled\n");
+      commit(join(registry, "inbox"), "r2", JSON.stringify({ op: "remove", id: "reg" }));
+      await until(() => !existsSync(join(registry, "reg")));
+      const bad = JSON.stringify({ ...entry, key_ref: SECRET });
+      if (kind === "mount") expect(() => commit(join(registry, "inbox"), "r3", bad)).toThrow("EINVAL");
+      else {
+        commit(join(registry, "inbox"), "r3", bad);
+        expect((await outcome(join(registry, "outbox"), "r3")).text).toContain("EINVAL");
+      }
+    });
+
+    test("shell.exec runs as the caller once it is allowed, without the daemon's environment", async () => {
+      await set("tool/shell.exec/permissions", "allow");
+      const invoke = join(served.root, "tool/shell.exec/invoke");
+      commit(
+        join(invoke, "inbox"),
+        "x2",
+        JSON.stringify({ argv: ["sh", "-c", "id -u; echo ${STUB_KEY:-none}; exit 3"] }),
+      );
+      const { text } = await outcome(join(invoke, "outbox"), "x2");
+      expect(JSON.parse(text)).toEqual({ exit_code: 3, stdout: `${process.getuid!()}\nnone\n`, stderr: "" });
+      await set("tool/shell.exec/permissions", "deny");
+    });
+
     test("a job runs once when its request is closed, and a hook runs its job", async () => {
       const job = join(served.home, "job/translate.zh");
       mkdirSync(job, { recursive: true });

@@ -195,6 +195,11 @@ export class ExchangeStore {
     );
   }
 
+  /** Forget a request with all its attempts: every file of it was removed. */
+  deleteRequest(row: RequestRow): void {
+    this.#write("DELETE FROM request WHERE uid = ? AND surface = ? AND id = ?", row.uid, row.surface, row.id);
+  }
+
   setHidden(row: RequestRow): void {
     this.#write(
       "UPDATE request SET hidden = ? WHERE uid = ? AND surface = ? AND id = ? AND attempt = ?",
@@ -293,8 +298,14 @@ export class ExchangeStore {
       .all() as { uid: number; bytes: number; time: number }[];
   }
 
-  auditCounts(): { line: string }[] {
-    return this.#db.query("SELECT line FROM audit ORDER BY seq").all() as { line: string }[];
+  /** How often each event came, and the tokens that it reported. */
+  auditCounts(): { event: string; count: number; input: number; output: number }[] {
+    return this.#db
+      .query(
+        `SELECT line ->> 'event' AS event, count(*) AS count, total(line ->> 'input_tok') AS input,
+           total(line ->> 'output_tok') AS output FROM audit GROUP BY 1`,
+      )
+      .all() as never;
   }
 
   addAudit(row: AuditRow): void {
