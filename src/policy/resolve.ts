@@ -53,14 +53,24 @@ export function policyRequest(light: JsonObject): PolicyRequest {
   };
 }
 
+/** Snapshots by profile version and request, both of which never change: most starts ask the same. */
+const known = new Map<string, { body: PolicySnapshot; digest: string }>();
+const KNOWN = 256;
+
 export function snapshotPolicy(
   profile: ExecutionProfile,
   workflow: PolicyRequest,
 ): { body: PolicySnapshot; digest: string } {
+  const key = `${profile.id}@${profile.version} ${JSON.stringify(workflow)}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
   const body: PolicySnapshot = { version: 1, profile, workflow };
   // Whatever the workflow itself asks for too much is refused at the start, not at the first task.
   resolvePolicy(body, {});
-  return { body, digest: digestOf(body) };
+  const snapshot = { body, digest: digestOf(body) };
+  if (known.size >= KNOWN) known.clear();
+  known.set(key, snapshot);
+  return snapshot;
 }
 
 const rank = (mode: SandboxMode): number => SANDBOX_MODES.indexOf(mode);
