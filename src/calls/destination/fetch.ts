@@ -12,6 +12,9 @@ export interface GuardedRequest {
   readonly isEffect: boolean;
 }
 
+/** Methods that Bun never sends a second time by itself. */
+const SENT_ONCE = new Set(["POST", "PATCH"]);
+
 /** Nothing was sent: no connection, or no agreement on TLS. */
 const BEFORE_SENDING =
   /^(?:ECONNREFUSED|ConnectionRefused|FailedToOpenSocket|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EPROTO|DNS\w*)$/;
@@ -37,6 +40,8 @@ export async function guardedFetch(url: URL, request: GuardedRequest, scope: Cal
         signal: scope.signal,
         // The deadline of the call is in the signal; Bun's own of five minutes would cut a longer one.
         timeout: false,
+        // On a connection that was used before, Bun sends a PUT or DELETE again when it breaks without an answer.
+        ...(request.isEffect && !SENT_ONCE.has(request.method) ? { keepalive: false } : {}),
         tls: tlsOptions(url, address, scope.trust),
         ...(request.body === undefined ? {} : { body: request.body }),
       } as RequestInit);

@@ -224,6 +224,28 @@ test("an answer that breaks off is an error, never half a value", async () => {
   expect(write.sent).toBe("possible");
 });
 
+test("a write is sent once, also on a connection that breaks after it was used before", async () => {
+  for (const method of ["POST", "PATCH", "PUT", "DELETE"]) {
+    let requests = 0;
+    const breaker = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket, data) {
+          requests += data.toString().match(/ HTTP\/1\.1\r\n/g)?.length ?? 0;
+          if (requests === 1) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+          else socket.end();
+        },
+      },
+    });
+    const args = { method, endpoint: `http://127.0.0.1:${breaker.port}/`, body: { a: 1 } };
+    await call(args);
+    expect(await failed(args)).toMatchObject({ type: "communication", sent: "possible" });
+    expect([method, requests]).toEqual([method, 2]);
+    breaker.stop(true);
+  }
+});
+
 test("a late answer is a timeout, a cancelled call ends, and both say what may have happened", async () => {
   const late = (method: string) =>
     errorOf({ ...http({ method, endpoint: at("/silent") }), timeoutMs: 50 }, testContext());

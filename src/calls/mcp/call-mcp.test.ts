@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { allowAll, denyPrivate } from "../destination/policy.ts";
@@ -128,24 +129,28 @@ test("a tool's failure is a result, an error of the protocol is an error", async
 });
 
 test("timeouts, cuts and oversize answers end the call", async () => {
-  for (const transport of [over("/mcp"), stdio()]) {
-    const late = request(transport, "tools/call", { name: "sleep" }, { timeout: { milliseconds: 700 } });
+  // A program takes its time to start, and that is part of the call's.
+  for (const [transport, milliseconds] of [
+    [over("/mcp"), 500],
+    [stdio(), 2000],
+  ] as const) {
+    const late = request(transport, "tools/call", { name: "sleep" }, { timeout: { milliseconds } });
     expect(await errorOf(late, testContext())).toMatchObject({
       type: "timeout",
       status: 408,
       sent: "possible",
     });
-    const outer = { ...request(transport, "tools/call", { name: "sleep" }), timeoutMs: 700 };
-    expect(await errorOf(outer, testContext())).toMatchObject({ type: "timeout", sent: "possible" });
     const large = await errorOf(request(transport, "tools/call", { name: "large" }), testContext());
     expect(large.detail).toContain("over 1048576 bytes");
   }
+  const outer = { ...request(over("/mcp"), "tools/call", { name: "sleep" }), timeoutMs: 500 };
+  expect(await errorOf(outer, testContext())).toMatchObject({ type: "timeout", sent: "possible" });
   expect((await errorOf(request(over("/cut"), "tools/call", ADD), testContext())).detail).toContain(
     "broke off",
   );
   const gone = await errorOf(request(stdio(), "tools/call", { name: "exit" }), testContext());
   expect(gone).toMatchObject({ type: "communication", sent: "possible" });
-});
+}, 20_000);
 
 test("a server on this host sees PATH and what it was given, and does not outlive the call", async () => {
   process.env["LIGHTFLOW_TEST_SECRET"] = "hidden";
@@ -157,12 +162,27 @@ test("a server on this host sees PATH and what it was given, and does not outliv
   expect(Object.keys(shown).filter((name) => !["PATH", "TOKEN"].includes(name))).toEqual([]);
 
   // A grandchild that would stay behind.
-  const marker = `${Math.floor(Date.now() % 100_000) + 100_000}.5`;
+  const marker = `${100_000 + process.pid}.5`;
   const shell = stdio({ command: "/bin/sh", arguments: ["-c", `sleep ${marker} & cat > /dev/null`] });
-  await errorOf({ ...request(shell, "tools/list"), timeoutMs: 300 }, testContext());
-  const left = Bun.spawnSync(["pgrep", "-f", `sleep ${marker}`]);
-  expect(left.stdout.toString()).toBe("");
+  const stop = new AbortController();
+  const error = errorOf(request(shell, "tools/list"), testContext({ signal: stop.signal }));
+  while (!isRunning(marker)) await Bun.sleep(5);
+  stop.abort();
+  expect(await error).toMatchObject({ detail: "the call was cancelled" });
+  for (let i = 0; i < 200 && isRunning(marker); i++) await Bun.sleep(5);
+  expect(isRunning(marker)).toBe(false);
 });
+
+/** Whether a `sleep` of this length is there. */
+function isRunning(marker: string): boolean {
+  return readdirSync("/proc").some((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "utf8") === `sleep\0${marker}\0`;
+    } catch {
+      return false;
+    }
+  });
+}
 
 test("where a policy allows it alone: addresses and programs", async () => {
   const context = testContext({ policy: denyPrivate });

@@ -68,6 +68,7 @@ export async function callMcp(request: CallRequest, scope: CallScope): Promise<J
     phase.step++;
     return result;
   } catch (error) {
+    stop();
     if (error instanceof CallError) throw error;
     if (cause !== undefined) throw cause;
     if (error instanceof McpError) {
