@@ -153,6 +153,16 @@ test("an expression inside the command is refused: it would become program text"
   });
 });
 
+test("a command of several words is shell text, and its arguments stay arguments", () => {
+  const drive = new Drive([{ a: shell({ command: 'echo "$1" | wc', arguments: ["${ .x }"] }) }], {
+    x: "$(id)",
+  });
+  expect(drive.effect("run").request).toMatchObject({
+    command: "sh",
+    arguments: ["-c", 'echo "$1" | wc', "sh", "$(id)"],
+  });
+});
+
 test("what run returns is what the document asks for", () => {
   const cases: [string | undefined, Json][] = [
     [undefined, "out"],

@@ -63,8 +63,7 @@ function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: J
   const light = evaluateTemplate(machine, frame, "metadata/lightWorkflow", lightOf(task)) as JsonObject;
   return {
     type: "run.shell",
-    command,
-    arguments: argumentVector(evaluated.arguments),
+    ...invocation(command, argumentVector(evaluated.arguments)),
     environment: Object.fromEntries(
       Object.entries((evaluated.environment ?? {}) as JsonObject).map(([name, value]) => [
         name,
@@ -75,6 +74,18 @@ function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: J
     light,
     timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
+}
+
+/** One word: the name or the path of a program. */
+const PROGRAM = /^[\w@%+=:,./-]+$/;
+
+/**
+ * A single word is a program with its arguments. Anything else is shell text as the document wrote it, without any
+ * expression in it, and the arguments are its `$1`, `$2`, … .
+ */
+function invocation(command: string, given: string[]): { command: string; arguments: string[] } {
+  if (PROGRAM.test(command)) return { command, arguments: given };
+  return { command: "sh", arguments: ["-c", command, "sh", ...given] };
 }
 
 function argumentVector(value: Json): string[] {
