@@ -2,7 +2,7 @@ import { fail } from "../../base/errors.ts";
 import type { Transaction } from "../operation.ts";
 import { authenticate } from "../runners/session.ts";
 
-export interface LeaseRow {
+export interface LeaseRow extends RequestFacts {
   id: string;
   request_id: string;
   instance_id: string;
@@ -17,6 +17,10 @@ export interface LeaseRow {
   deadline_at: number;
   start_message_id: string | null;
   cancel_reason: string | null;
+}
+
+/** What a lease's request says. */
+interface RequestFacts {
   latest: number;
   step_id: string;
   reference: string;
@@ -35,18 +39,20 @@ export interface LeaseCaller {
 /** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
 function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
   const session = authenticate(tx, "claim", caller.tokenHash, caller.now);
-  const lease = tx.get<LeaseRow>(
-    `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
-       lease.fence, lease.nonce, lease.state, lease.issued_at, lease.expires_at, lease.deadline_at,
-       lease.start_message_id, lease.cancel_reason, request.attempts AS latest, request.step_id, request.reference,
-       request.policy_digest, request.state AS request_state
-     FROM lease JOIN request ON request.id = lease.request_id WHERE lease.id = ?`,
+  // Two look-ups by key: a join of the two takes several times as long.
+  const lease = tx.get<Omit<LeaseRow, keyof RequestFacts> & { request_id: string }>(
+    `SELECT id, request_id, instance_id, tenant_id, runner_id, attempt, fence, nonce, state, issued_at, expires_at,
+       deadline_at, start_message_id, cancel_reason FROM lease WHERE id = ?`,
     caller.leaseId,
   );
   // One of another tenant reads exactly as one that does not exist.
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
   if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
-  return lease;
+  const request = tx.get<RequestFacts>(
+    "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state FROM request WHERE id = ?",
+    lease.request_id,
+  )!;
+  return { ...lease, ...request };
 }
 
 /** The lease of a caller, with the attempt and the fence that were issued. */
