@@ -16,6 +16,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { status, umount } from "../../cortexfs/commands.ts";
+import { mountByHelper, unmountByHelper } from "../../cortexfs/fuse/fusermount.ts";
+import { fuseMountAt } from "../../cortexfs/fuse/mountinfo.ts";
 import { commit, outcome } from "./contract.ts";
 import { startProviderServer } from "./provider-server.ts";
 import { notRun, read, refusal, Served, shell, until } from "./support.ts";
@@ -326,6 +328,19 @@ END`,
     expect(refusal(() => readdirSync(other))).toBeUndefined();
     expect(existsSync(join(other, "status"))).toBe(false);
   });
+
+  test.skipIf(Bun.which("fusermount3") === null)(
+    "fusermount3 mounts and passes the descriptor back",
+    async () => {
+      const at = join(served.base, "helped");
+      mkdirSync(at);
+      const descriptor = await mountByHelper(at, false);
+      expect(fuseMountAt(at)).toMatchObject({ source: "cortexfs", type: "fuse.cortexfs" });
+      expect(unmountByHelper(at, false)).toBe("unmounted");
+      expect(fuseMountAt(at)).toBeUndefined();
+      closeSync(descriptor);
+    },
+  );
 
   test("SIGTERM unmounts and ends with 0, also while somebody uses the mount", async () => {
     const held = openSync(join(served.root, "status"), "r");
