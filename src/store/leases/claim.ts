@@ -145,8 +145,7 @@ interface RequestRow extends Omit<PendingRequest, "payload" | "attempt"> {
   attempts: number;
 }
 
-const REQUEST =
-  "request.id, request.instance_id, request.step_id, request.reference, request.policy_digest, request.payload, request.attempts";
+const REQUEST = "id, instance_id, step_id, reference, policy_digest, payload, attempts";
 
 const pendingRequest = (row: RequestRow, attempt: number): PendingRequest => ({
   ...row,
@@ -156,20 +155,24 @@ const pendingRequest = (row: RequestRow, attempt: number): PendingRequest => ({
 
 /** A claim that came before with this message id: its lease again, as long as it was not started. */
 function repeatedClaim(tx: Transaction, batch: ClaimBatch, session: SessionRow, waiter: Waiter): ClaimAnswer {
-  const row = tx.get<
-    RequestRow & { lease_id: string; nonce: string | null; issued_at: number; attempt: number }
-  >(
-    `SELECT ${REQUEST}, lease.id AS lease_id, lease.nonce, lease.issued_at, lease.attempt
-     FROM lease JOIN request ON request.id = lease.request_id
-     WHERE lease.session_id = ? AND lease.claim_message_id = ? AND lease.state IN ('leased', 'started')`,
+  const held = tx.get<{
+    id: string;
+    request_id: string;
+    nonce: string | null;
+    issued_at: number;
+    attempt: number;
+  }>(
+    "SELECT id, request_id, nonce, issued_at, attempt FROM lease WHERE session_id = ? AND claim_message_id = ? AND state IN ('leased', 'started')",
     session.id,
     waiter.messageId,
   );
-  if (row === undefined) return null;
-  if (row.nonce === null)
+  if (held === undefined) return null;
+  if (held.nonce === null) {
     return { refused: fail("lease_used", "the lease of this claim was already started") };
-  const { lease_id: leaseId, nonce, issued_at: issuedAt, attempt, ...request } = row;
-  return batch.build(pendingRequest(request, attempt), session, { leaseId, nonce, issuedAt });
+  }
+  const row = tx.get<RequestRow>(`SELECT ${REQUEST} FROM request WHERE id = ?`, held.request_id)!;
+  const issued = { leaseId: held.id, nonce: held.nonce, issuedAt: held.issued_at };
+  return batch.build(pendingRequest(row, held.attempt), session, issued);
 }
 
 function issue(
