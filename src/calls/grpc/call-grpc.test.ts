@@ -207,6 +207,26 @@ test("the name, the credentials and the idempotency key arrive", async () => {
   expect((await errorOf(echoed, context())).detail).not.toContain("hidden-token");
 });
 
+test("a token that the service refuses is replaced once", async () => {
+  let tokens = 0;
+  const issuer = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => Response.json({ access_token: `token-${++tokens}`, token_type: "Bearer", expires_in: 3600 }),
+  });
+  const authentication = {
+    oauth2: {
+      authority: issuer.url.href,
+      grant: "client_credentials",
+      client: { id: "me", secret: "hidden" },
+    },
+  };
+  const refused = { ...request("Fail", { code: 16 }), authentication };
+  expect(await errorOf(refused, context())).toMatchObject({ type: "authentication" });
+  expect(tokens).toBe(2);
+  await issuer.stop(true);
+});
+
 test("deadline, oversize answers and a server that is not there", async () => {
   const late = { ...request("Sleep"), timeoutMs: 300 };
   expect(await errorOf(late, context())).toMatchObject({ type: "timeout", status: 408, sent: "possible" });

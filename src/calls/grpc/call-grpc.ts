@@ -5,7 +5,7 @@ import { LIMITS } from "../../base/limits.ts";
 import { credentialsFor } from "../authentication/credentials.ts";
 import type { CallRequest, CallScope } from "../call.ts";
 import { checkDestination, hostName, place } from "../destination/check.ts";
-import { callError } from "../error.ts";
+import { CallError, callError } from "../error.ts";
 import { textArgument } from "../http/arguments.ts";
 import { loadProto } from "./proto.ts";
 import { messageFromJson, messageToJson } from "./proto-json.ts";
@@ -27,20 +27,30 @@ export async function callGrpc(request: CallRequest, scope: CallScope): Promise<
   const url = serviceUrl(service);
   const own = isObject(service["authentication"]) ? (service["authentication"] as JsonObject) : undefined;
   const credentials = credentialsFor(request.authentication ?? own, scope);
-  const metadata = new grpc.Metadata();
-  metadata.set("idempotency-key", scope.idempotencyKey);
   const path = `/${name.replace(/^\./, "")}/${method.name}`;
   const asked = { method: "POST", url: new URL(`http://${url.host}${path}`) };
-  for (const [key, text] of Object.entries((await credentials?.headersFor(asked, scope)) ?? {}))
-    metadata.set(key, text);
 
   const client = await connect(url, scope);
   const stop = () => client.close();
   scope.signal.addEventListener("abort", stop, { once: true });
   try {
     await ready(client, url, scope);
-    scope.sent = "possible";
-    const answer = await unary(client, path, input.encode(message).finish(), metadata, scope);
+    const send = async () => {
+      const metadata = new grpc.Metadata();
+      metadata.set("idempotency-key", scope.idempotencyKey);
+      for (const [key, text] of Object.entries((await credentials?.headersFor(asked, scope)) ?? {}))
+        metadata.set(key, text);
+      scope.sent = "possible";
+      return await unary(client, path, input.encode(message).finish(), metadata, scope);
+    };
+    const answer = await send().catch(async (error) => {
+      // The gRPC word for 401: whoever was turned away at the door may come back with a new token, once.
+      const isUnknown =
+        error instanceof CallError && error.type === "authentication" && scope.sent === "possible";
+      if (!isUnknown || !(await credentials?.renew?.(new Response(null, { status: 401 }), asked, scope)))
+        throw error;
+      return await send();
+    });
     try {
       return messageToJson(output, output.decode(answer));
     } catch {
