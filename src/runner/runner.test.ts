@@ -190,6 +190,27 @@ describe("one lease", () => {
   });
 });
 
+test("a step that wrecks the shared workspace leaves a usable one to the next", async () => {
+  const { controller } = benches.start();
+  const workspace = { mode: "session" as const, key: "wrecked" };
+  const wfInstanceId = Bun.randomUUIDv7();
+  const wreck = controller.shell(
+    "cd ..; rm -rf work home output; ln -s /etc work; ln -s /etc home; chmod 0 .",
+    {
+      workspace,
+      wfInstanceId,
+    },
+  );
+  await controller.result(wreck);
+  const next = controller.shell('pwd -P; echo {} > "$LIGHTFLOW_OUTPUT"; ls', {
+    workspace,
+    wfInstanceId,
+    output: "json",
+  });
+  expect(await controller.result(next)).toMatchObject({ status: "succeeded", output: {} });
+  expect(controller.log(next)).toMatch(/\/workspaces\/wrecked\/work\n$/);
+});
+
 describe("what is refused", () => {
   test("names, secrets and programs that no server may ask for", async () => {
     const { controller } = benches.start({ commands: ["sh", "echo"] });

@@ -303,7 +303,7 @@ class Runner implements RunningRunner {
       configHash: this.#config.configHash,
       commandAllowlistHash: this.#config.commandAllowlistHash,
       ...(this.#config.imageDigest === undefined ? {} : { imageDigest: this.#config.imageDigest }),
-      activeLeases: [...this.#runs.values()].map(({ lease, state }) => ({
+      activeLeases: [...this.#runs.values(), ...this.#settling.values()].map(({ lease, state }) => ({
         leaseId: lease.leaseId,
         attempt: lease.attempt,
         fencingToken: lease.fencingToken,

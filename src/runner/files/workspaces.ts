@@ -1,5 +1,7 @@
 import {
+  chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -79,16 +81,24 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
     return { root, directory: join(root, "work"), home: join(root, "home") };
   };
 
-  const create = (key: string, workspace: Workspace, owner: Owner): void => {
-    writeFileSync(ownerFile(key), JSON.stringify(owner), { mode: 0o600 });
-    for (const path of [
-      workspace.root,
-      workspace.directory,
-      workspace.home,
-      join(workspace.root, "output"),
-    ]) {
+  /** A task may write all of its workspace: what it removed or exchanged for a link is made anew for the next one. */
+  const furnish = (workspace: Workspace): void => {
+    chmodSync(workspace.root, 0o700);
+    for (const path of [workspace.directory, workspace.home, join(workspace.root, "output")]) {
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      if (stat?.isDirectory()) {
+        chmodSync(path, 0o700);
+        continue;
+      }
+      if (stat !== undefined) rmSync(path, { force: true });
       mkdirSync(path, { mode: 0o700 });
     }
+  };
+
+  const create = (key: string, workspace: Workspace, owner: Owner): void => {
+    writeFileSync(ownerFile(key), JSON.stringify(owner), { mode: 0o600 });
+    mkdirSync(workspace.root, { mode: 0o700 });
+    furnish(workspace);
     writeFileSync(join(workspace.home, ".gitconfig"), "[safe]\n\tdirectory = *\n");
   };
 
@@ -126,7 +136,10 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
           wfInstanceId: lease.wfInstanceId,
         };
         if (!existsSync(workspace.root)) create(key, workspace, owner);
-        else checkOwner(key, owner);
+        else {
+          checkOwner(key, owner);
+          furnish(workspace);
+        }
         const now = new Date();
         utimesSync(workspace.root, now, now);
         return workspace;

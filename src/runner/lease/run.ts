@@ -20,6 +20,8 @@ import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
 import { cleanLease, settleLease } from "./settle.ts";
 
+/** A lease that asked for renewals without a pause would keep both sides busy with nothing else. */
+const MINIMUM_RENEW_MS = 50;
 /** How long output is still read after every process of the task was ended. */
 const PIPE_GRACE_MS = 2_000;
 
@@ -103,6 +105,11 @@ export class LeaseRun {
     }
     at("after_started", lease.leaseId);
     const renewing = this.#renew();
+    let held = prepared !== null;
+    const giveBack = () => {
+      if (held) this.#services.workspaces.release(lease.workspace.key);
+      held = false;
+    };
     const redaction = createRedaction([...secrets.values, ...this.#services.ownSecrets()]);
     if (redaction.tooShort > 0) log.warn("a secret is too short to be masked", { lease: lease.leaseId });
     makePlaces(this.places);
@@ -138,10 +145,11 @@ export class LeaseRun {
       this.#reporting = true;
       await journal.terminal(lease.leaseId, result).catch((error) => this.#unwritten(error));
       at("after_journal_terminal", lease.leaseId);
-      if (prepared !== null) this.#services.workspaces.release(lease.workspace.key);
+      giveBack();
       freeSlot();
       await settleLease(this.#services, context, result, this.#reporter, this.#provider);
     } finally {
+      giveBack();
       this.#lost.abort();
       spools.stdout.close();
       spools.stderr.close();
@@ -297,7 +305,7 @@ export class LeaseRun {
     const { clock, log } = this.#services;
     const { signal } = this.#lost;
     while (!signal.aborted) {
-      await pause(this.lease.renewIntervalMs, signal);
+      await pause(Math.max(MINIMUM_RENEW_MS, this.lease.renewIntervalMs), signal);
       if (signal.aborted) return;
       const sentAt = clock.monotonic();
       try {

@@ -1,10 +1,11 @@
+import { rmSync } from "node:fs";
 import { type ErrorCode, toFailure } from "../../base/errors.ts";
 import type { TaskResult } from "../../protocol/index.ts";
 import { removeTree, type Workspaces } from "../files/workspaces.ts";
 import type { LeaseContext } from "../journal/entry.ts";
 import type { SandboxProvider } from "../sandboxes/index.ts";
 import { pause } from "../wire/backoff.ts";
-import { leasePlaces } from "./places.ts";
+import { leasePlaces, outputFile } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
 
@@ -33,6 +34,10 @@ export async function cleanLease(
       await provider?.cleanup(lease.leaseId);
       removeTree(leasePlaces(services.config.dataDirectory, lease.leaseId).root);
       if (lease.workspace.mode === "ephemeral") services.workspaces.remove(lease.workspace.key);
+      else
+        rmSync(outputFile(services.workspaces.locate(lease.workspace.key).root, lease.leaseId), {
+          force: true,
+        });
       return;
     } catch (error) {
       if (attempt === CLEANUP_TRIES) throw error;
