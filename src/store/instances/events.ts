@@ -36,6 +36,11 @@ export function appendEvents(
   tx.notify("event", instanceId);
 }
 
+/** An instance that was just made has no lines. */
+export function beginEvents(tx: Transaction, instanceId: string): void {
+  tx.remember(`event ${instanceId}`, 0);
+}
+
 function lastSeq(tx: Transaction, instanceId: string): number {
   const { last } = tx.get<{ last: number | null }>(
     "SELECT max(last_seq) AS last FROM event WHERE instance_id = ?",

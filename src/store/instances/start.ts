@@ -8,7 +8,7 @@ import {
   type StoredInput,
   type StoredSnapshot,
 } from "./advance.ts";
-import type { EventRow } from "./events.ts";
+import { beginEvents, type EventRow } from "./events.ts";
 
 export interface StartInput {
   engine: EnginePort;
@@ -105,6 +105,7 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     row.created_at,
     row.updated_at,
   );
+  beginEvents(tx, row.id);
   const created: EventRow = {
     event: "run.created",
     step_id: null,
