@@ -1,14 +1,26 @@
 import type { Clock } from "../../src/base/clock.ts";
-import { type Failure, fail, toFailure } from "../../src/base/errors.ts";
+import { fail, toFailure } from "../../src/base/errors.ts";
 import type { Json, JsonObject } from "../../src/base/json.ts";
 import type { Log } from "../../src/base/log.ts";
 import type { Environment } from "../../src/base/xdg.ts";
 import { errno } from "../fuse/errno.ts";
 import type { Attempt, ChatResult } from "../providers/call.ts";
 import type { Delta, FormatName } from "../providers/conversation.ts";
-import { Audit, type AuditFacts } from "./audit.ts";
+import { Audit } from "./audit.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { failureFrom, type HostEvent, type HostMessage } from "./host.ts";
+import type { HostEvent, HostMessage } from "./host.ts";
+import { HostCalls, type Question } from "./host-calls.ts";
+import { errorText, pick, withAttempts } from "./outcome.ts";
+import {
+  type Actor,
+  actorFacts,
+  Denied,
+  type Plan,
+  type Planner,
+  Refusal,
+  type RunContext,
+  type RunResult,
+} from "./plan.ts";
 import { allProviders, listValues, type Provider } from "./providers.ts";
 import { ALL_HIDDEN, FilePart, type FilePartName, isPending, Requests } from "./requests.ts";
 import { type Health, type Route, route } from "./routing.ts";
@@ -17,74 +29,6 @@ import { Slots } from "./slots.ts";
 import type { ExchangeStore, RequestRow } from "./store/store.ts";
 import { Threads } from "./threads.ts";
 import { type Tool, ToolRegistry } from "./tools/registry.ts";
-
-/** Who acts, with the uid whose files are meant: root may act in another's home. */
-export interface Actor {
-  readonly uid: number;
-  readonly gid: number;
-  readonly pid: number;
-}
-
-/** What a committed body asks for, as its surface understood it. */
-export interface Plan {
-  /** Shown as `<id>.route.json`; null for surfaces without routes. */
-  readonly route: JsonObject | null;
-  /** Whose slot it takes; a request beyond the provider's limit waits in state `queued`. */
-  readonly provider: Provider | undefined;
-  readonly streams: boolean;
-  readonly run: (context: RunContext) => Promise<RunResult>;
-}
-
-export interface RunContext {
-  readonly row: RequestRow;
-  readonly signal: AbortSignal;
-  readonly onDelta: (delta: Delta) => void;
-}
-
-export interface RunResult {
-  readonly body: string;
-  readonly provider?: string;
-  readonly model?: string;
-  readonly tool?: string;
-  readonly attempts?: readonly Attempt[];
-  readonly inputTokens?: number;
-  readonly outputTokens?: number;
-}
-
-/** Reads a body and says what to do; throws EINVAL for a body that can never be run, {@link Denied} for policy. */
-export type Planner = (engine: Engine, request: PlanRequest) => Plan;
-
-export interface PlanRequest {
-  readonly uid: number;
-  readonly gid: number;
-  readonly surface: string;
-  readonly id: string;
-  readonly body: Uint8Array;
-  readonly fingerprint: string;
-}
-
-/** Policy or configuration stands against a request: EACCES at the rename, and an audit line with the reason. */
-export class Denied {
-  readonly reason: string;
-  readonly provider: string;
-  constructor(reason: string, provider = "") {
-    this.reason = reason;
-    this.provider = provider;
-  }
-}
-
-/** A run that ends in `<id>.error` with members of its own beside the message. */
-export class Refusal extends Error {
-  readonly failure: Failure;
-  readonly members: JsonObject;
-  readonly attempts: readonly Attempt[];
-  constructor(failure: Failure, members: JsonObject = {}, attempts: readonly Attempt[] = []) {
-    super(failure.message);
-    this.failure = failure;
-    this.members = members;
-    this.attempts = attempts;
-  }
-}
 
 export interface EngineOptions {
   readonly store: ExchangeStore;
@@ -96,12 +40,6 @@ export interface EngineOptions {
   /** A path below the root has changed. */
   readonly changed: (path: string) => void;
   readonly planner: Planner;
-}
-
-interface Waiting {
-  readonly resolve: (event: HostEvent) => void;
-  readonly reject: (error: unknown) => void;
-  readonly onDelta: (delta: Delta) => void;
 }
 
 /** Whole answers are asked for within this time unless the provider says otherwise. */
@@ -125,12 +63,12 @@ export class Engine {
   readonly slots = new Slots();
   readonly #options: EngineOptions;
   readonly #homes = new Map<number, { gid: number; created: number }>();
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #host: HostCalls;
   readonly #controllers = new Map<RequestRow, AbortController>();
-  #calls = 0;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#host = new HostCalls(options.send);
     this.store = options.store;
     this.clock = options.clock;
     this.env = options.env;
@@ -342,18 +280,9 @@ export class Engine {
     let state: RequestRow["state"];
     let result: string;
     if (outcome instanceof Refusal) {
-      const { failure, members } = outcome;
+      const { failure } = outcome;
       state = failure.code === "execution_cancelled" ? "cancelled" : "failed";
-      result = `${JSON.stringify({
-        request_id: row.id,
-        error: failure.message,
-        code: failure.code,
-        retry: failure.retry,
-        ...(failure.hint === undefined ? {} : { hint: failure.hint }),
-        ...(failure.details === undefined ? {} : { details: failure.details as Json }),
-        ...(attempts.length === 0 ? {} : { attempts: attempts as unknown as Json }),
-        ...members,
-      })}\n`;
+      result = errorText(row.id, outcome);
       this.audit.add({
         event: state === "cancelled" ? "cancelled" : "error",
         ...facts,
@@ -443,30 +372,11 @@ export class Engine {
 
   /** An answer from the host. */
   deliver(event: HostEvent): void {
-    const waiting = this.#waiting.get(event.key);
-    if (waiting === undefined) return;
-    if (event.type === "delta") {
-      waiting.onDelta(event.delta);
-      return;
-    }
-    this.#waiting.delete(event.key);
-    if (event.type === "failure") waiting.reject(new Refusal(failureFrom(event.failure), {}, event.attempts));
-    else waiting.resolve(event);
+    this.#host.deliver(event);
   }
 
-  ask(
-    message: MessageWithoutKey,
-    signal: AbortSignal,
-    onDelta: (delta: Delta) => void = () => {},
-  ): Promise<HostEvent> {
-    const key = `call-${++this.#calls}`;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(key, { resolve, reject, onDelta });
-      signal.addEventListener("abort", () => {
-        if (this.#waiting.has(key)) this.#options.send({ type: "cancel", key });
-      });
-      this.#options.send({ ...message, key } as HostMessage);
-    });
+  ask(message: Question, signal: AbortSignal, onDelta?: (delta: Delta) => void): Promise<HostEvent> {
+    return this.#host.ask(message, signal, onDelta);
   }
 
   /** One model call along a route that is ready. */
@@ -509,36 +419,4 @@ export class Engine {
     if (event.type !== "tool") throw fail("internal");
     return event.output;
   }
-}
-
-type MessageWithoutKey = HostMessage extends infer M
-  ? M extends { key: string }
-    ? Omit<M, "key">
-    : never
-  : never;
-
-export const actorFacts = ({ uid, gid, pid }: Actor): Pick<AuditFacts, "uid" | "gid" | "pid"> => ({
-  uid,
-  gid,
-  pid,
-});
-
-/** The route as it was taken in the end: another provider than planned is a fallback, with what was tried. */
-function withAttempts(text: string | null, attempts: readonly Attempt[]): string | null {
-  if (text === null || attempts.length === 0) return text;
-  const planned = JSON.parse(text) as JsonObject;
-  const last = attempts.at(-1)!;
-  return JSON.stringify({
-    ...planned,
-    provider: last.provider,
-    model: last.model,
-    reason: last.reason !== "ready" ? last.reason : attempts.length > 1 ? "fallback" : "ready",
-    attempts: attempts as unknown as Json,
-  });
-}
-
-function pick<T extends object, K extends keyof T>(value: T, ...keys: K[]): Partial<Pick<T, K>> {
-  const result: Partial<Pick<T, K>> = {};
-  for (const key of keys) if (value[key] !== undefined) result[key] = value[key];
-  return result;
 }

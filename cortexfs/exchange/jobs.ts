@@ -1,7 +1,8 @@
 import { fail, toFailure } from "../../src/base/errors.ts";
 import type { Json, JsonObject } from "../../src/base/json.ts";
 import { textOf } from "../providers/conversation.ts";
-import { type Actor, actorFacts, type Engine } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { type Actor, actorFacts } from "./plan.ts";
 import { listValues } from "./providers.ts";
 import { schemaProblem } from "./schema-check.ts";
 

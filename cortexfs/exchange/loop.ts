@@ -2,7 +2,8 @@ import { fail } from "../../src/base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../src/base/json.ts";
 import type { Attempt } from "../providers/call.ts";
 import { openaiChat } from "../providers/openai-chat.ts";
-import { actorFacts, type Engine, type RunContext, type RunResult } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { actorFacts, type RunContext, type RunResult } from "./plan.ts";
 import type { Route } from "./routing.ts";
 import { schemaProblem } from "./schema-check.ts";
 

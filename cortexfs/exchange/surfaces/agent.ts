@@ -1,7 +1,7 @@
 import { fail } from "../../../src/base/errors.ts";
 import { errno } from "../../fuse/errno.ts";
-import { Denied, type Plan, type Planner } from "../engine.ts";
 import { runLoop } from "../loop.ts";
+import { Denied, type Plan, type Planner } from "../plan.ts";
 import { listValues } from "../providers.ts";
 import { bodyObject, bodyText } from "./body.ts";
 

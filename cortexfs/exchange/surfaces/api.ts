@@ -1,6 +1,6 @@
 import { errno } from "../../fuse/errno.ts";
 import { DIALECTS, isFormat } from "../../providers/dialects.ts";
-import { Denied, type Plan, type Planner } from "../engine.ts";
+import { Denied, type Plan, type Planner } from "../plan.ts";
 import { bodyObject, bodyText } from "./body.ts";
 
 /** `home/<uid>/api/<format>`: one request in a provider's native format. */

@@ -3,7 +3,8 @@ import { isObject, type Json, type JsonObject } from "../../../src/base/json.ts"
 import { errno } from "../../fuse/errno.ts";
 import type { FormatName } from "../../providers/conversation.ts";
 import { DIALECTS, isFormat } from "../../providers/dialects.ts";
-import { type Engine, type Plan, type Planner, Refusal, type RunContext } from "../engine.ts";
+import type { Engine } from "../engine.ts";
+import { type Plan, type Planner, Refusal, type RunContext } from "../plan.ts";
 import { bodyObject, bodyText } from "./body.ts";
 
 const MAX_LINES = 10_000;

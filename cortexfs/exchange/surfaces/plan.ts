@@ -1,5 +1,5 @@
 import { errno } from "../../fuse/errno.ts";
-import type { Planner } from "../engine.ts";
+import type { Planner } from "../plan.ts";
 import { planAgent } from "./agent.ts";
 import { planApi } from "./api.ts";
 import { planBatch } from "./batch.ts";

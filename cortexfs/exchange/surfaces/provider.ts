@@ -2,7 +2,7 @@ import type { JsonObject } from "../../../src/base/json.ts";
 import { errno } from "../../fuse/errno.ts";
 import { FORMATS } from "../../providers/dialects.ts";
 import { parseSecretReference } from "../../providers/secret.ts";
-import { actorFacts, type Plan, type Planner } from "../engine.ts";
+import { actorFacts, type Plan, type Planner } from "../plan.ts";
 import { isHttpUrl, isName, type RegistryEntry } from "../providers.ts";
 import { schemaProblem } from "../schema-check.ts";
 import { bodyObject, bodyText } from "./body.ts";

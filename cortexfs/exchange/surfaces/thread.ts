@@ -1,8 +1,9 @@
 import { fail } from "../../../src/base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../../src/base/json.ts";
 import { errno } from "../../fuse/errno.ts";
-import { Denied, type Engine, type Plan, type Planner } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import { runLoop } from "../loop.ts";
+import { Denied, type Plan, type Planner } from "../plan.ts";
 import { bodyObject, bodyText } from "./body.ts";
 
 /** The messages that a body adds: `{"content"}`, `{"role","content"}` or `{"messages":[…]}`. */

@@ -1,6 +1,6 @@
 import { fail } from "../../../src/base/errors.ts";
 import { errno } from "../../fuse/errno.ts";
-import { actorFacts, type Plan, type Planner, Refusal } from "../engine.ts";
+import { actorFacts, type Plan, type Planner, Refusal } from "../plan.ts";
 import { schemaProblem } from "../schema-check.ts";
 import { bodyObject, bodyText } from "./body.ts";
 
