@@ -271,7 +271,7 @@ export function createProvider(
       if (!(operation?.exit && backend.leavesNothing)) {
         // The leader may be gone while its group is not.
         if (child) signalProcess(-child.process.pid, "SIGKILL");
-        // What was forked before the group was joined is found by its mark.
+        // What left its process group is found by its mark.
         await endMarked(LEASE_MARKER, operationId);
       }
       if (operation?.cgroup) await endGroup(operation.cgroup);
