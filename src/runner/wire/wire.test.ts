@@ -40,7 +40,6 @@ test("a message carries its credential and the protocol's version", async () => 
   expect(await send()).toEqual({ accepted: true });
   expect(seen).toEqual({ authorization: "Bearer the-token", version: "1.0", body: { a: 1 } });
 });
-});
 
 test("a refusal keeps its code, and an answer that does not fit the closed schema is refused", async () => {
   answer = () => Response.json(toProblem(fail("stale_fence", "too late")), { status: 410 });
