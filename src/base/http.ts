@@ -1,4 +1,4 @@
-import { Failure, fail, toFailure, toProblem } from "./errors.ts";
+import { type Failure, fail, toFailure, toProblem } from "./errors.ts";
 import type { Json } from "./json.ts";
 import { parseStrictJson } from "./strict-json.ts";
 

@@ -705,3 +705,62 @@ test("steps of one session go to the runner that has its workspace", async () =>
     workspace: { mode: "session", key: lease.workspace.key },
   });
 });
+
+test("SR-5.8: a step that needs an isolation which a runner did not prove waits for one that did", async () => {
+  const p = await plane();
+  await p.start("one", [{ work: shell({ security: { sandbox: { mode: "per-agent-call" } } }) }]);
+  const weak = await runner(p, "weak");
+  expect((await weak.claim()).status).toBe(204);
+  const token = await enrol(p, "strong");
+  const strong = registration("strong", { sandbox: { modes: ["none", "per-agent-call"], providers: [] } });
+  const session = (await send(p.controller, "POST", "/runner/register", strong, token))
+    .body as unknown as RegistrationAccepted;
+  const claim = {
+    messageId: newId(),
+    runnerId: "strong",
+    sessionId: session.sessionId,
+    freeSlots: 1,
+    waitMs: 0,
+  };
+  const claimed = await send(p.controller, "POST", "/runner/claim", claim, session.claimToken);
+  expect(claimed.body).toMatchObject({ taskId: "work", sandbox: { mode: "per-agent-call" } });
+});
+
+test("a runner holds no more leases than the slots that were approved for it", async () => {
+  const p = await plane();
+  for (const id of ["one", "two", "three"]) await p.start(id, [{ work: shell() }]);
+  const r = await runner(p);
+  expect([(await r.claim()).status, (await r.claim()).status, (await r.claim()).status]).toEqual([
+    200, 200, 204,
+  ]);
+});
+
+test("SR-11.2: a snapshot that differs from the registration makes the session suspicious and says which fields", async () => {
+  const p = await plane();
+  await p.start("one", [{ work: shell() }]);
+  const r = await runner(p);
+  const snapshot = {
+    messageId: newId(),
+    runnerId: "r1",
+    sessionId: r.session.sessionId,
+    commands: [],
+    sandboxTemplates: [],
+    mounts: [],
+    networkPolicy: "deny-all",
+    secretBindings: [],
+    configHash: DIGEST,
+    commandAllowlistHash: DIGEST,
+    binaryDigest: DIGEST,
+  };
+  const ask = (more: JsonObject) =>
+    send(
+      p.controller,
+      "POST",
+      "/runner/audit-snapshot",
+      { ...snapshot, messageId: newId(), ...more },
+      r.session.heartbeatToken,
+    );
+  expect((await ask({})).body).toEqual({ verdict: "match", fields: [] });
+  expect((await ask({ mounts: ["/"] })).body).toEqual({ verdict: "mismatch", fields: ["mounts"] });
+  expect(await r.claim()).toMatchObject({ status: 403, body: { code: "runner_quarantined" } });
+});
