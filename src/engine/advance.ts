@@ -73,6 +73,13 @@ function take(machine: Machine, input: EngineInput): void {
       });
       return;
     }
+    case "event": {
+      const frame = find(machine, (candidate) => candidate.effect === input.effect);
+      if (frame === undefined) return;
+      const node = machine.definition.task(frame.pointer);
+      machine.guard(frame, () => handlerOf(node.kind).event!(machine, frame, node, input.event));
+      return;
+    }
     case "continue":
       resolve(machine, input.effect, (frame) => {
         delete frame.deferred;

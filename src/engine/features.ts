@@ -9,6 +9,7 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "run.shell",
   "call.http",
   "call.openapi",
+  "call.grpc",
   "call.mcp",
   "call.function",
   "extension",

@@ -98,6 +98,8 @@ export type EngineInput =
   | { kind: "effect_succeeded"; effect: string; output: Json }
   /** `record` is the command's record when there is one: some tasks take a non-zero exit code as a value. */
   | { kind: "effect_failed"; effect: string; error: TaskError; record?: JsonObject }
+  /** A CloudEvent that a listening task may consume. */
+  | { kind: "event"; effect: string; event: JsonObject }
   | { kind: "timer"; effect: string }
   | { kind: "continue"; effect: string }
   | { kind: "cancel"; reason: string };
@@ -106,6 +108,10 @@ export type EngineInput =
 export type Effect =
   | { kind: "run"; id: string; step_id: string; reference: string; request: RunRequest }
   | { kind: "call"; id: string; step_id: string; reference: string; request: CallEffectRequest }
+  /** Events of these types are for it; `""` is any. */
+  | { kind: "listen"; id: string; step_id: string; reference: string; types: string[] }
+  /** Put an event where others listen. */
+  | { kind: "emit"; id: string; event: JsonObject }
   | { kind: "timer"; id: string; due_at: number }
   | { kind: "continue"; id: string }
   | { kind: "cancel"; id: string };

@@ -11,6 +11,7 @@ import {
   cancelInstance,
   type EnginePort,
   readPolicy,
+  receiveEvent,
   type Started,
   type Store,
   type StoredSnapshot,
@@ -18,6 +19,7 @@ import {
 } from "../store/index.ts";
 import type { CallOptions } from "./call-options.ts";
 import { createEnginePort } from "./engine-port.ts";
+import { EventLoop } from "./event-loop.ts";
 import { NativeLoop } from "./native-loop.ts";
 import { refuseUnsupported } from "./publication.ts";
 import { ResultLoop } from "./result-loop.ts";
@@ -53,6 +55,7 @@ export class Orchestrator {
   readonly #results: ResultLoop;
   readonly #timers: TimerLoop;
   readonly #native: NativeLoop;
+  readonly #events: EventLoop;
   /** Digests of documents that this build can run. */
   readonly #runnable = new Set<string>();
 
@@ -62,6 +65,7 @@ export class Orchestrator {
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
     this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
+    this.#events = new EventLoop(options, this.#engine);
   }
 
   /** Start a run: resolve its policy, write instance and first events, advance to the first effects; one commit. */
@@ -108,10 +112,16 @@ export class Orchestrator {
     return store.write(cancelInstance, { engine: this.#engine, tenantId, runId, reason, now: clock.wall() });
   }
 
+  /** Take in a CloudEvent for whoever listens. @returns false when it had come before */
+  receive(tenantId: string, event: JsonObject): Promise<boolean> {
+    return this.#options.store.write(receiveEvent, { tenantId, event, now: this.#options.clock.wall() });
+  }
+
   stop(): void {
     this.#results.stop();
     this.#timers.stop();
     this.#native.stop();
+    this.#events.stop();
   }
 
   /** Refuses by name what would only fail half-way. */

@@ -9,6 +9,7 @@ export {
 } from "./instances/calls.ts";
 export { cancelInstance } from "./instances/cancel.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
+export { deliverEvent, nextEvent, receiveEvent, setEventAside } from "./instances/inbox.ts";
 export { readPolicy } from "./instances/policy.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export { fireTimers, nextTimer } from "./instances/timers.ts";

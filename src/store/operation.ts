@@ -1,7 +1,16 @@
 import type { Database, Statement } from "bun:sqlite";
 
 /** What changed, told after the commit. A hint only: whoever listens reads the store for the truth. */
-export type Topic = "request" | "result" | "instance" | "event" | "log" | "timer" | "session" | "call";
+export type Topic =
+  | "request"
+  | "result"
+  | "instance"
+  | "event"
+  | "log"
+  | "timer"
+  | "session"
+  | "call"
+  | "inbox";
 
 /** What an operation works with: prepared statements inside the running transaction, and hints to send after it. */
 export interface Transaction {

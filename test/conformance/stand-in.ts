@@ -77,6 +77,10 @@ export function standIn(respond: typeof answer = answer): { calls: HostCalls; se
   };
   return {
     seen,
-    calls: { fetch: send as typeof fetch, resolveHost: async () => ["192.0.2.1"], policy: allowAll },
+    calls: {
+      fetch: send as typeof fetch,
+      resolveHost: async () => ["192.0.2.1"],
+      policy: { ...allowAll, processes: false },
+    },
   };
 }

@@ -27,6 +27,7 @@ export const emitTask: TaskHandler = {
       ...given,
     };
     machine.note("event.emitted", frame, { event: event as Json });
+    machine.effects.push({ kind: "emit", id: machine.effectId(), event });
     machine.complete(frame, event);
   },
 };

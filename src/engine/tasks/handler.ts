@@ -18,5 +18,7 @@ export interface TaskHandler {
     error: TaskError,
     record: JsonObject | undefined,
   ): void;
+  /** An event that the task's effect may be about; the effect stays. */
+  event?(machine: Machine, frame: Frame, node: TaskNode, event: JsonObject): void;
   timer?(machine: Machine, frame: Frame, node: TaskNode): void;
 }

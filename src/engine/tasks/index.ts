@@ -7,6 +7,7 @@ import { forTask } from "./for.ts";
 import { forkTask } from "./fork.ts";
 import { graphTask } from "./graph.ts";
 import type { TaskHandler } from "./handler.ts";
+import { listenTask } from "./listen.ts";
 import { raiseTask } from "./raise.ts";
 import { runTask } from "./run.ts";
 import { setTask } from "./set.ts";
@@ -28,6 +29,7 @@ const HANDLERS: Readonly<Record<string, TaskHandler>> = {
   call: callTask,
   emit: emitTask,
   graph: graphTask,
+  listen: listenTask,
 };
 
 /** Kinds of tasks that this engine runs. */

@@ -5,6 +5,7 @@ import type { Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
 import { cancelCall, insertCall } from "./calls.ts";
 import { appendEvents, type EventRow } from "./events.ts";
+import { putEvent, subscribe, unsubscribe } from "./inbox.ts";
 
 /** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
 export interface EnginePort {
@@ -39,7 +40,19 @@ export interface CallEffect {
   reference: string;
   request: { repeatable: boolean };
 }
+export interface ListenEffect {
+  kind: "listen";
+  id: string;
+  types: string[];
+}
+export interface EmitEffect {
+  kind: "emit";
+  id: string;
+  event: JsonObject;
+}
 export type StoredEffect =
+  | ListenEffect
+  | EmitEffect
   | RunEffect
   | CallEffect
   | { kind: "timer"; id: string; due_at: number }
@@ -210,6 +223,12 @@ function applyEffect(
     case "call":
       insertCall(tx, row, effect, now);
       return null;
+    case "listen":
+      subscribe(tx, row, effect);
+      return null;
+    case "emit":
+      putEvent(tx, row.tenant_id, effect.event, now);
+      return null;
     case "run": {
       const request = engine.request(effect, row);
       if ("denied" in request) return request.denied;
@@ -281,6 +300,7 @@ function requirementId(tx: Transaction, tenantId: string, body: string): number 
 /** Stop what an instance no longer waits for: a queued request is taken back, a live lease is told to stop. */
 function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: number): void {
   if (tx.run("DELETE FROM timer WHERE instance_id = ? AND effect_id = ?", row.id, effectId) > 0) return;
+  if (unsubscribe(tx, row.id, effectId)) return;
   if (cancelCall(tx, row, effectId, now)) return;
   const request = tx.get<{ id: string; state: string }>(
     "SELECT id, state FROM request WHERE instance_id = ? AND effect_id = ?",

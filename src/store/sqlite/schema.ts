@@ -273,5 +273,31 @@ CREATE INDEX native_call_pending ON native_call (created_at) WHERE state = 'pend
 CREATE INDEX native_call_claimed ON native_call (claimed_until) WHERE state = 'claimed';
 CREATE TRIGGER native_call_fence_grows BEFORE UPDATE OF fence ON native_call WHEN NEW.fence < OLD.fence
   BEGIN SELECT RAISE(ABORT, 'a fence grows'); END;
+
+-- Events for whoever listens. An event is known by its source and id, as CloudEvents has it: a repeat is the same one.
+CREATE TABLE event_inbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  body TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'aside')),
+  diagnostic TEXT,
+  received_at INTEGER NOT NULL,
+  UNIQUE (tenant_id, source, event_id)
+) STRICT;
+CREATE INDEX event_inbox_pending ON event_inbox (seq) WHERE state = 'pending';
+
+-- Listening tasks, by the types they may be about ('' is any), and the position after which events are for them.
+CREATE TABLE subscription (
+  tenant_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  instance_id TEXT NOT NULL,
+  effect_id TEXT NOT NULL,
+  after_seq INTEGER NOT NULL,
+  PRIMARY KEY (tenant_id, type, instance_id, effect_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX subscription_of_effect ON subscription (instance_id, effect_id);
 `,
 ];

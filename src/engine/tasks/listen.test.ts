@@ -1,0 +1,117 @@
+import { expect, test } from "bun:test";
+import { Drive } from "../../../test/support/engine-drive.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+
+let sent = 0;
+const event = (type: string, data: Json = null, more: JsonObject = {}): JsonObject => ({
+  specversion: "1.0",
+  id: `e${++sent}`,
+  source: "/test",
+  type,
+  data,
+  ...more,
+});
+
+const listening = (to: Json, more: JsonObject = {}, after: JsonObject[] = [], input: Json = {}) =>
+  new Drive([{ l: { listen: { to, ...more } } }, ...after], input);
+
+const hear = (drive: Drive, ...events: JsonObject[]): Drive => {
+  for (const each of events) drive.put({ kind: "event", effect: drive.effect("listen", 0).id, event: each });
+  return drive;
+};
+
+test("one takes the first event that fits, and asks only for its type", () => {
+  const drive = listening({ one: { with: { type: "a.b" } } });
+  expect(drive.effect("listen").types).toEqual(["a.b"]);
+  hear(drive, event("a.c", 1), event("a.b", 2));
+  expect(drive.instance).toMatchObject({ status: "completed", output: [2] });
+  drive.expectFold();
+});
+
+test("all takes one event for each filter, in any order", () => {
+  const to: Json = { all: [{ with: { type: "a" } }, { with: { type: "b", data: "${ .n > 3 }" } }] };
+  const drive = hear(listening(to), event("b", { n: 1 }), event("b", { n: 4 }), event("b", { n: 5 }));
+  expect(drive.instance.status).toBe("waiting");
+  hear(drive, event("a", "x"));
+  expect(drive.instance.output).toEqual([{ n: 4 }, "x"]);
+});
+
+test("any takes the first of several; attributes may be regular expressions of the whole text", () => {
+  const drive = listening({
+    any: [{ with: { type: "x" } }, { with: { type: "t.(one|two)", source: "/t.*" } }],
+  });
+  expect(drive.effect("listen").types).toEqual([""]);
+  hear(drive, event("t.one.more"), event("t.two", "yes"));
+  expect(drive.instance.output).toEqual(["yes"]);
+});
+
+test("any until an expression consumes every event until it is true", () => {
+  const drive = hear(listening({ any: [], until: "( . | length ) > 2" }), event("a", 1), event("b", 2));
+  expect(drive.instance.status).toBe("waiting");
+  expect(hear(drive, event("c", 3)).instance.output).toEqual([1, 2, 3]);
+});
+
+test("any until other events ends with them, without consuming them", () => {
+  const to = { any: [{ with: { type: "a" } }], until: { one: { with: { type: "end" } } } };
+  const drive = hear(listening(to), event("a", 1), event("other"), event("a", 2), event("end"));
+  expect(drive.instance.output).toEqual([1, 2]);
+});
+
+test("correlated events share a value: the first one's, or what `expect` says", () => {
+  const one = (type: string) => ({ with: { type }, correlate: { room: { from: ".roomid" } } });
+  const first = listening({ all: [one("t"), one("h")] });
+  hear(
+    first,
+    event("t", 20, { roomid: "A" }),
+    event("h", 50, { roomid: "B" }),
+    event("h", 60, { roomid: "A" }),
+  );
+  expect(first.instance.output).toEqual([20, 60]);
+  const expected = {
+    one: { with: { type: "t" }, correlate: { room: { from: ".roomid", expect: "${ .room }" } } },
+  };
+  const drive = listening(expected, {}, [], { room: "Z" });
+  hear(drive, event("t", 1, { roomid: "A" }), event("t"), event("t", 2, { roomid: "Z" }));
+  expect(drive.instance.output).toEqual([2]);
+});
+
+test("read gives the data, the whole event, or the data as text", () => {
+  const read = (mode: string) =>
+    hear(listening({ one: { with: { type: "a" } } }, { read: mode }), event("a", { n: 1 })).instance.output;
+  expect(read("data")).toEqual([{ n: 1 }]);
+  expect(read("envelope")).toMatchObject([{ type: "a", source: "/test", data: { n: 1 } }]);
+  expect(read("raw")).toEqual(['{"n":1}']);
+});
+
+test("foreach runs its list for each event, one after another, and gives what the iterations gave", () => {
+  const drive = new Drive([
+    {
+      l: {
+        listen: { to: { any: [{ with: { type: "a" } }], until: { one: { with: { type: "end" } } } } },
+        foreach: {
+          item: "got",
+          at: "i",
+          do: [{ w: { wait: { seconds: 1 } } }, { s: { set: { twice: "${ $got * 2 }", i: "${ $i }" } } }],
+          output: { as: "${ .twice + $i }" },
+          export: { as: "${ {last: .} }" },
+        },
+      },
+    },
+    { after: { set: "${ {sum: add, context: $context} }" } },
+  ]);
+  hear(drive, event("a", 10), event("a", 20), event("end"));
+  expect(drive.steps).toEqual(["l", "w"]);
+  drive.fire().fire();
+  expect(drive.instance.output).toEqual({ sum: 61, context: { last: 41 } });
+  drive.expectFold();
+});
+
+test("a listening task that ends takes its subscription back", () => {
+  const drive = new Drive([
+    { l: { timeout: { after: { seconds: 1 } }, listen: { to: { one: { with: { type: "a" } } } } } },
+  ]);
+  const { id } = drive.effect("listen");
+  drive.fire();
+  expect(drive.instance.error).toMatchObject({ status: 408 });
+  expect(drive.effects).toContainEqual({ kind: "cancel", id });
+});

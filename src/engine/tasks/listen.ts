@@ -1,0 +1,195 @@
+import type { Json, JsonObject } from "../../base/json.ts";
+import { evaluateAt, scope, truthy } from "../data-flow.ts";
+import type { Machine } from "../machine.ts";
+import type { Frame } from "../state.ts";
+import { matchEvent, typesOf } from "./event-filter.ts";
+import type { TaskHandler } from "./handler.ts";
+
+interface Memory {
+  /** What was consumed, as `read` gives it; with `foreach`, what each iteration gave. */
+  outputs: Json[];
+  /** Consumed events that wait for their iteration, and how many were consumed. */
+  queue: Json[];
+  consumed: Json[];
+  /** Filters of `all` that have their event, by position. */
+  met: number[];
+  /** Filters of an `until` strategy that have their event. */
+  untilMet: number[];
+  correlation: JsonObject;
+  running: boolean;
+  done: boolean;
+}
+
+/**
+ * `listen`: consumes events that arrive after it began. `all` takes one event for each filter, `one` a single one, `any`
+ * the first that fits one of its filters (no filter: every event) and with `until` all of them, until an expression over
+ * what was consumed is true or a strategy of its own is met, whose events are not consumed. The output is the array of
+ * what was consumed, or with `foreach` of what each iteration gave.
+ */
+export const listenTask: TaskHandler = {
+  begin(machine, frame, node) {
+    const to = strategyOf(node.task);
+    const memory: Memory = {
+      outputs: [],
+      queue: [],
+      consumed: [],
+      met: [],
+      untilMet: [],
+      correlation: {},
+      running: false,
+      done: false,
+    };
+    frame.memory = memory as unknown as JsonObject;
+    const filters = [...filtersOf(to), ...untilFilters(to)];
+    const types = filtersOf(to).length === 0 ? [""] : typesOf(filters);
+    machine.await(frame, (id) => ({
+      kind: "listen",
+      id,
+      step_id: frame.name,
+      reference: machine.reference(frame),
+      types,
+    }));
+  },
+  event(machine, frame, node, event) {
+    const memory = memoryOf(frame);
+    if (memory.done) return;
+    const to = strategyOf(node.task);
+    if (endsUntil(machine, frame, to, event)) memory.done = true;
+    else if (consumes(machine, frame, to, event)) {
+      const read = readEvent(event, (node.task["listen"] as JsonObject)["read"]);
+      memory.consumed.push(read);
+      machine.note("event.consumed", frame, { source: event["source"] ?? null, id: event["id"] ?? null });
+      if (node.task["foreach"] === undefined) memory.outputs.push(read);
+      else memory.queue.push(read);
+      memory.done = isMet(machine, frame, to);
+    }
+    goOn(machine, frame, node.task);
+  },
+  childCompleted(machine, frame, child, output, directive) {
+    const next = machine.nextOf(`${frame.pointer}/foreach/do`, child.pointer, directive);
+    if (next !== null) machine.enter(next, frame.id, output, child);
+    else endIteration(machine, frame, child, output);
+  },
+};
+
+const memoryOf = (frame: Frame): Memory => frame.memory as unknown as Memory;
+const strategyOf = (task: JsonObject): JsonObject => (task["listen"] as JsonObject)["to"] as JsonObject;
+
+/** `all`, `any` or `one` as a list of filters. */
+function filtersOf(strategy: JsonObject): JsonObject[] {
+  if (strategy["one"] !== undefined) return [strategy["one"] as JsonObject];
+  return (strategy["all"] ?? strategy["any"] ?? []) as JsonObject[];
+}
+
+const untilFilters = (to: JsonObject): JsonObject[] =>
+  typeof to["until"] === "object" && to["until"] !== null ? filtersOf(to["until"] as JsonObject) : [];
+
+const place = (frame: Frame, strategy: JsonObject, position: number, below = ""): string => {
+  const kind = ["one", "all", "any"].find((name) => strategy[name] !== undefined)!;
+  return `${frame.pointer}/listen/to${below}/${kind}${kind === "one" ? "" : `/${position}`}`;
+};
+
+/** The position of the first filter that fits, of those that `open` lets through; -1 for none. */
+function firstFit(
+  machine: Machine,
+  frame: Frame,
+  strategy: JsonObject,
+  event: JsonObject,
+  open: (position: number) => boolean,
+  below = "",
+): number {
+  const memory = memoryOf(frame);
+  for (const [position, filter] of filtersOf(strategy).entries()) {
+    if (!open(position)) continue;
+    const at = place(frame, strategy, position, below);
+    const correlation = matchEvent(machine, frame, at, filter, event, memory.correlation);
+    if (correlation === null) continue;
+    memory.correlation = correlation;
+    return position;
+  }
+  return -1;
+}
+
+function consumes(machine: Machine, frame: Frame, to: JsonObject, event: JsonObject): boolean {
+  const memory = memoryOf(frame);
+  if (to["all"] === undefined) {
+    return filtersOf(to).length === 0 || firstFit(machine, frame, to, event, () => true) >= 0;
+  }
+  const position = firstFit(machine, frame, to, event, (at) => !memory.met.includes(at));
+  if (position >= 0) memory.met.push(position);
+  return position >= 0;
+}
+
+/** Whether the event belongs to the strategy that ends an `any`; it is met when all of its filters are. */
+function endsUntil(machine: Machine, frame: Frame, to: JsonObject, event: JsonObject): boolean {
+  const { until } = to;
+  if (typeof until !== "object" || until === null) return false;
+  const memory = memoryOf(frame);
+  const strategy = until as JsonObject;
+  const open = (at: number) => !memory.untilMet.includes(at);
+  const position = firstFit(machine, frame, strategy, event, open, "/until");
+  if (position < 0) return filtersOf(strategy).length === 0;
+  memory.untilMet.push(position);
+  return strategy["all"] === undefined || memory.untilMet.length === filtersOf(strategy).length;
+}
+
+function isMet(machine: Machine, frame: Frame, to: JsonObject): boolean {
+  const memory = memoryOf(frame);
+  if (to["all"] !== undefined) return memory.met.length === filtersOf(to).length;
+  const { until } = to;
+  if (until === undefined) return true;
+  if (typeof until !== "string") return false;
+  return truthy(evaluateAt(machine, frame, `${frame.pointer}/listen/to/until`, until, memory.consumed));
+}
+
+/** `data` by default, the whole CloudEvent as `envelope`, the data as text as `raw`. */
+function readEvent(event: JsonObject, read: Json | undefined): Json {
+  if (read === "envelope") return event;
+  const data = event["data"] ?? null;
+  return read === "raw" && typeof data !== "string" ? JSON.stringify(data) : data;
+}
+
+function goOn(machine: Machine, frame: Frame, task: JsonObject): void {
+  const memory = memoryOf(frame);
+  if (memory.running) return;
+  const item = memory.queue.shift();
+  if (item === undefined) {
+    if (memory.done) machine.complete(frame, memory.outputs);
+    return;
+  }
+  const index = memory.outputs.length;
+  const loop = task["foreach"] as JsonObject;
+  const locals: JsonObject = {
+    ...frame.locals,
+    [(loop["item"] as string | undefined) ?? "item"]: item,
+    [(loop["at"] as string | undefined) ?? "index"]: index,
+  };
+  const iteration = [...frame.iteration, index];
+  const first =
+    loop["do"] === undefined ? undefined : machine.definition.list(`${frame.pointer}/foreach/do`).tasks[0];
+  if (first === undefined) endIteration(machine, frame, { ...frame, locals }, item);
+  else {
+    memory.running = true;
+    machine.enter(first, frame.id, frame.input, { ...frame, iteration, locals });
+  }
+}
+
+/** `foreach.output` and `foreach.export`, then the next event. */
+function endIteration(machine: Machine, frame: Frame, last: Frame, output: Json): void {
+  const { task } = machine.definition.task(frame.pointer);
+  const loop = task["foreach"] as JsonObject;
+  const memory = memoryOf(frame);
+  const view: Frame = { ...frame, locals: last.locals };
+  const shape = (name: "output" | "export", value: Json): Json => {
+    const as = (loop[name] as JsonObject | undefined)?.["as"];
+    if (as === undefined) return value;
+    const variables = scope(machine, view, name, { output: value });
+    const pointer = `${frame.pointer}/foreach/${name}/as`;
+    return machine.definition.expression(pointer, as)(value, { variables, now: machine.now });
+  };
+  const shaped = shape("output", output);
+  if (loop["export"] !== undefined) machine.instance.context = shape("export", shaped);
+  memory.outputs.push(shaped);
+  memory.running = false;
+  goOn(machine, frame, task);
+}

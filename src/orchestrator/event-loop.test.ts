@@ -1,0 +1,101 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openArtifacts } from "../artifacts/index.ts";
+import { digestOf } from "../base/canonical.ts";
+import { ManualClock } from "../base/clock.ts";
+import type { JsonObject } from "../base/json.ts";
+import { silentLog } from "../base/log.ts";
+import { findRun, receiveEvent, Store } from "../store/index.ts";
+import { Orchestrator } from "./index.ts";
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function stage() {
+  const directory = mkdtempSync(join(tmpdir(), "events-"));
+  const clock = new ManualClock();
+  const store = Store.open(join(directory, "store.db"));
+  const artifacts = openArtifacts(join(directory, "artifacts"));
+  closers.push(async () => {
+    await store.close();
+    rmSync(directory, { recursive: true });
+  });
+  const orchestrator = () => {
+    const made = new Orchestrator({ store, artifacts, clock, log: silentLog });
+    closers.push(() => made.stop());
+    return made;
+  };
+  const run = (runId: string) => {
+    const row = store.read(findRun, { tenantId: "default", runId });
+    return { status: row.status, output: (JSON.parse(row.snapshot) as { output: unknown }).output };
+  };
+  const until = async (runId: string, status: string) => {
+    for (let tries = 0; run(runId).status !== status; tries++) {
+      if (tries > 600) throw new Error(`${runId} is ${run(runId).status}, not ${status}`);
+      await Bun.sleep(5);
+    }
+    return run(runId);
+  };
+  return { store, clock, orchestrator, run, until };
+}
+
+function start(orchestrator: Orchestrator, runId: string, tasks: JsonObject[]) {
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: tasks,
+  };
+  const parts = { tenantId: "default", idempotent: false, sourceEventId: null, workflow: "t", assetId: null };
+  return orchestrator.start({ ...parts, runId, document, digest: digestOf(document), input: {} });
+}
+
+const listen = { l: { listen: { to: { one: { with: { type: "greeted" } } } } } };
+const event = (id: string, data: string): JsonObject => ({
+  specversion: "1.0",
+  id,
+  source: "/t",
+  type: "greeted",
+  data,
+});
+
+test("an event reaches everyone who listens for it, and a repeat of it nobody", async () => {
+  const { orchestrator, until, run } = stage();
+  const made = orchestrator();
+  await start(made, "one", [listen]);
+  await start(made, "two", [listen, listen]);
+  expect(await made.receive("default", event("1", "hello"))).toBe(true);
+  expect((await until("one", "completed")).output).toEqual(["hello"]);
+  expect(await made.receive("default", event("1", "again"))).toBe(false);
+  expect(await made.receive("other-tenant", event("2", "not yours"))).toBe(true);
+  await Bun.sleep(30);
+  expect(run("two").status).toBe("waiting");
+  await made.receive("default", event("3", "second"));
+  expect((await until("two", "completed")).output).toEqual(["second"]);
+});
+
+test("what one workflow emits, another hears", async () => {
+  const { orchestrator, until } = stage();
+  const made = orchestrator();
+  await start(made, "hears", [listen]);
+  await start(made, "says", [
+    { e: { emit: { event: { with: { type: "greeted", data: "from a workflow" } } } } },
+  ]);
+  expect((await until("hears", "completed")).output).toEqual(["from a workflow"]);
+});
+
+test("an event that came in while no orchestrator ran is consumed once when one runs again", async () => {
+  const { orchestrator, until, store, clock, run } = stage();
+  const first = orchestrator();
+  await start(first, "r", [listen, listen]);
+  first.stop();
+  await store.write(receiveEvent, { tenantId: "default", event: event("1", "missed"), now: clock.wall() });
+  expect(run("r").status).toBe("waiting");
+  const second = orchestrator();
+  await Bun.sleep(50);
+  expect(run("r").status).toBe("waiting");
+  await second.receive("default", event("2", "next"));
+  expect((await until("r", "completed")).output).toEqual(["next"]);
+});
