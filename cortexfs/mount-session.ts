@@ -82,6 +82,12 @@ export class MountSession {
       }
     };
     worker.onerror = (event) => {
+      // Nobody serves any more: whoever waits in the mount is let go.
+      try {
+        unmountFuse(mounted.at, true);
+      } catch {
+        // Already unmounted.
+      }
       onFailed(fail("internal", `the filesystem thread failed: ${event.message}`));
       onEnded();
     };

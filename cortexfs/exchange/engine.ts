@@ -157,6 +157,7 @@ export class Engine {
         decision: error.reason,
         ...(error.provider === "" ? {} : { provider: error.provider }),
       });
+      this.store.durable().catch(() => {});
       throw errno("EACCES");
     }
     const free = plan.provider === undefined || this.slots.isFree(plan.provider.id, plan.provider.limit);

@@ -64,7 +64,8 @@ export function listValues(text: string | undefined): string[] {
 export function isHttpUrl(text: string): boolean {
   try {
     const url = new URL(text);
-    // Credentials in a URL would be readable in the tree.
+    // Credentials in a URL would be readable in the tree, and a query is where some providers take a key.
+    if (url.search !== "" || url.hash !== "") return false;
     return (
       (url.protocol === "http:" || url.protocol === "https:") && url.username === "" && url.password === ""
     );

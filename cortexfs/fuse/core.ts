@@ -13,9 +13,6 @@ import {
   ATTR_OUT_SIZE,
   ENTRY_OUT_SIZE,
   FATTR,
-  FOPEN_DIRECT_IO,
-  FOPEN_NOFLUSH,
-  GETXATTR_OUT_SIZE,
   IN_HEADER_SIZE,
   IN_SIZE,
   INIT_FLAG,
@@ -27,11 +24,8 @@ import {
   O,
   OP,
   OPEN_OUT_SIZE,
-  OUT_HEADER_SIZE,
   RENAME_NOREPLACE,
   ROOT_ID,
-  S_IFDIR,
-  S_IFLNK,
   S_IFMT,
   S_IFREG,
   STATFS_OUT_SIZE,
@@ -39,12 +33,9 @@ import {
 } from "./abi.ts";
 import { type Dirents, encodeDirents, sliceDirents } from "./dirents.ts";
 import { Errno, errno } from "./errno.ts";
+import { Reply, type Sink } from "./reply.ts";
 
-/** Where replies go. `send` gives the first bytes of the output buffer, `sendWith` adds a payload that is only lent. */
-export interface Sink {
-  send(length: number): void;
-  sendWith(length: number, payload: Uint8Array): void;
-}
+export type { Sink };
 
 export interface CoreOptions {
   /** How long the kernel may keep names and attributes of fixed nodes, milliseconds. */
@@ -59,8 +50,6 @@ export const MAX_WRITE = 1 << 20;
 export const BUFFER_SIZE = MAX_WRITE + 4096;
 /** Open files of one mount: far above what programs use, far below what would fill the memory. */
 const MAX_HANDLES = 65_536;
-/** Above this a payload is sent from where it lies instead of being copied. */
-const COPY_LIMIT = 65_536;
 
 interface OpenFile {
   readonly node: File;
@@ -69,7 +58,6 @@ interface OpenFile {
 
 type Slot = OpenFile | { readonly node: Directory; readonly dirents: Dirents };
 
-const TYPE_BITS = { directory: S_IFDIR, file: S_IFREG, symlink: S_IFLNK } as const;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -80,31 +68,25 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export class Core {
   readonly #root: Directory;
   readonly #options: CoreOptions;
-  readonly #sink: Sink;
+  readonly #reply: Reply;
   readonly #in8: Uint8Array;
   readonly #inText: Buffer;
   readonly #in32: Uint32Array;
-  readonly #out8: Uint8Array;
-  readonly #out32: Uint32Array;
   readonly #nodes = new Map<number, Node>();
   readonly #slots: (Slot | undefined)[] = [undefined];
   readonly #freeSlots: number[] = [];
   readonly #pending = new Map<number, AbortController>();
   readonly #direntCache = new WeakMap<Directory, { version: number; dirents: Dirents }>();
-  #uniqueLow = 0;
-  #uniqueHigh = 0;
   #caller: Caller = { uid: 0, gid: 0, pid: 0 };
   #ready = false;
 
   constructor(root: Directory, input: ArrayBuffer, output: ArrayBuffer, sink: Sink, options: CoreOptions) {
     this.#root = root;
-    this.#sink = sink;
+    this.#reply = new Reply(output, sink);
     this.#options = options;
     this.#in8 = new Uint8Array(input);
     this.#inText = Buffer.from(input);
     this.#in32 = new Uint32Array(input);
-    this.#out8 = new Uint8Array(output);
-    this.#out32 = new Uint32Array(output);
     this.#nodes.set(ROOT_ID, root);
   }
 
@@ -122,11 +104,11 @@ export class Core {
     const words = this.#in32;
     if (length < IN_HEADER_SIZE) return;
     const op = words[1]!;
-    this.#uniqueLow = words[2]!;
-    this.#uniqueHigh = words[3]!;
+    this.#reply.uniqueLow = words[2]!;
+    this.#reply.uniqueHigh = words[3]!;
     const body = length - IN_HEADER_SIZE;
     if (words[0] !== length || body < (IN_SIZE[op] ?? 0)) {
-      if (op !== OP.FORGET && op !== OP.BATCH_FORGET && op !== OP.INTERRUPT) this.#refuse(5);
+      if (op !== OP.FORGET && op !== OP.BATCH_FORGET && op !== OP.INTERRUPT) this.#reply.refuse(5);
       return;
     }
     const uid = words[6]!;
@@ -148,14 +130,14 @@ export class Core {
     if (op === OP.INTERRUPT) return this.#pending.get(words[10]! + words[11]! * 2 ** 32)?.abort();
     if (op === OP.INIT) return this.#init(length);
     if (!this.#ready) throw errno("EIO");
-    if (op === OP.DESTROY) return this.#ok(0);
+    if (op === OP.DESTROY) return this.#reply.ok(0);
     const node = this.#nodes.get(nodeId);
     if (node === undefined) throw errno("ENOENT");
     switch (op) {
       case OP.LOOKUP: {
         const directory = this.#directory(node);
         const child = directory.lookup(this.#name(IN_HEADER_SIZE, length), this.#caller);
-        if (child === undefined) return this.#refuse(2);
+        if (child === undefined) return this.#reply.refuse(2);
         return this.#entry(child, 0);
       }
       case OP.GETATTR:
@@ -175,7 +157,7 @@ export class Core {
       case OP.FSYNC:
         return this.#later(this.#file(words[10]!).handle.fsync(), this.#done);
       case OP.FSYNCDIR:
-        return this.#ok(0);
+        return this.#reply.ok(0);
       case OP.CREATE:
         return this.#create(this.#directory(node), words, length);
       case OP.MKNOD: {
@@ -212,23 +194,23 @@ export class Core {
         return this.#setAttributes(node, words);
       case OP.READLINK:
         if (!(node instanceof Symlink)) throw errno("EINVAL");
-        return this.#payload(Buffer.from(node.target));
+        return this.#reply.payload(Buffer.from(node.target));
       case OP.OPENDIR:
         return this.#openDirectory(this.#directory(node));
       case OP.READDIR: {
         const slot = this.#slots[words[10]!];
         if (slot === undefined || !("dirents" in slot)) throw errno("EBADF");
-        return this.#payload(sliceDirents(slot.dirents, words[12]!, Math.min(words[14]!, MAX_WRITE)));
+        return this.#reply.payload(sliceDirents(slot.dirents, words[12]!, Math.min(words[14]!, MAX_WRITE)));
       }
       case OP.STATFS:
         return this.#statfs();
       case OP.GETXATTR: {
         const text = node.attribute(this.#name(IN_HEADER_SIZE + 8, length));
         if (text === undefined) throw errno("ENODATA");
-        return this.#sized(Buffer.from(text), words[10]!);
+        return this.#reply.sized(Buffer.from(text), words[10]!);
       }
       case OP.LISTXATTR:
-        return this.#sized(
+        return this.#reply.sized(
           Buffer.from(
             node
               .attributes()
@@ -248,7 +230,7 @@ export class Core {
 
   #init(length: number) {
     const words = this.#in32;
-    const out = this.#out32;
+    const out = this.#reply.words;
     const major = words[10]!;
     const minor = words[11]!;
     if (major < KERNEL_MAJOR || (major === KERNEL_MAJOR && minor < KERNEL_MINOR_MINIMUM)) {
@@ -259,7 +241,7 @@ export class Core {
     out[4] = KERNEL_MAJOR;
     out[5] = KERNEL_MINOR;
     // A newer major repeats INIT with ours.
-    if (major > KERNEL_MAJOR) return this.#ok(INIT_OUT_SIZE);
+    if (major > KERNEL_MAJOR) return this.#reply.ok(INIT_OUT_SIZE);
     const wanted =
       INIT_FLAG.ASYNC_READ |
       INIT_FLAG.ATOMIC_O_TRUNC |
@@ -275,14 +257,14 @@ export class Core {
     out[10] = 1;
     out[11] = MAX_WRITE / 4096;
     this.#ready = true;
-    this.#ok(INIT_OUT_SIZE);
+    this.#reply.ok(INIT_OUT_SIZE);
   }
 
   #open(node: Node, flags: number) {
     if (!(node instanceof File)) throw errno(node instanceof Directory ? "EISDIR" : "EINVAL");
     const handle = node.open(openOptions(flags), this.#caller);
-    this.#openOut(4, this.#keep({ node, handle }), handle);
-    this.#ok(OPEN_OUT_SIZE);
+    this.#reply.opened(4, this.#keep({ node, handle }), handle);
+    this.#reply.ok(OPEN_OUT_SIZE);
   }
 
   #create(directory: Directory, words: Uint32Array, length: number) {
@@ -293,16 +275,16 @@ export class Core {
     const handle = node.open(openOptions(flags), this.#caller);
     const fd = this.#keep({ node, handle });
     this.#fillEntry(node, 4);
-    this.#openOut(4 + ENTRY_OUT_SIZE / 4, fd, handle);
-    this.#ok(ENTRY_OUT_SIZE + OPEN_OUT_SIZE);
+    this.#reply.opened(4 + ENTRY_OUT_SIZE / 4, fd, handle);
+    this.#reply.ok(ENTRY_OUT_SIZE + OPEN_OUT_SIZE);
   }
 
   #read(words: Uint32Array) {
     const size = Math.min(words[14]!, MAX_WRITE);
     const offset = words[12]! + words[13]! * 2 ** 32;
     const result = this.#file(words[10]!).handle.read(offset, size, this.#signal);
-    if (result instanceof Promise) this.#later(result, (data) => this.#payload(data.subarray(0, size)));
-    else this.#payload(result);
+    if (result instanceof Promise) this.#later(result, (data) => this.#reply.payload(data.subarray(0, size)));
+    else this.#reply.payload(result);
   }
 
   #write(words: Uint32Array, length: number) {
@@ -311,9 +293,9 @@ export class Core {
     if (size > length - start) throw errno("EIO");
     const offset = words[12]! + words[13]! * 2 ** 32;
     const taken = this.#file(words[10]!).handle.write(offset, this.#in8.subarray(start, start + size));
-    this.#out32[4] = taken;
-    this.#out32[5] = 0;
-    this.#ok(WRITE_OUT_SIZE);
+    this.#reply.words[4] = taken;
+    this.#reply.words[5] = 0;
+    this.#reply.ok(WRITE_OUT_SIZE);
   }
 
   #release(slotIndex: number) {
@@ -322,7 +304,7 @@ export class Core {
     this.#slots[slotIndex] = undefined;
     this.#freeSlots.push(slotIndex);
     if ("handle" in slot) slot.handle.release();
-    this.#ok(0);
+    this.#reply.ok(0);
   }
 
   #rename(node: Node, nameAt: number, flags: number, length: number) {
@@ -371,15 +353,15 @@ export class Core {
       if (version !== undefined) this.#direntCache.set(node, { version, dirents });
     }
     const fd = this.#keep({ node, dirents: dirents! });
-    this.#out32[4] = fd;
-    this.#out32[5] = 0;
-    this.#out32[6] = 0;
-    this.#out32[7] = 0;
-    this.#ok(OPEN_OUT_SIZE);
+    this.#reply.words[4] = fd;
+    this.#reply.words[5] = 0;
+    this.#reply.words[6] = 0;
+    this.#reply.words[7] = 0;
+    this.#reply.ok(OPEN_OUT_SIZE);
   }
 
   #statfs() {
-    const out = this.#out32;
+    const out = this.#reply.words;
     const { total, free } = this.#options.space();
     out.fill(0, 4, 4 + STATFS_OUT_SIZE / 4);
     out[4] = Math.floor(total / 4096);
@@ -390,7 +372,7 @@ export class Core {
     out[14] = 4096;
     out[15] = NAME_MAX;
     out[16] = 4096;
-    this.#ok(STATFS_OUT_SIZE);
+    this.#reply.ok(STATFS_OUT_SIZE);
   }
 
   #keep(slot: Slot): number {
@@ -461,7 +443,7 @@ export class Core {
   }
 
   #signal = (): AbortSignal => {
-    const unique = this.#uniqueLow + this.#uniqueHigh * 2 ** 32;
+    const unique = this.#reply.uniqueLow + this.#reply.uniqueHigh * 2 ** 32;
     const controller = new AbortController();
     this.#pending.set(unique, controller);
     return controller.signal;
@@ -470,12 +452,12 @@ export class Core {
   /** Answer now, or when the promise settles; what is in the output buffer is only written at that moment. */
   #later<T>(value: Later<T>, answer: (value: T) => void) {
     if (!(value instanceof Promise)) return answer(value);
-    const low = this.#uniqueLow;
-    const high = this.#uniqueHigh;
+    const low = this.#reply.uniqueLow;
+    const high = this.#reply.uniqueHigh;
     const resume = (): void => {
       this.#pending.delete(low + high * 2 ** 32);
-      this.#uniqueLow = low;
-      this.#uniqueHigh = high;
+      this.#reply.uniqueLow = low;
+      this.#reply.uniqueHigh = high;
     };
     value.then(
       (result) => {
@@ -489,66 +471,23 @@ export class Core {
     );
   }
 
-  #done = (): void => this.#ok(0);
+  #done = (): void => this.#reply.ok(0);
 
   #fail(error: unknown) {
-    if (error instanceof Errno) return this.#refuse(error.number);
+    if (error instanceof Errno) return this.#reply.refuse(error.number);
     this.#options.log.error("a filesystem operation failed", {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
-    this.#refuse(5);
-  }
-
-  #refuse(number: number) {
-    const out = this.#out32;
-    out[0] = OUT_HEADER_SIZE;
-    out[1] = -number;
-    out[2] = this.#uniqueLow;
-    out[3] = this.#uniqueHigh;
-    this.#sink.send(OUT_HEADER_SIZE);
-  }
-
-  /** Send the reply whose body of `size` bytes already lies behind the header. */
-  #ok(size: number) {
-    const out = this.#out32;
-    out[0] = OUT_HEADER_SIZE + size;
-    out[1] = 0;
-    out[2] = this.#uniqueLow;
-    out[3] = this.#uniqueHigh;
-    this.#sink.send(OUT_HEADER_SIZE + size);
-  }
-
-  #payload(data: Uint8Array) {
-    if (data.length <= COPY_LIMIT) {
-      this.#out8.set(data, OUT_HEADER_SIZE);
-      return this.#ok(data.length);
-    }
-    const out = this.#out32;
-    out[0] = OUT_HEADER_SIZE + data.length;
-    out[1] = 0;
-    out[2] = this.#uniqueLow;
-    out[3] = this.#uniqueHigh;
-    this.#sink.sendWith(OUT_HEADER_SIZE, data);
-  }
-
-  /** The answer to the extended attribute calls: the size alone, or the bytes if they fit. */
-  #sized(data: Uint8Array, room: number) {
-    if (room === 0) {
-      this.#out32[4] = data.length;
-      this.#out32[5] = 0;
-      return this.#ok(GETXATTR_OUT_SIZE);
-    }
-    if (data.length > room) throw errno("ERANGE");
-    this.#payload(data);
+    this.#reply.refuse(5);
   }
 
   #entry(node: Node, extra: number) {
     this.#fillEntry(node, 4);
-    this.#ok(ENTRY_OUT_SIZE + extra);
+    this.#reply.ok(ENTRY_OUT_SIZE + extra);
   }
 
   #fillEntry(node: Node, word: number) {
-    const out = this.#out32;
+    const out = this.#reply.words;
     if (node.lookups++ === 0) this.#nodes.set(node.ino, node);
     const ttl = node.fixed ? this.#options.fixedTtlMs : 0;
     const seconds = Math.floor(ttl / 1000);
@@ -563,57 +502,18 @@ export class Core {
     out[word + 7] = 0;
     out[word + 8] = nanoseconds;
     out[word + 9] = nanoseconds;
-    this.#fillAttributes(node, word + 10);
+    this.#reply.attributes(node, this.#number(node), word + 10);
   }
 
   #attributes(node: Node) {
-    const out = this.#out32;
+    const out = this.#reply.words;
     const ttl = node.fixed ? this.#options.fixedTtlMs : 0;
     out[4] = Math.floor(ttl / 1000);
     out[5] = 0;
     out[6] = (ttl % 1000) * 1e6;
     out[7] = 0;
-    this.#fillAttributes(node, 8);
-    this.#ok(ATTR_OUT_SIZE);
-  }
-
-  #fillAttributes(node: Node, word: number) {
-    const out = this.#out32;
-    const size = node.size();
-    const seconds = Math.floor(node.mtime / 1000);
-    const nanoseconds = (node.mtime - seconds * 1000) * 1e6;
-    const changed = Math.floor(node.ctime / 1000);
-    const blocks = Math.ceil(size / 512);
-    out[word] = this.#number(node);
-    out[word + 1] = 0;
-    out[word + 2] = size;
-    out[word + 3] = size / 2 ** 32;
-    out[word + 4] = blocks;
-    out[word + 5] = blocks / 2 ** 32;
-    out[word + 6] = seconds;
-    out[word + 7] = 0;
-    out[word + 8] = seconds;
-    out[word + 9] = 0;
-    out[word + 10] = changed;
-    out[word + 11] = 0;
-    out[word + 12] = nanoseconds;
-    out[word + 13] = nanoseconds;
-    out[word + 14] = (node.ctime - changed * 1000) * 1e6;
-    out[word + 15] = TYPE_BITS[node.type] | node.mode;
-    out[word + 16] = node.links;
-    out[word + 17] = node.uid;
-    out[word + 18] = node.gid;
-    out[word + 19] = 0;
-    out[word + 20] = 4096;
-    out[word + 21] = 0;
-  }
-
-  #openOut(word: number, fd: number, handle: Handle) {
-    const out = this.#out32;
-    out[word] = fd;
-    out[word + 1] = 0;
-    out[word + 2] = handle.flushes === false ? FOPEN_DIRECT_IO | FOPEN_NOFLUSH : FOPEN_DIRECT_IO;
-    out[word + 3] = 0;
+    this.#reply.attributes(node, this.#number(node), 8);
+    this.#reply.ok(ATTR_OUT_SIZE);
   }
 }
 

@@ -206,7 +206,8 @@ async function post(url: string, options: PostOptions): Promise<Response> {
       );
     }
     if (response.ok) return response;
-    const text = redact((await readText(response)).slice(0, ERROR_TEXT_LIMIT), options.secrets);
+    // Redacted before it is cut: a cut secret would no longer be recognised.
+    const text = redact(await readText(response), options.secrets).slice(0, ERROR_TEXT_LIMIT);
     const wait = retryAfterMs(response.headers.get("retry-after"), options.context.now());
     if (tries === 1 && response.status === 429 && wait !== undefined && wait <= MAX_RETRY_AFTER_MS) {
       await sleep(wait, options.context.signal);
