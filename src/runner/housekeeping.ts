@@ -20,7 +20,7 @@ export interface Housekeeping {
   /** End what an earlier process of this runner left, before anything new begins. */
   atStart(sandboxes: Sandboxes): Promise<void>;
   /** Remove workspaces that were idle for too long. */
-  sweepWorkspaces(): void;
+  sweepWorkspaces(): Promise<void>;
   /** Take every unfinished lease to its end, but those that are in hand. */
   recover(services: LeaseServices, reporter: ReporterOf, inHand: ReadonlyMap<string, unknown>): Promise<void>;
   /** Clean up leases that could not be when they were reported. */
@@ -41,10 +41,10 @@ export function createHousekeeping(
     }
   };
 
-  const sweepWorkspaces = (): void => {
+  const sweepWorkspaces = async (): Promise<void> => {
     try {
       const keep = new Set(journal.unfinished().flatMap((entry) => entry.context?.workspace.key ?? []));
-      const removed = workspaces.sweep(keep);
+      const removed = await workspaces.sweep(keep);
       if (removed > 0) log.info("removed idle workspaces", { count: removed });
     } catch (error) {
       log.error("idle workspaces could not be removed", { reason: toFailure(error).message });
@@ -59,8 +59,8 @@ export function createHousekeeping(
       const known = new Set(journal.unfinished().map((entry) => entry.leaseId));
       const leases = leasesDirectory(config.dataDirectory);
       makePrivateDirectory(leases);
-      for (const name of readdirSync(leases)) if (!known.has(name)) removeTree(join(leases, name));
-      sweepWorkspaces();
+      for (const name of readdirSync(leases)) if (!known.has(name)) await removeTree(join(leases, name));
+      await sweepWorkspaces();
     },
     async recover(services, reporter, inHand) {
       for (const entry of journal.unfinished()) {

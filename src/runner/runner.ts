@@ -165,7 +165,7 @@ class Runner implements RunningRunner {
       });
       this.#claims = claims;
       const sweeper = setInterval(() => {
-        housekeeping.sweepWorkspaces();
+        void housekeeping.sweepWorkspaces();
         void housekeeping.cleanAgain(
           services,
           recovered,

@@ -5,14 +5,17 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../../base/errors.ts";
 import { makePrivateDirectory } from "../../base/files.ts";
+import { randomToken } from "../../base/ids.ts";
 import type { Lease } from "../../protocol/index.ts";
 
 export interface Workspace {
@@ -29,9 +32,10 @@ export interface Workspaces {
   release(key: string): void;
   /** The place of a workspace, whether or not it exists. */
   locate(key: string): Workspace;
-  remove(key: string): void;
+  /** Gone when this returns its promise; the bytes follow, off the event loop. */
+  remove(key: string): Promise<void>;
   /** Remove what no task used for the retention time; `keep` names those that a journal entry still needs. */
-  sweep(keep: ReadonlySet<string>): number;
+  sweep(keep: ReadonlySet<string>): Promise<number>;
 }
 
 interface Owner {
@@ -53,12 +57,13 @@ function readOwner(path: string): Owner | null {
  * Removing needs write permission on each directory, which a task may have taken away from its own.
  * @throws when something cannot be removed even so
  */
-export function removeTree(path: string): void {
+export async function removeTree(path: string): Promise<void> {
   try {
-    rmSync(path, { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true });
   } catch {
-    Bun.spawnSync(["/bin/chmod", "-R", "u+rwX", path], { env: {}, stdin: "ignore" });
-    rmSync(path, { recursive: true, force: true });
+    await Bun.spawn(["/bin/chmod", "-R", "u+rwX", path], { env: {}, stdio: ["ignore", "ignore", "ignore"] })
+      .exited;
+    await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -69,9 +74,18 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
   makePrivateDirectory(base);
   makePrivateDirectory(owners);
   const ownerFile = (key: string): string => join(owners, `${key}.json`);
-  const remove = (key: string): void => {
-    removeTree(join(base, key));
+  // What is being removed has no name among the workspaces any more: a task that comes meanwhile gets a new one.
+  const waste = join(dataDirectory, "removed");
+  makePrivateDirectory(waste);
+  const remove = async (key: string): Promise<void> => {
+    const aside = join(waste, `${key}-${randomToken(6)}`);
+    if (existsSync(join(base, key))) {
+      // Moving a directory writes its "..", which a task may have forbidden.
+      chmodSync(join(base, key), 0o700);
+      renameSync(join(base, key), aside);
+    }
     rmSync(ownerFile(key), { force: true });
+    await removeTree(aside);
   };
   const tails = new Map<string, Promise<void>>();
   const releases = new Map<string, () => void>();
@@ -149,7 +163,8 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
       }
     },
     remove,
-    sweep(keep) {
+    async sweep(keep) {
+      for (const name of readdirSync(waste)) await removeTree(join(waste, name));
       let removed = 0;
       for (const key of readdirSync(base)) {
         if (keep.has(key) || tails.has(key)) continue;
@@ -158,7 +173,7 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
         // A workspace for one task that no task is known to need is left over from a crash.
         const idle = Date.now() - stat.mtimeMs;
         if (idle < retentionMs && readOwner(ownerFile(key))?.mode !== "ephemeral") continue;
-        remove(key);
+        await remove(key);
         removed++;
       }
       return removed;

@@ -32,8 +32,8 @@ export async function cleanLease(
   for (let attempt = 1; ; attempt++) {
     try {
       await provider?.cleanup(lease.leaseId);
-      removeTree(leasePlaces(services.config.dataDirectory, lease.leaseId).root);
-      if (lease.workspace.mode === "ephemeral") services.workspaces.remove(lease.workspace.key);
+      await removeTree(leasePlaces(services.config.dataDirectory, lease.leaseId).root);
+      if (lease.workspace.mode === "ephemeral") await services.workspaces.remove(lease.workspace.key);
       else
         rmSync(outputFile(services.workspaces.locate(lease.workspace.key).root, lease.leaseId), {
           force: true,
