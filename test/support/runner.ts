@@ -1,10 +1,24 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "../../src/base/log.ts";
 import type { RunnerConfig } from "../../src/runner/config.ts";
 import { type RunnerOptions, type RunningRunner, startRunner } from "../../src/runner/runner.ts";
 import { FakeController, type FakeControllerOptions } from "./fake-controller.ts";
+
+/** Processes of this host whose command line is exactly this. */
+export function processesRunning(commandLine: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim() === commandLine;
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
 
 export function runnerConfig(dataDirectory: string, overrides: Partial<RunnerConfig> = {}): RunnerConfig {
   return {
