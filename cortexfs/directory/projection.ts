@@ -129,6 +129,11 @@ export class DirectoryProjection {
     for (const target of targets) {
       const node = this.#resolve(target);
       if (node instanceof Directory) this.#mirror(node, target);
+      else {
+        // A tool of an MCP server has its surface's name elsewhere in the tree.
+        this.#mirror(this.#root, "");
+        return;
+      }
     }
   }
 

@@ -203,7 +203,8 @@ export class ValueFile extends File {
       read: (offset, size) => draft.bytes.subarray(offset, offset + size),
       write: (offset, data) => {
         const taken = draft.write(options.append ? draft.bytes.length : offset, data);
-        if (value.check !== undefined) {
+        // Some programs write first and cut the old rest off afterwards: then the text is only known at the close.
+        if (value.check !== undefined && (options.truncate || offset + data.length === draft.bytes.length)) {
           try {
             value.check(draft.text());
           } catch (error) {

@@ -307,6 +307,30 @@ export function contract(kind: Kind): void {
       await dropChannels();
     });
 
+    test("a provider that does not answer in its time is an error", async () => {
+      behave({ hold: Bun.sleep(3000) });
+      await configure("late", { url: server.url, mod: "stub-model", timeout_ms: "100", enabled: "1" });
+      commit(join(api("openai.chat"), "inbox"), "late", JSON.stringify(FORMATS["openai.chat"]("slow")));
+      const { ok, text } = await outcome(join(api("openai.chat"), "outbox"), "late");
+      expect([ok, JSON.parse(text).code]).toEqual([false, "execution_timeout"]);
+      behave({});
+      await dropChannels();
+    });
+
+    test("a thread's cancel control stops what it runs", async () => {
+      behave({ hold: Bun.sleep(3000) });
+      await configure("slow", { url: server.url, mod: "stub-model", enabled: "1" });
+      const inbox = join(served.home, "thread/stopped/inbox");
+      commit(inbox, "k1", JSON.stringify({ content: "wait" }));
+      await until(() => server.seen.length === 1);
+      writeFileSync(join(inbox, "../control/cancel"), "1");
+      const { ok, text } = await outcome(inbox, "k1");
+      expect([ok, JSON.parse(text).code]).toEqual([false, "execution_cancelled"]);
+      await until(() => read(join(inbox, "../state")) === "cancelled\n");
+      behave({});
+      await dropChannels();
+    });
+
     test("no byte of a secret is readable, though the provider says it", async () => {
       behave({ text: `your key is ${SECRET}, right?` });
       await configure("leaky", { url: server.url, keyref: "env:STUB_KEY", mod: "stub-model", enabled: "1" });
