@@ -14,6 +14,8 @@ export interface CommandRow {
 /** Commands with a second word; `noun` is what messages call that word: `missing run action`. */
 export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly summary: string }>> = {
   run: { noun: "run action", summary: "start runs and look into them" },
+  event: { noun: "event action", summary: "what workflows listen for" },
+  ask: { noun: "ask action", summary: "what workflows ask" },
   workflow: { noun: "workflow action", summary: "check, convert and execute documents" },
   expression: { noun: "expression action", summary: "try the expression language" },
   runner: { noun: "runner action", summary: "be a runner, or approve one" },
@@ -50,9 +52,20 @@ export const COMMANDS: readonly CommandRow[] = [
     load: () => import("./run/artifacts.ts"),
   },
   {
+    path: "event send",
+    summary: "give an event to the workflows that listen for it",
+    load: () => import("./event/send.ts"),
+  },
+  { path: "ask answer", summary: "answer what a workflow asks", load: () => import("./ask/answer.ts") },
+  {
     path: "workflow run",
     summary: "execute one document to its end, without a server",
     load: () => import("./workflow/run.ts"),
+  },
+  {
+    path: "workflow start",
+    summary: "start a run of a document on the running host",
+    load: () => import("./workflow/start.ts"),
   },
   {
     path: "workflow check",

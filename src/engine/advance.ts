@@ -67,6 +67,13 @@ function take(machine: Machine, input: EngineInput): void {
         machine.timedOut(timed);
         return;
       }
+      const own = find(machine, (frame) => frame.timer === input.effect);
+      if (own !== undefined) {
+        delete own.timer;
+        const node = machine.definition.task(own.pointer);
+        machine.guard(own, () => handlerOf(node.kind).timer!(machine, own, node));
+        return;
+      }
       resolve(machine, input.effect, (frame) => {
         const node = machine.definition.task(frame.pointer);
         machine.guard(frame, () => handlerOf(node.kind).timer!(machine, frame, node));

@@ -3,3 +3,4 @@ export { Definition } from "./definition.ts";
 export { taskError } from "./errors.ts";
 export { SUPPORTED_FEATURES } from "./features.ts";
 export * from "./state.ts";
+export { answerProblem } from "./tasks/ask.ts";

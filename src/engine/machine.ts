@@ -290,7 +290,7 @@ export class Machine {
   }
 
   #drop(frame: Frame): void {
-    for (const effect of [frame.effect, frame.timeout]) {
+    for (const effect of [frame.effect, frame.timeout, frame.timer]) {
       if (effect !== undefined) this.cancelEffect(effect);
     }
   }

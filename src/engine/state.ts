@@ -50,6 +50,8 @@ export interface Frame {
   effect?: string;
   /** The timer that ends it. */
   timeout?: string;
+  /** A timer of the task's own, beside what it waits for. */
+  timer?: string;
   /** Created, but left for the next commit because this advance was long. */
   deferred?: boolean;
   /** The extensions around the task, while they run. */
@@ -110,6 +112,8 @@ export type Effect =
   | { kind: "call"; id: string; step_id: string; reference: string; request: CallEffectRequest }
   /** Events of these types are for it; `""` is any. */
   | { kind: "listen"; id: string; step_id: string; reference: string; types: string[] }
+  /** A question for a person. */
+  | { kind: "ask"; id: string; step_id: string; reference: string; question: Question }
   /** Put an event where others listen. */
   | { kind: "emit"; id: string; event: JsonObject }
   | { kind: "timer"; id: string; due_at: number }
@@ -125,6 +129,16 @@ export interface CallEffectRequest {
   /** Whether it may be made again when nobody knows what became of it. */
   repeatable: boolean;
   timeout_ms: number | null;
+}
+
+export interface Question {
+  prompt: string;
+  /** Texts, or objects with `value`. */
+  options: Json[] | null;
+  /** JSON Schema of the answer. */
+  schema: Json;
+  assignment: Json;
+  required: boolean;
 }
 
 /** A runner task with every expression evaluated: argv and environment, never shell text. */

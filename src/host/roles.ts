@@ -118,5 +118,13 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       await alive();
       return (await callSocket(path, "cancelRun", { run_id: runId, reason })).phase;
     },
+    async receive(_tenantId, event) {
+      await alive();
+      return (await callSocket(path, "sendEvent", event)).received;
+    },
+    async answer(_tenantId, taskId, answer) {
+      await alive();
+      return (await callSocket(path, "answerQuestion", { task_id: taskId, answer })).run_id;
+    },
   };
 }

@@ -7,7 +7,7 @@ import { digestOf } from "../base/canonical.ts";
 import { ManualClock } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
-import { findRun, receiveEvent, Store } from "../store/index.ts";
+import { findRun, listOperatorTasks, receiveEvent, Store } from "../store/index.ts";
 import { Orchestrator } from "./index.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -98,4 +98,28 @@ test("an event that came in while no orchestrator ran is consumed once when one 
   expect(run("r").status).toBe("waiting");
   await second.receive("default", event("2", "next"));
   expect((await until("r", "completed")).output).toEqual(["next"]);
+});
+
+test("a question waits in the inbox until somebody gives an answer that fits", async () => {
+  const { orchestrator, until, store } = stage();
+  const made = orchestrator();
+  await start(made, "r", [{ a: { ask: { prompt: "go on?", options: ["yes", "no"] } } }]);
+  const open = () => store.read(listOperatorTasks, { tenantId: "default", all: false });
+  const [task] = open();
+  expect(task).toMatchObject({ kind: "ask", body: { reason: "go on?", run_id: "r" } });
+  expect(made.answer("default", task!.id, "perhaps", "user:1")).rejects.toThrow("must be one of");
+  expect(made.answer("other", task!.id, "yes", "user:1")).rejects.toThrow("not found");
+  expect(await made.answer("default", task!.id, "yes", "user:1")).toBe("r");
+  expect((await until("r", "completed")).output).toBe("yes");
+  expect(made.answer("default", task!.id, "no", "user:2")).rejects.toThrow("no longer open");
+  expect(open()).toEqual([]);
+});
+
+test("a question of a run that is cancelled is withdrawn", async () => {
+  const { orchestrator, store } = stage();
+  const made = orchestrator();
+  await start(made, "r", [{ a: { ask: { prompt: "go on?" } } }]);
+  await made.cancel("default", "r", "enough");
+  const all = store.read(listOperatorTasks, { tenantId: "default", all: true });
+  expect(all).toMatchObject([{ state: "resolved", resolution: "no longer asked" }]);
 });

@@ -5,9 +5,10 @@ import { fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
-import { newInstance } from "../engine/index.ts";
+import { answerProblem, newInstance, type Question } from "../engine/index.ts";
 import { LOCAL_PROFILE, type PolicySnapshot, policyRequest, snapshotPolicy } from "../policy/index.ts";
 import {
+  answerQuestion,
   cancelInstance,
   type EnginePort,
   readPolicy,
@@ -110,6 +111,20 @@ export class Orchestrator {
   cancel(tenantId: string, runId: string, reason: string): Promise<string> {
     const { store, clock } = this.#options;
     return store.write(cancelInstance, { engine: this.#engine, tenantId, runId, reason, now: clock.wall() });
+  }
+
+  /** Answer a question of a workflow. @returns the run that goes on */
+  answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string> {
+    const { store, clock } = this.#options;
+    return store.write(answerQuestion, {
+      engine: this.#engine,
+      tenantId,
+      taskId,
+      answer,
+      actor,
+      problem: (question, value) => answerProblem(question as unknown as Question, value),
+      now: clock.wall(),
+    });
   }
 
   /** Take in a CloudEvent for whoever listens. @returns false when it had come before */

@@ -18,6 +18,10 @@ export interface Orchestration {
     input: Json;
   }): Promise<Started>;
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
+  /** @returns false for an event that had come before */
+  receive(tenantId: string, event: JsonObject): Promise<boolean>;
+  /** @returns the run that asked */
+  answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string>;
 }
 
 /** The reading side of the store, and its hints. */

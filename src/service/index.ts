@@ -1,5 +1,7 @@
 import { listAssets } from "./assets/list.ts";
+import { sendEvent } from "./events/send.ts";
 import { health } from "./health.ts";
+import { answerQuestion } from "./inbox/answer.ts";
 import type { ServiceOperation } from "./operation.ts";
 import { listInbox, listRunners } from "./runners/list.ts";
 import { getArtifacts } from "./runs/artifacts.ts";
@@ -10,6 +12,8 @@ import { getRun, getRunWorkflow, listRuns, waitRun } from "./runs/read.ts";
 import { startRun } from "./runs/start.ts";
 import { startDocument } from "./runs/start-document.ts";
 import { getSteps } from "./runs/steps.ts";
+
+import { startWorkflow } from "./workflows/start.ts";
 
 export type { Orchestration, ServiceContext, Views } from "./context.ts";
 export { callOperation, type ServiceOperation } from "./operation.ts";
@@ -35,6 +39,9 @@ export const service = {
   getArtifacts,
   listRunners,
   listInbox,
+  sendEvent,
+  answerQuestion,
+  startWorkflow,
 } as const;
 
 export type ServiceName = keyof typeof service;

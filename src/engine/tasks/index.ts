@@ -1,4 +1,5 @@
 import { fault } from "../errors.ts";
+import { askTask } from "./ask.ts";
 import { assertTask } from "./assert.ts";
 import { callTask } from "./call.ts";
 import { doTask } from "./do.ts";
@@ -29,6 +30,7 @@ const HANDLERS: Readonly<Record<string, TaskHandler>> = {
   call: callTask,
   emit: emitTask,
   graph: graphTask,
+  ask: askTask,
   listen: listenTask,
 };
 

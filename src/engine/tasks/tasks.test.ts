@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Drive, shell } from "../../../test/support/engine-drive.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
+import { answerProblem } from "./ask.ts";
 
 const document = (more: JsonObject): JsonObject => more;
 
@@ -251,4 +252,38 @@ test("loose mode tries bare text as an expression, strict mode leaves it", () =>
   const loose = new Drive({ evaluate: { mode: "loose" }, do: tasks }, { n: 3 });
   expect(loose.instance.output).toEqual({ x: 3, y: "not an expression" });
   expect(new Drive({ do: tasks }, { n: 3 }).instance.output).toEqual({ x: ".n", y: "not an expression" });
+});
+
+const asking = (ask: JsonObject): Drive => new Drive([{ a: { ask } }], { who: "Ann" });
+
+test("ask puts a question with its expressions evaluated, and the answer is the output", () => {
+  const drive = asking({ prompt: '${ "ok, \\(.who)?" }', options: ["yes", { value: false, label: "no" }] });
+  const { id, question } = drive.effect("ask");
+  expect(question).toMatchObject({ prompt: "ok, Ann?", options: ["yes", { value: false, label: "no" }] });
+  drive.put({ kind: "effect_succeeded", effect: id, output: "yes" });
+  expect(drive.instance.output).toBe("yes");
+  expect(answerProblem(question, "yes")).toBeNull();
+  expect(answerProblem(question, false)).toBeNull();
+  expect(answerProblem(question, "no")).toContain("must be one of");
+  expect(answerProblem(question, null)).toBe("an answer is required");
+});
+
+test("an answer must fit its schema", () => {
+  const { question } = asking({ prompt: "?", schema: { document: { type: "integer" } } }).effect("ask");
+  expect(answerProblem(question, 3)).toBeNull();
+  expect(answerProblem(question, "3")).toContain("integer");
+});
+
+test("a question that nobody answers in time takes its default, or faults with 408", () => {
+  const late = asking({
+    prompt: "?",
+    timeout: { seconds: 5 },
+    onTimeout: "default",
+    default: { from: "${ .who }" },
+  });
+  late.fire();
+  expect(late.instance).toMatchObject({ status: "completed", output: { from: "Ann" } });
+  expect(late.effects).toContainEqual({ kind: "cancel", id: late.effect("ask").id });
+  const faulted = asking({ prompt: "?", timeout: { seconds: 5 } }).fire();
+  expect(faulted.instance.error).toMatchObject({ status: 408, instance: "/do/0/a" });
 });

@@ -6,6 +6,7 @@ import { openOperatorTask } from "../operators/operator-tasks.ts";
 import { cancelCall, insertCall } from "./calls.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 import { putEvent, subscribe, unsubscribe } from "./inbox.ts";
+import { openQuestion, withdrawQuestion } from "./questions.ts";
 
 /** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
 export interface EnginePort {
@@ -45,6 +46,13 @@ export interface ListenEffect {
   id: string;
   types: string[];
 }
+export interface AskEffect {
+  kind: "ask";
+  id: string;
+  step_id: string;
+  reference: string;
+  question: JsonObject;
+}
 export interface EmitEffect {
   kind: "emit";
   id: string;
@@ -53,6 +61,7 @@ export interface EmitEffect {
 export type StoredEffect =
   | ListenEffect
   | EmitEffect
+  | AskEffect
   | RunEffect
   | CallEffect
   | { kind: "timer"; id: string; due_at: number }
@@ -226,6 +235,9 @@ function applyEffect(
     case "listen":
       subscribe(tx, row, effect);
       return null;
+    case "ask":
+      openQuestion(tx, row, effect, now);
+      return null;
     case "emit":
       putEvent(tx, row.tenant_id, effect.event, now);
       return null;
@@ -300,7 +312,7 @@ function requirementId(tx: Transaction, tenantId: string, body: string): number 
 /** Stop what an instance no longer waits for: a queued request is taken back, a live lease is told to stop. */
 function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: number): void {
   if (tx.run("DELETE FROM timer WHERE instance_id = ? AND effect_id = ?", row.id, effectId) > 0) return;
-  if (unsubscribe(tx, row.id, effectId)) return;
+  if (unsubscribe(tx, row.id, effectId) || withdrawQuestion(tx, row.id, effectId, now)) return;
   if (cancelCall(tx, row, effectId, now)) return;
   const request = tx.get<{ id: string; state: string }>(
     "SELECT id, state FROM request WHERE instance_id = ? AND effect_id = ?",

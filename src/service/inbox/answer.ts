@@ -1,0 +1,22 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../../base/json.ts";
+import { orchestrationOf } from "../context.ts";
+import { defineOperation } from "../operation.ts";
+import { closed } from "../shapes.ts";
+
+export const answerQuestion = defineOperation({
+  name: "ask.answer",
+  summary: "Answer what a workflow asks; the first answer counts",
+  method: "POST",
+  path: "/inbox/:task_id/answer",
+  input: closed({ task_id: Type.String({ minLength: 1, maxLength: 128 }), answer: Type.Unknown() }),
+  async run(context, input) {
+    const runId = await orchestrationOf(context).answer(
+      context.tenantId,
+      input.task_id,
+      input.answer as Json,
+      context.trustsPaths ? `user:${process.getuid?.() ?? 0}` : "http",
+    );
+    return { task_id: input.task_id, run_id: runId };
+  },
+});

@@ -1,0 +1,96 @@
+import { fail } from "../../base/errors.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import { appendAudit } from "../audit/append.ts";
+import type { Operation, Transaction } from "../operation.ts";
+import { openOperatorTask } from "../operators/operator-tasks.ts";
+import { type AskEffect, advanceInstance, type EnginePort, type InstanceRow } from "./advance.ts";
+
+const subjectOf = (instanceId: string, effectId: string): string => `ask:${instanceId}/${effectId}`;
+
+/** The question waits in the inbox. */
+export function openQuestion(tx: Transaction, row: InstanceRow, effect: AskEffect, now: number): void {
+  openOperatorTask(tx, {
+    tenantId: row.tenant_id,
+    kind: "ask",
+    subject: subjectOf(row.id, effect.id),
+    instanceId: row.id,
+    body: {
+      step_id: effect.step_id,
+      reference: effect.reference,
+      run_id: row.run_id,
+      reason: effect.question["prompt"] ?? null,
+      effect: effect.id,
+      question: effect.question,
+    },
+    now,
+  });
+}
+
+/** @returns whether the effect was a question that was still open */
+export function withdrawQuestion(
+  tx: Transaction,
+  instanceId: string,
+  effectId: string,
+  now: number,
+): boolean {
+  const withdrawn = tx.run(
+    "UPDATE operator_task SET state = 'resolved', resolution = 'no longer asked', resolved_at = ? WHERE kind = 'ask' AND subject = ? AND state = 'open'",
+    now,
+    subjectOf(instanceId, effectId),
+  );
+  return withdrawn > 0;
+}
+
+export interface AnswerInput {
+  engine: EnginePort;
+  tenantId: string;
+  taskId: string;
+  answer: Json;
+  /** Who answers, for the audit. */
+  actor: string;
+  /** Why a value is no answer, or null. */
+  problem(question: JsonObject, answer: Json): string | null;
+  now: number;
+}
+
+/**
+ * Answer a question; the first answer counts. @returns the run that goes on
+ * @throws Failure `not_found`, `conflict` when it is answered or no longer asked, `schema_violation`
+ */
+export const answerQuestion: Operation<AnswerInput, string> = (tx, input) => {
+  const row = tx.get<{ instance_id: string; body: string; state: string }>(
+    "SELECT instance_id, body, state FROM operator_task WHERE tenant_id = ? AND id = ? AND kind = 'ask'",
+    input.tenantId,
+    input.taskId,
+  );
+  if (row === undefined)
+    throw fail("not_found", `not found: question ${input.taskId}`, {
+      hint: "`lightflow inbox list` shows them",
+    });
+  if (row.state !== "open") throw fail("conflict", `question ${input.taskId} is no longer open`);
+  const body = JSON.parse(row.body) as JsonObject;
+  const problem = input.problem(body["question"] as JsonObject, input.answer);
+  if (problem !== null) throw fail("schema_violation", problem);
+  tx.run(
+    "UPDATE operator_task SET state = 'resolved', resolution = ?, resolved_at = ? WHERE id = ?",
+    `answered by ${input.actor}`,
+    input.now,
+    input.taskId,
+  );
+  appendAudit(tx, {
+    tenantId: input.tenantId,
+    now: input.now,
+    actor: input.actor,
+    action: "question.answered",
+    object: `instance:${row.instance_id}`,
+    body: { task: input.taskId, reference: body["reference"] ?? null },
+  });
+  advanceInstance(
+    tx,
+    input.engine,
+    row.instance_id,
+    { kind: "effect_succeeded", effect: body["effect"], output: input.answer } as never,
+    input.now,
+  );
+  return String(body["run_id"]);
+};
