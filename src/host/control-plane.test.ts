@@ -764,3 +764,26 @@ test("SR-11.2: a snapshot that differs from the registration makes the session s
   expect((await ask({ mounts: ["/"] })).body).toEqual({ verdict: "mismatch", fields: ["mounts"] });
   expect(await r.claim()).toMatchObject({ status: 403, body: { code: "runner_quarantined" } });
 });
+
+test("F12, F42: an attempt that provably started nothing is tried again, five times at most", async () => {
+  const p = await plane();
+  await p.start("one", [{ work: shell() }]);
+  const r = await runner(p);
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const { lease } = await r.claim();
+    expect(lease.attempt).toBe(attempt);
+    const failed = {
+      status: "failed",
+      exitCode: null,
+      errorCode: "execution_start_failed",
+      summary: "no sandbox",
+    };
+    expect((await r.task(lease, "fail", result(lease, failed))).status).toBe(200);
+    for (let tries = 0; tries < 200 && events(p, "one").at(-1)!.event === "step.leased"; tries++)
+      await Bun.sleep(5);
+    p.clock.advance(10_000);
+    await beat(p, r);
+  }
+  const row = await p.until("one", "faulted");
+  expect(JSON.parse(row.snapshot)).toMatchObject({ error: { data: { code: "execution_start_failed" } } });
+});

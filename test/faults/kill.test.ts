@@ -34,6 +34,7 @@ export function define() {
 interface Shown {
   status: string;
   output: string | null;
+  error: unknown;
   steps: { step_id: string; status: string; attempts: { attempt: number }[] }[];
 }
 
@@ -98,7 +99,7 @@ test("kill -9 at any time: a run of repeatable steps goes on after the restart t
         () => show(box, run),
         ({ status }) => status !== "running" && status !== "planned",
       );
-      expect(shown.status).toBe("succeeded");
+      expect({ status: shown.status, error: shown.error }).toEqual({ status: "succeeded", error: null });
       const lines = shown.output!.trim().split(" ");
       // In order, each at least once, and no more often than it had attempts.
       expect(lines.join(" ")).toMatch(/^one( one)* two( two)*$/);

@@ -1,8 +1,7 @@
 import { fail } from "../../base/errors.ts";
-import type { Json, JsonObject } from "../../base/json.ts";
+import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Transaction } from "../operation.ts";
-import { openOperatorTask } from "../operators/operator-tasks.ts";
 import { cancelCall, insertCall } from "./calls.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 import { putEvent, subscribe, unsubscribe } from "./inbox.ts";
@@ -333,48 +332,4 @@ function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: 
       request.id,
     );
   }
-}
-
-/**
- * An attempt whose outcome nobody knows: a repeatable step gets a new attempt, any other waits for an operator.
- * @param reason for the history and the operator
- */
-export function outcomeUnknown(
-  tx: Transaction,
-  lease: {
-    id: string;
-    request_id: string;
-    instance_id: string;
-    tenant_id: string;
-    runner_id: string;
-    attempt: number;
-  },
-  reason: string,
-  now: number,
-): void {
-  const request = tx.get<{ step_id: string; reference: string; repeatable: number; state: string }>(
-    "SELECT step_id, reference, repeatable, state FROM request WHERE id = ?",
-    lease.request_id,
-  )!;
-  if (request.state !== "leased") return;
-  const detail: Json = { lease_id: lease.id, runner_id: lease.runner_id, attempt: lease.attempt, reason };
-  const at = { step_id: request.step_id, reference: request.reference };
-  if (request.repeatable === 1) {
-    tx.run("UPDATE request SET state = 'pending', not_before = ? WHERE id = ?", now, lease.request_id);
-    appendEvents(tx, lease.instance_id, now, [{ event: "step.requeued", ...at, detail }]);
-    tx.notify("request", lease.request_id);
-    return;
-  }
-  tx.run("UPDATE request SET state = 'unknown', diagnostic = ? WHERE id = ?", reason, lease.request_id);
-  const task = openOperatorTask(tx, {
-    tenantId: lease.tenant_id,
-    kind: "outcome_unknown",
-    subject: lease.request_id,
-    instanceId: lease.instance_id,
-    body: { ...at, ...(detail as JsonObject) },
-    now,
-  });
-  appendEvents(tx, lease.instance_id, now, [
-    { event: "step.outcome_unknown", ...at, detail: { ...(detail as JsonObject), operator_task: task } },
-  ]);
 }

@@ -1,8 +1,10 @@
 import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
-import { advanceInstance, type EnginePort, outcomeUnknown, type StoredInput } from "../instances/advance.ts";
+import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import type { EventRow } from "../instances/events.ts";
 import type { Operation, Query } from "../operation.ts";
+import { outcomeUnknown } from "./outcome-unknown.ts";
+import { requeue } from "./requeue.ts";
 
 interface PendingResult {
   lease_id: string;
@@ -27,6 +29,13 @@ export interface AcceptInput {
   /** The stored result as the engine's input for an effect, or null to leave it until what it refers to was read. */
   toInput(leaseId: string, effect: string, result: JsonObject): StoredInput | null;
 }
+
+/** How often a task that could not be started is tried before its step fails. */
+const START_ATTEMPTS = 5;
+
+/** The runner proved that its attempt did nothing: another one cannot run a command twice. */
+const nothingStarted = (result: JsonObject): boolean =>
+  result["errorCode"] === "execution_start_failed" && result["retrySafety"] === "safe";
 
 export interface Accepted {
   count: number;
@@ -78,6 +87,10 @@ export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
       },
     });
     if (!current) continue;
+    if (nothingStarted(result) && row.attempt < START_ATTEMPTS) {
+      requeue(tx, { ...row, id: row.lease_id }, String(result["summary"]), input.now);
+      continue;
+    }
     if (taken === null) {
       outcomeUnknown(
         tx,

@@ -1,7 +1,7 @@
 import { appendAudit } from "../audit/append.ts";
-import { outcomeUnknown } from "../instances/advance.ts";
-import { appendEvents } from "../instances/events.ts";
 import type { Operation, Query } from "../operation.ts";
+import { outcomeUnknown } from "./outcome-unknown.ts";
+import { requeue } from "./requeue.ts";
 
 interface Late {
   id: string;
@@ -48,25 +48,7 @@ export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx
     if (started) {
       outcomeUnknown(tx, lease, "the lease ran out after the task was started", now);
     } else if (lease.request_state === "leased") {
-      const wait = Math.min(1000 * 2 ** (lease.attempt - 1), 60_000);
-      tx.run(
-        "UPDATE request SET state = 'pending', not_before = ? WHERE id = ?",
-        now + wait,
-        lease.request_id,
-      );
-      appendEvents(tx, lease.instance_id, now, [
-        {
-          event: "step.requeued",
-          step_id: lease.step_id,
-          reference: lease.reference,
-          detail: {
-            lease_id: lease.id,
-            runner_id: lease.runner_id,
-            reason: "the lease ran out before the task was started",
-          },
-        },
-      ]);
-      tx.notify("request", lease.request_id);
+      requeue(tx, lease, "the lease ran out before the task was started", now);
     }
   }
   return late.length;

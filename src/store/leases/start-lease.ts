@@ -4,6 +4,7 @@ import { LIMITS } from "../../base/limits.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Operation } from "../operation.ts";
 import { findLease, type LeaseCaller, type LeaseRow, once, whyEnded } from "./live.ts";
+import { requeue } from "./requeue.ts";
 
 export interface LeaseTimes {
   state: string;
@@ -113,24 +114,7 @@ export const rejectLease: Operation<LeaseCaller & { messageId: string; reason: s
       input.now,
       lease.id,
     );
-    if (lease.request_state === "leased") {
-      const wait = Math.min(1000 * 2 ** (lease.attempt - 1), 60_000);
-      tx.run(
-        "UPDATE request SET state = 'pending', not_before = ?, diagnostic = ? WHERE id = ?",
-        input.now + wait,
-        input.reason,
-        lease.request_id,
-      );
-      appendEvents(tx, lease.instance_id, input.now, [
-        {
-          event: "step.requeued",
-          step_id: lease.step_id,
-          reference: lease.reference,
-          detail: { lease_id: lease.id, runner_id: lease.runner_id, reason: input.reason },
-        },
-      ]);
-      tx.notify("request", lease.request_id);
-    }
+    if (lease.request_state === "leased") requeue(tx, lease, input.reason, input.now);
     return {};
   });
 };

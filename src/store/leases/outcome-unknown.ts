@@ -1,0 +1,46 @@
+import { appendEvents } from "../instances/events.ts";
+import type { Transaction } from "../operation.ts";
+import { openOperatorTask } from "../operators/operator-tasks.ts";
+import { requeue } from "./requeue.ts";
+
+/**
+ * An attempt whose outcome nobody knows: a repeatable step gets a new attempt, any other waits for an operator.
+ * @param reason for the history and the operator
+ */
+export function outcomeUnknown(
+  tx: Transaction,
+  lease: {
+    id: string;
+    request_id: string;
+    instance_id: string;
+    tenant_id: string;
+    runner_id: string;
+    attempt: number;
+  },
+  reason: string,
+  now: number,
+): void {
+  const request = tx.get<{ step_id: string; reference: string; repeatable: number; state: string }>(
+    "SELECT step_id, reference, repeatable, state FROM request WHERE id = ?",
+    lease.request_id,
+  )!;
+  if (request.state !== "leased") return;
+  const at = { step_id: request.step_id, reference: request.reference };
+  if (request.repeatable === 1) {
+    requeue(tx, { ...lease, ...at }, reason, now, 0);
+    return;
+  }
+  const facts = { lease_id: lease.id, runner_id: lease.runner_id, attempt: lease.attempt, reason };
+  tx.run("UPDATE request SET state = 'unknown', diagnostic = ? WHERE id = ?", reason, lease.request_id);
+  const task = openOperatorTask(tx, {
+    tenantId: lease.tenant_id,
+    kind: "outcome_unknown",
+    subject: lease.request_id,
+    instanceId: lease.instance_id,
+    body: { ...at, ...facts },
+    now,
+  });
+  appendEvents(tx, lease.instance_id, now, [
+    { event: "step.outcome_unknown", ...at, detail: { ...facts, operator_task: task } },
+  ]);
+}
