@@ -1,6 +1,5 @@
-import { dlopen } from "bun:ffi";
 import { read } from "node:fs";
-import { cstring, lastErrno, systemFailure } from "../fuse/libc.ts";
+import { cstring, lastErrno, libc, systemFailure } from "../fuse/libc.ts";
 
 const IN_CLOEXEC = 0o2000000;
 const IN_CLOSE_WRITE = 0x8;
@@ -28,7 +27,6 @@ export type DirectoryEvent =
  * rename: the two facts on which the contract rests.
  */
 export class DirectoryWatcher {
-  readonly #symbols: ReturnType<typeof load>;
   readonly #descriptor: number;
   readonly #paths = new Map<number, string>();
   readonly #watches = new Map<string, number>();
@@ -37,16 +35,15 @@ export class DirectoryWatcher {
 
   /** @param emit called with what one read brought, in its order */
   constructor(emit: (events: readonly DirectoryEvent[]) => void) {
-    this.#symbols = load();
     this.#emit = emit;
-    this.#descriptor = this.#symbols.inotify_init1(IN_CLOEXEC);
+    this.#descriptor = libc().inotify_init1(IN_CLOEXEC);
     if (this.#descriptor < 0) systemFailure("inotify_init1", lastErrno());
     this.#read();
   }
 
   watch(path: string): void {
     if (this.#watches.has(path)) return;
-    const watch = this.#symbols.inotify_add_watch(this.#descriptor, cstring(path), MASK);
+    const watch = libc().inotify_add_watch(this.#descriptor, cstring(path), MASK);
     if (watch < 0) {
       systemFailure(`inotify_add_watch ${path}`, lastErrno(), "raise fs.inotify.max_user_watches");
     }
@@ -57,7 +54,7 @@ export class DirectoryWatcher {
   close(): void {
     this.#closed = true;
     // The pending read in the thread pool ends with the event that removing a watch produces.
-    for (const watch of this.#paths.keys()) this.#symbols.inotify_rm_watch(this.#descriptor, watch);
+    for (const watch of this.#paths.keys()) libc().inotify_rm_watch(this.#descriptor, watch);
   }
 
   #read(): void {
@@ -103,12 +100,4 @@ function typeOf(mask: number): "written" | "arrived" | "made" | "gone" | undefin
   if (mask & IN_CREATE) return mask & IN_ISDIR ? "made" : undefined;
   if (mask & (IN_DELETE | IN_MOVED_FROM)) return "gone";
   return undefined;
-}
-
-function load() {
-  return dlopen("libc.so.6", {
-    inotify_init1: { args: ["i32"], returns: "i32" },
-    inotify_add_watch: { args: ["i32", "cstring", "u32"], returns: "i32" },
-    inotify_rm_watch: { args: ["i32", "i32"], returns: "i32" },
-  }).symbols;
 }

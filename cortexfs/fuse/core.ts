@@ -3,7 +3,6 @@ import {
   type Caller,
   Directory,
   File,
-  type Handle,
   type Later,
   type Node,
   type OpenOptions,
@@ -33,6 +32,7 @@ import {
 } from "./abi.ts";
 import { type Dirents, encodeDirents, sliceDirents } from "./dirents.ts";
 import { Errno, errno } from "./errno.ts";
+import { Handles } from "./handles.ts";
 import { Reply, type Sink } from "./reply.ts";
 
 export type { Sink };
@@ -48,16 +48,6 @@ export interface CoreOptions {
 /** The largest write of one message, and so the size of both buffers beside their headers. */
 export const MAX_WRITE = 1 << 20;
 export const BUFFER_SIZE = MAX_WRITE + 4096;
-/** Open files of one mount: far above what programs use, far below what would fill the memory. */
-const MAX_HANDLES = 65_536;
-
-interface OpenFile {
-  readonly node: File;
-  readonly handle: Handle;
-}
-
-type Slot = OpenFile | { readonly node: Directory; readonly dirents: Dirents };
-
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -73,8 +63,7 @@ export class Core {
   readonly #inText: Buffer;
   readonly #in32: Uint32Array;
   readonly #nodes = new Map<number, Node>();
-  readonly #slots: (Slot | undefined)[] = [undefined];
-  readonly #freeSlots: number[] = [];
+  readonly #handles = new Handles();
   readonly #pending = new Map<number, AbortController>();
   readonly #direntCache = new WeakMap<Directory, { version: number; dirents: Dirents }>();
   #caller: Caller = { uid: 0, gid: 0, pid: 0 };
@@ -92,7 +81,7 @@ export class Core {
 
   /** Open handles, for `status` and for tests that look for leaks. */
   get openHandles(): number {
-    return this.#slots.length - 1 - this.#freeSlots.length;
+    return this.#handles.count;
   }
 
   get knownNodes(): number {
@@ -149,13 +138,13 @@ export class Core {
       case OP.WRITE:
         return this.#write(words, length);
       case OP.FLUSH: {
-        return this.#later(this.#file(words[10]!).handle.flush(), this.#done);
+        return this.#later(this.#handles.file(words[10]!).handle.flush(), this.#done);
       }
       case OP.RELEASE:
       case OP.RELEASEDIR:
         return this.#release(words[10]!);
       case OP.FSYNC:
-        return this.#later(this.#file(words[10]!).handle.fsync(), this.#done);
+        return this.#later(this.#handles.file(words[10]!).handle.fsync(), this.#done);
       case OP.FSYNCDIR:
         return this.#reply.ok(0);
       case OP.CREATE:
@@ -198,9 +187,8 @@ export class Core {
       case OP.OPENDIR:
         return this.#openDirectory(this.#directory(node));
       case OP.READDIR: {
-        const slot = this.#slots[words[10]!];
-        if (slot === undefined || !("dirents" in slot)) throw errno("EBADF");
-        return this.#reply.payload(sliceDirents(slot.dirents, words[12]!, Math.min(words[14]!, MAX_WRITE)));
+        const { dirents } = this.#handles.directory(words[10]!);
+        return this.#reply.payload(sliceDirents(dirents, words[12]!, Math.min(words[14]!, MAX_WRITE)));
       }
       case OP.STATFS:
         return this.#statfs();
@@ -263,17 +251,17 @@ export class Core {
   #open(node: Node, flags: number) {
     if (!(node instanceof File)) throw errno(node instanceof Directory ? "EISDIR" : "EINVAL");
     const handle = node.open(openOptions(flags), this.#caller);
-    this.#reply.opened(4, this.#keep({ node, handle }), handle);
+    this.#reply.opened(4, this.#handles.keep({ node, handle }), handle);
     this.#reply.ok(OPEN_OUT_SIZE);
   }
 
   #create(directory: Directory, words: Uint32Array, length: number) {
     const name = this.#newName(IN_HEADER_SIZE + 16, length);
     const flags = words[10]!;
-    if (this.openHandles >= MAX_HANDLES) throw errno("ENFILE");
+    if (this.#handles.isFull) throw errno("ENFILE");
     const node = directory.create(name, words[11]! & 0o7777, this.#caller);
     const handle = node.open(openOptions(flags), this.#caller);
-    const fd = this.#keep({ node, handle });
+    const fd = this.#handles.keep({ node, handle });
     this.#fillEntry(node, 4);
     this.#reply.opened(4 + ENTRY_OUT_SIZE / 4, fd, handle);
     this.#reply.ok(ENTRY_OUT_SIZE + OPEN_OUT_SIZE);
@@ -282,7 +270,7 @@ export class Core {
   #read(words: Uint32Array) {
     const size = Math.min(words[14]!, MAX_WRITE);
     const offset = words[12]! + words[13]! * 2 ** 32;
-    const result = this.#file(words[10]!).handle.read(offset, size, this.#signal);
+    const result = this.#handles.file(words[10]!).handle.read(offset, size, this.#signal);
     if (result instanceof Promise) this.#later(result, (data) => this.#reply.payload(data.subarray(0, size)));
     else this.#reply.payload(result);
   }
@@ -292,18 +280,16 @@ export class Core {
     const start = IN_HEADER_SIZE + 40;
     if (size > length - start) throw errno("EIO");
     const offset = words[12]! + words[13]! * 2 ** 32;
-    const taken = this.#file(words[10]!).handle.write(offset, this.#in8.subarray(start, start + size));
+    const taken = this.#handles
+      .file(words[10]!)
+      .handle.write(offset, this.#in8.subarray(start, start + size));
     this.#reply.words[4] = taken;
     this.#reply.words[5] = 0;
     this.#reply.ok(WRITE_OUT_SIZE);
   }
 
   #release(slotIndex: number) {
-    const slot = this.#slots[slotIndex];
-    if (slot === undefined) throw errno("EBADF");
-    this.#slots[slotIndex] = undefined;
-    this.#freeSlots.push(slotIndex);
-    if ("handle" in slot) slot.handle.release();
+    this.#handles.release(slotIndex);
     this.#reply.ok(0);
   }
 
@@ -336,9 +322,9 @@ export class Core {
     if (!(valid & FATTR.SIZE)) return this.#attributes(node);
     if (!(node instanceof File)) throw errno("EISDIR");
     const size = words[14]! + words[15]! * 2 ** 32;
-    const slot = valid & FATTR.FH ? this.#slots[words[12]!] : undefined;
-    if (slot !== undefined && "handle" in slot && slot.handle.truncate !== undefined) {
-      slot.handle.truncate(size);
+    const open = valid & FATTR.FH ? this.#handles.fileIfOpen(words[12]!) : undefined;
+    if (open?.handle.truncate !== undefined) {
+      open.handle.truncate(size);
       return this.#attributes(node);
     }
     this.#later(node.truncate(size, caller), () => this.#attributes(node));
@@ -352,7 +338,7 @@ export class Core {
       dirents = encodeDirents(this.#number(node), node.list(this.#caller));
       if (version !== undefined) this.#direntCache.set(node, { version, dirents });
     }
-    const fd = this.#keep({ node, dirents: dirents! });
+    const fd = this.#handles.keep({ node, dirents: dirents! });
     this.#reply.words[4] = fd;
     this.#reply.words[5] = 0;
     this.#reply.words[6] = 0;
@@ -373,25 +359,6 @@ export class Core {
     out[15] = NAME_MAX;
     out[16] = 4096;
     this.#reply.ok(STATFS_OUT_SIZE);
-  }
-
-  #keep(slot: Slot): number {
-    const index = this.#freeSlots.pop();
-    if (index !== undefined) {
-      this.#slots[index] = slot;
-      return index;
-    }
-    if (this.#slots.length > MAX_HANDLES) {
-      if ("handle" in slot) slot.handle.release();
-      throw errno("ENFILE");
-    }
-    return this.#slots.push(slot) - 1;
-  }
-
-  #file(index: number): OpenFile {
-    const slot = this.#slots[index];
-    if (slot === undefined || !("handle" in slot)) throw errno("EBADF");
-    return slot;
   }
 
   #directory(node: Node): Directory {
