@@ -212,7 +212,7 @@ test("secrets come by reference alone, and a file must be closed to others", asy
     [`file:${directory}`, {}],
     ["sk-a-key-itself", {}],
   ] as const) {
-    expect(resolveSecret(reference, env)).rejects.toMatchObject({ code: "secret_denied" });
+    await expect(resolveSecret(reference, env)).rejects.toMatchObject({ code: "secret_denied" });
   }
   for (const bad of ["env:A B", "file:relative", "systemd-creds:../x", "key", ""])
     expect(parseSecretReference(bad)).toBeUndefined();

@@ -86,5 +86,7 @@ test("no filesystem at the place is said so", async () => {
   const place = { mount: join(mount, "file"), uid: 7 };
   writeFileSync(place.mount, "");
   expect(await probeCortex(place)).toEqual({ available: false });
-  expect(submit(apiTarget(place, "openai.chat", "s"), "{}")).rejects.toMatchObject({ code: "unavailable" });
+  await expect(submit(apiTarget(place, "openai.chat", "s"), "{}")).rejects.toMatchObject({
+    code: "unavailable",
+  });
 });

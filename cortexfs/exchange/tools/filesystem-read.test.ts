@@ -22,7 +22,7 @@ test("a file below the root is read, by relative or absolute path", async () => 
     content: "inside",
   });
   expect(await readConfinedFile(root, join(root, "deep/file"), 0)).toMatchObject({ content: "inside" });
-  expect(readConfinedFile(root, "deep/none", 0)).rejects.toMatchObject({ code: "not_found" });
+  await expect(readConfinedFile(root, "deep/none", 0)).rejects.toMatchObject({ code: "not_found" });
 });
 
 test("nothing outside is read or told of: dots, absolute paths, symlinks, a sibling with the same prefix", async () => {
@@ -40,18 +40,18 @@ test("nothing outside is read or told of: dots, absolute paths, symlinks, a sibl
     "",
     ".",
   ]) {
-    expect(readConfinedFile(root, path, 0)).rejects.toMatchObject({ code: "forbidden" });
+    await expect(readConfinedFile(root, path, 0)).rejects.toMatchObject({ code: "forbidden" });
   }
-  expect(readConfinedFile(root, "deep", 0)).rejects.toMatchObject({ code: "invalid_request" });
-  expect(readConfinedFile("", "x", 0)).rejects.toMatchObject({ code: "forbidden" });
+  await expect(readConfinedFile(root, "deep", 0)).rejects.toMatchObject({ code: "invalid_request" });
+  await expect(readConfinedFile("", "x", 0)).rejects.toMatchObject({ code: "forbidden" });
 });
 
 test("a caller reads what its own rights allow, whatever the daemon may", async () => {
   const other = process.getuid!() + 1234;
   expect(await readConfinedFile(root, "deep/file", other)).toMatchObject({ content: "inside" });
   chmodSync(join(root, "deep/file"), 0o640);
-  expect(readConfinedFile(root, "deep/file", other)).rejects.toMatchObject({ code: "forbidden" });
+  await expect(readConfinedFile(root, "deep/file", other)).rejects.toMatchObject({ code: "forbidden" });
   chmodSync(join(root, "deep/file"), 0o644);
   chmodSync(join(root, "deep"), 0o750);
-  expect(readConfinedFile(root, "deep/file", other)).rejects.toMatchObject({ code: "forbidden" });
+  await expect(readConfinedFile(root, "deep/file", other)).rejects.toMatchObject({ code: "forbidden" });
 });
