@@ -1,9 +1,10 @@
 import { allowAll } from "../../src/calls/index.ts";
 import type { HostCalls } from "../../src/host/host.ts";
 
-/** One pet of the store that the kit talks to. */
+/** One pet of the store that the kit talks to; examples go on with its `petId`. */
 const pet = (id: number) => ({
   id,
+  petId: id,
   name: `pet ${id}`,
   status: "available",
   category: { id: 1, name: "dogs" },

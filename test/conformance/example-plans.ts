@@ -1,0 +1,76 @@
+import type { Plan } from "./examples.ts";
+
+const PET: Plan = { input: { petId: 1 } };
+const SEARCH: Plan = { input: { searchQuery: "luke" } };
+
+const vitals = "com.fake-hospital.vitals.measurements";
+const temperature = (value: number) => ({ type: `${vitals}.temperature`, data: { temperature: value } });
+const bpm = (value: number) => ({ type: `${vitals}.bpm`, data: { bpm: value } });
+const reading = (kind: string) => ({
+  source: "https://my.home.com/sensor",
+  type: `my.home.sensors.${kind}`,
+  roomid: "kitchen",
+  data: { reading: 21 },
+});
+
+/** What each example needs beside its document. Those that are not here run on `{}` and complete. */
+export const PLANS: Readonly<Record<string, Plan>> = {
+  "accumulate-room-readings.yaml": {
+    events: [reading("temperature"), reading("humidity")],
+    ends: "faulted",
+    note: "its `output.as` reads `.data` of an array: the output of `listen` is the array of what was consumed",
+  },
+  "authentication-bearer-uri-format.yaml": { input: { petId: 1, token: "abc" } },
+  "authentication-bearer.yaml": { input: { token: "abc" } },
+  "authentication-oauth2-secret.yaml": PET,
+  "authentication-oauth2.yaml": PET,
+  "authentication-oidc-secret.yaml": PET,
+  "authentication-oidc.yaml": PET,
+  "authentication-reusable.yaml": { input: { petId: 1, token: "abc" } },
+  "call-grpc.yaml": { notRun: "needs a gRPC server; `src/calls/grpc` has tests with one" },
+  "call-http-endpoint-interpolation-shorthand.yaml": PET,
+  "call-http-endpoint-interpolation.yaml": { input: { petId: 1, pet: { petId: 1 } } },
+  "call-http-query-headers-expressions.yaml": SEARCH,
+  "call-http-query-parameters.yaml": SEARCH,
+  "call-http-redirect.yaml": SEARCH,
+  "call-mcp.yaml": {
+    notRun: "would start a program from a package registry; `src/calls/mcp` has tests with one of its own",
+  },
+  "conditional-task.yaml": { input: { customer: { age: 20 } } },
+  "do-multiple.yaml": PET,
+  "do-single.yaml": PET,
+  "for.yaml": {
+    input: { vet: "Ann", pets: [{ id: 1 }] },
+    events: [{ type: "com.fake.petclinic.pets.checkup.completed.v2" }],
+    ends: "faulted",
+    note: "its `output.as` reads `.pets` of an array, as above",
+  },
+  "listen-to-all read-envelope.yaml": { events: [temperature(39), bpm(70), bpm(50)] },
+  "listen-to-all.yaml": { events: [temperature(39), bpm(50)] },
+  "listen-to-any-filter.yaml": { events: [temperature(37), bpm(120)] },
+  "listen-to-any-forever-foreach.yaml": {
+    input: { roomId: 1 },
+    events: [{ type: "gossip", data: "psst" }],
+    ends: "waiting",
+    note: "listens for ever, as it says",
+  },
+  "listen-to-any-until-condition.yaml": { events: [bpm(1), bpm(2), bpm(3), bpm(4)] },
+  "listen-to-any-until-consumed.yaml": {
+    events: [temperature(39), { type: "com.fake-hospital.patient.checked-out" }],
+  },
+  "listen-to-any.yaml": { events: [temperature(39), bpm(120)] },
+  "listen-to-one.yaml": {
+    events: [{ type: "com.virtual-wf-powered-race.events.race.started.v1" }],
+    ends: "faulted",
+    note: "its address needs `{carId}`, and the task's input is the array of events",
+  },
+  "raise-inline.yaml": { ends: "faulted", note: "as it says" },
+  "raise-reusable.yaml": { ends: "faulted", note: "as it says" },
+  "star-wars-homeworld.yaml": { input: { id: 1 } },
+  "try-catch-retry-inline.yaml": PET,
+  "try-catch-retry-reusable.yaml": PET,
+  "try-catch-then.yaml": PET,
+  "try-catch.yaml": PET,
+  "wait-duration-inline.yaml": { advanceMs: 3_600_000 },
+  "wait-duration-iso8601.yaml": { advanceMs: 3_600_000 },
+};

@@ -1,0 +1,142 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openArtifacts } from "../../src/artifacts/index.ts";
+import { digestOf } from "../../src/base/canonical.ts";
+import { ManualClock } from "../../src/base/clock.ts";
+import type { Json, JsonObject } from "../../src/base/json.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { runDocument } from "../../src/cli/workflow/run-document.ts";
+import { SUPPORTED_FEATURES } from "../../src/engine/index.ts";
+import { Orchestrator } from "../../src/orchestrator/index.ts";
+import { findRun, Store } from "../../src/store/index.ts";
+import { featuresOf, loadDocument, type WorkflowDocument } from "../../src/workflow/index.ts";
+import { DIRECTORY } from "./ctk.ts";
+import { PLANS } from "./example-plans.ts";
+import { answer, standIn } from "./stand-in.ts";
+
+export interface Example {
+  readonly name: string;
+  readonly document: WorkflowDocument;
+}
+
+/** How an example is executed and how it has to end. */
+export interface Plan {
+  readonly input?: Json;
+  /** Sent one after another once it listens. */
+  readonly events?: readonly JsonObject[];
+  /** How far the clock goes on while it waits. */
+  readonly advanceMs?: number;
+  /** `completed` where nothing is said. `waiting` is for those that never end by themselves. */
+  readonly ends?: "completed" | "faulted" | "waiting";
+  /** In place of executing it: why not. */
+  readonly notRun?: string;
+  /** What is worth knowing of how it ends. */
+  readonly note?: string;
+}
+
+/** Every example of the specification that the schema and the checks accept. */
+export function examples(): Example[] {
+  return readdirSync(join(DIRECTORY, "examples"))
+    .filter((name) => name.endsWith(".yaml"))
+    .sort()
+    .map((name) => {
+      const text = readFileSync(join(DIRECTORY, "examples", name), "utf8");
+      return { name, document: loadDocument(text, { name, mode: "strict" }).document };
+    });
+}
+
+/** Why an example is not executed here, or null. */
+export function reasonNotToRun({ name, document }: Example): string | null {
+  const supported = new Set([...SUPPORTED_FEATURES, "authentication.secret"]);
+  const lacking = [...new Set([...featuresOf(document, "strict")].map(({ feature }) => feature))].filter(
+    (feature) => !supported.has(feature),
+  );
+  if (lacking.length > 0) return `refused by name: ${lacking.map((feature) => `\`${feature}\``).join(", ")}`;
+  return PLANS[name]?.notRun ?? null;
+}
+
+/** What any other host answers: a token where one is asked for, else something. */
+function respond(host: string, path: string, headers: Headers): Response {
+  const known = answer(host, path, headers);
+  if (known.status !== 404) return known;
+  const [, realm] = /^(.*)\/\.well-known\/openid-configuration$/.exec(path) ?? [];
+  if (realm !== undefined) {
+    const issuer = `${host === "keycloak" ? "http" : "https"}://${host}${realm}`;
+    return Response.json({ issuer, token_endpoint: `${issuer}/token` });
+  }
+  if (path.includes("token"))
+    return Response.json({ access_token: "a-token", token_type: "Bearer", expires_in: 60 });
+  return Response.json({ ok: true });
+}
+
+const SECRET: JsonObject = {
+  authority: "https://id.example.com",
+  grant: "client_credentials",
+  client: { id: "me", secret: "hidden" },
+};
+
+/** Execute an example by its plan. @returns how it ended, and its error */
+export async function runExample({ name, document }: Example): Promise<{ status: string; error: Json }> {
+  const plan = PLANS[name] ?? {};
+  const { calls } = standIn(respond);
+  const features = [...featuresOf(document, "strict")].map(({ feature }) => feature);
+  if (features.some((feature) => feature.startsWith("run."))) {
+    const loaded = { document, digest: digestOf(document), diagnostics: [] };
+    const report = await runDocument({
+      loaded,
+      input: plan.input ?? {},
+      log: silentLog,
+      runner: { slots: 1, sandbox: "auto" },
+      calls,
+    });
+    return { status: report.status, error: report.error };
+  }
+  const directory = mkdtempSync(join(tmpdir(), "example-"));
+  const clock = new ManualClock();
+  const store = Store.open(join(directory, "store.db"));
+  const artifacts = openArtifacts(join(directory, "artifacts"));
+  const orchestrator = new Orchestrator({
+    store,
+    artifacts,
+    clock,
+    log: silentLog,
+    calls: { ...calls, secret: () => SECRET },
+  });
+  try {
+    await orchestrator.start({
+      tenantId: "default",
+      runId: "r",
+      idempotent: false,
+      sourceEventId: null,
+      workflow: name,
+      assetId: null,
+      document: document as unknown as JsonObject,
+      digest: digestOf(document),
+      input: plan.input ?? {},
+    });
+    const row = () => store.read(findRun, { tenantId: "default", runId: "r" });
+    const settle = async (enough: () => boolean) => {
+      for (let tries = 0; !enough() && tries < 400; tries++) await Bun.sleep(5);
+    };
+    for (const [index, event] of (plan.events ?? []).entries()) {
+      const before = row().version;
+      await orchestrator.receive("default", {
+        specversion: "1.0",
+        id: `${index}`,
+        source: "/test",
+        ...event,
+      });
+      await settle(() => row().version > before);
+    }
+    if (plan.advanceMs !== undefined) clock.advance(plan.advanceMs);
+    if (plan.ends === "waiting") await Bun.sleep(50);
+    else await settle(() => row().finished_at !== null);
+    const { status, snapshot } = row();
+    return { status, error: (JSON.parse(snapshot) as { error?: Json }).error ?? null };
+  } finally {
+    orchestrator.stop();
+    await store.close();
+    rmSync(directory, { recursive: true });
+  }
+}
