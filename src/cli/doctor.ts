@@ -1,3 +1,4 @@
+import { checksText } from "./checks-text.ts";
 import type { Check } from "./doctor/check.ts";
 import { checkConfig } from "./doctor/config.ts";
 import { checkDirectories, checkDiskSpace, checkTemporaryDirectory } from "./doctor/files.ts";
@@ -6,7 +7,6 @@ import { checkPorts } from "./doctor/ports.ts";
 import { checkFuse, checkGit, checkPlatform, checkSandbox } from "./doctor/system.ts";
 import { EXIT } from "./exit.ts";
 import type { CommandSpec, Run } from "./spec.ts";
-import { tableText } from "./table-text.ts";
 
 export const spec = {
   description:
@@ -20,8 +20,6 @@ export const spec = {
   ],
   exits: { 1: "a check failed" },
 } as const satisfies CommandSpec;
-
-const MARK = { ok: "ok", warn: "warn", fail: "FAIL" } as const;
 
 export const run: Run<typeof spec> = async (_args, io) => {
   const checks: Check[] = [
@@ -37,14 +35,6 @@ export const run: Run<typeof spec> = async (_args, io) => {
     checkFuse(io.env),
     ...(await checkPorts(io)),
   ];
-  io.print({ checks }, (paint) => {
-    const color = { ok: paint.green, warn: paint.yellow, fail: paint.red };
-    return tableText(
-      checks.flatMap((check) => [
-        [color[check.status](MARK[check.status]), check.name, check.detail],
-        ...(check.remedy === null ? [] : [["", "", `→ ${check.remedy}`]]),
-      ]),
-    );
-  });
+  io.print({ checks }, (paint) => checksText(checks, paint));
   return checks.some((check) => check.status === "fail") ? EXIT.local : EXIT.ok;
 };
