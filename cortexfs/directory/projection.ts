@@ -9,7 +9,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  type Stats,
   writeFileSync,
 } from "node:fs";
 import { join, relative } from "node:path";
@@ -19,12 +18,12 @@ import { ControlFile, LogFile, ValueFile } from "../tree/file.ts";
 import { ExchangeDirectory } from "../tree/inbox.ts";
 import { MemoryDirectory, MemoryFile } from "../tree/memory.ts";
 import { type Caller, Directory, File, type Node } from "../tree/node.ts";
+import { contentOf, lastWrites, readIfFile, sameAs, statIfThere } from "./disk.ts";
 import { type DirectoryEvent, DirectoryWatcher } from "./inotify.ts";
 
 /** Holds files that are being made; a rename brings them to their place whole. */
 const WORKSHOP = ".cortexfs";
 const PUT_BACK_MS = 150;
-const never = (): AbortSignal => new AbortController().signal;
 
 interface Mirrored {
   readonly node: Node;
@@ -419,49 +418,4 @@ export class DirectoryProjection {
       this.changed("");
     }
   }
-}
-
-function contentOf(node: File, caller: Caller, offset: number, size: number): Uint8Array {
-  const handle = node.open({ read: true, write: false, append: false, truncate: false }, caller);
-  try {
-    const bytes = handle.read(offset, size, never);
-    // Only `wait` files answer later, and they are never listed.
-    return bytes instanceof Promise ? new Uint8Array(0) : bytes;
-  } finally {
-    handle.release();
-  }
-}
-
-/**
- * Of several writes of one file that came together only the last counts: an earlier event would already see the later
- * bytes, and take a request before the value that was written in between.
- */
-function lastWrites(events: readonly DirectoryEvent[]): DirectoryEvent[] {
-  const writes = new Map<string, number>();
-  for (const [index, event] of events.entries()) {
-    if (event.type === "written" || event.type === "arrived")
-      writes.set(`${event.directory}/${event.name}`, index);
-  }
-  return events.filter(
-    (event, index) =>
-      (event.type !== "written" && event.type !== "arrived") ||
-      writes.get(`${event.directory}/${event.name}`) === index,
-  );
-}
-
-function sameAs(node: File, bytes: Uint8Array, caller: Caller, size = node.size()): boolean {
-  return Buffer.compare(bytes, contentOf(node, caller, 0, size)) === 0;
-}
-
-function statIfThere(place: string): Stats | undefined {
-  try {
-    return lstatSync(place);
-  } catch {
-    return undefined;
-  }
-}
-
-function readIfFile(place: string): Buffer | undefined {
-  const info = statIfThere(place);
-  return info?.isFile() ? readFileSync(place) : undefined;
 }
