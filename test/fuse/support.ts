@@ -36,6 +36,8 @@ export class Served {
   private constructor(kind: Kind, options: ServedOptions) {
     this.kind = kind;
     this.#options = options;
+    // A run that ends early leaves no daemon and no mount behind.
+    process.on("exit", () => this.#force());
   }
 
   static async start(kind: Kind, options: ServedOptions = {}): Promise<Served> {
