@@ -69,6 +69,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: () => import("./workflow/start.ts"),
   },
   {
+    path: "workflow publish",
+    summary: "give a document a name for other workflows to run",
+    load: () => import("./workflow/publish.ts"),
+  },
+  {
+    path: "workflow list",
+    summary: "the published documents",
+    load: () => import("./workflow/list.ts"),
+  },
+  {
     path: "workflow check",
     summary: "what is wrong with a document",
     load: () => import("./workflow/check.ts"),

@@ -153,6 +153,13 @@ test("an expression inside the command is refused: it would become program text"
   });
 });
 
+test("nobody waits for a command with `await: false`, and its result changes nothing", () => {
+  const drive = new Drive([{ a: { run: { await: false, shell: { command: "true" } } } }], { n: 1 });
+  expect(drive.instance).toMatchObject({ status: "completed", output: { n: 1 } });
+  const { snapshot } = drive;
+  expect(drive.succeed(record()).snapshot).toBe(snapshot);
+});
+
 test("a command of several words is shell text, and its arguments stay arguments", () => {
   const drive = new Drive([{ a: shell({ command: 'echo "$1" | wc', arguments: ["${ .x }"] }) }], {
     x: "$(id)",

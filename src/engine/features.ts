@@ -7,6 +7,8 @@ import { SUPPORTED_TASKS } from "./tasks/index.ts";
 export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   ...SUPPORTED_TASKS.filter((kind) => kind !== "run" && kind !== "call"),
   "run.shell",
+  "run.workflow",
+  "run.detached",
   "call.http",
   "call.openapi",
   "call.grpc",

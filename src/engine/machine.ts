@@ -15,6 +15,7 @@ import {
   type Transition,
 } from "./state.ts";
 import { handlerOf } from "./tasks/index.ts";
+import { runsWorkflow } from "./tasks/run-workflow.ts";
 
 /** Task starts in one advance; the rest waits for the next commit, so that no loop holds the store. */
 const STARTS_PER_ADVANCE = 10_000;
@@ -123,7 +124,7 @@ export class Machine {
       }
       this.note("step.started", frame, { kind: node.kind });
       // A runner counts its task's own deadline down; a second timer here would race with its report.
-      const timeout = node.kind === "run" ? null : this.timeoutOf(node, frame);
+      const timeout = node.kind === "run" && !runsWorkflow(node) ? null : this.timeoutOf(node, frame);
       if (timeout !== null) {
         frame.timeout = this.effectId();
         this.effects.push({ kind: "timer", id: frame.timeout, due_at: this.now + timeout });

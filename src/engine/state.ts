@@ -90,6 +90,8 @@ export interface Instance {
   visits: Record<string, number>;
   /** The timer that ends the whole workflow. */
   timeout?: string;
+  /** How many workflows stand above it, each running the next. */
+  depth?: number;
   /** How many events it has emitted, for their ids. */
   emitted?: number;
 }
@@ -112,6 +114,17 @@ export type Effect =
   | { kind: "call"; id: string; step_id: string; reference: string; request: CallEffectRequest }
   /** Events of these types are for it; `""` is any. */
   | { kind: "listen"; id: string; step_id: string; reference: string; types: string[] }
+  /** A published workflow as an instance of its own. */
+  | {
+      kind: "workflow";
+      id: string;
+      namespace: string;
+      name: string;
+      version: string;
+      input: Json;
+      depth: number;
+      await: boolean;
+    }
   /** A question for a person. */
   | { kind: "ask"; id: string; step_id: string; reference: string; question: Question }
   /** Put an event where others listen. */

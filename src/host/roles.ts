@@ -122,6 +122,10 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       await alive();
       return (await callSocket(path, "sendEvent", event)).received;
     },
+    async publish(_tenantId, document) {
+      await alive();
+      return (await callSocket(path, "publishWorkflow", { document })).created;
+    },
     async answer(_tenantId, taskId, answer) {
       await alive();
       return (await callSocket(path, "answerQuestion", { task_id: taskId, answer })).run_id;

@@ -7,16 +7,22 @@ import {
   ENGINE_VERSION,
   type EngineInput,
   type Instance,
+  newInstance,
+  taskError,
 } from "../engine/index.ts";
 import type { PolicySnapshot } from "../policy/index.ts";
-import type { EnginePort, StoredEffect, StoredSnapshot } from "../store/index.ts";
+import type { EnginePort, StoredEffect, StoredInput, StoredSnapshot } from "../store/index.ts";
 import { queueRequest } from "./payload.ts";
 
 /** Compiled definitions kept; each holds its compiled expressions. */
 const KEPT = 256;
 
 /** The engine and the policy, as the store calls them inside its transaction. */
-export function createEnginePort(clock: Clock, policyOf: (digest: string) => PolicySnapshot): EnginePort {
+export function createEnginePort(
+  clock: Clock,
+  policyOf: (digest: string) => PolicySnapshot,
+  policyFor: (document: JsonObject) => { digest: string; body: PolicySnapshot },
+): EnginePort {
   const definitions = new Map<string, Definition>();
 
   const definitionOf = (digest: string, document: () => string): Definition => {
@@ -44,6 +50,23 @@ export function createEnginePort(clock: Clock, policyOf: (digest: string) => Pol
         effects: advanced.effects as StoredEffect[],
         transitions: advanced.transitions,
       };
+    },
+    child(document, instanceId, runId, depth, now) {
+      const policy = policyFor(JSON.parse(document) as JsonObject);
+      const snapshot: Instance = { ...newInstance(instanceId, runId, now), depth };
+      return {
+        snapshot: snapshot as unknown as StoredSnapshot,
+        policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
+      };
+    },
+    noWorkflow({ id, namespace, name, version }) {
+      const detail = `no workflow is published as ${namespace}/${name} ${version}`;
+      const failed: EngineInput = {
+        kind: "effect_failed",
+        effect: id,
+        error: taskError("configuration", detail),
+      };
+      return failed as unknown as StoredInput;
     },
     request: (effect, row) =>
       queueRequest(

@@ -11,6 +11,7 @@ import {
   answerQuestion,
   cancelInstance,
   type EnginePort,
+  publishDefinition,
   readPolicy,
   receiveEvent,
   type Started,
@@ -62,7 +63,11 @@ export class Orchestrator {
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
-    this.#engine = createEnginePort(options.clock, (digest) => this.#policyOf(digest));
+    this.#engine = createEnginePort(
+      options.clock,
+      (digest) => this.#policyOf(digest),
+      (document) => this.#policyFor(document),
+    );
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
     this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
@@ -73,14 +78,7 @@ export class Orchestrator {
   async start(run: StartRun): Promise<Started> {
     const { clock, store } = this.#options;
     this.#refuseUnsupported(run.document, run.digest);
-    const metadata = (run.document["document"] as JsonObject | undefined)?.["metadata"] as
-      | JsonObject
-      | undefined;
-    const policy = snapshotPolicy(
-      LOCAL_PROFILE,
-      policyRequest((metadata?.["lightWorkflow"] ?? {}) as JsonObject),
-    );
-    this.#remember(policy.digest, policy.body);
+    const policy = this.#policyFor(run.document);
     const now = clock.wall();
     const instanceId = newId();
     const named = run.document["document"] as { namespace: string; name: string; version: string };
@@ -111,6 +109,28 @@ export class Orchestrator {
   cancel(tenantId: string, runId: string, reason: string): Promise<string> {
     const { store, clock } = this.#options;
     return store.write(cancelInstance, { engine: this.#engine, tenantId, runId, reason, now: clock.wall() });
+  }
+
+  /** Publish a document under its name, for other workflows to run. @returns whether it is new */
+  async publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean> {
+    this.#refuseUnsupported(document, digest);
+    this.#policyFor(document);
+    const { namespace, name, version } = document["document"] as Record<
+      "namespace" | "name" | "version",
+      string
+    >;
+    return await this.#options.store.write(publishDefinition, {
+      tenantId,
+      definition: {
+        digest,
+        namespace,
+        name,
+        version,
+        assetId: null,
+        document: () => JSON.stringify(document),
+      },
+      now: this.#options.clock.wall(),
+    });
   }
 
   /** Answer a question of a workflow. @returns the run that goes on */
@@ -145,6 +165,16 @@ export class Orchestrator {
     refuseUnsupported(document, this.#options.calls?.secret !== undefined);
     if (this.#runnable.size >= 1024) this.#runnable.clear();
     this.#runnable.add(digest);
+  }
+
+  #policyFor(document: JsonObject): { digest: string; body: PolicySnapshot } {
+    const metadata = (document["document"] as JsonObject | undefined)?.["metadata"] as JsonObject | undefined;
+    const policy = snapshotPolicy(
+      LOCAL_PROFILE,
+      policyRequest((metadata?.["lightWorkflow"] ?? {}) as JsonObject),
+    );
+    this.#remember(policy.digest, policy.body);
+    return policy;
   }
 
   #policyOf(digest: string): PolicySnapshot {

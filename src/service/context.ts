@@ -20,6 +20,8 @@ export interface Orchestration {
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
   /** @returns false for an event that had come before */
   receive(tenantId: string, event: JsonObject): Promise<boolean>;
+  /** @returns whether it is new */
+  publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean>;
   /** @returns the run that asked */
   answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string>;
 }

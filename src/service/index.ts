@@ -13,6 +13,8 @@ import { startRun } from "./runs/start.ts";
 import { startDocument } from "./runs/start-document.ts";
 import { getSteps } from "./runs/steps.ts";
 
+import { listWorkflows } from "./workflows/list.ts";
+import { publishWorkflow } from "./workflows/publish.ts";
 import { startWorkflow } from "./workflows/start.ts";
 
 export type { Orchestration, ServiceContext, Views } from "./context.ts";
@@ -42,6 +44,8 @@ export const service = {
   sendEvent,
   answerQuestion,
   startWorkflow,
+  publishWorkflow,
+  listWorkflows,
 } as const;
 
 export type ServiceName = keyof typeof service;

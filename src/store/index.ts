@@ -11,6 +11,7 @@ export { cancelInstance } from "./instances/cancel.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
 export { deliverEvent, nextEvent, receiveEvent, setEventAside } from "./instances/inbox.ts";
 export { readPolicy } from "./instances/policy.ts";
+export { listPublications, type Publication, publishDefinition } from "./instances/publications.ts";
 export { answerQuestion } from "./instances/questions.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export { fireTimers, nextTimer } from "./instances/timers.ts";

@@ -4,25 +4,40 @@ import { fault } from "../errors.ts";
 import type { Machine } from "../machine.ts";
 import type { Frame, RunRequest } from "../state.ts";
 import type { TaskHandler } from "./handler.ts";
+import { beginWorkflow, runsWorkflow } from "./run-workflow.ts";
 
 /** `run: shell`: always an effect for a runner; nothing is run on the orchestrator's host. */
 export const runTask: TaskHandler = {
   begin(machine, frame, node) {
     const run = node.task["run"] as JsonObject;
+    if (runsWorkflow(node)) {
+      beginWorkflow(machine, frame, node);
+      return;
+    }
     const shell = run["shell"];
     if (!isObject(shell)) {
       throw fault("configuration", `run.${Object.keys(run)[0]} is not supported by this build; run.shell is`);
     }
     const request = shellRequest(machine, frame, node.task, shell as JsonObject);
-    machine.await(frame, (id) => ({
-      kind: "run",
-      id,
+    const effect = {
+      kind: "run" as const,
       step_id: frame.name,
       reference: machine.reference(frame),
       request,
-    }));
+    };
+    if (run["await"] !== false) {
+      machine.await(frame, (id) => ({ ...effect, id }));
+      return;
+    }
+    // Nobody waits: the result comes to an instance that has gone on, and changes nothing.
+    machine.effects.push({ ...effect, id: machine.effectId() });
+    machine.complete(frame, frame.input);
   },
   effectSucceeded(machine, frame, node, output) {
+    if (runsWorkflow(node)) {
+      machine.complete(frame, output);
+      return;
+    }
     const run = node.task["run"] as JsonObject;
     machine.complete(frame, shape(run, lightOf(node.task), output as JsonObject));
   },

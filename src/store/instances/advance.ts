@@ -1,8 +1,9 @@
 import { fail } from "../../base/errors.ts";
-import type { JsonObject } from "../../base/json.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Transaction } from "../operation.ts";
 import { cancelCall, insertCall } from "./calls.ts";
+import { cancelChild, startChild, tellParent } from "./children.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 import { putEvent, subscribe, unsubscribe } from "./inbox.ts";
 import { openQuestion, withdrawQuestion } from "./questions.ts";
@@ -19,6 +20,16 @@ export interface EnginePort {
   ): { snapshot: StoredSnapshot; effects: StoredEffect[]; transitions: EventRow[] };
   /** What a runner effect becomes in the queue, or the reason why policy refuses it. */
   request(effect: RunEffect, instance: InstanceRow): QueuedRequest | { denied: StoredInput };
+  /** A new instance of a document, and its policy. */
+  child(
+    document: string,
+    instanceId: string,
+    runId: string,
+    depth: number,
+    now: number,
+  ): { snapshot: StoredSnapshot; policy: { digest: string; body: string } };
+  /** What a task hears that runs a workflow which is not published. */
+  noWorkflow(effect: WorkflowEffect): StoredInput;
 }
 
 export interface StoredSnapshot {
@@ -45,6 +56,16 @@ export interface ListenEffect {
   id: string;
   types: string[];
 }
+export interface WorkflowEffect {
+  kind: "workflow";
+  id: string;
+  namespace: string;
+  name: string;
+  version: string;
+  input: Json;
+  depth: number;
+  await: boolean;
+}
 export interface AskEffect {
   kind: "ask";
   id: string;
@@ -61,6 +82,7 @@ export type StoredEffect =
   | ListenEffect
   | EmitEffect
   | AskEffect
+  | WorkflowEffect
   | RunEffect
   | CallEffect
   | { kind: "timer"; id: string; due_at: number }
@@ -145,6 +167,7 @@ export function advanceRow(
     lines = [];
   }
   tx.notify("instance", row.id);
+  if (row.finished_at !== null) tellParent(tx, engine, row, now);
   return row.status;
 }
 
@@ -226,7 +249,7 @@ function applyEffect(
       tx.notify("timer", row.id);
       return null;
     case "cancel":
-      cancelEffect(tx, row, effect.id, now);
+      if (!cancelChild(tx, engine, row, effect.id, now)) cancelEffect(tx, row, effect.id, now);
       return null;
     case "call":
       insertCall(tx, row, effect, now);
@@ -234,6 +257,8 @@ function applyEffect(
     case "listen":
       subscribe(tx, row, effect);
       return null;
+    case "workflow":
+      return startChild(tx, engine, row, effect, now);
     case "ask":
       openQuestion(tx, row, effect, now);
       return null;

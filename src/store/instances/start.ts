@@ -118,7 +118,7 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
 };
 
 /** Most starts are of a definition that is known: asking is cheaper than handing the whole text over. */
-function keepDefinition(tx: Transaction, definition: StartInput["definition"], now: number): void {
+export function keepDefinition(tx: Transaction, definition: StartInput["definition"], now: number): void {
   if (tx.get("SELECT 1 FROM definition WHERE digest = ?", definition.digest) !== undefined) return;
   tx.run(
     "INSERT INTO definition (digest, namespace, name, version, asset_id, document, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",

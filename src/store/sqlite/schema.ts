@@ -299,5 +299,25 @@ CREATE TABLE subscription (
   PRIMARY KEY (tenant_id, type, instance_id, effect_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subscription_of_effect ON subscription (instance_id, effect_id);
+
+-- Definitions under the names by which other workflows run them.
+CREATE TABLE publication (
+  tenant_id TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  digest TEXT NOT NULL REFERENCES definition (digest),
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant_id, namespace, name, version)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER publication_immutable BEFORE UPDATE ON publication BEGIN SELECT RAISE(ABORT, 'a publication is immutable'); END;
+
+-- Instances that a task of another one waits for.
+CREATE TABLE child (
+  child_id TEXT PRIMARY KEY REFERENCES instance (id),
+  parent_id TEXT NOT NULL REFERENCES instance (id),
+  effect_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX child_of_parent ON child (parent_id, effect_id);
 `,
 ];

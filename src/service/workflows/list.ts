@@ -1,0 +1,19 @@
+import { isoTime } from "../../base/clock.ts";
+import { listPublications } from "../../store/index.ts";
+import { defineOperation } from "../operation.ts";
+import { closed } from "../shapes.ts";
+
+export const listWorkflows = defineOperation({
+  name: "workflow.list",
+  summary: "Published documents: name, version, digest",
+  method: "GET",
+  path: "/workflows",
+  input: closed({}),
+  run(context) {
+    return {
+      workflows: context.views
+        .read(listPublications, context.tenantId)
+        .map(({ created_at, ...publication }) => ({ ...publication, created_at: isoTime(created_at) })),
+    };
+  },
+});
