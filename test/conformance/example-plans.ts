@@ -66,6 +66,14 @@ export const PLANS: Readonly<Record<string, Plan>> = {
   },
   "raise-inline.yaml": { ends: "faulted", note: "as it says" },
   "raise-reusable.yaml": { ends: "faulted", note: "as it says" },
+  "run-subflow.yaml": {
+    publish: [
+      {
+        document: { dsl: "1.0.3", namespace: "test", name: "register-customer", version: "0.1.0" },
+        do: [{ register: { set: { registered: "${ .customer }" } } }],
+      },
+    ],
+  },
   "star-wars-homeworld.yaml": { input: { id: 1 } },
   "try-catch-retry-inline.yaml": PET,
   "try-catch-retry-reusable.yaml": PET,

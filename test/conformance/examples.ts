@@ -23,6 +23,8 @@ export interface Example {
 /** How an example is executed and how it has to end. */
 export interface Plan {
   readonly input?: Json;
+  /** Documents that it runs. */
+  readonly publish?: readonly JsonObject[];
   /** Sent one after another once it listens. */
   readonly events?: readonly JsonObject[];
   /** How far the clock goes on while it waits. */
@@ -81,7 +83,7 @@ export async function runExample({ name, document }: Example): Promise<{ status:
   const plan = PLANS[name] ?? {};
   const { calls } = standIn(respond);
   const features = [...featuresOf(document, "strict")].map(({ feature }) => feature);
-  if (features.some((feature) => feature.startsWith("run."))) {
+  if (features.includes("run.shell")) {
     const loaded = { document, digest: digestOf(document), diagnostics: [] };
     const report = await runDocument({
       loaded,
@@ -104,6 +106,7 @@ export async function runExample({ name, document }: Example): Promise<{ status:
     calls: { ...calls, secret: () => SECRET },
   });
   try {
+    for (const other of plan.publish ?? []) await orchestrator.publish("default", other, digestOf(other));
     await orchestrator.start({
       tenantId: "default",
       runId: "r",
