@@ -38,6 +38,16 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   return Buffer.concat(parts);
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The path of a request, without the cost of a whole URL. */
+export function pathOf(request: Request): string {
+  const { url } = request;
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const end = url.indexOf("?", start);
+  return end < 0 ? url.slice(start) : url.slice(start, end);
+}
+
 /** A JSON body, read strictly (duplicate keys and unsafe integers refused). */
 export async function readJson(request: Request, limit: number): Promise<Json> {
   const type = request.headers.get("content-type") ?? "";
@@ -49,7 +59,7 @@ export async function readJson(request: Request, limit: number): Promise<Json> {
   const body = await readBody(request, limit);
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+    text = UTF8.decode(body);
   } catch {
     throw fail("invalid_json", "the body is not valid UTF-8");
   }

@@ -24,3 +24,17 @@ test("duplicate keys, unsafe integers, lone surrogates and trailing text are ref
     expect(() => parseStrictJson(bad)).toThrow();
   }
 });
+
+test("both ways of reading refuse the same: compact text is no way around", () => {
+  for (const bad of [
+    '{"a":1,"a":1}',
+    "[9007199254740992]",
+    '["\\ud800"]',
+    `${"[".repeat(70)}${"]".repeat(70)}`,
+    '{"a":{"b":1,"b":2}}',
+  ]) {
+    expect(() => parseStrictJson(bad)).toThrow();
+  }
+  expect(Object.keys(parseStrictJson('{"__proto__":{"x":1}}') as object)).toEqual(["__proto__"]);
+  expect(parseStrictJson('{"n":1.0}')).toEqual({ n: 1 });
+});

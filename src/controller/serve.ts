@@ -1,5 +1,5 @@
 import { fail } from "../base/errors.ts";
-import { jsonResponse, problemResponse } from "../base/http.ts";
+import { pathOf, problemResponse } from "../base/http.ts";
 import { LIMITS } from "../base/limits.ts";
 import {
   PROTOCOL_HEADER,
@@ -9,6 +9,7 @@ import {
   type TaskAction,
 } from "../protocol/index.ts";
 import type { Controller } from "./controller.ts";
+import { reply } from "./reply.ts";
 import { beat, claim, drain, register, snapshot } from "./routes/session.ts";
 import { putArtifact, TASK_HANDLERS } from "./routes/task.ts";
 
@@ -21,19 +22,16 @@ const SESSION_ROUTES: Record<string, typeof register> = {
 };
 
 const TASK_PATH = /^\/runner\/task\/([0-9a-f-]{36})\/(?:([a-z]+)|artifact\/([^/]+))$/;
-const HEADERS = { [PROTOCOL_HEADER]: PROTOCOL_VERSION };
 
 /** Answer one message of a runner. */
 export async function handleRunner(controller: Controller, request: Request): Promise<Response> {
   try {
-    const response = await route(controller, request);
-    response.headers.set(PROTOCOL_HEADER, PROTOCOL_VERSION);
-    return response;
+    return await route(controller, request);
   } catch (error) {
     const response = problemResponse(error);
     if (response.status >= 500)
       controller.log.error("a runner message failed", {
-        path: new URL(request.url).pathname,
+        path: pathOf(request),
         error: String(error),
       });
     response.headers.set(PROTOCOL_HEADER, PROTOCOL_VERSION);
@@ -42,8 +40,8 @@ export async function handleRunner(controller: Controller, request: Request): Pr
 }
 
 async function route(controller: Controller, request: Request): Promise<Response> {
-  const { pathname } = new URL(request.url);
-  if (request.method === "GET" && pathname === "/health") return jsonResponse({ status: "ok" }, 200, HEADERS);
+  const pathname = pathOf(request);
+  if (request.method === "GET" && pathname === "/health") return reply({ status: "ok" });
   const version = request.headers.get(PROTOCOL_HEADER);
   if (version === null || version.split(".")[0] !== PROTOCOL_VERSION.split(".")[0]) {
     throw fail(

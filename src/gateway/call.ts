@@ -16,23 +16,36 @@ export async function answer(
   parameters: Record<string, string>,
 ): Promise<Response> {
   try {
-    const query: Record<string, string> = {};
-    for (const [name, value] of new URL(request.url).searchParams) {
-      if (name in query || name in parameters) throw fail("invalid_request", `/${name}: given twice`);
-      query[name] = value;
-    }
-    const hasBody =
-      request.method !== "GET" && request.body !== null && request.headers.get("content-length") !== "0";
-    const body = hasBody ? await readJson(request, LIMITS.gatewayBodyBytes) : {};
+    const text = textMembers(operation, request, parameters);
+    // Asking for `request.body` would make a stream of it.
+    const { headers } = request;
+    const length = headers.get("content-length") ?? (headers.has("transfer-encoding") ? "?" : "0");
+    const body =
+      request.method === "GET" || length === "0" ? {} : await readJson(request, LIMITS.gatewayBodyBytes);
     if (!isObject(body)) throw fail("invalid_request", "the body must be a JSON object");
     for (const name of Object.keys(parameters)) {
       if (name in body) throw fail("invalid_request", `/${name}: stands in the path already`);
     }
-    // Text of the query becomes numbers and booleans where the input says so; the body is taken as it is.
-    const text = Value.Convert(operation.input, { ...query, ...parameters }) as Record<string, unknown>;
     const output = await callOperation(operation, context, { ...body, ...text }, request.signal);
     return jsonResponse(output, operation.status ?? 200);
   } catch (error) {
     return problemResponse(error);
   }
+}
+
+/** Path parameters and query: texts that become numbers and booleans where the operation's input says so. */
+function textMembers(
+  operation: ServiceOperation,
+  request: Request,
+  parameters: Record<string, string>,
+): Record<string, unknown> {
+  const members: Record<string, string> = { ...parameters };
+  if (request.url.includes("?")) {
+    for (const [name, value] of new URL(request.url).searchParams) {
+      if (name in members) throw fail("invalid_request", `/${name}: given twice`);
+      members[name] = value;
+    }
+  }
+  if (Object.keys(members).length === 0) return members;
+  return Value.Convert(operation.input, members) as Record<string, unknown>;
 }

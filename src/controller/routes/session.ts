@@ -1,7 +1,7 @@
 import { sha256 } from "../../base/canonical.ts";
 import { isoTime } from "../../base/clock.ts";
 import { fail } from "../../base/errors.ts";
-import { bearerToken, jsonResponse, readJson } from "../../base/http.ts";
+import { bearerToken, readJson } from "../../base/http.ts";
 import { newId, randomToken } from "../../base/ids.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
@@ -11,12 +11,15 @@ import {
   Drain,
   Heartbeat,
   type HeartbeatAnswer,
+  PROTOCOL_HEADER,
+  PROTOCOL_VERSION,
   Registration,
   type RegistrationAccepted,
   validate,
 } from "../../protocol/index.ts";
 import { auditSnapshot, drainSession, heartbeat, registerRunner } from "../../store/index.ts";
 import type { Controller } from "../controller.ts";
+import { reply } from "../reply.ts";
 
 /** How long a session's credentials live; a runner registers again well before. */
 const SESSION_MS = 24 * 3_600_000;
@@ -54,7 +57,7 @@ export const register: Handler = async (controller, request) => {
     heartbeatIntervalMs: LIMITS.heartbeatMs,
     leaseKey: controller.leaseKey.publicKey,
   };
-  return jsonResponse(answer);
+  return reply(answer);
 };
 
 export const beat: Handler = async (controller, request) => {
@@ -67,15 +70,18 @@ export const beat: Handler = async (controller, request) => {
   const waitMs = Math.min(message.waitMs ?? 0, LIMITS.heartbeatMs * 2);
   const directives = await controller.heartbeats.directives(sessionId, waitMs, request.signal);
   const answer: HeartbeatAnswer = { serverTime: isoTime(controller.clock.wall()), directives };
-  return jsonResponse(answer);
+  return reply(answer);
 };
 
 export const claim: Handler = async (controller, request) => {
   const message = validate(Claim, await read(request));
   const waitMs = Math.min(message.waitMs, LIMITS.claimWaitMs);
   const lease = await controller.claims.claim(message, tokenHash(request), waitMs, request.signal);
-  if (lease !== null) return jsonResponse(lease);
-  return new Response(null, { status: 204, headers: { "retry-after": String(LIMITS.retryAfterMs / 1000) } });
+  if (lease !== null) return reply(lease);
+  return new Response(null, {
+    status: 204,
+    headers: { "retry-after": String(LIMITS.retryAfterMs / 1000), [PROTOCOL_HEADER]: PROTOCOL_VERSION },
+  });
 };
 
 export const snapshot: Handler = async (controller, request) => {
@@ -85,7 +91,7 @@ export const snapshot: Handler = async (controller, request) => {
     message: message as unknown as JsonObject & AuditSnapshot,
     now: controller.clock.wall(),
   });
-  return jsonResponse({ verdict: fields.length === 0 ? "match" : "mismatch", fields });
+  return reply({ verdict: fields.length === 0 ? "match" : "mismatch", fields });
 };
 
 export const drain: Handler = async (controller, request) => {
@@ -95,5 +101,5 @@ export const drain: Handler = async (controller, request) => {
     message,
     now: controller.clock.wall(),
   });
-  return jsonResponse({ accepted: true });
+  return reply({ accepted: true });
 };

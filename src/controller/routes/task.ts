@@ -1,7 +1,7 @@
 import { digestOf, sha256 } from "../../base/canonical.ts";
 import { isoTime } from "../../base/clock.ts";
 import { fail } from "../../base/errors.ts";
-import { bearerToken, jsonResponse, readBody, readJson } from "../../base/http.ts";
+import { bearerToken, readBody, readJson } from "../../base/http.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import {
@@ -29,6 +29,7 @@ import {
   streamEnd,
 } from "../../store/index.ts";
 import type { Controller } from "../controller.ts";
+import { reply } from "../reply.ts";
 
 type Handler = (controller: Controller, request: Request, leaseId: string) => Promise<Response>;
 
@@ -64,7 +65,7 @@ function leaseState(
         ? []
         : [{ kind: "cancel", leaseId, fencingToken, reason: times.cancelReason }],
   };
-  return jsonResponse(answer);
+  return reply(answer);
 }
 
 const started: Handler = async (controller, request, leaseId) => {
@@ -101,7 +102,7 @@ const reject: Handler = async (controller, request, leaseId) => {
     messageId: message.messageId,
     reason: message.reason,
   });
-  return jsonResponse({ accepted: true });
+  return reply({ accepted: true });
 };
 
 const log: Handler = async (controller, request, leaseId) => {
@@ -117,7 +118,7 @@ const log: Handler = async (controller, request, leaseId) => {
   controller.store.read(mayLog, who);
   const bytes = await readBody(request, LIMITS.logChunkBytes);
   const end = controller.store.read(streamEnd, { leaseId, stream: chunk.stream });
-  if (chunk.seq < end.nextSeq) return jsonResponse({ nextSeq: end.nextSeq });
+  if (chunk.seq < end.nextSeq) return reply({ nextSeq: end.nextSeq });
   if (chunk.seq > end.nextSeq || end.final) {
     throw fail("log_gap", `the next chunk is ${end.nextSeq}`, { details: { nextSeq: end.nextSeq } });
   }
@@ -131,7 +132,7 @@ const log: Handler = async (controller, request, leaseId) => {
     final: chunk.final,
     position: end.position,
   });
-  return jsonResponse({ nextSeq });
+  return reply({ nextSeq });
 };
 
 /** `complete` takes a success, `fail` anything else; artifacts must be here, byte for byte, before either counts. */
@@ -159,7 +160,7 @@ const report =
     });
     if (refused !== null) throw refused;
     controller.spool.finish(leaseId);
-    return jsonResponse({ state: "accepted", resultDigest: digestOf(result) });
+    return reply({ state: "accepted", resultDigest: digestOf(result) });
   };
 
 export const TASK_HANDLERS: Readonly<Record<TaskAction, Handler>> = {
@@ -192,5 +193,5 @@ export const putArtifact = async (
   if (declared > LIMITS.artifactBytes)
     throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
   const stored = await controller.artifacts.put(request.body ?? new Uint8Array(), sha);
-  return jsonResponse(stored as unknown as JsonObject);
+  return reply(stored as unknown as JsonObject);
 };
