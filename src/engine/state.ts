@@ -139,6 +139,8 @@ export interface CallEffectRequest {
   with: JsonObject;
   /** Names of secrets by the pointer in `with` where their value belongs. */
   secrets: Record<string, string>;
+  /** Expressions about each message of a subscription, and the arguments that they see. */
+  predicates?: { texts: Record<string, string>; variables: JsonObject };
   /** Whether it may be made again when nobody knows what became of it. */
   repeatable: boolean;
   timeout_ms: number | null;

@@ -1,7 +1,9 @@
+import { toFailure } from "../base/errors.ts";
 import type { JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
-import { CallError, type CallKind, type CallRequest } from "../calls/index.ts";
+import { CallError, type CallKind, type CallRequest, type MessagePredicate } from "../calls/index.ts";
 import { type CallEffectRequest, type EngineInput, taskError } from "../engine/index.ts";
+import { compileExpression } from "../expression/index.ts";
 import type { ClaimedCall } from "../store/index.ts";
 import { joinPointer, pointerTokens, valueAt } from "../workflow/index.ts";
 
@@ -12,6 +14,7 @@ import { joinPointer, pointerTokens, valueAt } from "../workflow/index.ts";
 export function callRequest(
   call: ClaimedCall,
   secret: (name: string) => JsonObject | undefined,
+  now: number,
 ): CallRequest {
   const stored = call.request as unknown as CallEffectRequest;
   const values: JsonObject[] = [];
@@ -24,7 +27,9 @@ export function callRequest(
     holder[tokens.at(-1)!] = value;
     values.push(value);
   }
+  const predicates = messagePredicates(stored, now);
   return {
+    ...(predicates === undefined ? {} : { predicates }),
     kind: stored.call as CallKind,
     with: stored.with,
     timeoutMs: stored.timeout_ms ?? LIMITS.taskTimeoutMs,
@@ -32,6 +37,28 @@ export function callRequest(
     idempotencyKey: `${call.instance_id}/${call.effect_id}`,
     secrets: values.flatMap((value) => Object.values(value).filter((text) => typeof text === "string")),
   };
+}
+
+/** The expressions of a subscription, to be asked about each message. One that fails ends the call. */
+function messagePredicates(stored: CallEffectRequest, now: number): CallRequest["predicates"] {
+  if (stored.predicates === undefined) return undefined;
+  const { texts, variables } = stored.predicates;
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]): [string, MessagePredicate] => {
+      const evaluate = compileExpression(text, { bare: true });
+      return [
+        name,
+        (message) => {
+          try {
+            const value = evaluate(message, { variables, now });
+            return value !== null && value !== false;
+          } catch (error) {
+            throw new CallError("validation", `\`${name}\`: ${toFailure(error).message}`, 400, "none");
+          }
+        },
+      ];
+    }),
+  );
 }
 
 /** A call's error as the input of the instance that waits for it. */

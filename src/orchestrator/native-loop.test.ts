@@ -72,11 +72,11 @@ function service() {
   return { url: server.url.href, seen, hold, release: () => release() };
 }
 
-function start(orchestrator: Orchestrator, call: JsonObject, more: JsonObject = {}) {
+function start(orchestrator: Orchestrator, call: JsonObject, more: JsonObject = {}, kind = "http") {
   const document: JsonObject = {
     document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
     ...more,
-    do: [{ go: { call: "http", with: call } }],
+    do: [{ go: { call: kind, with: call } }],
   };
   return orchestrator.start({
     tenantId: "default",
@@ -220,4 +220,33 @@ test("cancelling a run ends its calls", async () => {
   await made.cancel("default", "r", "enough");
   expect(run().status).toBe("cancelled");
   await until(() => aborted);
+});
+
+test("a subscription asks its expressions about each message, with the task's arguments", async () => {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request): Response {
+      const host = new URL(request.url).host;
+      if (request.url.endsWith("/document"))
+        return Response.json({
+          asyncapi: "3.0.0",
+          servers: { web: { host, protocol: "http" } },
+          channels: { lines: { address: "/lines" } },
+          operations: { lines: { action: "receive", channel: { $ref: "#/channels/lines" } } },
+        });
+      const lines = [1, 2, 3, 4, 5, 6].map((n) => `{"n":${n}}\n`).join("");
+      return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
+    },
+  });
+  closers.push(() => server.stop(true));
+  const { orchestrator, until, run, output } = stage();
+  const call = (consume: JsonObject) => ({
+    document: { endpoint: `${server.url.href}document` },
+    operation: "lines",
+    subscription: { filter: "${ .payload.n % 2 == $input.n % 2 }", consume },
+  });
+  await start(orchestrator(), call({ until: "${ .payload.n >= 3 }" }), {}, "asyncapi");
+  await until(() => run().finished_at !== null);
+  expect(output()).toMatchObject({ output: [{ payload: { n: 1 } }, { payload: { n: 3 } }] });
 });

@@ -140,7 +140,8 @@ export class NativeLoop {
   async #result(call: ClaimedCall, signal: AbortSignal): Promise<{ input: EngineInput; status: string }> {
     const effect = call.effect_id;
     try {
-      const request = callRequest(call, (name) => this.#options.secret?.(call.tenant_id, name));
+      const secret = (name: string) => this.#options.secret?.(call.tenant_id, name);
+      const request = callRequest(call, secret, this.#needs.clock.wall());
       const output = await executeCall(request, this.#context(signal));
       return { input: { kind: "effect_succeeded", effect, output }, status: "succeeded" };
     } catch (error) {

@@ -45,6 +45,8 @@ function* refusedPlaces(value: unknown, pointer: string): Generator<Diagnostic> 
     for (const [index, item] of value.entries()) yield* refusedPlaces(item, joinPointer(pointer, index));
   } else if (isObject(value)) {
     if (isObject(value["ask"]) && value["ask"]["sensitive"] === true) yield refused("ask.sensitive");
+    if (isObject(value["subscription"]) && value["subscription"]["foreach"] !== undefined)
+      yield refused("asyncapi.foreach");
     for (const [key, member] of Object.entries(value))
       yield* refusedPlaces(member, joinPointer(pointer, key));
   }

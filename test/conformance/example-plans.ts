@@ -13,6 +13,8 @@ const reading = (kind: string) => ({
   data: { reading: 21 },
 });
 
+const BROKER = "needs a broker or a socket; `src/calls/asyncapi` has tests with both";
+
 /** What each example needs beside its document. Those that are not here run on `{}` and complete. */
 export const PLANS: Readonly<Record<string, Plan>> = {
   "accumulate-room-readings.yaml": {
@@ -27,6 +29,11 @@ export const PLANS: Readonly<Record<string, Plan>> = {
   "authentication-oidc-secret.yaml": PET,
   "authentication-oidc.yaml": PET,
   "authentication-reusable.yaml": { input: { petId: 1, token: "abc" } },
+  "call-asyncapi-publish.yaml": { notRun: BROKER },
+  "call-asyncapi-subscribe-consume-amount.yaml": { notRun: BROKER },
+  "call-asyncapi-subscribe-consume-forever-foreach.yaml": { notRun: "refused by name: `asyncapi.foreach`" },
+  "call-asyncapi-subscribe-consume-until.yaml": { notRun: BROKER },
+  "call-asyncapi-subscribe-consume-while.yaml": { notRun: BROKER },
   "call-grpc.yaml": { notRun: "needs a gRPC server; `src/calls/grpc` has tests with one" },
   "call-http-endpoint-interpolation-shorthand.yaml": PET,
   "call-http-endpoint-interpolation.yaml": { input: { petId: 1, pet: { petId: 1 } } },

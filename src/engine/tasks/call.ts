@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { joinPointer } from "../../workflow/index.ts";
-import { evaluateTemplate } from "../data-flow.ts";
+import { evaluateTemplate, scope } from "../data-flow.ts";
 import { fault } from "../errors.ts";
 import type { Machine } from "../machine.ts";
 import type { CallEffectRequest, Frame } from "../state.ts";
@@ -56,16 +56,43 @@ function enterFunction(machine: Machine, frame: Frame, name: string, declared: J
 function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObject): CallEffectRequest {
   const secrets: Record<string, string> = {};
   const declared = withPolicies(machine, (task["with"] ?? {}) as JsonObject, secrets) as JsonObject;
-  const args = evaluateTemplate(machine, frame, "with", declared) as JsonObject;
+  const { args: plain, texts } =
+    kind === "asyncapi" ? withoutPredicates(declared) : { args: declared, texts: {} };
+  const args = evaluateTemplate(machine, frame, "with", plain) as JsonObject;
+  const asked = Object.keys(texts).length > 0;
   const variables = uriVariables(args, frame.input);
   const metadata = isObject(task["metadata"]) ? task["metadata"]["lightWorkflow"] : undefined;
   return {
     call: kind,
     with: variables === null ? args : { ...args, uriVariables: variables },
     secrets,
+    ...(asked ? { predicates: { texts, variables: messageScope(machine, frame) } } : {}),
     repeatable: changesNothing(kind, args) || (isObject(metadata) && metadata["repeatable"] === true),
     timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
+}
+
+/** A subscription's `filter`, `while` and `until` are about messages that are still to come: they stay texts. */
+function withoutPredicates(args: JsonObject): { args: JsonObject; texts: Record<string, string> } {
+  const { subscription } = args;
+  if (!isObject(subscription)) return { args, texts: {} };
+  const { filter, consume, ...rest } = subscription as JsonObject;
+  const { while: going, until, ...amount } = (consume ?? {}) as JsonObject;
+  const texts = Object.entries({ filter, while: going, until }).filter(
+    ([, text]) => typeof text === "string",
+  );
+  return {
+    args: { ...args, subscription: { ...rest, consume: amount } },
+    texts: Object.fromEntries(texts) as Record<string, string>,
+  };
+}
+
+/** The arguments of an expression without the documents, which may be as large as the whole state. */
+function messageScope(machine: Machine, frame: Frame): JsonObject {
+  const { workflow, task, ...rest } = scope(machine, frame, "definition");
+  const { definition: _, ...about } = workflow as JsonObject;
+  const { definition: __, ...taskAbout } = task as JsonObject;
+  return { ...rest, workflow: about, task: taskAbout };
 }
 
 /** What a call sends is not looked into: a body may have an `authentication` of its own. */
