@@ -21,7 +21,7 @@ export const listRuns: Query<{ tenantId: string; status: string | null; limit: n
   input,
 ) =>
   tx.all<InstanceRow>(
-    "SELECT * FROM instance WHERE tenant_id = ? AND (? IS NULL OR status = ?) ORDER BY created_at DESC, id DESC LIMIT ?",
+    "SELECT * FROM instance WHERE tenant_id = ? AND (? IS NULL OR status = ?) ORDER BY rowid DESC LIMIT ?",
     input.tenantId,
     input.status,
     input.status,
