@@ -32,6 +32,8 @@ export class Definition {
   readonly document: JsonObject;
   readonly digest: string;
   readonly mode: ExpressionMode;
+  /** `use.extensions`; most documents have none, and every task asks. */
+  readonly extensions: readonly JsonObject[];
   readonly #lists = new Map<string, ListNode>();
   readonly #tasks = new Map<string, TaskNode>();
   readonly #evaluators = new Map<string, Evaluate>();
@@ -39,6 +41,9 @@ export class Definition {
   constructor(document: JsonObject, digest: string) {
     this.document = document;
     this.digest = digest;
+    const use = document["use"];
+    const extensions = isObject(use) ? use["extensions"] : undefined;
+    this.extensions = Array.isArray(extensions) ? (extensions as JsonObject[]) : [];
     const evaluate = document["evaluate"];
     this.mode = isObject(evaluate) && evaluate["mode"] === "loose" ? "loose" : "strict";
   }

@@ -13,12 +13,12 @@ const COMPOSITE = new Set(["do", "fork", "graph"]);
  * extension would log its own calls for ever.
  */
 export function extensionsOf(machine: Machine, frame: Frame, node: TaskNode): string[] {
-  const declared = machine.definition.at("/use/extensions");
-  if (!Array.isArray(declared) || frame.extended !== undefined) return [];
+  const declared = machine.definition.extensions;
+  if (declared.length === 0 || frame.extended !== undefined) return [];
   const found: string[] = [];
   for (const [index, item] of declared.entries()) {
-    const name = Object.keys(item as JsonObject)[0]!;
-    const extension = (item as JsonObject)[name];
+    const name = Object.keys(item)[0]!;
+    const extension = item[name];
     if (!isObject(extension)) continue;
     const { extend, when } = extension as JsonObject;
     const fits =

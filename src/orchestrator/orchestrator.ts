@@ -5,7 +5,7 @@ import { fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
-import { answerProblem, newInstance, type Question } from "../engine/index.ts";
+import { answerProblem, newInstance, type Question, refuseUnsupported } from "../engine/index.ts";
 import { LOCAL_PROFILE, type PolicySnapshot, policyRequest, snapshotPolicy } from "../policy/index.ts";
 import {
   answerQuestion,
@@ -23,7 +23,6 @@ import type { CallOptions } from "./call-options.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
 import { NativeLoop } from "./native-loop.ts";
-import { refuseUnsupported } from "./publication.ts";
 import { ResultLoop } from "./result-loop.ts";
 import { TimerLoop } from "./timer-loop.ts";
 

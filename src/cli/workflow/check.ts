@@ -1,10 +1,5 @@
-import { SUPPORTED_FEATURES } from "../../engine/index.ts";
-import {
-  type Diagnostic,
-  diagnosticText,
-  inspectDocument,
-  unsupportedFeatures,
-} from "../../workflow/index.ts";
+import { refusals } from "../../engine/index.ts";
+import { type Diagnostic, diagnosticText, inspectDocument } from "../../workflow/index.ts";
 import { EXIT } from "../exit.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { FILE, MODE, readDocumentFile } from "./read-file.ts";
@@ -28,7 +23,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const lacking: Diagnostic[] =
     inspected.document === undefined
       ? []
-      : unsupportedFeatures(inspected.document, SUPPORTED_FEATURES, mode).map((each) => ({
+      : refusals(inspected.document, false, mode).map((each) => ({
           ...each,
           severity: "warning",
         }));

@@ -1,19 +1,20 @@
 import { fail } from "../base/errors.ts";
 import { isObject, type JsonObject } from "../base/json.ts";
-import { SUPPORTED_FEATURES } from "../engine/index.ts";
 import { isExpression } from "../expression/index.ts";
 import {
   type Diagnostic,
   diagnosticText,
   joinPointer,
+  type Mode,
   unsupportedFeatures,
   type WorkflowDocument,
 } from "../workflow/index.ts";
+import { SUPPORTED_FEATURES } from "./features.ts";
 
 /** What in a document this build cannot run, by name; empty when it can. */
-export function refusals(document: WorkflowDocument, secrets: boolean): Diagnostic[] {
+export function refusals(document: WorkflowDocument, secrets: boolean, mode: Mode = "light"): Diagnostic[] {
   const supported = secrets ? new Set([...SUPPORTED_FEATURES, "authentication.secret"]) : SUPPORTED_FEATURES;
-  return [...unsupportedFeatures(document, supported), ...refusedPlaces(document, "")];
+  return [...unsupportedFeatures(document, supported, mode), ...refusedPlaces(document, "")];
 }
 
 /** Keys whose text is an expression without `${ }` too. */
