@@ -1,0 +1,216 @@
+import { afterEach, expect } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openArtifacts } from "../../src/artifacts/index.ts";
+import { digestOf, sha256 } from "../../src/base/canonical.ts";
+import { ManualClock } from "../../src/base/clock.ts";
+import { newId, randomToken } from "../../src/base/ids.ts";
+import type { Json, JsonObject } from "../../src/base/json.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { type Controller, createController, handleRunner, Spool } from "../../src/controller/index.ts";
+import { Orchestrator } from "../../src/orchestrator/index.ts";
+import type { Lease, RegistrationAccepted } from "../../src/protocol/index.ts";
+import { enrolRunner, findRun, listEvents, Store } from "../../src/store/index.ts";
+
+export const DIGEST = `sha256:${"0".repeat(64)}`;
+export const shell = (light: JsonObject = {}): JsonObject => ({
+  run: { shell: { command: "true" } },
+  metadata: { lightWorkflow: light },
+});
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+/** Orchestrator and controller over one store, with a clock that the test moves. */
+export async function plane() {
+  const directory = mkdtempSync(join(tmpdir(), "plane-"));
+  const clock = new ManualClock();
+  const store = Store.open(join(directory, "store.db"));
+  const artifacts = openArtifacts(join(directory, "artifacts"));
+  const spool = new Spool(join(directory, "spool"));
+  const parts = { store, artifacts, spool, clock, log: silentLog };
+  const controller = await createController(parts);
+  const orchestrator = new Orchestrator(parts);
+  closers.push(async () => {
+    controller.stop();
+    orchestrator.stop();
+    spool.close();
+    await store.close();
+    rmSync(directory, { recursive: true });
+  });
+  const start = (runId: string, tasks: Json[], input: Json = {}, sourceEventId: string | null = null) => {
+    const document: JsonObject = {
+      document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+      do: tasks,
+    };
+    return orchestrator.start({
+      tenantId: "default",
+      runId,
+      idempotent: false,
+      sourceEventId,
+      workflow: "t",
+      assetId: null,
+      document,
+      digest: digestOf(document),
+      input,
+    });
+  };
+  const run = (runId: string) => store.read(findRun, { tenantId: "default", runId });
+  const until = async (runId: string, status: string) => {
+    for (let tries = 0; run(runId).status !== status; tries++) {
+      if (tries > 400) throw new Error(`${runId} is ${run(runId).status}, not ${status}`);
+      await Bun.sleep(5);
+    }
+    return run(runId);
+  };
+  return { store, artifacts, controller, orchestrator, clock, start, run, until };
+}
+
+export type Plane = Awaited<ReturnType<typeof plane>>;
+
+export async function send(
+  controller: Controller,
+  method: string,
+  path: string,
+  body: unknown,
+  token: string | null,
+  headers = {},
+) {
+  const raw = body instanceof Uint8Array;
+  const response = await handleRunner(
+    controller,
+    new Request(`http://controller${path}`, {
+      method,
+      headers: {
+        "lightflow-protocol": "1.0",
+        "content-type": raw ? "application/octet-stream" : "application/json",
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: raw ? body : JSON.stringify(body),
+    }),
+  );
+  const text = await response.text();
+  return { status: response.status, body: (text === "" ? null : JSON.parse(text)) as JsonObject };
+}
+
+const identity = (runnerId: string, tenantId = "default") => ({ runnerId, tenantId, hostId: "h" });
+
+export function registration(runnerId: string, more: JsonObject = {}): JsonObject {
+  return {
+    messageId: newId(),
+    ...identity(runnerId),
+    runnerKind: "test",
+    runnerPools: ["default"],
+    executionProfiles: ["default"],
+    capabilities: ["git"],
+    binaryDigest: DIGEST,
+    configHash: DIGEST,
+    commandAllowlistHash: DIGEST,
+    workspacePolicy: "w",
+    networkZone: "z",
+    secretPolicy: "none",
+    modelProviderScopes: [],
+    mounts: [],
+    sandbox: { modes: ["none"], providers: [] },
+    slots: 4,
+    version: "1",
+    ...more,
+  };
+}
+
+export async function enrol(p: Plane, runnerId: string, tenantId = "default") {
+  const token = randomToken();
+  await p.store.write(enrolRunner, {
+    admission: {
+      ...identity(runnerId, tenantId),
+      runnerPools: ["default"],
+      executionProfiles: ["default"],
+      capabilities: ["git"],
+      slots: 2,
+    },
+    enrolmentHash: sha256(token),
+    actor: "test",
+    now: p.clock.wall(),
+  });
+  return token;
+}
+
+/** A runner that speaks the protocol by hand, honestly or not. */
+export async function runner(p: Plane, runnerId = "r1", tenantId = "default") {
+  const token = await enrol(p, runnerId, tenantId);
+  const answer = await send(
+    p.controller,
+    "POST",
+    "/runner/register",
+    registration(runnerId, { tenantId }),
+    token,
+  );
+  expect(answer.status).toBe(200);
+  const session = answer.body as unknown as RegistrationAccepted;
+  const claim = async (waitMs = 0, messageId = newId()) => {
+    const body = { messageId, runnerId, sessionId: session.sessionId, freeSlots: 1, waitMs };
+    const claimed = await send(p.controller, "POST", "/runner/claim", body, session.claimToken);
+    return { status: claimed.status, body: claimed.body, lease: claimed.body as unknown as Lease };
+  };
+  const task = (lease: Lease, action: string, body: JsonObject, by = session.claimToken) =>
+    send(
+      p.controller,
+      "POST",
+      `/runner/task/${lease.leaseId}/${action}`,
+      { messageId: newId(), attempt: lease.attempt, fencingToken: lease.fencingToken, ...body },
+      by,
+    );
+  const started = (lease: Lease, more: JsonObject = {}) =>
+    task(lease, "started", { nonce: lease.nonce, startedAt: "2026-01-01T00:00:00Z", ...more });
+  return { token, session, claim, task, started, runnerId };
+}
+
+export function result(lease: Lease, more: JsonObject = {}): JsonObject {
+  return {
+    taskId: lease.taskId,
+    taskReference: lease.taskReference,
+    runnerId: lease.runnerId,
+    policyDigest: lease.policyDigest,
+    status: "succeeded",
+    exitCode: 0,
+    signal: null,
+    startedAt: "2026-01-01T00:00:00Z",
+    completedAt: "2026-01-01T00:00:00Z",
+    durationMs: 1,
+    summary: "done",
+    stdoutRef: null,
+    stderrRef: null,
+    artifactRefs: [],
+    output: null,
+    changedFiles: [],
+    aiDiagnosisAllowed: false,
+    retrySafety: "safe",
+    sandbox: { provider: "process", boundary: "process" },
+    ...more,
+  };
+}
+
+export const events = (p: Plane, runId: string) =>
+  p.store.read(listEvents, { instanceId: p.run(runId).id, runId, after: 0, limit: 1000 });
+
+/** A heartbeat of a healthy runner, or with what a test makes of it. */
+export async function beat(p: Plane, r: Awaited<ReturnType<typeof runner>>, more: JsonObject = {}) {
+  const body = {
+    messageId: newId(),
+    runnerId: r.runnerId,
+    sessionId: r.session.sessionId,
+    status: "ready",
+    configHash: DIGEST,
+    commandAllowlistHash: DIGEST,
+    activeLeases: [],
+    freeSlots: 1,
+    cleanupBacklog: 0,
+    timestamp: "2026-01-01T00:00:00Z",
+    ...more,
+  };
+  return await send(p.controller, "POST", "/runner/heartbeat", body, r.session.heartbeatToken);
+}
