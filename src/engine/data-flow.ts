@@ -8,8 +8,13 @@ import type { Frame } from "./state.ts";
 
 /** A time as the DSL shows it to expressions. */
 function dateTime(ms: number): JsonObject {
-  return { iso8601: isoTime(ms), epoch: { seconds: Math.floor(ms / 1000), milliseconds: ms } };
+  // Tasks of one advance start at one time, and every expression of theirs shows it.
+  if (ms === shown.ms) return shown.value;
+  const value = { iso8601: isoTime(ms), epoch: { seconds: Math.floor(ms / 1000), milliseconds: ms } };
+  shown = { ms, value };
+  return value;
 }
+let shown: { ms: number; value: JsonObject } = { ms: Number.NaN, value: {} };
 
 /** Where an expression stands: what decides which arguments it sees. */
 export type ExpressionPlace =
