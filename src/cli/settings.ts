@@ -15,6 +15,8 @@ export interface Settings {
   readonly logLevel: LogLevel;
   /** The project's directory; the working directory when absent. */
   readonly root: string | undefined;
+  /** The place of CortexFS; `/ctx` when absent and there. */
+  readonly ctx: string | undefined;
   readonly runner: {
     /** Tasks at once; 0 is one for each processor. */
     readonly slots: number;
@@ -58,6 +60,11 @@ export const SETTINGS = {
     choices: LOG_LEVELS,
   },
   root: { env: "LIGHTFLOW_ROOT", about: "directory of the project", default: undefined },
+  ctx: {
+    env: "LIGHTFLOW_CTX_MOUNT",
+    about: "where `lightflow up` puts CortexFS, and where it is looked for",
+    default: undefined,
+  },
   "runner.slots": {
     env: "LIGHTFLOW_RUNNER_SLOTS",
     about: "tasks that the local runner executes at once; 0 is one for each processor",
@@ -104,6 +111,7 @@ export function resolveSettings(
     controllerPort: values["controllerPort"] as number,
     logLevel: values["logLevel"] as LogLevel,
     root: values["root"] as string | undefined,
+    ctx: values["ctx"] as string | undefined,
     runner: {
       slots: values["runner.slots"] as number,
       sandbox: values["runner.sandbox"] as SandboxChoice,

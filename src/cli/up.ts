@@ -1,5 +1,6 @@
-import { openHost } from "../host/index.ts";
+import { type CtxProjection, openHost, startCtx } from "../host/index.ts";
 import { EXIT } from "./exit.ts";
+import type { Io } from "./io.ts";
 import { exitOf, untilStopped } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
@@ -16,6 +17,14 @@ export const spec = {
       about: "port of the gateway; 0 takes a free one",
       defaultText: "5174",
     },
+    ctx: {
+      type: "string",
+      value: "DIR",
+      about: "put CortexFS here: a mount where FUSE works, else a plain directory",
+      env: "LIGHTFLOW_CTX_MOUNT",
+      defaultText: "/ctx when it is there",
+    },
+    "no-ctx": { type: "boolean", about: "without CortexFS" },
     "no-runner": { type: "boolean", about: "without a runner of its own: all runners are elsewhere" },
     "controller-port": {
       type: "integer",
@@ -47,6 +56,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
     },
     runner: flags["no-runner"] ? null : settings.runner,
   });
+  const closers: (() => Promise<void>)[] = [() => host.stop()];
   try {
     const facts = {
       ready: true,
@@ -73,14 +83,31 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
         ].join("\n"),
       );
     }
+    const ctx = flags["no-ctx"] ? null : startCtx(flags.ctx ?? settings.ctx, io.log());
+    closers.push(async () => (await ctx)?.stop());
     const runner = await host.runner.catch(() => null);
-    if (runner !== null && !io.json)
-      io.stdout.line(
-        `runner local is ready: ${(await runner.sandboxes).map((each) => each.provider).join(", ")}`,
-      );
+    if (runner !== null && !io.json) {
+      const names = (await runner.sandboxes).map((each) => each.provider);
+      io.stdout.line(`runner local is ready: ${names.join(", ")}`);
+    }
+    if (ctx !== null) tellCtx(io, await ctx);
     await untilStopped(stop);
   } finally {
-    await host.stop();
+    for (const close of closers.reverse()) await close();
   }
   return exitOf(stop);
 };
+
+/** Which projection of CortexFS it took, and why not the better one. */
+function tellCtx(io: Io, { how, at, reason }: CtxProjection): void {
+  if (io.json) {
+    io.stdout.line(JSON.stringify({ ctx: { how, at, reason } }));
+    return;
+  }
+  const words = {
+    fuse: `CortexFS is mounted at ${at}`,
+    directory: `CortexFS is the plain directory ${at}`,
+    none: "CortexFS is not served",
+  };
+  io.stdout.line(`${words[how]}${reason === null ? "" : ` (${reason})`}`);
+}

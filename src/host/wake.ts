@@ -3,7 +3,17 @@ import { join } from "node:path";
 import { makePrivateDirectory } from "../base/files.ts";
 import type { Store, Topic } from "../store/index.ts";
 
-const TOPICS: readonly Topic[] = ["request", "result", "instance", "event", "log", "timer", "session"];
+const TOPICS: readonly Topic[] = [
+  "request",
+  "result",
+  "instance",
+  "event",
+  "log",
+  "timer",
+  "session",
+  "call",
+  "inbox",
+];
 const NAME = /^wake-\d+\.sock$/;
 /** New peers are looked for this often. */
 const LOOK_MS = 500;
