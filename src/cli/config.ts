@@ -19,6 +19,7 @@ export const ConfigFile = Type.Object(
     controllerPort: Type.Optional(portNumber),
     logLevel: Type.Optional(oneOf(LOG_LEVELS)),
     root: Type.Optional(Type.String({ minLength: 1 })),
+    ctx: Type.Optional(Type.String({ minLength: 1 })),
     runner: Type.Optional(
       Type.Object(
         {
