@@ -1,4 +1,4 @@
-import type { Database, SQLQueryBindings } from "bun:sqlite";
+import type { Database, SQLQueryBindings, Statement } from "bun:sqlite";
 import { openExchangeDatabase } from "./open.ts";
 
 export type RequestState = "queued" | "running" | "done" | "failed" | "cancelled";
@@ -59,6 +59,7 @@ const REQUEST_COLUMNS = `uid, gid, pid, surface, id, attempt, state, fingerprint
  */
 export class ExchangeStore {
   readonly #db: Database;
+  readonly #statements = new Map<string, Statement>();
   #queue: Queued[] = [];
   #waiting: Waiting[] = [];
   #urgent = false;
@@ -77,6 +78,16 @@ export class ExchangeStore {
 
   get pending(): number {
     return this.#queue.length;
+  }
+
+  /** `Database.query` keeps only the last twenty statements; there are more here. */
+  #prepared(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
   }
 
   #write(sql: string, ...values: SQLQueryBindings[]): void {
@@ -101,10 +112,10 @@ export class ExchangeStore {
     this.#urgent = false;
     try {
       if (queue.length > 0) {
-        this.#db.run("BEGIN IMMEDIATE");
+        this.#prepared("BEGIN IMMEDIATE").run();
         try {
-          for (const { sql, values } of queue) this.#db.query(sql).run(...values);
-          this.#db.run("COMMIT");
+          for (const { sql, values } of queue) this.#prepared(sql).run(...values);
+          this.#prepared("COMMIT").run();
         } catch (error) {
           this.#db.run("ROLLBACK");
           throw error;
@@ -119,13 +130,14 @@ export class ExchangeStore {
 
   close(): void {
     this.flush();
+    for (const statement of this.#statements.values()) statement.finalize();
     this.#db.close();
   }
 
   // Homes and settings
 
   homes(): { uid: number; gid: number; created: number }[] {
-    return this.#db.query("SELECT uid, gid, created FROM home ORDER BY uid").all() as never;
+    return this.#prepared("SELECT uid, gid, created FROM home ORDER BY uid").all() as never;
   }
 
   addHome(uid: number, gid: number, time: number): void {
@@ -133,7 +145,7 @@ export class ExchangeStore {
   }
 
   settings(): SettingRow[] {
-    return this.#db.query("SELECT path, value, time FROM setting ORDER BY path").all() as SettingRow[];
+    return this.#prepared("SELECT path, value, time FROM setting ORDER BY path").all() as SettingRow[];
   }
 
   setSetting(path: string, value: string, time: number): void {
@@ -148,21 +160,19 @@ export class ExchangeStore {
 
   /** The last attempt of every request that still has a visible file, oldest first. */
   requests(): RequestRow[] {
-    return this.#db
-      .query(
-        `SELECT ${REQUEST_COLUMNS} FROM request AS r
+    return this.#prepared(
+      `SELECT ${REQUEST_COLUMNS} FROM request AS r
          WHERE hidden <> 31 AND attempt = (SELECT max(attempt) FROM request AS l
            WHERE l.uid = r.uid AND l.surface = r.surface AND l.id = r.id)
          ORDER BY created, rowid`,
-      )
-      .all() as RequestRow[];
+    ).all() as RequestRow[];
   }
 
   /** The number of the last attempt that was ever made under an id, 0 if none. */
   lastAttempt(uid: number, surface: string, id: string): number {
-    const row = this.#db
-      .query("SELECT max(attempt) AS attempt FROM request WHERE uid = ? AND surface = ? AND id = ?")
-      .get(uid, surface, id) as { attempt: number | null };
+    const row = this.#prepared(
+      "SELECT max(attempt) AS attempt FROM request WHERE uid = ? AND surface = ? AND id = ?",
+    ).get(uid, surface, id) as { attempt: number | null };
     return row.attempt ?? 0;
   }
 
@@ -239,9 +249,9 @@ export class ExchangeStore {
   #part(column: "body" | "result" | "stream", row: RequestRow): Uint8Array {
     // A row that is still in the queue has to be on the disk before it can be read back.
     if (this.#queue.length > 0) this.flush();
-    const found = this.#db
-      .query(`SELECT ${column} AS part FROM request WHERE uid = ? AND surface = ? AND id = ? AND attempt = ?`)
-      .get(row.uid, row.surface, row.id, row.attempt) as { part: Uint8Array | null } | null;
+    const found = this.#prepared(
+      `SELECT ${column} AS part FROM request WHERE uid = ? AND surface = ? AND id = ? AND attempt = ?`,
+    ).get(row.uid, row.surface, row.id, row.attempt) as { part: Uint8Array | null } | null;
     return found?.part ?? new Uint8Array(0);
   }
 
@@ -261,9 +271,10 @@ export class ExchangeStore {
 
   messages(uid: number, thread: string): { line: string; time: number }[] {
     if (this.#queue.length > 0) this.flush();
-    return this.#db
-      .query("SELECT line, time FROM message WHERE uid = ? AND thread = ? ORDER BY seq")
-      .all(uid, thread) as { line: string; time: number }[];
+    return this.#prepared("SELECT line, time FROM message WHERE uid = ? AND thread = ? ORDER BY seq").all(
+      uid,
+      thread,
+    ) as { line: string; time: number }[];
   }
 
   addMessage(uid: number, thread: string, seq: number, line: string, time: number): void {
@@ -284,28 +295,24 @@ export class ExchangeStore {
   // Audit
 
   lastAudit(): AuditRow | null {
-    return this.#db
-      .query(
-        "SELECT seq, uid, start, uid_start AS uidStart, bytes, time, line, hash FROM audit ORDER BY seq DESC LIMIT 1",
-      )
-      .get() as AuditRow | null;
+    return this.#prepared(
+      "SELECT seq, uid, start, uid_start AS uidStart, bytes, time, line, hash FROM audit ORDER BY seq DESC LIMIT 1",
+    ).get() as AuditRow | null;
   }
 
   /** For each uid: how long its slice of the log is, and when its last row came. */
   auditTotals(): { uid: number; bytes: number; time: number }[] {
-    return this.#db
-      .query("SELECT uid, max(uid_start + bytes) AS bytes, max(time) AS time FROM audit GROUP BY uid")
-      .all() as { uid: number; bytes: number; time: number }[];
+    return this.#prepared(
+      "SELECT uid, max(uid_start + bytes) AS bytes, max(time) AS time FROM audit GROUP BY uid",
+    ).all() as { uid: number; bytes: number; time: number }[];
   }
 
   /** How often each event came, and the tokens that it reported. */
   auditCounts(): { event: string; count: number; input: number; output: number }[] {
-    return this.#db
-      .query(
-        `SELECT line ->> 'event' AS event, count(*) AS count, total(line ->> 'input_tok') AS input,
+    return this.#prepared(
+      `SELECT line ->> 'event' AS event, count(*) AS count, total(line ->> 'input_tok') AS input,
            total(line ->> 'output_tok') AS output FROM audit GROUP BY 1`,
-      )
-      .all() as never;
+    ).all() as never;
   }
 
   addAudit(row: AuditRow): void {
@@ -327,20 +334,16 @@ export class ExchangeStore {
     if (this.#queue.length > 0) this.flush();
     const rows = (
       uid === undefined
-        ? this.#db
-            .query(
-              `SELECT start AS at, line FROM audit
+        ? this.#prepared(
+            `SELECT start AS at, line FROM audit
                WHERE start >= (SELECT coalesce(max(start), 0) FROM audit WHERE start <= ?1) AND start < ?2
                ORDER BY start`,
-            )
-            .all(offset, offset + size)
-        : this.#db
-            .query(
-              `SELECT uid_start AS at, line FROM audit WHERE uid = ?3 AND uid_start < ?2 AND
+          ).all(offset, offset + size)
+        : this.#prepared(
+            `SELECT uid_start AS at, line FROM audit WHERE uid = ?3 AND uid_start < ?2 AND
                uid_start >= (SELECT coalesce(max(uid_start), 0) FROM audit WHERE uid = ?3 AND uid_start <= ?1)
                ORDER BY uid_start`,
-            )
-            .all(offset, offset + size, uid)
+          ).all(offset, offset + size, uid)
     ) as { at: number; line: string }[];
     if (rows.length === 0) return new Uint8Array(0);
     const text = Buffer.from(rows.map((row) => row.line).join(""));
