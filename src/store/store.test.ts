@@ -115,3 +115,17 @@ test("events, inputs, definitions, results and audit rows cannot be changed", as
   }
   await store.close();
 });
+
+test("processes that open a new store at the same moment all get it", async () => {
+  const path = join(directory, "race.db");
+  const script = `import { Store } from ${JSON.stringify(join(import.meta.dir, "store.ts"))}; await Store.open(process.argv[1]).close();`;
+  for (let round = 0; round < 3; round++) {
+    const children = Array.from({ length: 4 }, () =>
+      Bun.spawn([process.execPath, "-e", script, `${path}${round}`], { stdout: "ignore", stderr: "pipe" }),
+    );
+    const ends = await Promise.all(
+      children.map(async (child) => [await child.exited, await child.stderr.text()]),
+    );
+    expect(ends).toEqual(children.map(() => [0, ""]));
+  }
+});

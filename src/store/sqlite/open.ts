@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync } from "node:fs";
 import { dirname } from "node:path";
-import { fail, toFailure } from "../../base/errors.ts";
+import { Failure, fail, toFailure } from "../../base/errors.ts";
 import { makePrivateDirectory } from "../../base/files.ts";
 import { MIGRATIONS } from "./schema.ts";
 
@@ -13,6 +13,8 @@ const APPLICATION_ID = 0x4c465253;
 function pragma(db: Database, name: string): number {
   return Object.values(db.query(`PRAGMA ${name}`).get() as Record<string, number>)[0]!;
 }
+
+const OPEN_WAIT_MS = 5_000;
 
 /** Whether SQLite said that another process holds the lock. */
 export function isBusy(error: unknown): boolean {
@@ -41,7 +43,7 @@ export function verifyHeader(db: Database, path: string): number {
  * Open the store for writing, creating or migrating it. The lock wait is set before WAL and taken away afterwards:
  * a blocking wait would freeze the event loop, so the writer retries from a timer instead.
  */
-export function openWriter(path: string): Database {
+function openOnce(path: string): Database {
   try {
     makePrivateDirectory(dirname(path));
   } catch (error) {
@@ -85,6 +87,22 @@ export function openWriter(path: string): Database {
       });
     }
     throw error;
+  }
+}
+
+/**
+ * {@link openOnce}, tried again while another process opens the same new store: SQLite's own wait does not cover the
+ * switch to WAL.
+ */
+export function openWriter(path: string): Database {
+  const end = performance.now() + OPEN_WAIT_MS;
+  for (;;) {
+    try {
+      return openOnce(path);
+    } catch (error) {
+      if (!(error instanceof Failure) || !isBusy(error.cause) || performance.now() > end) throw error;
+      Bun.sleepSync(5 + Math.random() * 20);
+    }
   }
 }
 
