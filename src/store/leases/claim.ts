@@ -191,10 +191,10 @@ function issue(
       !eligible(session, partition.requirement)
     )
       continue;
+    // The partition's number stands in the text: with a bound one SQLite plans the ordered look-up anew each time.
     const first = tx.get<Row>(
       `SELECT ${REQUEST}, priority, created_at FROM request
-       WHERE requirement = ? AND state = 'pending' AND not_before <= ? ORDER BY priority DESC, created_at, id LIMIT 1`,
-      partition.id,
+       WHERE requirement = ${Number(partition.id)} AND state = 'pending' AND not_before <= ? ORDER BY priority DESC, created_at, id LIMIT 1`,
       batch.now,
     );
     if (first === undefined) {
