@@ -1,4 +1,5 @@
 import { openController } from "../host/index.ts";
+import { HOST_FLAG, portFlag } from "./listen-flags.ts";
 import { serveRole } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
@@ -6,15 +7,8 @@ export const spec = {
   description:
     "The controller role alone: it admits runners and leases single tasks to them. It shares the orchestrator's store.",
   flags: {
-    host: { type: "string", value: "ADDRESS", about: "address to listen on", defaultText: "127.0.0.1" },
-    port: {
-      type: "integer",
-      value: "PORT",
-      minimum: 0,
-      maximum: 65535,
-      about: "0 takes a free one",
-      defaultText: "5175",
-    },
+    host: HOST_FLAG,
+    port: portFlag("0 takes a free one", "5175"),
   },
   examples: [{ command: "lightflow controller --host 10.0.0.5", does: "for runners of a private network" }],
 } as const satisfies CommandSpec;

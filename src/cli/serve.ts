@@ -1,4 +1,5 @@
 import { openGateway } from "../host/index.ts";
+import { HOST_FLAG, portFlag } from "./listen-flags.ts";
 import { serveRole } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
@@ -6,15 +7,8 @@ export const spec = {
   description:
     "The HTTP gateway alone. Starting or cancelling a run needs an orchestrator on this host; without one such a request is refused as no_orchestrator.",
   flags: {
-    host: { type: "string", value: "ADDRESS", about: "address to listen on", defaultText: "127.0.0.1" },
-    port: {
-      type: "integer",
-      value: "PORT",
-      minimum: 0,
-      maximum: 65535,
-      about: "0 takes a free one",
-      defaultText: "5174",
-    },
+    host: HOST_FLAG,
+    port: portFlag("0 takes a free one", "5174"),
   },
   examples: [{ command: "lightflow serve --port 5174", does: "http://127.0.0.1:5174/runs" }],
 } as const satisfies CommandSpec;

@@ -1,6 +1,7 @@
 import { type CtxProjection, openHost, startCtx } from "../host/index.ts";
 import { EXIT } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { HOST_FLAG, portFlag } from "./listen-flags.ts";
 import { exitOf, untilStopped } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
@@ -8,15 +9,8 @@ export const spec = {
   description:
     "Orchestrator, controller, one local runner and the HTTP gateway in one process over one SQLite file. Runs that were interrupted go on. Stops on SIGTERM or Ctrl-C after letting running steps end.",
   flags: {
-    host: { type: "string", value: "ADDRESS", about: "address to listen on", defaultText: "127.0.0.1" },
-    port: {
-      type: "integer",
-      value: "PORT",
-      minimum: 0,
-      maximum: 65535,
-      about: "port of the gateway; 0 takes a free one",
-      defaultText: "5174",
-    },
+    host: HOST_FLAG,
+    port: portFlag("port of the gateway; 0 takes a free one", "5174"),
     ctx: {
       type: "string",
       value: "DIR",
@@ -26,14 +20,7 @@ export const spec = {
     },
     "no-ctx": { type: "boolean", about: "without CortexFS" },
     "no-runner": { type: "boolean", about: "without a runner of its own: all runners are elsewhere" },
-    "controller-port": {
-      type: "integer",
-      value: "PORT",
-      minimum: 0,
-      maximum: 65535,
-      about: "port of the controller; 0 takes a free one",
-      defaultText: "5175",
-    },
+    "controller-port": portFlag("port of the controller; 0 takes a free one", "5175"),
   },
   examples: [
     { command: "lightflow up", does: "everything on this machine, on the usual ports" },

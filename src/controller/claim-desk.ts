@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import { coalesce } from "../base/coalesce.ts";
 import { newId, randomToken } from "../base/ids.ts";
 import type { Claim, Lease, UnsignedLease } from "../protocol/index.ts";
 import { signLease } from "../protocol/index.ts";
@@ -26,8 +27,8 @@ export class ClaimDesk {
   readonly #key: KeyObject;
   readonly #waiting = new Set<Waiting>();
   readonly #unlisten: () => void;
-  #matching = false;
-  #again = false;
+  /** Match what waits with what is queued. */
+  readonly match = coalesce(() => (this.#waiting.size === 0 ? Promise.resolve() : this.#matchOnce()));
   #postponed: ReturnType<typeof setTimeout> | null = null;
 
   constructor(store: Store, clock: Clock, key: KeyObject) {
@@ -77,23 +78,6 @@ export class ClaimDesk {
       signal.addEventListener("abort", () => waiting.finish(null), { once: true });
       this.#waiting.add(waiting);
       this.match();
-    });
-  }
-
-  /** Match what waits with what is queued. */
-  match(): void {
-    if (this.#matching) {
-      this.#again = true;
-      return;
-    }
-    if (this.#waiting.size === 0) return;
-    this.#matching = true;
-    void this.#matchOnce().finally(() => {
-      this.#matching = false;
-      if (this.#again) {
-        this.#again = false;
-        this.match();
-      }
     });
   }
 

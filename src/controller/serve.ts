@@ -1,6 +1,7 @@
 import { fail } from "../base/errors.ts";
 import { pathOf, problemResponse } from "../base/http.ts";
 import { LIMITS } from "../base/limits.ts";
+import { type Listening, listenTcp } from "../base/listen.ts";
 import {
   PROTOCOL_HEADER,
   PROTOCOL_VERSION,
@@ -66,33 +67,13 @@ async function route(controller: Controller, request: Request): Promise<Response
   throw fail("not_found", `${request.method} ${pathname} is not a route of the runner protocol`);
 }
 
-export interface ControllerServer {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-/** Listen for runners. @throws Failure `io` when the port is taken */
-export function serveController(controller: Controller, host: string, port: number): ControllerServer {
-  let server: ReturnType<typeof Bun.serve>;
-  try {
-    server = Bun.serve({
-      hostname: host,
-      port,
-      reusePort: false,
-      idleTimeout: 120,
-      maxRequestBodySize: LIMITS.artifactBytes,
-      fetch: (request) => handleRunner(controller, request),
-    });
-  } catch (error) {
-    throw fail("io", `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
-      hint: "another process has the port; choose one with --controller-port",
-      cause: error,
-    });
-  }
-  return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
-    stop: async () => {
-      await server.stop(true);
-    },
-  };
+/** Listen for runners. `flag` is how the caller's command chooses the port. @throws Failure `io` when the port is taken */
+export function serveController(controller: Controller, host: string, port: number, flag: string): Listening {
+  return listenTcp({
+    host,
+    port,
+    flag,
+    maximumBodyBytes: LIMITS.artifactBytes,
+    handle: (request) => handleRunner(controller, request),
+  });
 }

@@ -1,1 +1,1 @@
-export { type Listening, listenSocket, listenTcp } from "./listen.ts";
+export { listenGateway, listenSocket } from "./listen.ts";

@@ -3,40 +3,20 @@ import { dirname } from "node:path";
 import { fail } from "../base/errors.ts";
 import { makePrivateDirectory } from "../base/files.ts";
 import { LIMITS } from "../base/limits.ts";
+import { IDLE_SECONDS, type Listening, listenTcp } from "../base/listen.ts";
 import type { ServiceContext } from "../service/index.ts";
 import { createGateway } from "./app.ts";
 
-export interface Listening {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-/** Longer than any wait of an operation. */
-const IDLE_SECONDS = 120;
-
 /** The gateway on TCP. @throws Failure `io` when the port is taken */
-export function listenTcp(context: ServiceContext, host: string, port: number): Listening {
+export function listenGateway(context: ServiceContext, host: string, port: number): Listening {
   const gateway = createGateway(context, { allowedHosts: new Set([host]), checksOrigin: true });
-  let server: ReturnType<typeof Bun.serve>;
-  try {
-    server = Bun.serve({
-      hostname: host,
-      port,
-      reusePort: false,
-      idleTimeout: IDLE_SECONDS,
-      maxRequestBodySize: LIMITS.gatewayBodyBytes * 2,
-      fetch: (request) => gateway.handle(request),
-    });
-  } catch (error) {
-    throw fail("io", `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
-      hint: "another process has the port; choose one with --port",
-      cause: error,
-    });
-  }
-  return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
-    stop: () => server.stop(true),
-  };
+  return listenTcp({
+    host,
+    port,
+    flag: "--port",
+    maximumBodyBytes: LIMITS.gatewayBodyBytes * 2,
+    handle: (request) => gateway.handle(request),
+  });
 }
 
 /**

@@ -66,7 +66,7 @@ async function serve(
   void (async () => {
     for await (const part of child.stderr) errors = (errors + Buffer.from(part).toString()).slice(-4096);
   })();
-  const ready = await Promise.race([firstLine(child.stdout), Bun.sleep(READY_MS).then(() => "")]);
+  const ready = await Promise.race([firstLine(child.stdout), pause(READY_MS).then(() => "")]);
   if (!ready.includes('"ready":true')) {
     child.kill("SIGKILL");
     const why = errors.trim().split("\n").at(-1) || `no answer within ${READY_MS / 1000} s`;

@@ -1,14 +1,10 @@
 import { systemClock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
+import type { Listening } from "../base/listen.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
-import {
-  type ControllerServer,
-  createController,
-  handleRunner,
-  serveController,
-} from "../controller/index.ts";
-import { type Listening, listenSocket, listenTcp } from "../gateway/index.ts";
+import { createController, handleRunner, serveController } from "../controller/index.ts";
+import { listenGateway, listenSocket } from "../gateway/index.ts";
 import { type CallOptions, Orchestrator } from "../orchestrator/index.ts";
 import type { RunningRunner } from "../runner/index.ts";
 import type { ServiceContext } from "../service/index.ts";
@@ -67,9 +63,14 @@ export async function openHost(options: HostOptions): Promise<Host> {
 
     const controller = await createController({ ...parts, clock: systemClock });
     opened.push(() => controller.stop());
-    let controllerServer: ControllerServer | null = null;
+    let controllerServer: Listening | null = null;
     if (options.listen !== null) {
-      controllerServer = serveController(controller, options.listen.host, options.listen.controllerPort);
+      controllerServer = serveController(
+        controller,
+        options.listen.host,
+        options.listen.controllerPort,
+        "--controller-port",
+      );
       opened.push(() => controllerServer!.stop());
     }
 
@@ -90,7 +91,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     if (socket !== null) opened.push(() => socket.stop());
     let gateway: Listening | null = null;
     if (options.listen !== null) {
-      gateway = listenTcp(context, options.listen.host, options.listen.port);
+      gateway = listenGateway(context, options.listen.host, options.listen.port);
       opened.push(() => gateway!.stop());
     }
 

@@ -3,7 +3,7 @@ import { fail } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
 import { createController, serveController } from "../controller/index.ts";
-import { type Listening, listenSocket, listenTcp } from "../gateway/index.ts";
+import { listenGateway, listenSocket } from "../gateway/index.ts";
 import { Orchestrator } from "../orchestrator/index.ts";
 import type { Orchestration } from "../service/index.ts";
 import { tryLock } from "../store/host-lock.ts";
@@ -79,7 +79,7 @@ export function openController(options: RoleOptions, host: string, port: number)
   return openRole(options, async (parts, closers) => {
     const controller = await createController({ ...parts, clock: systemClock });
     closers.push(() => controller.stop());
-    const server = serveController(controller, host, port);
+    const server = serveController(controller, host, port, "--port");
     closers.push(() => server.stop());
     return server.url;
   });
@@ -93,7 +93,7 @@ export function openGateway(options: RoleOptions, host: string, port: number): P
       trustsPaths: false,
       orchestration: remoteOrchestration(socketPath(options.paths), options.paths.state),
     });
-    const listening: Listening = listenTcp(context, host, port);
+    const listening = listenGateway(context, host, port);
     closers.push(() => listening.stop());
     return listening.url;
   });

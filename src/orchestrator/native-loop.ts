@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { coalesce } from "../base/coalesce.ts";
 import { Failure } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
@@ -43,8 +44,7 @@ export class NativeLoop {
   /** Who claims: another process, or this one after a restart, is somebody else. */
   readonly #owner = newId();
   readonly #making = new Map<string, AbortController>();
-  #working = false;
-  #again = false;
+  readonly #wake = coalesce(() => (this.#stopped ? Promise.resolve() : this.#claim()));
   #stopped = false;
 
   constructor(needs: Needs, options: CallOptions, engine: EnginePort) {
@@ -67,22 +67,6 @@ export class NativeLoop {
     this.#unlisten();
     clearInterval(this.#catchUp);
     for (const controller of this.#making.values()) controller.abort();
-  }
-
-  #wake(): void {
-    if (this.#stopped) return;
-    if (this.#working) {
-      this.#again = true;
-      return;
-    }
-    this.#working = true;
-    void this.#claim().finally(() => {
-      this.#working = false;
-      if (this.#again) {
-        this.#again = false;
-        this.#wake();
-      }
-    });
   }
 
   async #claim(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Artifacts } from "../artifacts/index.ts";
 import type { Clock } from "../base/clock.ts";
+import { coalesce } from "../base/coalesce.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { TaskResult } from "../protocol/index.ts";
@@ -34,8 +35,7 @@ export class ResultLoop {
   readonly #engine: EnginePort;
   readonly #unlisten: () => void;
   readonly #catchUp: ReturnType<typeof setInterval>;
-  #working = false;
-  #again = false;
+  readonly #wake = coalesce(() => (this.#stopped ? Promise.resolve() : this.#accept()));
   #stopped = false;
 
   constructor(needs: Needs, engine: EnginePort) {
@@ -55,22 +55,6 @@ export class ResultLoop {
     this.#stopped = true;
     this.#unlisten();
     clearInterval(this.#catchUp);
-  }
-
-  #wake(): void {
-    if (this.#stopped) return;
-    if (this.#working) {
-      this.#again = true;
-      return;
-    }
-    this.#working = true;
-    void this.#accept().finally(() => {
-      this.#working = false;
-      if (this.#again) {
-        this.#again = false;
-        this.#wake();
-      }
-    });
   }
 
   async #accept(): Promise<void> {

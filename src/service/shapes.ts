@@ -1,7 +1,6 @@
-import { type TSchema, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
 
-export const closed = <T extends Record<string, TSchema>>(properties: T) =>
-  Type.Object(properties, { additionalProperties: false });
+export { closed } from "../protocol/common.ts";
 
 /** A run id is one path segment: letters, digits, `.`, `_`, `-`, not `.` or `..`, at most 128. */
 export const RunId = Type.String({ pattern: "^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,128}$" });

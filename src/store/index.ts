@@ -47,4 +47,4 @@ export {
 } from "./runners/register.ts";
 export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
-export { type Listener, Store, StoreReader } from "./store.ts";
+export { type Listener, Store } from "./store.ts";

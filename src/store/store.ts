@@ -1,5 +1,4 @@
 import type { Database } from "bun:sqlite";
-import { existsSync } from "node:fs";
 import { fail, toFailure } from "../base/errors.ts";
 import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
 import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
@@ -244,26 +243,5 @@ export class Store {
       recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
       remember: (key, value) => void this.#remembered.set(key, value),
     };
-  }
-}
-
-/** A store that only reads: for views of a process that hosts no role. */
-export class StoreReader {
-  readonly #db: Database;
-  readonly #statements: StatementCache;
-  constructor(path: string) {
-    if (!existsSync(path)) {
-      throw fail("not_found", `there is no store at ${path}`, {
-        hint: "start a run first: `lightflow run start WORKFLOW`",
-      });
-    }
-    this.#db = openReader(path);
-    this.#statements = new StatementCache(this.#db);
-  }
-  read<Input, Output>(query: Query<Input, Output>, input: Input): Output {
-    return query(this.#statements, input);
-  }
-  close(): void {
-    this.#statements.close();
   }
 }
