@@ -1,10 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
-import { findRun, listChunks } from "../../store/index.ts";
-import { waitFor } from "../context.ts";
+import { listChunks } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Limit, RunId, WaitMs } from "../shapes.ts";
-import { isFinished, runView } from "./view.ts";
+import { readOrWait } from "./follow.ts";
 
 /** A piece of a task's output. `data` is base64: a chunk may end inside a character. */
 export interface LogLine {
@@ -30,23 +29,18 @@ export const getLogs = defineOperation({
     after: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
   async run(context, input, signal): Promise<{ chunks: LogLine[]; finished: boolean }> {
-    const key = { tenantId: context.tenantId, runId: input.run_id };
-    const row = context.views.read(findRun, key);
-    const read = () =>
-      context.views.read(listChunks, {
-        instanceId: row.id,
-        stepId: input.step_id ?? null,
-        after: input.after ?? 0,
-        limit: input.limit ?? 64,
-      });
-    const finished = () => isFinished(runView(context.views.read(findRun, key)).status);
-    let ended = finished();
-    let rows = read();
-    if (rows.length === 0 && !ended && (input.wait_ms ?? 0) > 0) {
-      await waitFor(context.views, ["log", "instance"], row.id, input.wait_ms!, signal);
-      ended = finished();
-      rows = read();
-    }
+    const { rows, finished } = await readOrWait(
+      context,
+      input.run_id,
+      { topic: "log", waitMs: input.wait_ms, signal },
+      (run) =>
+        context.views.read(listChunks, {
+          instanceId: run.id,
+          stepId: input.step_id ?? null,
+          after: input.after ?? 0,
+          limit: input.limit ?? 64,
+        }),
+    );
     const chunks = await Promise.all(
       rows.map(async (chunk): Promise<LogLine> => {
         const bytes =
@@ -64,6 +58,6 @@ export const getLogs = defineOperation({
         };
       }),
     );
-    return { chunks, finished: ended };
+    return { chunks, finished };
   },
 });
