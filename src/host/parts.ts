@@ -5,7 +5,7 @@ import type { Log } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { Paths } from "../base/xdg.ts";
 import { Spool } from "../controller/index.ts";
-import type { Orchestration, ServiceContext } from "../service/index.ts";
+import { localPrincipal, type Orchestration, type ServiceContext } from "../service/index.ts";
 import { Store } from "../store/index.ts";
 
 export const DEFAULT_TENANT = "default";
@@ -56,6 +56,7 @@ export function serviceContext(
     logs: parts.spool,
     clock: systemClock,
     tenantId: DEFAULT_TENANT,
+    principal: localPrincipal(DEFAULT_TENANT),
     root: options.root,
     trustsPaths: options.trustsPaths,
     version: VERSION,

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Query, Started, Topic } from "../store/index.ts";
+import type { Principal } from "./principal.ts";
 
 /** What the service asks of the orchestrator role, wherever it runs. */
 export interface Orchestration {
@@ -43,6 +44,8 @@ export interface ServiceContext {
   readonly logs: LogReader;
   readonly clock: Clock;
   readonly tenantId: string;
+  /** Who calls; surfaces that know better replace it for each call. */
+  readonly principal: Principal;
   /** The project whose assets are served. */
   readonly root: string;
   /** A caller on the Unix socket or in this process may name another project and files of its own. */

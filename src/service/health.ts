@@ -3,6 +3,7 @@ import { closed } from "./shapes.ts";
 
 export const health = defineOperation({
   name: "health",
+  scope: "read",
   summary: "Whether this process answers, and for which store",
   method: "GET",
   path: "/health",

@@ -1,21 +1,11 @@
-import { listAssets } from "./assets/list.ts";
-import { sendEvent } from "./events/send.ts";
+import { assetOperations } from "./assets/index.ts";
+import { eventOperations } from "./events/index.ts";
 import { health } from "./health.ts";
-import { answerQuestion } from "./inbox/answer.ts";
+import { inboxOperations } from "./inbox/index.ts";
 import type { ServiceOperation } from "./operation.ts";
-import { listInbox, listRunners } from "./runners/list.ts";
-import { getArtifacts } from "./runs/artifacts.ts";
-import { cancelRun } from "./runs/cancel.ts";
-import { getEvents } from "./runs/events.ts";
-import { getLogs } from "./runs/logs.ts";
-import { getRun, getRunWorkflow, listRuns, waitRun } from "./runs/read.ts";
-import { startRun } from "./runs/start.ts";
-import { startDocument } from "./runs/start-document.ts";
-import { getSteps } from "./runs/steps.ts";
-
-import { listWorkflows } from "./workflows/list.ts";
-import { publishWorkflow } from "./workflows/publish.ts";
-import { startWorkflow } from "./workflows/start.ts";
+import { runnerOperations } from "./runners/index.ts";
+import { runOperations } from "./runs/index.ts";
+import { workflowOperations } from "./workflows/index.ts";
 
 export type { Orchestration, ServiceContext, Views } from "./context.ts";
 export { callOperation, type ServiceOperation } from "./operation.ts";
@@ -27,25 +17,12 @@ export { isFinished, type RunView } from "./runs/view.ts";
 /** Every operation, by its member name here. Surfaces are made from this table. */
 export const service = {
   health,
-  listAssets,
-  startRun,
-  startDocument,
-  listRuns,
-  getRun,
-  waitRun,
-  getRunWorkflow,
-  cancelRun,
-  getEvents,
-  getLogs,
-  getSteps,
-  getArtifacts,
-  listRunners,
-  listInbox,
-  sendEvent,
-  answerQuestion,
-  startWorkflow,
-  publishWorkflow,
-  listWorkflows,
+  ...assetOperations,
+  ...runOperations,
+  ...workflowOperations,
+  ...eventOperations,
+  ...inboxOperations,
+  ...runnerOperations,
 } as const;
 
 export type ServiceName = keyof typeof service;
@@ -53,4 +30,5 @@ export type OutputOf<Name extends ServiceName> = Awaited<ReturnType<(typeof serv
 export const OPERATIONS: readonly ServiceOperation[] = Object.values(
   service,
 ) as unknown as ServiceOperation[];
+export { localPrincipal, type Principal, type Scope } from "./principal.ts";
 export { newRunId } from "./runs/start.ts";

@@ -1,6 +1,7 @@
 import type { Static, TSchema } from "@sinclair/typebox";
 import { validate } from "../protocol/validate.ts";
 import type { ServiceContext } from "./context.ts";
+import type { Scope } from "./principal.ts";
 
 /**
  * One thing the product does, the same on every surface: the CLI, HTTP, MCP and streams only call it. `input` is closed;
@@ -9,6 +10,8 @@ import type { ServiceContext } from "./context.ts";
 export interface ServiceOperation<Input extends TSchema = TSchema, Output = unknown> {
   /** `run.start`: the CLI's words with a dot. */
   readonly name: string;
+  /** What the caller's credential must allow. */
+  readonly scope: Scope;
   readonly summary: string;
   readonly method: "GET" | "POST" | "DELETE";
   /** With `:name` for path parameters. */
@@ -16,6 +19,8 @@ export interface ServiceOperation<Input extends TSchema = TSchema, Output = unkn
   /** 200 unless said. */
   readonly status?: number;
   readonly input: Input;
+  /** The shape of the answer, for OpenAPI and MCP. */
+  readonly output?: TSchema;
   run(context: ServiceContext, input: Static<Input>, signal: AbortSignal): Promise<Output> | Output;
 }
 

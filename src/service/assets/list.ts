@@ -7,6 +7,7 @@ const KINDS = { workflows: "workflow", nodes: "node", compositions: "composition
 
 export const listAssets = defineOperation({
   name: "assets.list",
+  scope: "read",
   summary: "Assets of the project and of this build, found without running them",
   method: "GET",
   path: "/assets/:kind",

@@ -22,6 +22,7 @@ const CloudEvent = Type.Object(
 
 export const sendEvent = defineOperation({
   name: "event.send",
+  scope: "run",
   summary: "Give an event to the workflows that listen for it; the same source and id again change nothing",
   method: "POST",
   path: "/events",

@@ -6,6 +6,7 @@ import { closed } from "../shapes.ts";
 
 export const answerQuestion = defineOperation({
   name: "ask.answer",
+  scope: "run",
   summary: "Answer what a workflow asks; the first answer counts",
   method: "POST",
   path: "/inbox/:task_id/answer",
@@ -15,7 +16,7 @@ export const answerQuestion = defineOperation({
       context.tenantId,
       input.task_id,
       input.answer as Json,
-      context.trustsPaths ? `user:${process.getuid?.() ?? 0}` : "http",
+      context.principal.subject,
     );
     return { task_id: input.task_id, run_id: runId };
   },

@@ -6,6 +6,7 @@ import { closed } from "../shapes.ts";
 
 export const listRunners = defineOperation({
   name: "runners.list",
+  scope: "admin",
   summary: "Runners: approval, session, what each may do, what it runs",
   method: "GET",
   path: "/runners",
@@ -23,6 +24,7 @@ export const listRunners = defineOperation({
 
 export const listInbox = defineOperation({
   name: "inbox.list",
+  scope: "read",
   summary: "What waits for an operator",
   method: "GET",
   path: "/inbox",

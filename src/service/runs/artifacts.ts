@@ -17,6 +17,7 @@ export interface ArtifactView {
 
 export const getArtifacts = defineOperation({
   name: "run.artifacts",
+  scope: "read",
   summary: "What a run handed over, by digest",
   method: "GET",
   path: "/runs/:run_id/artifacts",

@@ -7,6 +7,7 @@ import { runView } from "./view.ts";
 
 export const cancelRun = defineOperation({
   name: "run.cancel",
+  scope: "run",
   summary: "Cancel a run; what runs is told to stop. Repeating it changes nothing",
   method: "POST",
   path: "/runs/:run_id/cancel",

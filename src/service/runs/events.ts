@@ -18,6 +18,7 @@ export interface EventLine {
 
 export const getEvents = defineOperation({
   name: "run.events",
+  scope: "read",
   summary: "What happened in a run, in order, after a position; may wait for more",
   method: "GET",
   path: "/runs/:run_id/events",

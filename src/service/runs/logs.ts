@@ -18,6 +18,7 @@ export interface LogLine {
 
 export const getLogs = defineOperation({
   name: "run.logs",
+  scope: "read",
   summary: "Output of a run's commands, after a position; may wait for more",
   method: "GET",
   path: "/runs/:run_id/logs",

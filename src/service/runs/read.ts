@@ -7,6 +7,7 @@ import { isFinished, runView } from "./view.ts";
 
 export const listRuns = defineOperation({
   name: "run.list",
+  scope: "read",
   summary: "Runs, newest first",
   method: "GET",
   path: "/runs",
@@ -23,6 +24,7 @@ export const listRuns = defineOperation({
 
 export const getRun = defineOperation({
   name: "run.get",
+  scope: "read",
   summary: "One run: status, inputs, output, error",
   method: "GET",
   path: "/runs/:run_id",
@@ -34,6 +36,7 @@ export const getRun = defineOperation({
 
 export const waitRun = defineOperation({
   name: "run.wait",
+  scope: "read",
   summary: "Wait until a run has ended, or for the given time",
   method: "GET",
   path: "/runs/:run_id/wait",
@@ -55,6 +58,7 @@ export const waitRun = defineOperation({
 
 export const getRunWorkflow = defineOperation({
   name: "run.workflow",
+  scope: "read",
   summary: "The workflow document that a run executes",
   method: "GET",
   path: "/runs/:run_id/workflow",

@@ -14,6 +14,7 @@ const NullableText = Type.Union([Type.String({ maxLength: 256 }), Type.Null()]);
  */
 export const startDocument = defineOperation({
   name: "run.start-document",
+  scope: "run",
   summary: "Start a resolved document; only for processes of this host",
   method: "POST",
   path: "/runs/start-document",

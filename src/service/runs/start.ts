@@ -19,6 +19,7 @@ export function newRunId(workflow: string, now: number): string {
 
 export const startRun = defineOperation({
   name: "run.start",
+  scope: "run",
   summary: "Start a run of a workflow asset; it goes on to its end by itself",
   method: "POST",
   path: "/runs/start",

@@ -5,6 +5,7 @@ import { closed } from "../shapes.ts";
 
 export const listWorkflows = defineOperation({
   name: "workflow.list",
+  scope: "read",
   summary: "Published documents: name, version, digest",
   method: "GET",
   path: "/workflows",

@@ -7,6 +7,7 @@ import { closed } from "../shapes.ts";
 
 export const publishWorkflow = defineOperation({
   name: "workflow.publish",
+  scope: "run",
   summary: "Publish a document under its namespace, name and version; a version never changes",
   method: "POST",
   path: "/workflows",

@@ -8,6 +8,7 @@ import { closed, RunId } from "../shapes.ts";
 
 export const startWorkflow = defineOperation({
   name: "workflow.start",
+  scope: "run",
   summary: "Start a run of a document; only for callers on this host",
   method: "POST",
   path: "/workflows/start",

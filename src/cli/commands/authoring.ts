@@ -1,0 +1,18 @@
+import type { CommandRow } from "./row.ts";
+
+/** Assets: what pipelines are written with. */
+export const AUTHORING: readonly CommandRow[] = [
+  { path: "assets workflows", summary: "the workflows", load: () => import("../assets/workflows.ts") },
+  { path: "assets nodes", summary: "the nodes", load: () => import("../assets/nodes.ts") },
+  {
+    path: "assets compositions",
+    summary: "the compositions",
+    load: () => import("../assets/compositions.ts"),
+  },
+  { path: "assets models", summary: "the models", load: () => import("../assets/models.ts") },
+  {
+    path: "assets show",
+    summary: "one workflow: its inputs and steps",
+    load: () => import("../assets/show.ts"),
+  },
+];

@@ -1,0 +1,26 @@
+import type { CommandRow } from "./row.ts";
+
+/** The roles and what operators do with them. */
+export const CONTROL_PLANE: readonly CommandRow[] = [
+  { path: "serve", summary: "the HTTP gateway alone", load: () => import("../serve.ts") },
+  { path: "orchestrator", summary: "the orchestrator role alone", load: () => import("../orchestrator.ts") },
+  { path: "controller", summary: "the controller role alone", load: () => import("../controller.ts") },
+  { path: "runner", summary: "the runner role alone", load: () => import("../runner.ts") },
+  {
+    path: "runner enroll",
+    summary: "approve a runner and write its token",
+    load: () => import("../runner/enroll.ts"),
+  },
+  { path: "runner exec", summary: "run one lease with no server", load: () => import("../runner/exec.ts") },
+  {
+    path: "runner doctor",
+    summary: "try what a runner of this host would offer",
+    load: () => import("../runner/doctor.ts"),
+  },
+  {
+    path: "runners list",
+    summary: "runners, their sessions and sandboxes",
+    load: () => import("../runners/list.ts"),
+  },
+  { path: "inbox list", summary: "what waits for an operator", load: () => import("../inbox/list.ts") },
+];

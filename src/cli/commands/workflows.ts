@@ -1,0 +1,46 @@
+import type { CommandRow } from "./row.ts";
+
+/** Workflow documents, and what goes between them and the outside. */
+export const WORKFLOWS: readonly CommandRow[] = [
+  {
+    path: "event send",
+    summary: "give an event to the workflows that listen for it",
+    load: () => import("../event/send.ts"),
+  },
+  { path: "ask answer", summary: "answer what a workflow asks", load: () => import("../ask/answer.ts") },
+  {
+    path: "workflow run",
+    summary: "execute one document to its end, without a server",
+    load: () => import("../workflow/run.ts"),
+  },
+  {
+    path: "workflow start",
+    summary: "start a run of a document on the running host",
+    load: () => import("../workflow/start.ts"),
+  },
+  {
+    path: "workflow publish",
+    summary: "give a document a name for other workflows to run",
+    load: () => import("../workflow/publish.ts"),
+  },
+  {
+    path: "workflow list",
+    summary: "the published documents",
+    load: () => import("../workflow/list.ts"),
+  },
+  {
+    path: "workflow check",
+    summary: "what is wrong with a document",
+    load: () => import("../workflow/check.ts"),
+  },
+  {
+    path: "workflow convert",
+    summary: "a document from YAML to JSON, or back",
+    load: () => import("../workflow/convert.ts"),
+  },
+  {
+    path: "expression eval",
+    summary: "run a jq program on a value",
+    load: () => import("../expression/eval.ts"),
+  },
+];

@@ -1,0 +1,3 @@
+import { listAssets } from "./list.ts";
+
+export const assetOperations = { listAssets } as const;

@@ -1,0 +1,3 @@
+import { sendEvent } from "./send.ts";
+
+export const eventOperations = { sendEvent } as const;

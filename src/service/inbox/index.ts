@@ -1,0 +1,3 @@
+import { answerQuestion } from "./answer.ts";
+
+export const inboxOperations = { answerQuestion } as const;

@@ -1,0 +1,3 @@
+import { listInbox, listRunners } from "./list.ts";
+
+export const runnerOperations = { listRunners, listInbox } as const;

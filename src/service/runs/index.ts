@@ -1,0 +1,22 @@
+import { getArtifacts } from "./artifacts.ts";
+import { cancelRun } from "./cancel.ts";
+import { getEvents } from "./events.ts";
+import { getLogs } from "./logs.ts";
+import { getRun, getRunWorkflow, listRuns, waitRun } from "./read.ts";
+import { startRun } from "./start.ts";
+import { startDocument } from "./start-document.ts";
+import { getSteps } from "./steps.ts";
+
+export const runOperations = {
+  startRun,
+  startDocument,
+  listRuns,
+  getRun,
+  waitRun,
+  getRunWorkflow,
+  cancelRun,
+  getEvents,
+  getLogs,
+  getSteps,
+  getArtifacts,
+} as const;

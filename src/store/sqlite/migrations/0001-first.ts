@@ -1,0 +1,245 @@
+export const sql = `
+CREATE TABLE definition (
+  digest TEXT PRIMARY KEY,
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  asset_id TEXT,
+  document TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER definition_immutable BEFORE UPDATE ON definition BEGIN SELECT RAISE(ABORT, 'a definition is immutable'); END;
+
+CREATE TABLE policy_snapshot (
+  digest TEXT PRIMARY KEY,
+  body TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER policy_snapshot_immutable BEFORE UPDATE ON policy_snapshot BEGIN SELECT RAISE(ABORT, 'a policy snapshot is immutable'); END;
+
+CREATE TABLE instance (
+  id TEXT PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  definition_digest TEXT NOT NULL REFERENCES definition (digest),
+  policy_digest TEXT NOT NULL REFERENCES policy_snapshot (digest),
+  source_event_id TEXT,
+  request_digest TEXT NOT NULL,
+  workflow TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'waiting', 'suspended', 'cancelled', 'faulted', 'completed')),
+  version INTEGER NOT NULL,
+  input_seq INTEGER NOT NULL,
+  snapshot TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  UNIQUE (tenant_id, run_id)
+) STRICT;
+CREATE UNIQUE INDEX instance_source_event ON instance (tenant_id, source_event_id, definition_digest) WHERE source_event_id IS NOT NULL;
+
+CREATE TABLE instance_input (
+  instance_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  body TEXT NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  engine_version INTEGER NOT NULL,
+  PRIMARY KEY (instance_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER instance_input_append_only BEFORE UPDATE ON instance_input BEGIN SELECT RAISE(ABORT, 'inputs are append-only'); END;
+
+-- The lines that one transition wrote, as one row: their positions run up to last_seq without gaps.
+CREATE TABLE event (
+  instance_id TEXT NOT NULL,
+  last_seq INTEGER NOT NULL,
+  ts INTEGER NOT NULL,
+  lines TEXT NOT NULL,
+  PRIMARY KEY (instance_id, last_seq)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER event_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+
+CREATE TABLE timer (
+  instance_id TEXT NOT NULL,
+  effect_id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('timer', 'continue')),
+  due_at INTEGER NOT NULL,
+  PRIMARY KEY (instance_id, effect_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timer_due ON timer (due_at);
+
+CREATE TABLE requirement (
+  id INTEGER PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  body TEXT NOT NULL,
+  UNIQUE (tenant_id, body)
+) STRICT;
+
+CREATE TABLE request (
+  id TEXT PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  instance_id TEXT NOT NULL REFERENCES instance (id),
+  effect_id TEXT NOT NULL,
+  step_id TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  requirement INTEGER NOT NULL REFERENCES requirement (id),
+  policy_digest TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  repeatable INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'leased', 'satisfied', 'cancelled', 'unknown')),
+  attempts INTEGER NOT NULL,
+  accepted_attempt INTEGER,
+  not_before INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  diagnostic TEXT,
+  UNIQUE (instance_id, effect_id)
+) STRICT;
+CREATE INDEX request_pending ON request (requirement, priority DESC, created_at, id) WHERE state = 'pending';
+CREATE INDEX request_expiry ON request (expires_at) WHERE state = 'pending';
+CREATE INDEX request_postponed ON request (not_before) WHERE state = 'pending' AND attempts > 0;
+CREATE TRIGGER request_accepted_once BEFORE UPDATE OF accepted_attempt ON request
+  WHEN OLD.accepted_attempt IS NOT NULL AND OLD.accepted_attempt IS NOT NEW.accepted_attempt
+  BEGIN SELECT RAISE(ABORT, 'an attempt was already accepted'); END;
+
+CREATE TABLE workspace (
+  instance_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  runner_id TEXT NOT NULL,
+  PRIMARY KEY (instance_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lease (
+  id TEXT PRIMARY KEY,
+  request_id TEXT NOT NULL REFERENCES request (id),
+  instance_id TEXT NOT NULL,
+  tenant_id TEXT NOT NULL,
+  runner_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  fence INTEGER NOT NULL,
+  nonce TEXT,
+  state TEXT NOT NULL CHECK (state IN ('leased', 'started', 'reported', 'expired', 'rejected', 'cancelled', 'timed_out', 'unknown')),
+  claim_message_id TEXT NOT NULL,
+  start_message_id TEXT,
+  issued_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  deadline_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  sandbox TEXT,
+  cancel_reason TEXT,
+  UNIQUE (request_id, attempt)
+) STRICT;
+CREATE INDEX lease_expiry ON lease (expires_at) WHERE state IN ('leased', 'started');
+CREATE INDEX lease_of_session ON lease (session_id, claim_message_id) WHERE state IN ('leased', 'started');
+CREATE TRIGGER lease_once_and_newer BEFORE INSERT ON lease
+  WHEN EXISTS (SELECT 1 FROM lease WHERE request_id = NEW.request_id AND (fence >= NEW.fence OR state IN ('leased', 'started')))
+  BEGIN SELECT RAISE(ABORT, 'a request has one live lease, and its fence grows'); END;
+
+CREATE TABLE lease_message (
+  lease_id TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  PRIMARY KEY (lease_id, message_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE result (
+  lease_id TEXT PRIMARY KEY,
+  digest TEXT NOT NULL,
+  body TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  verdict TEXT NOT NULL CHECK (verdict IN ('pending', 'accepted', 'diagnosis'))
+) STRICT;
+CREATE INDEX result_pending ON result (received_at) WHERE verdict = 'pending';
+CREATE TRIGGER result_immutable BEFORE UPDATE OF digest, body ON result BEGIN SELECT RAISE(ABORT, 'a result is immutable'); END;
+
+CREATE TABLE log_chunk (
+  id INTEGER PRIMARY KEY,
+  lease_id TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  final INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  UNIQUE (lease_id, stream, seq)
+) STRICT;
+
+CREATE TABLE artifact (
+  instance_id TEXT NOT NULL,
+  lease_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  media_type TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('artifact', 'log')),
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (instance_id, lease_id, name, sha256)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX artifact_by_digest ON artifact (sha256);
+
+CREATE TABLE runner (
+  tenant_id TEXT NOT NULL,
+  runner_id TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('approved', 'quarantined', 'revoked')),
+  admission TEXT NOT NULL,
+  enrolment_hash TEXT NOT NULL UNIQUE,
+  generation INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant_id, runner_id)
+) STRICT;
+
+CREATE TABLE runner_session (
+  id TEXT PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  runner_id TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('active', 'suspicious', 'draining', 'closed')),
+  heartbeat_hash TEXT NOT NULL UNIQUE,
+  claim_hash TEXT NOT NULL UNIQUE,
+  registration TEXT NOT NULL,
+  offer TEXT NOT NULL,
+  healthy INTEGER NOT NULL,
+  active_leases TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_seen_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX runner_session_current ON runner_session (tenant_id, runner_id) WHERE state <> 'closed';
+
+CREATE TABLE operator_task (
+  id TEXT PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  instance_id TEXT,
+  body TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'resolved')),
+  resolution TEXT,
+  created_at INTEGER NOT NULL,
+  resolved_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX operator_task_open ON operator_task (tenant_id, kind, subject) WHERE state = 'open';
+
+CREATE TABLE audit (
+  tenant_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  ts INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  object TEXT NOT NULL,
+  body TEXT NOT NULL,
+  previous_hash TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  PRIMARY KEY (tenant_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
+
+CREATE TABLE setting (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
