@@ -52,6 +52,7 @@ export function serviceContext(
 ): ServiceContext {
   return {
     views: parts.store,
+    records: parts.store,
     artifacts: parts.artifacts,
     logs: parts.spool,
     clock: systemClock,

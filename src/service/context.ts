@@ -2,7 +2,7 @@ import type { Artifacts } from "../artifacts/index.ts";
 import type { Clock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
-import type { Query, Started, Topic } from "../store/index.ts";
+import type { Operation, Query, Started, Topic } from "../store/index.ts";
 import type { Principal } from "./principal.ts";
 
 /** What the service asks of the orchestrator role, wherever it runs. */
@@ -33,6 +33,11 @@ export interface Views {
   listen(listener: (topic: Topic, keys: ReadonlySet<string>) => void): () => void;
 }
 
+/** The writing side of the store: named operations through its single writer, answered when they are on disk. */
+export interface Records {
+  write<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output>;
+}
+
 /** Log bytes as they were spooled. */
 export interface LogReader {
   read(leaseId: string, stream: string, position: number, size: number): Promise<Uint8Array>;
@@ -40,6 +45,8 @@ export interface LogReader {
 
 export interface ServiceContext {
   readonly views: Views;
+  /** For what is no transition of a run: those go through the orchestration. */
+  readonly records: Records;
   readonly artifacts: Artifacts;
   readonly logs: LogReader;
   readonly clock: Clock;

@@ -1,5 +1,6 @@
+import { Type } from "@sinclair/typebox";
 import { defineOperation } from "./operation.ts";
-import { closed } from "./shapes.ts";
+import { closed, Text } from "./shapes.ts";
 
 export const health = defineOperation({
   name: "health",
@@ -8,6 +9,13 @@ export const health = defineOperation({
   method: "GET",
   path: "/health",
   input: closed({}),
+  output: closed({
+    status: Type.Literal("ok"),
+    version: Text,
+    orchestrator: Type.Boolean(),
+    /** Only for callers of this host. */
+    state: Type.Optional(Text),
+  }),
   run(context) {
     return {
       status: "ok" as const,

@@ -19,8 +19,8 @@ export interface ServiceOperation<Input extends TSchema = TSchema, Output = unkn
   /** 200 unless said. */
   readonly status?: number;
   readonly input: Input;
-  /** The shape of the answer, for OpenAPI and MCP. */
-  readonly output?: TSchema;
+  /** The shape of the answer, for OpenAPI and MCP; a test holds live answers against it. */
+  readonly output: TSchema;
   run(context: ServiceContext, input: Static<Input>, signal: AbortSignal): Promise<Output> | Output;
 }
 

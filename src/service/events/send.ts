@@ -4,6 +4,7 @@ import { newId } from "../../base/ids.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
+import { closed } from "../shapes.ts";
 
 const Text = Type.String({ minLength: 1, maxLength: 1024 });
 
@@ -28,6 +29,7 @@ export const sendEvent = defineOperation({
   path: "/events",
   status: 202,
   input: CloudEvent,
+  output: closed({ id: Text, source: Text, received: Type.Boolean() }),
   async run(context, input) {
     const event = {
       specversion: "1.0",

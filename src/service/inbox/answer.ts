@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import type { Json } from "../../base/json.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { closed } from "../shapes.ts";
+import { closed, Text } from "../shapes.ts";
 
 export const answerQuestion = defineOperation({
   name: "ask.answer",
@@ -11,6 +11,7 @@ export const answerQuestion = defineOperation({
   method: "POST",
   path: "/inbox/:task_id/answer",
   input: closed({ task_id: Type.String({ minLength: 1, maxLength: 128 }), answer: Type.Unknown() }),
+  output: closed({ task_id: Text, run_id: Text }),
   async run(context, input) {
     const runId = await orchestrationOf(context).answer(
       context.tenantId,

@@ -1,7 +1,22 @@
+import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { findRun, listArtifacts } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
-import { closed, RunId } from "../shapes.ts";
+import { closed, Integer, named, nullable, RunId, Text, Time } from "../shapes.ts";
+
+const Artifact = named(
+  "RunArtifact",
+  closed({
+    step_id: Text,
+    attempt: Integer,
+    name: Text,
+    sha256: Text,
+    size: Integer,
+    media_type: Text,
+    created_at: Time,
+    path: nullable(Text),
+  }),
+);
 
 export interface ArtifactView {
   step_id: string;
@@ -22,6 +37,7 @@ export const getArtifacts = defineOperation({
   method: "GET",
   path: "/runs/:run_id/artifacts",
   input: closed({ run_id: RunId }),
+  output: closed({ artifacts: Type.Array(Artifact) }),
   run(context, input): { artifacts: ArtifactView[] } {
     const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
     return {

@@ -3,7 +3,7 @@ import { findRun } from "../../store/index.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, RunId } from "../shapes.ts";
-import { runView } from "./view.ts";
+import { Run, runView } from "./view.ts";
 
 export const cancelRun = defineOperation({
   name: "run.cancel",
@@ -12,6 +12,7 @@ export const cancelRun = defineOperation({
   method: "POST",
   path: "/runs/:run_id/cancel",
   input: closed({ run_id: RunId, reason: Type.Optional(Type.String({ maxLength: 1024 })) }),
+  output: Run,
   async run(context, input) {
     await orchestrationOf(context).cancel(
       context.tenantId,

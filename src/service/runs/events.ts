@@ -1,9 +1,24 @@
+import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import type { Json } from "../../base/json.ts";
 import { listEvents } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
+import { AnyJson, closed, Integer, named, nullable, Text, Time } from "../shapes.ts";
 import { readOrWait } from "./follow.ts";
 import { RunQuery } from "./read.ts";
+
+export const RunEvent = named(
+  "RunEvent",
+  closed({
+    seq: Integer,
+    ts: Time,
+    event: Text,
+    run_id: Text,
+    step_id: nullable(Text),
+    reference: nullable(Text),
+    detail: AnyJson,
+  }),
+);
 
 /** One line of `events.jsonl`. */
 export interface EventLine {
@@ -23,6 +38,7 @@ export const getEvents = defineOperation({
   method: "GET",
   path: "/runs/:run_id/events",
   input: RunQuery,
+  output: closed({ events: Type.Array(RunEvent), finished: Type.Boolean() }),
   async run(context, input, signal): Promise<{ events: EventLine[]; finished: boolean }> {
     const { rows, finished } = await readOrWait(
       context,

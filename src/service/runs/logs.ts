@@ -2,8 +2,21 @@ import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { listChunks } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
-import { closed, Limit, RunId, WaitMs } from "../shapes.ts";
+import { closed, Integer, Limit, named, RunId, Text, Time, WaitMs } from "../shapes.ts";
 import { readOrWait } from "./follow.ts";
+
+const LogChunk = named(
+  "LogChunk",
+  closed({
+    position: Integer,
+    ts: Time,
+    step_id: Text,
+    attempt: Integer,
+    stream: Text,
+    data: Type.String({ contentEncoding: "base64" }),
+    final: Type.Boolean(),
+  }),
+);
 
 /** A piece of a task's output. `data` is base64: a chunk may end inside a character. */
 export interface LogLine {
@@ -29,6 +42,7 @@ export const getLogs = defineOperation({
     limit: Limit,
     after: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
+  output: closed({ chunks: Type.Array(LogChunk), finished: Type.Boolean() }),
   async run(context, input, signal): Promise<{ chunks: LogLine[]; finished: boolean }> {
     const { rows, finished } = await readOrWait(
       context,

@@ -2,8 +2,8 @@ import { Type } from "@sinclair/typebox";
 import { findRun, listRuns as listRunsQuery, readDefinition } from "../../store/index.ts";
 import { waitFor } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { closed, Limit, RunId, WaitMs } from "../shapes.ts";
-import { isFinished, runView } from "./view.ts";
+import { AnyObject, closed, Limit, RunId, WaitMs } from "../shapes.ts";
+import { isFinished, Run, runView } from "./view.ts";
 
 export const listRuns = defineOperation({
   name: "run.list",
@@ -12,6 +12,7 @@ export const listRuns = defineOperation({
   method: "GET",
   path: "/runs",
   input: closed({ limit: Limit }),
+  output: closed({ runs: Type.Array(Run) }),
   run(context, input) {
     const rows = context.views.read(listRunsQuery, {
       tenantId: context.tenantId,
@@ -29,6 +30,7 @@ export const getRun = defineOperation({
   method: "GET",
   path: "/runs/:run_id",
   input: closed({ run_id: RunId }),
+  output: Run,
   run(context, input) {
     return runView(context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id }));
   },
@@ -41,6 +43,7 @@ export const waitRun = defineOperation({
   method: "GET",
   path: "/runs/:run_id/wait",
   input: closed({ run_id: RunId, wait_ms: WaitMs }),
+  output: Run,
   async run(context, input, signal) {
     const read = () =>
       runView(context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id }));
@@ -63,6 +66,7 @@ export const getRunWorkflow = defineOperation({
   method: "GET",
   path: "/runs/:run_id/workflow",
   input: closed({ run_id: RunId }),
+  output: AnyObject,
   run(context, input) {
     const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
     return context.views.read(readDefinition, row.definition_digest);

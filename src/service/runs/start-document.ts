@@ -4,7 +4,7 @@ import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { closed, RunId } from "../shapes.ts";
+import { closed, RunId, Text } from "../shapes.ts";
 
 const NullableText = Type.Union([Type.String({ maxLength: 256 }), Type.Null()]);
 
@@ -30,6 +30,7 @@ export const startDocument = defineOperation({
     digest: Type.String(),
     input: Type.Unknown(),
   }),
+  output: closed({ runId: Text, instanceId: Text, created: Type.Boolean() }),
   async run(context, input) {
     if (!context.trustsPaths)
       throw fail("forbidden", "only a process of this host may start a resolved document");

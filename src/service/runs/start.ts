@@ -5,7 +5,7 @@ import { randomToken } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { closed, RunId } from "../shapes.ts";
+import { closed, RunId, StartedRun } from "../shapes.ts";
 
 /** `workflow.text_plan` at some time becomes `text_plan-m3k9x2-7Qx4`: sortable, short enough to type. */
 export function newRunId(workflow: string, now: number): string {
@@ -34,6 +34,7 @@ export const startRun = defineOperation({
     project_root: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
     working_directory: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
   }),
+  output: StartedRun,
   async run(context, input) {
     const orchestration = orchestrationOf(context);
     if ((input.project_root !== undefined || input.working_directory !== undefined) && !context.trustsPaths) {

@@ -1,8 +1,33 @@
+import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import { type AttemptRow, findRun, listAttempts, listEvents, type RunEvent } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
-import { closed, RunId } from "../shapes.ts";
+import { AnyObject, closed, Integer, named, nullable, oneOf, RunId, Text, Time } from "../shapes.ts";
+
+const Step = named(
+  "RunStep",
+  closed({
+    step_id: Text,
+    reference: Text,
+    kind: Text,
+    status: oneOf("running", "succeeded", "failed", "cancelled", "skipped", "waiting_for_operator"),
+    started_at: Time,
+    duration_ms: nullable(Integer),
+    attempts: Type.Array(
+      closed({
+        attempt: Integer,
+        runner_id: Text,
+        state: Text,
+        sandbox: nullable(Text),
+        exit_code: nullable(Integer),
+        duration_ms: nullable(Integer),
+        lease_id: Text,
+      }),
+    ),
+    error: nullable(AnyObject),
+  }),
+);
 
 export interface StepAttempt {
   attempt: number;
@@ -41,6 +66,7 @@ export const getSteps = defineOperation({
   method: "GET",
   path: "/runs/:run_id/steps",
   input: closed({ run_id: RunId }),
+  output: closed({ steps: Type.Array(Step) }),
   run(context, input): { steps: RunStep[] } {
     const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
     const attempts = context.views.read(listAttempts, { instanceId: row.id });

@@ -1,6 +1,7 @@
 import { isoTime } from "../../base/clock.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { InstanceRow } from "../../store/index.ts";
+import { AnyJson, AnyObject, closed, Integer, named, nullable, oneOf, RunId, Text, Time } from "../shapes.ts";
 
 export type RunStatus = "planned" | "running" | "succeeded" | "failed" | "cancelled";
 
@@ -14,6 +15,26 @@ const STATUS: Record<string, RunStatus> = {
   faulted: "failed",
   cancelled: "cancelled",
 };
+
+export const Run = named(
+  "Run",
+  closed({
+    run_id: RunId,
+    instance_id: Text,
+    workflow_asset_id: Text,
+    status: oneOf("planned", "running", "succeeded", "failed", "cancelled"),
+    phase: Text,
+    inputs: AnyJson,
+    output: AnyJson,
+    error: nullable(AnyObject),
+    definition_digest: Text,
+    policy_digest: Text,
+    created_at: Time,
+    updated_at: Time,
+    finished_at: nullable(Time),
+    duration_ms: Integer,
+  }),
+);
 
 export interface RunView {
   run_id: string;

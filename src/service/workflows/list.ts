@@ -1,7 +1,8 @@
+import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { listPublications } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
-import { closed } from "../shapes.ts";
+import { closed, named, Text, Time } from "../shapes.ts";
 
 export const listWorkflows = defineOperation({
   name: "workflow.list",
@@ -10,6 +11,14 @@ export const listWorkflows = defineOperation({
   method: "GET",
   path: "/workflows",
   input: closed({}),
+  output: closed({
+    workflows: Type.Array(
+      named(
+        "Publication",
+        closed({ namespace: Text, name: Text, version: Text, digest: Text, created_at: Time }),
+      ),
+    ),
+  }),
   run(context) {
     return {
       workflows: context.views

@@ -3,7 +3,7 @@ import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { closed } from "../shapes.ts";
+import { closed, Text } from "../shapes.ts";
 
 export const publishWorkflow = defineOperation({
   name: "workflow.publish",
@@ -15,6 +15,7 @@ export const publishWorkflow = defineOperation({
     document: Type.Record(Type.String(), Type.Unknown()),
     mode: Type.Optional(Type.Union([Type.Literal("strict"), Type.Literal("light")])),
   }),
+  output: closed({ namespace: Text, name: Text, version: Text, digest: Text, created: Type.Boolean() }),
   async run(context, input) {
     if (!context.trustsPaths) throw fail("forbidden", "only a caller on this host may publish a document");
     const { checkDocument, documentDigest, documentInvalid } = await import("../../workflow/index.ts");

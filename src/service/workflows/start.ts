@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { newRunId } from "../runs/start.ts";
-import { closed, RunId } from "../shapes.ts";
+import { closed, RunId, StartedRun } from "../shapes.ts";
 
 export const startWorkflow = defineOperation({
   name: "workflow.start",
@@ -21,6 +21,7 @@ export const startWorkflow = defineOperation({
     /** Repeating a start with the same run id and content is answered with the first run. */
     idempotent: Type.Optional(Type.Boolean()),
   }),
+  output: StartedRun,
   async run(context, input) {
     // A document may name any command; over the network only what the project holds is started.
     if (!context.trustsPaths)
