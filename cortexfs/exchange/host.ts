@@ -1,7 +1,8 @@
 import { type ErrorCode, type Failure, fail, toFailure } from "../../src/base/errors.ts";
 import type { Json, JsonObject } from "../../src/base/json.ts";
 import type { Environment } from "../../src/base/xdg.ts";
-import { closeMcpConnections, listMcpTools, type McpServer, type McpTool } from "../mcp/client.ts";
+import { closeMcpConnections, listMcpTools } from "../mcp/client.ts";
+import type { McpServer, McpTool } from "../mcp/server.ts";
 import { type Attempt, type ChatCall, ChatFailure, type ChatResult, callChat } from "../providers/call.ts";
 import type { Delta } from "../providers/conversation.ts";
 import { runTool, type ToolCall } from "./tools/run.ts";

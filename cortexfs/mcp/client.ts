@@ -1,38 +1,19 @@
-import { fail } from "../../src/base/errors.ts";
-import { isObject, type Json, type JsonObject } from "../../src/base/json.ts";
+import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { Failure, fail } from "../../src/base/errors.ts";
+import type { Json, JsonObject } from "../../src/base/json.ts";
+import { VERSION } from "../../src/base/version.ts";
 import type { Environment } from "../../src/base/xdg.ts";
 import { redact } from "../providers/redact.ts";
-import { resolveSecret } from "../providers/secret.ts";
-import { EventParser } from "../providers/sse.ts";
+import type { McpServer, McpTool } from "./server.ts";
+import { openTransport } from "./transport.ts";
 
-/** How to reach a server of the Model Context Protocol. */
-export interface McpServer {
-  readonly id: string;
-  readonly transport: "stdio" | "http";
-  /** For stdio: the program and its arguments. */
-  readonly command: readonly string[];
-  /** For HTTP: the endpoint. */
-  readonly url: string;
-  /** A reference to the bearer token (HTTP), never the token. */
-  readonly keyReference: string | undefined;
-  /** For stdio: variables of the child, each `NAME=value` or `NAME=env:OTHER` by reference. */
-  readonly env: readonly string[];
-}
-
-export interface McpTool {
-  readonly name: string;
-  readonly description: string;
-  readonly inputSchema: JsonObject;
-}
-
-const PROTOCOL = "2025-06-18";
-const CLIENT = { name: "cortexfs", version: "0.1.0" };
-const MAX_MESSAGE = 4 << 20;
+const CONNECT_MS = 15_000;
+const TOOLS_MAXIMUM = 1000;
 
 interface Connection {
-  request(method: string, params: JsonObject, signal: AbortSignal): Promise<JsonObject>;
-  close(): void;
-  readonly closed: boolean;
+  readonly client: Client;
+  readonly secrets: ReadonlySet<string>;
+  isClosed: boolean;
 }
 
 const connections = new Map<string, { signature: string; connection: Promise<Connection> }>();
@@ -43,42 +24,61 @@ async function connect(server: McpServer, env: Environment): Promise<Connection>
   const known = connections.get(server.id);
   if (known !== undefined) {
     const connection = await known.connection.catch(() => undefined);
-    if (known.signature === signature && connection !== undefined && !connection.closed) return connection;
-    connection?.close();
+    if (known.signature === signature && connection !== undefined && !connection.isClosed) return connection;
+    await connection?.client.close();
   }
-  const connection = server.transport === "stdio" ? openStdio(server, env) : openHttp(server, env);
+  const connection = open(server, env);
   connections.set(server.id, { signature, connection });
   return connection;
 }
 
+async function open(server: McpServer, env: Environment): Promise<Connection> {
+  const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+  const { transport, secrets } = await openTransport(server, env);
+  const client = new Client({ name: "cortexfs", version: VERSION });
+  const connection: Connection = { client, secrets, isClosed: false };
+  client.onclose = () => {
+    connection.isClosed = true;
+  };
+  try {
+    await client.connect(transport, { timeout: CONNECT_MS });
+  } catch (error) {
+    await client.close();
+    throw failureOf(error, server, secrets);
+  }
+  return connection;
+}
+
 export function closeMcpConnections(): void {
-  for (const { connection } of connections.values()) connection.then((open) => open.close()).catch(() => {});
+  for (const { connection } of connections.values())
+    connection.then(({ client }) => client.close()).catch(() => {});
   connections.clear();
 }
 
+/** @throws Failure `unavailable` when the server cannot be reached, `command_failed` when it refuses */
 export async function listMcpTools(
   server: McpServer,
   env: Environment,
   signal: AbortSignal,
 ): Promise<McpTool[]> {
-  const connection = await connect(server, env);
-  const tools: McpTool[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await connection.request("tools/list", cursor === undefined ? {} : { cursor }, signal);
-    for (const tool of Array.isArray(page["tools"]) ? page["tools"] : []) {
-      if (!isObject(tool) || typeof tool["name"] !== "string") continue;
-      tools.push({
-        name: tool["name"],
-        description: typeof tool["description"] === "string" ? tool["description"] : "",
-        inputSchema: isObject(tool["inputSchema"]) ? (tool["inputSchema"] as JsonObject) : { type: "object" },
-      });
-    }
-    cursor = typeof page["nextCursor"] === "string" ? page["nextCursor"] : undefined;
-  } while (cursor !== undefined && tools.length < 1000);
-  return tools;
+  return ask(server, env, async (client) => {
+    const tools: McpTool[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await client.listTools(cursor === undefined ? {} : { cursor }, { signal });
+      for (const { name, description, inputSchema } of page.tools)
+        tools.push({
+          name,
+          description: description ?? "",
+          inputSchema: inputSchema as unknown as JsonObject,
+        });
+      cursor = page.nextCursor;
+    } while (cursor !== undefined && tools.length < TOOLS_MAXIMUM);
+    return tools;
+  });
 }
 
+/** The result as the server gave it; a tool's own failure (`isError`) is one too. */
 export async function callMcpTool(
   server: McpServer,
   tool: string,
@@ -86,156 +86,42 @@ export async function callMcpTool(
   env: Environment,
   signal: AbortSignal,
 ): Promise<Json> {
+  const { ResultSchema } = await import("@modelcontextprotocol/sdk/types.js");
+  return ask(server, env, async (client) => {
+    const request = { method: "tools/call", params: { name: tool, arguments: input } } as const;
+    return (await client.request(request, ResultSchema, { signal })) as Json;
+  });
+}
+
+async function ask<Answer>(
+  server: McpServer,
+  env: Environment,
+  work: (client: Client) => Promise<Answer>,
+): Promise<Answer> {
   const connection = await connect(server, env);
-  return connection.request("tools/call", { name: tool, arguments: input }, signal);
-}
-
-const initialize = (connection: Connection): Promise<JsonObject> =>
-  connection.request(
-    "initialize",
-    { protocolVersion: PROTOCOL, capabilities: {}, clientInfo: CLIENT },
-    AbortSignal.timeout(15_000),
-  );
-
-function answerOf(message: Record<string, unknown>): JsonObject {
-  if (isObject(message["error"])) {
-    throw fail("command_failed", `the MCP server refused: ${String(message["error"]["message"] ?? "")}`, {
-      details: { code: message["error"]["code"] },
-    });
-  }
-  return isObject(message["result"]) ? (message["result"] as JsonObject) : {};
-}
-
-/** JSON-RPC messages, one a line, over a child's standard streams. */
-async function openStdio(server: McpServer, env: Environment): Promise<Connection> {
-  const childEnv: Record<string, string> = { PATH: env["PATH"] ?? "/usr/bin:/bin", HOME: env["HOME"] ?? "/" };
-  const secrets: string[] = [];
-  for (const line of server.env) {
-    const at = line.indexOf("=");
-    const value = line.slice(at + 1);
-    const isReference = /^(env|file|systemd-creds):/.test(value);
-    childEnv[line.slice(0, at)] = isReference ? await resolveSecret(value, env) : value;
-    if (isReference) secrets.push(childEnv[line.slice(0, at)]!);
-  }
-  let child: Bun.Subprocess<"pipe", "pipe", "ignore">;
+  const { client, secrets } = connection;
   try {
-    child = Bun.spawn([...server.command], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "ignore",
-      env: childEnv,
-      cwd: "/",
-    });
+    const answer = await work(client);
+    return secrets.size === 0 ? answer : (JSON.parse(redact(JSON.stringify(answer), [...secrets])) as Answer);
   } catch (error) {
-    throw fail("unavailable", `cannot start the MCP server ${server.id}`, { cause: error });
-  }
-  const waiting = new Map<
-    number,
-    { resolve: (value: JsonObject) => void; reject: (error: unknown) => void }
-  >();
-  let next = 1;
-  let closed = false;
-  const end = (): void => {
-    closed = true;
-    for (const { reject } of waiting.values())
-      reject(fail("unavailable", `the MCP server ${server.id} ended`));
-    waiting.clear();
-  };
-  const read = async (): Promise<void> => {
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const chunk of child.stdout) {
-      rest += decoder.decode(chunk, { stream: true });
-      if (rest.length > MAX_MESSAGE) return child.kill();
-      const lines = rest.split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) {
-        let message: unknown;
-        try {
-          message = JSON.parse(redact(line, secrets));
-        } catch {
-          continue;
-        }
-        if (!isObject(message) || typeof message["id"] !== "number") continue;
-        const waiter = waiting.get(message["id"]);
-        waiting.delete(message["id"]);
-        try {
-          waiter?.resolve(answerOf(message));
-        } catch (error) {
-          waiter?.reject(error);
-        }
-      }
+    const failure = failureOf(error, server, secrets);
+    // A server that was started again does not know the session: the next call makes a new one.
+    if (failure.code === "unavailable") {
+      connection.isClosed = true;
+      await client.close().catch(() => {});
     }
-  };
-  read().then(end, end);
-  const connection: Connection = {
-    get closed() {
-      return closed;
-    },
-    close: () => child.kill(),
-    request(method, params, signal) {
-      if (closed) return Promise.reject(fail("unavailable", `the MCP server ${server.id} ended`));
-      const id = next++;
-      return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        signal.addEventListener("abort", () => {
-          if (waiting.delete(id)) reject(fail("execution_timeout", `${server.id} did not answer ${method}`));
-        });
-        child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
-        child.stdin.flush();
-      });
-    },
-  };
-  await initialize(connection);
-  child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" })}\n`);
-  child.stdin.flush();
-  return connection;
+    throw failure;
+  }
 }
 
-/** Streamable HTTP: each message a POST, the answer as JSON or as an event stream. */
-async function openHttp(server: McpServer, env: Environment): Promise<Connection> {
-  let session: string | undefined;
-  let next = 1;
-  const send = async (message: JsonObject, signal: AbortSignal): Promise<JsonObject> => {
-    const secret =
-      server.keyReference === undefined ? undefined : await resolveSecret(server.keyReference, env);
-    const response = await fetch(server.url, {
-      method: "POST",
-      redirect: "error",
-      signal,
-      headers: {
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-        "mcp-protocol-version": PROTOCOL,
-        ...(session === undefined ? {} : { "mcp-session-id": session }),
-        ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
-      },
-      body: JSON.stringify(message),
-    }).catch((error: unknown) => {
-      throw fail("unavailable", `the MCP server ${server.id} cannot be reached`, { cause: error });
-    });
-    if (!response.ok) throw fail("unavailable", `the MCP server ${server.id} answered ${response.status}`);
-    session = response.headers.get("mcp-session-id") ?? session;
-    if (message["id"] === undefined) return {};
-    const secrets = secret === undefined ? [] : [secret];
-    if (!response.headers.get("content-type")?.startsWith("text/event-stream")) {
-      return answerOf(JSON.parse(redact(await response.text(), secrets)) as Record<string, unknown>);
-    }
-    const parser = new EventParser();
-    for await (const chunk of response.body ?? []) {
-      for (const event of parser.push(chunk)) {
-        const data: unknown = JSON.parse(redact(event.data, secrets));
-        if (isObject(data) && data["id"] === message["id"]) return answerOf(data);
-      }
-    }
-    throw fail("unavailable", `the MCP server ${server.id} ended its answer early`);
-  };
-  const connection: Connection = {
-    closed: false,
-    close() {},
-    request: (method, params, signal) => send({ jsonrpc: "2.0", id: next++, method, params }, signal),
-  };
-  await initialize(connection);
-  await send({ jsonrpc: "2.0", method: "notifications/initialized" }, AbortSignal.timeout(15_000));
-  return connection;
+/** The server's own refusal has a number of JSON-RPC; all else is a broken connection. */
+function failureOf(error: unknown, server: McpServer, secrets: ReadonlySet<string>): Failure {
+  if (error instanceof Failure) return error;
+  const { code, name } = error as { code?: unknown; name?: string };
+  const message = redact(error instanceof Error ? error.message : String(error), [...secrets]);
+  if (name === "McpError" && code === -32001)
+    return fail("execution_timeout", `the MCP server ${server.id} took too long`);
+  if (name === "McpError" && code !== -32000)
+    return fail("command_failed", `the MCP server ${server.id} refused: ${message}`, { details: { code } });
+  return fail("unavailable", `the MCP server ${server.id} cannot be used: ${message}`);
 }

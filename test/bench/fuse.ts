@@ -81,7 +81,7 @@ export async function run(args: readonly string[]): Promise<void> {
   try {
     const home = join(ours!, "home/0");
     await operations(floor, core, join(home, "cache"), theirs!, args.includes("--quick") ? 5 : 11);
-    await commits(floor, home, base);
+    await commits(floor, core, home, base);
     await slowModel(floor, core, ours!, home);
     if (args.includes("--long")) await memory(floor, base);
   } finally {
@@ -119,7 +119,7 @@ async function operations(
 }
 
 /** A durable commit against the same four calls on the disk and one SQLite commit (synchronous=FULL, as ours). */
-async function commits(floor: string, home: string, base: string): Promise<void> {
+async function commits(floor: string, core: string, home: string, base: string): Promise<void> {
   const disk = join(base, "disk");
   mkdirSync(disk);
   const db = new Database(join(base, "commit.db"));
@@ -131,8 +131,8 @@ async function commits(floor: string, home: string, base: string): Promise<void>
   const results = await inTurns(
     {
       ours: async () =>
-        (await client(floor, undefined, "commit", join(home, "api/openai.chat/inbox"), "200")).p50 / 1000,
-      disk: async () => (await client(floor, undefined, "commit", disk, "200")).p50 / 1000,
+        (await client(floor, core, "commit", join(home, "api/openai.chat/inbox"), "200")).p50 / 1000,
+      disk: async () => (await client(floor, core, "commit", disk, "200")).p50 / 1000,
       sqlite: async () => {
         const times: number[] = [];
         for (let i = 0; i < 200; i++) {

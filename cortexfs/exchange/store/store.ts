@@ -329,16 +329,28 @@ export class ExchangeStore {
     );
   }
 
+  /** The number of the row that holds a byte of the log: rows are numbered without gaps, and positions grow with them. */
+  #auditRowAt(position: number): number {
+    const start = this.#prepared("SELECT start FROM audit WHERE seq = ?");
+    let low = 1;
+    let high = this.lastAudit()?.seq ?? 0;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((start.get(middle) as { start: number }).start <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
   /** A byte range of the log, or of one uid's slice of it. */
   readAudit(uid: number | undefined, offset: number, size: number): Uint8Array {
     if (this.#queue.length > 0) this.flush();
     const rows = (
       uid === undefined
-        ? this.#prepared(
-            `SELECT start AS at, line FROM audit
-               WHERE start >= (SELECT coalesce(max(start), 0) FROM audit WHERE start <= ?1) AND start < ?2
-               ORDER BY start`,
-          ).all(offset, offset + size)
+        ? this.#prepared("SELECT start AS at, line FROM audit WHERE seq BETWEEN ? AND ? ORDER BY seq").all(
+            this.#auditRowAt(offset),
+            this.#auditRowAt(offset + size - 1),
+          )
         : this.#prepared(
             `SELECT uid_start AS at, line FROM audit WHERE uid = ?3 AND uid_start < ?2 AND
                uid_start >= (SELECT coalesce(max(uid_start), 0) FROM audit WHERE uid = ?3 AND uid_start <= ?1)

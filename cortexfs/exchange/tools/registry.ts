@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../../src/base/json.ts";
-import type { McpServer, McpTool } from "../../mcp/client.ts";
+import type { McpServer, McpTool } from "../../mcp/server.ts";
 import { listValues } from "../providers.ts";
 import type { Settings } from "../settings.ts";
 

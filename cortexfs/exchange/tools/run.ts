@@ -1,7 +1,8 @@
 import { fail } from "../../../src/base/errors.ts";
 import type { Json, JsonObject } from "../../../src/base/json.ts";
 import type { Environment } from "../../../src/base/xdg.ts";
-import { callMcpTool, type McpServer } from "../../mcp/client.ts";
+import { callMcpTool } from "../../mcp/client.ts";
+import type { McpServer } from "../../mcp/server.ts";
 import { readConfinedFile } from "./filesystem-read.ts";
 import { runShell } from "./shell-exec.ts";
 
