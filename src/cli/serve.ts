@@ -1,5 +1,5 @@
 import { openGateway } from "../host/index.ts";
-import { HOST_FLAG, portFlag } from "./listen-flags.ts";
+import { GATEWAY_FLAGS, gatewayOptions, HOST_FLAG, portFlag } from "./listen-flags.ts";
 import { serveRole } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
@@ -9,6 +9,7 @@ export const spec = {
   flags: {
     host: HOST_FLAG,
     port: portFlag("0 takes a free one", "5174"),
+    ...GATEWAY_FLAGS,
   },
   examples: [{ command: "lightflow serve --port 5174", does: "http://127.0.0.1:5174/runs" }],
 } as const satisfies CommandSpec;
@@ -18,8 +19,11 @@ export const run: Run<typeof spec> = ({ flags }, io) => {
   return serveRole(io, "gateway", () =>
     openGateway(
       { paths: io.paths, log: io.log(), root: io.root() },
-      flags.host ?? settings.host,
-      flags.port ?? settings.port,
+      {
+        host: flags.host ?? settings.host,
+        port: flags.port ?? settings.port,
+        ...gatewayOptions(flags),
+      },
     ),
   );
 };

@@ -6,6 +6,7 @@ import { CTX } from "./commands/ctx.ts";
 import type { CommandRow } from "./commands/row.ts";
 import { RUNS } from "./commands/runs.ts";
 import { START } from "./commands/start.ts";
+import { SURFACES } from "./commands/surfaces.ts";
 import { UPKEEP } from "./commands/upkeep.ts";
 import { WORKFLOWS } from "./commands/workflows.ts";
 
@@ -20,6 +21,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   expression: { noun: "expression action", summary: "try the expression language" },
   runner: { noun: "runner action", summary: "be a runner, or approve one" },
   runners: { noun: "runners action", summary: "the runners of this control plane" },
+  token: { noun: "token action", summary: "who may call the gateway from elsewhere" },
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
   ctx: { noun: "ctx action", summary: "CortexFS: models, providers, tools and threads as files" },
   db: { noun: "db action", summary: "check, back up and restore the store" },
@@ -34,6 +36,7 @@ export const COMMANDS: readonly CommandRow[] = [
   ...WORKFLOWS,
   ...AUTHORING,
   ...CONTROL_PLANE,
+  ...SURFACES,
   ...CTX,
   ...UPKEEP,
 ];

@@ -1,7 +1,7 @@
 import { type CtxProjection, openHost, startCtx } from "../host/index.ts";
 import { EXIT } from "./exit.ts";
 import type { Io } from "./io.ts";
-import { HOST_FLAG, portFlag } from "./listen-flags.ts";
+import { GATEWAY_FLAGS, gatewayOptions, HOST_FLAG, portFlag } from "./listen-flags.ts";
 import { exitOf, untilStopped } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
@@ -11,6 +11,7 @@ export const spec = {
   flags: {
     host: HOST_FLAG,
     port: portFlag("port of the gateway; 0 takes a free one", "5174"),
+    ...GATEWAY_FLAGS,
     ctx: {
       type: "string",
       value: "DIR",
@@ -40,6 +41,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       host: flags.host ?? settings.host,
       port: flags.port ?? settings.port,
       controllerPort: flags["controller-port"] ?? settings.controllerPort,
+      ...gatewayOptions(flags),
     },
     runner: flags["no-runner"] ? null : settings.runner,
   });

@@ -1,24 +1,25 @@
 import { Elysia } from "elysia";
 import { fail } from "../base/errors.ts";
-import { problemResponse } from "../base/http.ts";
+import { pathOf, problemResponse } from "../base/http.ts";
 import { OPERATIONS, type ServiceContext } from "../service/index.ts";
 import { answer } from "./call.ts";
+import type { Access } from "./caller.ts";
 import { checkOrigin } from "./origin.ts";
 
 export interface GatewayOptions {
   /** Names beside the loopback ones under which this server may be called. */
   readonly allowedHosts: ReadonlySet<string>;
-  /** A Unix socket has no host to check: its file's rights decide who may call. */
-  readonly checksOrigin: boolean;
+  readonly access: Access;
 }
 
 /** Every operation of the service as an HTTP route. */
-export function createGateway(context: ServiceContext, options: GatewayOptions) {
+export function createGateway(context: ServiceContext, { access, allowedHosts }: GatewayOptions) {
   const app = new Elysia({ normalize: false });
-  if (options.checksOrigin) {
+  // A Unix socket has no host to check: its file's rights decide who may call.
+  if (access !== "socket") {
     app.onRequest(({ request }) => {
       try {
-        checkOrigin(request, options.allowedHosts);
+        checkOrigin(request, allowedHosts);
         return undefined;
       } catch (error) {
         return problemResponse(error);
@@ -29,17 +30,17 @@ export function createGateway(context: ServiceContext, options: GatewayOptions) 
     app.route(
       operation.method,
       operation.path,
-      ({ request, params }) => answer(operation, context, request, (params ?? {}) as Record<string, string>),
+      ({ request, params }) =>
+        answer(operation, context, access, request, (params ?? {}) as Record<string, string>).catch(
+          problemResponse,
+        ),
       { parse: "none" },
     );
   }
-  app.onError(({ code, error, request }) => {
-    if (code === "NOT_FOUND") {
-      return problemResponse(
-        fail("not_found", `not found: ${request.method} ${new URL(request.url).pathname}`),
-      );
-    }
-    return problemResponse(error);
-  });
+  app.onError(({ code, error, request }) =>
+    problemResponse(
+      code === "NOT_FOUND" ? fail("not_found", `not found: ${request.method} ${pathOf(request)}`) : error,
+    ),
+  );
   return app;
 }

@@ -1,9 +1,10 @@
-import { Value } from "@sinclair/typebox/value";
+import type { TSchema } from "@sinclair/typebox";
 import { fail } from "../base/errors.ts";
-import { jsonResponse, problemResponse, readJson } from "../base/http.ts";
+import { jsonResponse, readJson } from "../base/http.ts";
 import { isObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { callOperation, type ServiceContext, type ServiceOperation } from "../service/index.ts";
+import { type Access, callerOf, checkScope, contextFor } from "./caller.ts";
 
 /**
  * One HTTP request as one service call: path parameters, query and body are the members of the operation's input. The
@@ -12,40 +13,83 @@ import { callOperation, type ServiceContext, type ServiceOperation } from "../se
 export async function answer(
   operation: ServiceOperation,
   context: ServiceContext,
+  access: Access,
   request: Request,
   parameters: Record<string, string>,
 ): Promise<Response> {
-  try {
-    const text = textMembers(operation, request, parameters);
-    // Asking for `request.body` would make a stream of it.
-    const { headers } = request;
-    const length = headers.get("content-length") ?? (headers.has("transfer-encoding") ? "?" : "0");
-    const body =
-      request.method === "GET" || length === "0" ? {} : await readJson(request, LIMITS.gatewayBodyBytes);
-    if (!isObject(body)) throw fail("invalid_request", "the body must be a JSON object");
-    for (const name of Object.keys(parameters)) {
-      if (name in body) throw fail("invalid_request", `/${name}: stands in the path already`);
-    }
-    const output = await callOperation(operation, context, { ...body, ...text }, request.signal);
-    return jsonResponse(output, operation.status ?? 200);
-  } catch (error) {
-    return problemResponse(error);
+  // Who calls comes first: a stranger does not even learn whether the request is well formed.
+  const called = operation.scope === "public" ? context : authorized(operation, context, access, request);
+  const text = textMembers(operation, request, parameters);
+  const { headers, method } = request;
+  // Asking for `request.body` would make a stream of it.
+  const length =
+    method === "GET"
+      ? "0"
+      : (headers.get("content-length") ?? (headers.has("transfer-encoding") ? "?" : "0"));
+  if (length === "0") {
+    return jsonResponse(
+      await callOperation(operation, called, text, request.signal),
+      operation.status ?? 200,
+    );
   }
+  const body = await readJson(request, LIMITS.gatewayBodyBytes);
+  if (!isObject(body)) throw fail("invalid_request", "the body must be a JSON object");
+  for (const name of Object.keys(parameters)) {
+    if (name in body) throw fail("invalid_request", `/${name}: stands in the path already`);
+  }
+  const output = await callOperation(operation, called, { ...body, ...text }, request.signal);
+  return jsonResponse(output, operation.status ?? 200);
 }
 
-/** Path parameters and query: texts that become numbers and booleans where the operation's input says so. */
+/** The context of whoever calls. @throws Failure `unauthenticated`, `forbidden` */
+export function authorized(
+  operation: Pick<ServiceOperation, "name" | "scope">,
+  context: ServiceContext,
+  access: Access,
+  request: Request,
+): ServiceContext {
+  const principal = callerOf(context, access, request);
+  checkScope(principal, operation);
+  return contextFor(context, principal);
+}
+
+type Reader = (text: string) => unknown;
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+const READERS: Record<string, Reader> = {
+  integer: (text) => (NUMBER.test(text) ? Number(text) : text),
+  number: (text) => (NUMBER.test(text) ? Number(text) : text),
+  boolean: (text) => text === "true" || (text === "false" ? false : text),
+};
+
+/** How the texts of a path and a query become members, where the operation's input wants something else than text. */
+const readers = new WeakMap<ServiceOperation, Map<string, Reader>>();
+
+function readersOf(operation: ServiceOperation): Map<string, Reader> {
+  let found = readers.get(operation);
+  if (found === undefined) {
+    found = new Map();
+    const properties = (operation.input["properties"] ?? {}) as Record<string, TSchema>;
+    for (const [name, schema] of Object.entries(properties)) {
+      const reader = READERS[String(schema["type"])];
+      if (reader !== undefined) found.set(name, reader);
+    }
+    readers.set(operation, found);
+  }
+  return found;
+}
+
 function textMembers(
   operation: ServiceOperation,
   request: Request,
   parameters: Record<string, string>,
 ): Record<string, unknown> {
-  const members: Record<string, string> = { ...parameters };
-  if (request.url.includes("?")) {
-    for (const [name, value] of new URL(request.url).searchParams) {
-      if (name in members) throw fail("invalid_request", `/${name}: given twice`);
-      members[name] = value;
-    }
+  const question = request.url.indexOf("?");
+  if (question < 0) return parameters;
+  const members: Record<string, unknown> = { ...parameters };
+  const kinds = readersOf(operation);
+  for (const [name, value] of new URLSearchParams(request.url.slice(question + 1))) {
+    if (Object.hasOwn(members, name)) throw fail("invalid_request", `/${name}: given twice`);
+    members[name] = kinds.get(name)?.(value) ?? value;
   }
-  if (Object.keys(members).length === 0) return members;
-  return Value.Convert(operation.input, members) as Record<string, unknown>;
+  return members;
 }

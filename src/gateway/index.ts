@@ -1,1 +1,2 @@
-export { listenGateway, listenSocket } from "./listen.ts";
+export { ACTING_HEADER } from "./caller.ts";
+export { type ListenOptions, listenGateway, listenSocket } from "./listen.ts";

@@ -45,11 +45,16 @@ function localCall(context: Host["context"]): Client["call"] {
 
 export const hasStore = (paths: Paths): boolean => existsSync(storePath(paths));
 
-/** For commands that only look: a running host, else the store itself. */
-export async function connectToRead(paths: Paths, log: Log, root: string): Promise<Client> {
+/** For what needs no role: a running host, else the store itself, which is made where `mayCreate` says so. */
+export async function connectToRead(
+  paths: Paths,
+  log: Log,
+  root: string,
+  mayCreate = false,
+): Promise<Client> {
   const found = await findHost(paths);
   if (found !== null) return found;
-  if (!hasStore(paths)) {
+  if (!mayCreate && !hasStore(paths)) {
     throw fail("not_found", "there are no runs yet", { hint: "start one: lightflow run start WORKFLOW" });
   }
   const parts = openParts(paths, log);

@@ -4,7 +4,7 @@ import type { Listening } from "../base/listen.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
 import { createController, handleRunner, serveController } from "../controller/index.ts";
-import { listenGateway, listenSocket } from "../gateway/index.ts";
+import { type ListenOptions, listenGateway, listenSocket } from "../gateway/index.ts";
 import { type CallOptions, Orchestrator } from "../orchestrator/index.ts";
 import type { RunningRunner } from "../runner/index.ts";
 import type { ServiceContext } from "../service/index.ts";
@@ -18,7 +18,7 @@ export interface HostOptions {
   readonly log: Log;
   readonly root: string;
   /** Null for a host that only lives for its own runs: no TCP port at all. */
-  readonly listen: { readonly host: string; readonly port: number; readonly controllerPort: number } | null;
+  readonly listen: (ListenOptions & { readonly controllerPort: number }) | null;
   /** Null for a host whose runners are all elsewhere. */
   readonly runner: LocalRunnerOptions | null;
   readonly onStarted?: (runId: string) => void;
@@ -91,7 +91,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     if (socket !== null) opened.push(() => socket.stop());
     let gateway: Listening | null = null;
     if (options.listen !== null) {
-      gateway = listenGateway(context, options.listen.host, options.listen.port);
+      gateway = listenGateway(context, options.listen);
       opened.push(() => gateway!.stop());
     }
 

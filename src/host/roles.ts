@@ -3,7 +3,7 @@ import { fail } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
 import { createController, serveController } from "../controller/index.ts";
-import { listenGateway, listenSocket } from "../gateway/index.ts";
+import { type ListenOptions, listenGateway, listenSocket } from "../gateway/index.ts";
 import { Orchestrator } from "../orchestrator/index.ts";
 import type { Orchestration } from "../service/index.ts";
 import { tryLock } from "../store/host-lock.ts";
@@ -86,14 +86,14 @@ export function openController(options: RoleOptions, host: string, port: number)
 }
 
 /** The gateway alone: it reads the store and sends what changes a run to the orchestrator's socket. */
-export function openGateway(options: RoleOptions, host: string, port: number): Promise<Role> {
+export function openGateway(options: RoleOptions, listen: ListenOptions): Promise<Role> {
   return openRole(options, async (parts, closers) => {
     const context = serviceContext(parts, {
       root: options.root,
       trustsPaths: false,
       orchestration: remoteOrchestration(socketPath(options.paths), options.paths.state),
     });
-    const listening = listenGateway(context, host, port);
+    const listening = listenGateway(context, listen);
     closers.push(() => listening.stop());
     return listening.url;
   });
@@ -109,26 +109,29 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       });
     }
   };
+  const as = (tenantId: string, subject = "gateway") => ({ tenantId, subject });
   return {
     async start(run) {
       await alive();
-      return await callSocket(path, "startDocument", { ...run, input: run.input });
+      return await callSocket(path, "startDocument", { ...run }, undefined, as(run.tenantId));
     },
-    async cancel(_tenantId, runId, reason) {
+    async cancel(tenantId, runId, reason) {
       await alive();
-      return (await callSocket(path, "cancelRun", { run_id: runId, reason })).phase;
+      return (await callSocket(path, "cancelRun", { run_id: runId, reason }, undefined, as(tenantId))).phase;
     },
-    async receive(_tenantId, event) {
+    async receive(tenantId, event) {
       await alive();
-      return (await callSocket(path, "sendEvent", event)).received;
+      return (await callSocket(path, "sendEvent", event, undefined, as(tenantId))).received;
     },
-    async publish(_tenantId, document) {
+    async publish(tenantId, document) {
       await alive();
-      return (await callSocket(path, "publishWorkflow", { document })).created;
+      return (await callSocket(path, "publishWorkflow", { document }, undefined, as(tenantId))).created;
     },
-    async answer(_tenantId, taskId, answer) {
+    async answer(tenantId, taskId, answer, actor) {
       await alive();
-      return (await callSocket(path, "answerQuestion", { task_id: taskId, answer })).run_id;
+      return (
+        await callSocket(path, "answerQuestion", { task_id: taskId, answer }, undefined, as(tenantId, actor))
+      ).run_id;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { fail, fromProblem } from "../base/errors.ts";
+import { ACTING_HEADER } from "../gateway/index.ts";
 import type { OutputOf, ServiceName } from "../service/index.ts";
 import { service } from "../service/index.ts";
 
@@ -29,6 +30,7 @@ export async function callSocket<Name extends ServiceName>(
   name: Name,
   input: Record<string, unknown>,
   signal?: AbortSignal,
+  actingFor?: { readonly tenantId: string; readonly subject: string },
 ): Promise<OutputOf<Name>> {
   const operation = service[name];
   const rest: Record<string, unknown> = { ...input };
@@ -47,7 +49,11 @@ export async function callSocket<Name extends ServiceName>(
     response = await fetch(`http://localhost${route}${query.size > 0 ? `?${query}` : ""}`, {
       method: operation.method,
       unix: path,
-      ...(isGet ? {} : { body: JSON.stringify(rest), headers: { "content-type": "application/json" } }),
+      headers: {
+        ...(isGet ? {} : { "content-type": "application/json" }),
+        ...(actingFor === undefined ? {} : { [ACTING_HEADER]: JSON.stringify(actingFor) }),
+      },
+      ...(isGet ? {} : { body: JSON.stringify(rest) }),
       ...(signal === undefined ? {} : { signal }),
     } as RequestInit);
   } catch (error) {

@@ -4,7 +4,7 @@ import { closed, Text } from "./shapes.ts";
 
 export const health = defineOperation({
   name: "health",
-  scope: "read",
+  scope: "public",
   summary: "Whether this process answers, and for which store",
   method: "GET",
   path: "/health",

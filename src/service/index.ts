@@ -5,6 +5,7 @@ import { inboxOperations } from "./inbox/index.ts";
 import type { ServiceOperation } from "./operation.ts";
 import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
+import { tokenOperations } from "./tokens/index.ts";
 import { workflowOperations } from "./workflows/index.ts";
 
 export type { Orchestration, ServiceContext, Views } from "./context.ts";
@@ -13,6 +14,7 @@ export type { EventLine } from "./runs/events.ts";
 export type { LogLine } from "./runs/logs.ts";
 export type { RunStep } from "./runs/steps.ts";
 export { isFinished, type RunView } from "./runs/view.ts";
+export { identify } from "./tokens/index.ts";
 
 /** Every operation, by its member name here. Surfaces are made from this table. */
 export const service = {
@@ -23,6 +25,7 @@ export const service = {
   ...eventOperations,
   ...inboxOperations,
   ...runnerOperations,
+  ...tokenOperations,
 } as const;
 
 export type ServiceName = keyof typeof service;
@@ -30,5 +33,5 @@ export type OutputOf<Name extends ServiceName> = Awaited<ReturnType<(typeof serv
 export const OPERATIONS: readonly ServiceOperation[] = Object.values(
   service,
 ) as unknown as ServiceOperation[];
-export { localPrincipal, type Principal, type Scope } from "./principal.ts";
+export { localPrincipal, loopbackPrincipal, type Principal, type Scope } from "./principal.ts";
 export { newRunId } from "./runs/start.ts";

@@ -10,8 +10,8 @@ import type { Scope } from "./principal.ts";
 export interface ServiceOperation<Input extends TSchema = TSchema, Output = unknown> {
   /** `run.start`: the CLI's words with a dot. */
   readonly name: string;
-  /** What the caller's credential must allow. */
-  readonly scope: Scope;
+  /** What the caller's credential must allow; `public` asks for none. */
+  readonly scope: Scope | "public";
   readonly summary: string;
   readonly method: "GET" | "POST" | "DELETE";
   /** With `:name` for path parameters. */

@@ -10,6 +10,11 @@ export interface Principal {
   readonly scopes: readonly Scope[];
 }
 
+/** Whoever reaches the loopback address of a host that asks for no token there. */
+export function loopbackPrincipal(tenantId: string): Principal {
+  return { ...localPrincipal(tenantId), subject: "loopback" };
+}
+
 /** The user of this host, over the Unix socket or in this process: may do everything. */
 export function localPrincipal(tenantId: string): Principal {
   return {

@@ -1,3 +1,11 @@
+export {
+  type AccessToken,
+  createAccessToken,
+  findAccessToken,
+  hasAccessToken,
+  listAccessTokens,
+  revokeAccessToken,
+} from "./access/tokens.ts";
 export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/append.ts";
 export * from "./instances/advance.ts";
 export {

@@ -1,0 +1,16 @@
+import type { CommandRow } from "./row.ts";
+
+/** The gateway's surfaces and who may use them. */
+export const SURFACES: readonly CommandRow[] = [
+  {
+    path: "token create",
+    summary: "a bearer token for the gateway",
+    load: () => import("../token/create.ts"),
+  },
+  {
+    path: "token list",
+    summary: "whose tokens allow what, until when",
+    load: () => import("../token/list.ts"),
+  },
+  { path: "token revoke", summary: "take a token back", load: () => import("../token/revoke.ts") },
+];
