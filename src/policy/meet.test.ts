@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { canonicalJson } from "../base/canonical.ts";
 import { POLICY_LIMITS, POLICY_ORDERS, POLICY_SETS, PolicyLayer } from "../protocol/policy.ts";
 import { validate } from "../protocol/validate.ts";
-import { POLICY_FIELDS, setValue, getValue } from "./fields.ts";
+import { getValue, POLICY_FIELDS, setValue } from "./fields.ts";
 import { meet } from "./meet.ts";
 
 /** A generator with a seed: every failure comes back. */

@@ -1,5 +1,5 @@
 import type { PolicyLayer } from "../protocol/policy.ts";
-import { setValue, stated, getValue } from "./fields.ts";
+import { getValue, setValue, stated } from "./fields.ts";
 
 /**
  * The strictest of two layers, field by field. Never wider than either, whatever their order; so a layer that is added
