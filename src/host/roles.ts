@@ -127,6 +127,17 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       await alive();
       return (await callSocket(path, "publishWorkflow", { document }, undefined, as(tenantId))).created;
     },
+    async resolveCall(tenantId, id, resolution, actor) {
+      await alive();
+      const answer = await callSocket(
+        path,
+        "resolveCall",
+        { id, ...resolution },
+        undefined,
+        as(tenantId, actor),
+      );
+      return { runId: answer.run_id, stepId: answer.step_id };
+    },
     async answer(tenantId, taskId, answer, actor) {
       await alive();
       return (

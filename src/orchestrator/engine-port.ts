@@ -22,6 +22,7 @@ export function createEnginePort(
   clock: Clock,
   policyOf: (digest: string) => PolicySnapshot,
   policyFor: (document: JsonObject) => { digest: string; body: PolicySnapshot },
+  claimsCalls: NonNullable<EnginePort["claimsCalls"]>,
 ): EnginePort {
   const definitions = new Map<string, Definition>();
 
@@ -37,6 +38,7 @@ export function createEnginePort(
 
   return {
     version: ENGINE_VERSION,
+    claimsCalls,
     advance({ digest, document }, snapshot, input, now) {
       const definition = definitionOf(digest, document);
       const advanced = advance(

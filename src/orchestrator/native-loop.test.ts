@@ -7,8 +7,16 @@ import { digestOf } from "../base/canonical.ts";
 import { ManualClock } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
+import { processIdentity } from "../base/process-identity.ts";
 import { allowAll } from "../calls/index.ts";
-import { claimCalls, findRun, listEvents, listOperatorTasks, Store } from "../store/index.ts";
+import {
+  claimCalls,
+  findRun,
+  listEvents,
+  listOperatorTasks,
+  listUnknownCalls,
+  Store,
+} from "../store/index.ts";
 import { type CallOptions, Orchestrator } from "./index.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -180,6 +188,53 @@ test("after a crash a call that may have changed something waits for an operator
   expect(open()).toEqual([]);
 });
 
+const unknownCall = (store: Store) =>
+  store.read(listUnknownCalls, { tenantId: "default", runId: null })[0]!.id;
+
+test("an operator says what became of a call: its result, its failure, or that it is to be made again", async () => {
+  for (const as of ["succeeded", "failed", "retry"] as const) {
+    const { seen, release, run, until, events, output, store, second } = await killedAfterClaim("post");
+    await until(() => events().some(({ event }) => event === "step.outcome_unknown"));
+    release();
+    const id = unknownCall(store);
+    const resolution = {
+      succeeded: { as, output: { count: 7 } },
+      failed: { as, reason: "it did not" },
+      retry: { as },
+    };
+    await second.resolveCall("default", id, resolution[as] as never, "user:1");
+    await until(() => run().finished_at !== null);
+    expect(seen).toHaveLength(as === "retry" ? 2 : 1);
+    if (as === "failed") expect(output().error).toMatchObject({ detail: "it did not" });
+    else expect(output().output).toEqual({ count: as === "retry" ? 2 : 7 });
+    expect(store.read(listOperatorTasks, { tenantId: "default", all: true })).toMatchObject([
+      { state: "resolved", resolution: `${as} by user:1` },
+    ]);
+    expect(second.resolveCall("default", id, { as: "retry" }, "user:1")).rejects.toThrow("is known");
+    expect(second.resolveCall("other", id, { as: "retry" }, "user:1")).rejects.toThrow("not found");
+  }
+});
+
+test("what a killed process held is looked at at once, not when its claim runs out", async () => {
+  const { store, clock, orchestrator, events, until } = stage();
+  const first = orchestrator();
+  const { url, seen, hold, release } = service();
+  hold();
+  await start(first, { method: "post", endpoint: url });
+  await until(() => seen.length === 1);
+  first.stop();
+  const [boot, namespace, pid] = processIdentity().split("/");
+  const killed = `${boot}/${namespace}/${pid}/1 killed`;
+  await store.write(
+    (tx, owner: string) => tx.run("UPDATE native_call SET owner = ? WHERE state = 'claimed'", owner),
+    killed,
+  );
+  clock.advance(10);
+  orchestrator();
+  await until(() => events().some(({ event }) => event === "step.outcome_unknown"));
+  release();
+});
+
 test("a result whose claim was taken over is dropped", async () => {
   const { store, clock, orchestrator, until, run, output } = stage();
   const { url, seen, hold, release } = service();
@@ -192,6 +247,7 @@ test("a result whose claim was taken over is dropped", async () => {
     now: clock.wall(),
     until: clock.wall() + 1e9,
     limit: 1,
+    gone: [],
   });
   expect(taken).toMatchObject({ fence: 2 });
   release();

@@ -3,10 +3,12 @@ import { coalesce } from "../base/coalesce.ts";
 import { Failure } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
+import { hasEnded, processIdentity } from "../base/process-identity.ts";
 import { CallError, executeCall } from "../calls/index.ts";
 import { type EngineInput, taskError } from "../engine/index.ts";
 import {
   type ClaimedCall,
+  callOwners,
   claimCalls,
   type EnginePort,
   finishCall,
@@ -42,7 +44,7 @@ export class NativeLoop {
   readonly #unlisten: () => void;
   readonly #catchUp: ReturnType<typeof setInterval>;
   /** Who claims: another process, or this one after a restart, is somebody else. */
-  readonly #owner = newId();
+  readonly #owner = `${processIdentity()} ${newId()}`;
   readonly #making = new Map<string, AbortController>();
   readonly #wake = coalesce(() => (this.#stopped ? Promise.resolve() : this.#claim()));
   #stopped = false;
@@ -69,6 +71,13 @@ export class NativeLoop {
     for (const controller of this.#making.values()) controller.abort();
   }
 
+  /** For calls that are put down in this process: taken with the same commit, while there is room. */
+  claims(): ReturnType<NonNullable<EnginePort["claimsCalls"]>> {
+    if (this.#stopped || this.#making.size >= AT_ONCE) return null;
+    const until = this.#needs.clock.wall() + CLAIM_MS;
+    return { owner: this.#owner, until, make: (call) => void this.#make(call) };
+  }
+
   async #claim(): Promise<void> {
     const { store, clock, log } = this.#needs;
     try {
@@ -76,11 +85,24 @@ export class NativeLoop {
       const limit = AT_ONCE - this.#making.size;
       if (limit <= 0) return;
       const now = clock.wall();
-      const calls = await store.write(claimCalls, { owner: this.#owner, now, until: now + CLAIM_MS, limit });
+      const calls = await store.write(claimCalls, {
+        owner: this.#owner,
+        now,
+        until: now + CLAIM_MS,
+        limit,
+        gone: this.#gone(),
+      });
       for (const call of calls) void this.#make(call);
     } catch (error) {
       if (!this.#stopped) log.error("calls could not be claimed", { error: String(error) });
     }
+  }
+
+  /** Owners whose process has certainly ended: what they held need not wait until its claim runs out. */
+  #gone(): string[] {
+    return this.#needs.store
+      .read(callOwners, null)
+      .filter((owner) => owner !== this.#owner && hasEnded(owner.split(" ")[0]!));
   }
 
   /** End what was cancelled or taken over; whatever it would still answer is nobody's any more. */

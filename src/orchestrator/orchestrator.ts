@@ -14,12 +14,14 @@ import {
   publishDefinition,
   readPolicy,
   receiveEvent,
+  resolveCall,
   type Started,
   type Store,
   type StoredSnapshot,
   startInstance,
 } from "../store/index.ts";
 import type { CallOptions } from "./call-options.ts";
+import { type CallResolution, resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
 import { NativeLoop } from "./native-loop.ts";
@@ -66,10 +68,12 @@ export class Orchestrator {
       options.clock,
       (digest) => this.#policyOf(digest),
       (document) => this.#policyFor(document),
+      () => this.#native.claims(),
     );
+    // Loops begin at once, and whatever they advance may make calls.
+    this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
-    this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
     this.#events = new EventLoop(options, this.#engine);
   }
 
@@ -144,6 +148,18 @@ export class Orchestrator {
       problem: (question, value) => answerProblem(question as unknown as Question, value),
       now: clock.wall(),
     });
+  }
+
+  /** What became of a call whose outcome is not known, as an operator says. @returns the run that goes on */
+  resolveCall(
+    tenantId: string,
+    id: string,
+    resolution: CallResolution,
+    actor: string,
+  ): Promise<{ runId: string; stepId: string }> {
+    const { store, clock } = this.#options;
+    const as = resolvedAs(resolution);
+    return store.write(resolveCall, { engine: this.#engine, tenantId, id, as, actor, now: clock.wall() });
   }
 
   /** Take in a CloudEvent for whoever listens. @returns false when it had come before */

@@ -5,6 +5,12 @@ import type { Json, JsonObject } from "../base/json.ts";
 import type { Operation, Query, Started, Topic } from "../store/index.ts";
 import type { Principal } from "./principal.ts";
 
+/** What an operator says became of a call. */
+export type CallResolution =
+  | { readonly as: "succeeded"; readonly output: Json }
+  | { readonly as: "failed"; readonly reason: string }
+  | { readonly as: "retry" };
+
 /** What the service asks of the orchestrator role, wherever it runs. */
 export interface Orchestration {
   start(run: {
@@ -23,6 +29,13 @@ export interface Orchestration {
   receive(tenantId: string, event: JsonObject): Promise<boolean>;
   /** @returns whether it is new */
   publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean>;
+  /** What became of a call whose outcome is not known. */
+  resolveCall(
+    tenantId: string,
+    id: string,
+    resolution: CallResolution,
+    actor: string,
+  ): Promise<{ runId: string; stepId: string }>;
   /** @returns the run that asked */
   answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string>;
 }

@@ -1,4 +1,5 @@
 import { assetOperations } from "./assets/index.ts";
+import { callOperations } from "./calls/index.ts";
 import { eventOperations } from "./events/index.ts";
 import { health } from "./health.ts";
 import { inboxOperations } from "./inbox/index.ts";
@@ -23,6 +24,7 @@ export const service = {
   ...runOperations,
   ...workflowOperations,
   ...eventOperations,
+  ...callOperations,
   ...inboxOperations,
   ...runnerOperations,
   ...tokenOperations,

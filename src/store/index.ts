@@ -10,6 +10,7 @@ export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/appe
 export * from "./instances/advance.ts";
 export {
   type ClaimedCall,
+  callOwners,
   claimCalls,
   finishCall,
   heldCalls,
@@ -21,6 +22,13 @@ export { deliverEvent, nextEvent, receiveEvent, setEventAside } from "./instance
 export { readPolicy } from "./instances/policy.ts";
 export { listPublications, type Publication, publishDefinition } from "./instances/publications.ts";
 export { answerQuestion } from "./instances/questions.ts";
+export {
+  callId,
+  listUnknownCalls,
+  type ResolveCall,
+  resolveCall,
+  type UnknownCall,
+} from "./instances/resolve-call.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export { fireTimers, nextTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";

@@ -20,6 +20,8 @@ export interface Transaction {
   /** @returns how many rows changed */
   run(sql: string, ...values: SqlValue[]): number;
   notify(topic: Topic, key: string): void;
+  /** Do something in this process once the transaction is committed; never where it is not. */
+  afterCommit(work: () => void): void;
   /**
    * What this process wrote last under a key, as long as no other process has committed since: spares reading back the
    * end of a chain that it has just written itself.

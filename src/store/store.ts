@@ -35,6 +35,7 @@ export class Store {
   #scheduled = false;
   #busySince = 0;
   #notices = new Map<Topic, Set<string>>();
+  #afterCommit: (() => void)[] = [];
   readonly #remembered = new Map<string, unknown>();
   #rememberedVersion = 0;
   #dataVersion = 0;
@@ -90,6 +91,10 @@ export class Store {
     for (const listener of this.#listeners) listener(topic, keys, true);
   }
 
+  get isOpen(): boolean {
+    return !this.#closed;
+  }
+
   /** Finish what is queued, then close both connections. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -136,7 +141,6 @@ export class Store {
     try {
       this.#exec("COMMIT");
     } catch (error) {
-      this.#notices.clear();
       this.#rollBack();
       const failure = fail("io", `the store could not commit: ${toFailure(error).message}`, {
         hint: "check the space and the health of the disk",
@@ -146,8 +150,11 @@ export class Store {
       return;
     }
     const notices = this.#notices;
+    const afterCommit = this.#afterCommit;
     this.#notices = new Map();
+    this.#afterCommit = [];
     for (const finish of settle) finish();
+    for (const work of afterCommit) work();
     for (const [topic, keys] of notices) for (const listener of this.#listeners) listener(topic, keys, false);
   }
 
@@ -162,7 +169,6 @@ export class Store {
         return () => job.resolve(value);
       });
     } catch {
-      this.#notices.clear();
       this.#rollBack();
       this.#exec("BEGIN IMMEDIATE");
       return null;
@@ -173,11 +179,13 @@ export class Store {
   #apart(batch: readonly Job[], tx: Transaction): (() => void)[] {
     return batch.map((job) => {
       this.#exec("SAVEPOINT operation");
+      const promised = this.#afterCommit.length;
       try {
         const value = job.run(tx);
         this.#exec("RELEASE operation");
         return () => job.resolve(value);
       } catch (error) {
+        this.#afterCommit.length = promised;
         try {
           this.#remembered.clear();
           this.#exec("ROLLBACK TO operation");
@@ -198,6 +206,8 @@ export class Store {
   }
 
   #rollBack(): void {
+    this.#notices.clear();
+    this.#afterCommit = [];
     this.#remembered.clear();
     try {
       this.#exec("ROLLBACK");
@@ -240,6 +250,7 @@ export class Store {
         if (keys === undefined) this.#notices.set(topic, new Set([key]));
         else keys.add(key);
       },
+      afterCommit: (work) => void this.#afterCommit.push(work),
       recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
       remember: (key, value) => void this.#remembered.set(key, value),
     };

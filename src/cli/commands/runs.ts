@@ -12,6 +12,16 @@ export const RUNS: readonly CommandRow[] = [
     summary: "stop a run and what it is running",
     load: () => import("../run/cancel.ts"),
   },
+  {
+    path: "run calls",
+    summary: "calls whose outcome is not known",
+    load: () => import("../run/calls.ts"),
+  },
+  {
+    path: "run resolve",
+    summary: "say what became of a call",
+    load: () => import("../run/resolve.ts"),
+  },
   { path: "run events", summary: "what happened in a run, as JSONL", load: () => import("../run/events.ts") },
   { path: "run logs", summary: "what the commands of a run wrote", load: () => import("../run/logs.ts") },
   {

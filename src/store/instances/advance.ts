@@ -2,7 +2,7 @@ import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Transaction } from "../operation.ts";
-import { cancelCall, insertCall } from "./calls.ts";
+import { type ClaimedCall, cancelCall, insertCall } from "./calls.ts";
 import { cancelChild, startChild, tellParent } from "./children.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 import { putEvent, subscribe, unsubscribe } from "./inbox.ts";
@@ -30,6 +30,8 @@ export interface EnginePort {
   ): { snapshot: StoredSnapshot; policy: { digest: string; body: string } };
   /** What a task hears that runs a workflow which is not published. */
   noWorkflow(effect: WorkflowEffect): StoredInput;
+  /** Where this process makes calls and has room: under whose name, until when, and what to do once it is committed. */
+  claimsCalls?(): { owner: string; until: number; make: (call: ClaimedCall) => void } | null;
 }
 
 export interface StoredSnapshot {
@@ -252,7 +254,7 @@ function applyEffect(
       if (!cancelChild(tx, engine, row, effect.id, now)) cancelEffect(tx, row, effect.id, now);
       return null;
     case "call":
-      insertCall(tx, row, effect, now);
+      insertCall(tx, engine, row, effect, now);
       return null;
     case "listen":
       subscribe(tx, row, effect);

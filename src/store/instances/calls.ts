@@ -33,20 +33,52 @@ interface CallRow {
   fence: number;
 }
 
-export function insertCall(tx: Transaction, row: InstanceRow, effect: CallEffect, now: number): void {
+/**
+ * Put a call down. Where this process makes calls itself it takes the call in the same commit, marker and all, and begins
+ * once that is durable; else it waits for whoever takes it.
+ */
+export function insertCall(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  effect: CallEffect,
+  now: number,
+): void {
+  const claim = engine.claimsCalls?.() ?? null;
+  const repeatable = effect.request.repeatable;
   tx.run(
-    `INSERT INTO native_call (instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, state, marker, fence, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 'none', 0, ?)`,
+    `INSERT INTO native_call (instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, state, marker, owner, fence,
+       claimed_until, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,
     effect.id,
     row.tenant_id,
     effect.step_id,
     effect.reference,
     JSON.stringify(effect.request),
-    effect.request.repeatable ? 1 : 0,
+    repeatable ? 1 : 0,
+    claim === null ? "pending" : "claimed",
+    claim === null || repeatable ? "none" : "possible",
+    claim?.owner ?? null,
+    claim === null ? 0 : 1,
+    claim?.until ?? null,
     now,
   );
-  tx.notify("call", row.id);
+  if (claim === null) {
+    tx.notify("call", row.id);
+    return;
+  }
+  const call: ClaimedCall = {
+    instance_id: row.id,
+    effect_id: effect.id,
+    tenant_id: row.tenant_id,
+    step_id: effect.step_id,
+    reference: effect.reference,
+    fence: 1,
+    attempt: 1,
+    request: effect.request as unknown as JsonObject,
+  };
+  tx.afterCommit(() => claim.make(call));
 }
 
 /**
@@ -54,10 +86,10 @@ export function insertCall(tx: Transaction, row: InstanceRow, effect: CallEffect
  * it stands before the first byte leaves. What a process left behind that no longer renews its claim is looked at first.
  */
 export const claimCalls: Operation<
-  { owner: string; now: number; until: number; limit: number },
+  { owner: string; now: number; until: number; limit: number; gone: readonly string[] },
   ClaimedCall[]
-> = (tx, { owner, now, until, limit }) => {
-  releaseLost(tx, now);
+> = (tx, { owner, now, until, limit, gone }) => {
+  releaseLost(tx, now, gone);
   const rows = tx.all<CallRow>(
     "SELECT instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, fence FROM native_call WHERE state = 'pending' ORDER BY created_at LIMIT ?",
     limit,
@@ -77,12 +109,26 @@ export const claimCalls: Operation<
   });
 };
 
-/** Claims that were not renewed: none ⇒ made again, possible ⇒ an operator decides. */
-function releaseLost(tx: Transaction, now: number): void {
-  const lost = tx.all<CallRow & { marker: string; owner: string }>(
-    "SELECT instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, fence, marker, owner FROM native_call WHERE state = 'claimed' AND claimed_until <= ?",
+/**
+ * Claims of processes that have ended or no longer renew them: none ⇒ made again, possible ⇒ an operator decides.
+ * @param gone owners whose process is known to have ended
+ */
+function releaseLost(tx: Transaction, now: number, gone: readonly string[]): void {
+  const lost = tx.all<CallRow & { marker: string }>(
+    `SELECT instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, fence, marker FROM native_call
+     WHERE state = 'claimed' AND claimed_until <= ?`,
     now,
   );
+  for (const owner of gone) {
+    lost.push(
+      ...tx.all<CallRow & { marker: string }>(
+        `SELECT instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, fence, marker FROM native_call
+         WHERE state = 'claimed' AND claimed_until > ? AND owner = ?`,
+        now,
+        owner,
+      ),
+    );
+  }
   for (const row of lost) {
     const again = row.marker === "none";
     tx.run(
@@ -111,7 +157,14 @@ function releaseLost(tx: Transaction, now: number): void {
   }
 }
 
-const subjectOf = (instanceId: string, effectId: string): string => `call:${instanceId}/${effectId}`;
+/** How an operator's task names a call. */
+export const subjectOf = (instanceId: string, effectId: string): string => `call:${instanceId}/${effectId}`;
+
+/** Who holds calls now. */
+export const callOwners: Query<null, string[]> = (tx) =>
+  tx
+    .all<{ owner: string }>("SELECT DISTINCT owner FROM native_call WHERE state = 'claimed'")
+    .map(({ owner }) => owner);
 
 /** This process is still at work on what it claimed. */
 export const renewCalls: Operation<{ owner: string; until: number }, number> = (tx, { owner, until }) =>
