@@ -2,12 +2,16 @@
 import { join } from "node:path";
 import { ERRORS, type ErrorCode } from "../src/base/errors.ts";
 import { EXIT_TEXT, exitCodeOf } from "../src/cli/exit.ts";
+import { openapiYaml } from "./openapi.ts";
 
 const ROOT = join(import.meta.dir, "..");
 
 /** Every generated document: its path from the root and its text. */
 export function generatedDocs(): ReadonlyMap<string, string> {
-  return new Map([["docs/errors.md", errorsDocument()]]);
+  return new Map([
+    ["docs/errors.md", errorsDocument()],
+    ["openapi/lightflow.yaml", openapiYaml()],
+  ]);
 }
 
 function errorsDocument(): string {

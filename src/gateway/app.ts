@@ -2,9 +2,10 @@ import { Elysia } from "elysia";
 import { fail } from "../base/errors.ts";
 import { pathOf, problemResponse } from "../base/http.ts";
 import { OPERATIONS, type ServiceContext } from "../service/index.ts";
-import { answer } from "./call.ts";
+import { answer, answerRoute } from "./call.ts";
 import type { Access } from "./caller.ts";
 import { checkOrigin } from "./origin.ts";
+import { ROUTES } from "./routes/index.ts";
 
 export interface GatewayOptions {
   /** Names beside the loopback ones under which this server may be called. */
@@ -32,6 +33,17 @@ export function createGateway(context: ServiceContext, { access, allowedHosts }:
       operation.path,
       ({ request, params }) =>
         answer(operation, context, access, request, (params ?? {}) as Record<string, string>).catch(
+          problemResponse,
+        ),
+      { parse: "none" },
+    );
+  }
+  for (const route of ROUTES) {
+    app.route(
+      route.method,
+      route.path,
+      ({ request, params }) =>
+        answerRoute(route, context, access, request, (params ?? {}) as Record<string, string>).catch(
           problemResponse,
         ),
       { parse: "none" },

@@ -3,8 +3,10 @@ import { fail } from "../base/errors.ts";
 import { jsonResponse, readJson } from "../base/http.ts";
 import { isObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
+import { validate } from "../protocol/validate.ts";
 import { callOperation, type ServiceContext, type ServiceOperation } from "../service/index.ts";
 import { type Access, callerOf, checkScope, contextFor } from "./caller.ts";
+import type { GatewayRoute } from "./routes/index.ts";
 
 /**
  * One HTTP request as one service call: path parameters, query and body are the members of the operation's input. The
@@ -41,6 +43,19 @@ export async function answer(
   return jsonResponse(output, operation.status ?? 200);
 }
 
+/** One request of a route that is no operation: the same checks, and then its own answer. */
+export async function answerRoute(
+  route: GatewayRoute,
+  context: ServiceContext,
+  access: Access,
+  request: Request,
+  parameters: Record<string, string>,
+): Promise<Response> {
+  const called = route.scope === "public" ? context : authorized(route, context, access, request);
+  const input = validate(route.input, textMembers(route, request, parameters)) as Record<string, unknown>;
+  return await route.handle({ context: called, request, input });
+}
+
 /** The context of whoever calls. @throws Failure `unauthenticated`, `forbidden` */
 export function authorized(
   operation: Pick<ServiceOperation, "name" | "scope">,
@@ -53,6 +68,7 @@ export function authorized(
   return contextFor(context, principal);
 }
 
+type Taking = Pick<ServiceOperation, "input">;
 type Reader = (text: string) => unknown;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const READERS: Record<string, Reader> = {
@@ -62,9 +78,9 @@ const READERS: Record<string, Reader> = {
 };
 
 /** How the texts of a path and a query become members, where the operation's input wants something else than text. */
-const readers = new WeakMap<ServiceOperation, Map<string, Reader>>();
+const readers = new WeakMap<Taking, Map<string, Reader>>();
 
-function readersOf(operation: ServiceOperation): Map<string, Reader> {
+function readersOf(operation: Taking): Map<string, Reader> {
   let found = readers.get(operation);
   if (found === undefined) {
     found = new Map();
@@ -79,7 +95,7 @@ function readersOf(operation: ServiceOperation): Map<string, Reader> {
 }
 
 function textMembers(
-  operation: ServiceOperation,
+  operation: Taking,
   request: Request,
   parameters: Record<string, string>,
 ): Record<string, unknown> {

@@ -1,0 +1,8 @@
+import { docsRoutes } from "./docs.ts";
+import { openapiRoutes } from "./openapi.ts";
+import type { GatewayRoute } from "./route.ts";
+
+export type { GatewayRoute };
+
+/** Every route beside the operations of the service. */
+export const ROUTES: readonly GatewayRoute[] = [...openapiRoutes, ...docsRoutes];
