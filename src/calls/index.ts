@@ -23,4 +23,5 @@ export {
   type ResolvedFunction,
   resolveFunction,
 } from "./functions/resolve-function.ts";
+export { secretsOf } from "./mask.ts";
 export { createResourceReader, type ResourceReaderOptions } from "./resource/reader.ts";

@@ -4,6 +4,7 @@ import { VERSION } from "../base/version.ts";
 import type { TaskNode } from "./definition.ts";
 import type { Machine } from "./machine.ts";
 import { checkSchema } from "./schema.ts";
+import { holdsSecrets } from "./secret-places.ts";
 import type { Frame } from "./state.ts";
 
 /** A time as the DSL shows it to expressions. */
@@ -135,7 +136,9 @@ export function prepareData(machine: Machine, frame: Frame, node: TaskNode): boo
   const input = node.task["input"] as JsonObject | undefined;
   if (input?.["schema"] !== undefined)
     checkSchema(machine.definition, `${node.pointer}/input/schema`, frame.raw);
-  if (input?.["from"] !== undefined) frame.input = evaluate("input/from", input["from"]);
+  // A call's input that holds a secret is made when the call is, and never stands in the state.
+  if (input?.["from"] !== undefined && !(node.kind === "call" && holdsSecrets(input["from"])))
+    frame.input = evaluate("input/from", input["from"]);
   return true;
 }
 

@@ -24,4 +24,5 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "authentication.digest",
   "authentication.oauth2",
   "authentication.oidc",
+  "authentication.secret",
 ]);

@@ -5,3 +5,4 @@ export { SUPPORTED_FEATURES } from "./features.ts";
 export { refusals, refuseUnsupported } from "./publication.ts";
 export * from "./state.ts";
 export { answerProblem } from "./tasks/ask.ts";
+export { uriVariables } from "./tasks/call.ts";

@@ -3,10 +3,10 @@ import type { JsonObject } from "../base/json.ts";
 import { refusals } from "./publication.ts";
 
 const refused = (task: JsonObject): string[] =>
-  refusals(
-    { document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" }, do: [{ a: task }] } as never,
-    false,
-  ).map(({ pointer, message }) => `${pointer} ${message.split("`")[1]}`);
+  refusals({
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: [{ a: task }],
+  } as never).map(({ pointer, message }) => `${pointer} ${message.split("`")[1]}`);
 
 test("what the build lacks is named with its place", () => {
   expect(refused({ run: { container: { image: "x" } } })).toEqual(["/do/0/a run.container"]);
@@ -19,10 +19,20 @@ test("$secrets in an expression is refused, in a text it is only a text", () => 
   expect(refused({ set: { x: "a lot of $secrets" } })).toEqual([]);
 });
 
-test("authentication from a secret needs somebody who has secrets", () => {
-  const task = {
+test("$secrets may stand where nothing of it enters the state", () => {
+  const call = {
     call: "http",
-    with: { method: "get", endpoint: { uri: "https://x.test", authentication: { basic: { use: "vault" } } } },
+    input: { from: "{ key: $secrets.key }" },
+    with: { method: "get", endpoint: "https://x.test", headers: { authorization: "${ $secrets.key }" } },
   };
-  expect(refused(task)).toEqual(["/do/0/a/with/endpoint/authentication/basic authentication.secret"]);
+  expect(refused(call)).toEqual([]);
+  expect(refused({ ...call, output: { as: "$secrets.key" } })).toEqual(["/do/0/a/output/as $secrets"]);
+  const shell = (TOKEN: string) => ({ run: { shell: { command: "true", environment: { TOKEN } } } });
+  expect(refused(shell("${ $secrets.key }"))).toEqual([]);
+  expect(refused(shell('${ "x" + $secrets.key }'))).toEqual(["/do/0/a/run/shell/environment/TOKEN $secrets"]);
+  // Data that looks like a call is none.
+  expect(refused({ set: call })).toEqual([
+    "/do/0/a/set/input/from $secrets",
+    "/do/0/a/set/with/headers/authorization $secrets",
+  ]);
 });

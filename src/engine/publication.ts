@@ -10,11 +10,19 @@ import {
   type WorkflowDocument,
 } from "../workflow/index.ts";
 import { SUPPORTED_FEATURES } from "./features.ts";
+import { mentionsSecrets, secretPlaces, secretReference } from "./secret-places.ts";
 
 /** What in a document this build cannot run, by name; empty when it can. */
-export function refusals(document: WorkflowDocument, secrets: boolean, mode: Mode = "light"): Diagnostic[] {
-  const supported = secrets ? new Set([...SUPPORTED_FEATURES, "authentication.secret"]) : SUPPORTED_FEATURES;
-  return [...unsupportedFeatures(document, supported, mode), ...refusedPlaces(document, "")];
+export function refusals(document: WorkflowDocument, mode: Mode = "light"): Diagnostic[] {
+  const { evaluated, referenced } = secretPlaces(document);
+  const mayHoldSecret = (pointer: string, text: string): boolean => {
+    const within = (place: string) => pointer === place || pointer.startsWith(`${place}/`);
+    return evaluated.some(within) || (referenced.some(within) && secretReference(text) !== null);
+  };
+  return [
+    ...unsupportedFeatures(document, SUPPORTED_FEATURES, mode),
+    ...refusedPlaces(document, "", mayHoldSecret),
+  ];
 }
 
 /** Keys whose text is an expression without `${ }` too. */
@@ -31,8 +39,12 @@ const BARE = new Set([
   "optionsFrom",
 ]);
 
-/** A secret in an expression would enter the state, and an answer is not redacted: neither is taken for what it is not. */
-function* refusedPlaces(value: unknown, pointer: string): Generator<Diagnostic> {
+/** A secret must not enter the state, and an answer is not redacted: neither is taken for what it is not. */
+function* refusedPlaces(
+  value: unknown,
+  pointer: string,
+  mayHoldSecret: (pointer: string, text: string) => boolean,
+): Generator<Diagnostic> {
   const refused = (feature: string): Diagnostic => ({
     code: "unsupported",
     severity: "error",
@@ -41,21 +53,27 @@ function* refusedPlaces(value: unknown, pointer: string): Generator<Diagnostic> 
   });
   if (typeof value === "string") {
     const key = pointer.slice(pointer.lastIndexOf("/") + 1);
-    if (/\$secrets\b/.test(value) && (BARE.has(key) || isExpression(value))) yield refused("$secrets");
+    const read = mentionsSecrets(value) && (BARE.has(key) || isExpression(value));
+    if (read && !mayHoldSecret(pointer, value))
+      yield {
+        ...refused("$secrets"),
+        hint: "a secret would enter the state here: it may stand in what a call sends and, as `${ $secrets.name }`, in the environment of a command",
+      };
   } else if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield* refusedPlaces(item, joinPointer(pointer, index));
+    for (const [index, item] of value.entries())
+      yield* refusedPlaces(item, joinPointer(pointer, index), mayHoldSecret);
   } else if (isObject(value)) {
     if (isObject(value["ask"]) && value["ask"]["sensitive"] === true) yield refused("ask.sensitive");
     if (isObject(value["subscription"]) && value["subscription"]["foreach"] !== undefined)
       yield refused("asyncapi.foreach");
     for (const [key, member] of Object.entries(value))
-      yield* refusedPlaces(member, joinPointer(pointer, key));
+      yield* refusedPlaces(member, joinPointer(pointer, key), mayHoldSecret);
   }
 }
 
 /** @throws Failure `unsupported` naming everything that the build lacks */
-export function refuseUnsupported(document: JsonObject, secrets: boolean): void {
-  const found = refusals(document as unknown as WorkflowDocument, secrets);
+export function refuseUnsupported(document: JsonObject): void {
+  const found = refusals(document as unknown as WorkflowDocument);
   if (found.length === 0) return;
   throw fail("unsupported", found.map(diagnosticText).join("; "), { details: { diagnostics: found } });
 }

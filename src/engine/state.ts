@@ -141,9 +141,23 @@ export interface CallEffectRequest {
   secrets: Record<string, string>;
   /** Expressions about each message of a subscription, and the arguments that they see. */
   predicates?: { texts: Record<string, string>; variables: JsonObject };
+  deferred?: DeferredArguments;
   /** Whether it may be made again when nobody knows what became of it. */
   repeatable: boolean;
   timeout_ms: number | null;
+}
+
+/** Expressions of a call's arguments that see secrets: evaluated when the call is made, and never kept. */
+export interface DeferredArguments {
+  /** By their pointer in `with`. */
+  texts: Record<string, string>;
+  /** `input.from` of the task, when it names a secret; the input of `texts` is what it gives. */
+  from?: Json;
+  input: Json;
+  variables: JsonObject;
+  /** What the document declares: all that `$secrets` holds. */
+  secrets: string[];
+  mode: "strict" | "loose";
 }
 
 export interface Question {

@@ -57,9 +57,18 @@ export async function connectToRead(
   if (!mayCreate && !hasStore(paths)) {
     throw fail("not_found", "there are no runs yet", { hint: "start one: lightflow run start WORKFLOW" });
   }
+  return openStore(paths, log, root);
+}
+
+function openStore(paths: Paths, log: Log, root: string): Client {
   const parts = openParts(paths, log);
   const context = serviceContext(parts, { root, trustsPaths: true, orchestration: null });
   return { kind: "store", failed: NEVER, call: localCall(context), close: () => parts.close() };
+}
+
+/** For what is kept beside the runs: a running host, else the store itself, made where there is none. */
+export async function connectToRecords(paths: Paths, log: Log, root: string): Promise<Client> {
+  return (await findHost(paths)) ?? openStore(paths, log, root);
 }
 
 /** For commands that change a run: a running host's orchestrator, or `no_orchestrator`. */

@@ -7,6 +7,7 @@ import { createController, handleRunner, serveController } from "../controller/i
 import { type ListenOptions, listenGateway, listenSocket } from "../gateway/index.ts";
 import { type CallOptions, Orchestrator } from "../orchestrator/index.ts";
 import type { RunningRunner } from "../runner/index.ts";
+import { openSecrets } from "../secrets/index.ts";
 import type { ServiceContext } from "../service/index.ts";
 import { tryLock } from "../store/host-lock.ts";
 import { type LocalRunnerOptions, startLocalRunner } from "./local-runner.ts";
@@ -77,7 +78,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     const orchestrator = new Orchestrator({
       ...parts,
       clock: systemClock,
-      ...(options.calls === undefined ? {} : { calls: options.calls }),
+      calls: { secrets: openSecrets(parts.store, paths.state), ...options.calls },
     });
     opened.push(() => orchestrator.stop());
     const context = serviceContext(parts, {

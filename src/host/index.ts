@@ -1,4 +1,11 @@
-export { type Client, connectOrHost, connectToOrchestrator, connectToRead, hasStore } from "./client.ts";
+export {
+  type Client,
+  connectOrHost,
+  connectToOrchestrator,
+  connectToRead,
+  connectToRecords,
+  hasStore,
+} from "./client.ts";
 export { type CtxProjection, startCtx } from "./ctx.ts";
 export { type Host, openHost } from "./host.ts";
 export { hostLockPath, storePath } from "./parts.ts";

@@ -1,6 +1,7 @@
 import { systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { type RunnerConfig, type RunningRunner, readPrivateFile, startRunner } from "../runner/index.ts";
+import { readPrivateFile } from "../base/private-file.ts";
+import { type RunnerConfig, type RunningRunner, startRunner } from "../runner/index.ts";
 
 /**
  * The runner role of a machine whose controller is elsewhere.

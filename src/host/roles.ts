@@ -5,6 +5,7 @@ import type { Paths } from "../base/xdg.ts";
 import { createController, serveController } from "../controller/index.ts";
 import { type ListenOptions, listenGateway, listenSocket } from "../gateway/index.ts";
 import { Orchestrator } from "../orchestrator/index.ts";
+import { openSecrets } from "../secrets/index.ts";
 import type { Orchestration } from "../service/index.ts";
 import { tryLock } from "../store/host-lock.ts";
 import { hostLockPath, openParts, type Parts, serviceContext, socketPath } from "./parts.ts";
@@ -55,7 +56,11 @@ export function openOrchestrator(options: RoleOptions): Promise<Role> {
       });
     }
     closers.push(unlock);
-    const orchestrator = new Orchestrator({ ...parts, clock: systemClock });
+    const orchestrator = new Orchestrator({
+      ...parts,
+      clock: systemClock,
+      calls: { secrets: openSecrets(parts.store, options.paths.state) },
+    });
     closers.push(() => orchestrator.stop());
     const path = socketPath(options.paths);
     if ((await probeSocket(path)) !== null) {

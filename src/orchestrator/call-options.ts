@@ -1,5 +1,4 @@
 import type { Clock } from "../base/clock.ts";
-import type { JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import {
   type CallContext,
@@ -11,6 +10,7 @@ import {
   systemResolveHost,
   type TokenCache,
 } from "../calls/index.ts";
+import type { Secrets } from "../secrets/index.ts";
 
 /** Where the orchestrator's own calls may go, and through what. */
 export interface CallOptions {
@@ -20,8 +20,8 @@ export interface CallOptions {
   readonly resolveHost?: CallContext["resolveHost"];
   /** Where `file:` addresses of descriptions are read; without it they are not. */
   readonly files?: ResourceReaderOptions["files"];
-  /** The value of a secret that a document names, or undefined. Asked for each call; never stored. */
-  readonly secret?: (tenantId: string, name: string) => JsonObject | undefined;
+  /** The secrets that documents name. Asked for each call; never stored. */
+  readonly secrets?: Secrets;
 }
 
 /** A description (OpenAPI, proto) that takes longer is given up. */

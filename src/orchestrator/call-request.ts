@@ -1,33 +1,41 @@
 import { toFailure } from "../base/errors.ts";
-import type { JsonObject } from "../base/json.ts";
+import type { Json, JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
-import { CallError, type CallKind, type CallRequest, type MessagePredicate } from "../calls/index.ts";
-import { type CallEffectRequest, type EngineInput, taskError } from "../engine/index.ts";
-import { compileExpression } from "../expression/index.ts";
+import {
+  CallError,
+  type CallKind,
+  type CallRequest,
+  type MessagePredicate,
+  secretsOf,
+} from "../calls/index.ts";
+import { type CallEffectRequest, type EngineInput, taskError, uriVariables } from "../engine/index.ts";
+import { compileExpression, compileTemplate } from "../expression/index.ts";
+import { type SecretValue, secretTexts } from "../secrets/index.ts";
 import type { ClaimedCall } from "../store/index.ts";
 import { joinPointer, pointerTokens, valueAt } from "../workflow/index.ts";
 
 /**
- * The stored request of a call as the clients take it, with the secrets that it names.
- * @throws CallError `authorization` for a secret that is not available
+ * The stored request of a call as the clients take it, with the secrets that it names. Whatever is made of them lives as
+ * long as the call.
+ * @throws CallError `authorization` for a secret that is not available, `validation` for an expression that fails
  */
 export function callRequest(
   call: ClaimedCall,
-  secret: (name: string) => JsonObject | undefined,
+  secret: (name: string) => SecretValue | undefined,
   now: number,
 ): CallRequest {
   const stored = call.request as unknown as CallEffectRequest;
-  const values: JsonObject[] = [];
-  for (const [pointer, name] of Object.entries(stored.secrets)) {
-    const value = secret(name);
-    if (value === undefined)
-      throw new CallError("authorization", `the secret \`${name}\` is not available here`, 403, "none");
-    const tokens = pointerTokens(pointer);
-    const holder = valueAt(stored.with, joinPointer("", ...tokens.slice(0, -1))) as JsonObject;
-    holder[tokens.at(-1)!] = value;
-    values.push(value);
-  }
-  const predicates = messagePredicates(stored, now);
+  const hidden = new Set<string>();
+  const resolve = (name: string): SecretValue => {
+    const value = secretOf(name, secret);
+    for (const text of secretTexts(value)) hidden.add(text);
+    return value;
+  };
+  for (const [pointer, name] of Object.entries(stored.secrets))
+    put(stored.with, pointer, schemeProperties(secretOf(name, secret), pointer, hidden));
+  const secrets = Object.fromEntries((stored.deferred?.secrets ?? []).map((name) => [name, resolve(name)]));
+  if (stored.deferred !== undefined) evaluateDeferred(stored, secrets, now);
+  const predicates = messagePredicates(stored, secrets, now);
   return {
     ...(predicates === undefined ? {} : { predicates }),
     kind: stored.call as CallKind,
@@ -35,14 +43,74 @@ export function callRequest(
     timeoutMs: stored.timeout_ms ?? LIMITS.taskTimeoutMs,
     // The same for every attempt: a service that keeps it answers a repeat with the first result.
     idempotencyKey: `${call.instance_id}/${call.effect_id}`,
-    secrets: values.flatMap((value) => Object.values(value).filter((text) => typeof text === "string")),
+    secrets: [...hidden],
   };
 }
 
+function secretOf(name: string, secret: (name: string) => SecretValue | undefined): SecretValue {
+  let value: SecretValue | undefined;
+  try {
+    value = secret(name);
+  } catch (error) {
+    throw new CallError("authorization", `the secret \`${name}\`: ${toFailure(error).message}`, 403, "none");
+  }
+  if (value === undefined)
+    throw new CallError("authorization", `the secret \`${name}\` is not available here`, 403, "none");
+  return value;
+}
+
+/** `{bearer: {use: name}}`: an object has the properties of the scheme; a text can only be the token of a bearer. */
+function schemeProperties(value: SecretValue, pointer: string, hidden: Set<string>): JsonObject {
+  if (typeof value !== "string") {
+    for (const text of secretsOf(value)) hidden.add(text);
+    return value;
+  }
+  hidden.add(value);
+  if (pointer.endsWith("/bearer")) return { token: value };
+  const scheme = pointerTokens(pointer).at(-1);
+  throw new CallError("authorization", `the secret for \`${scheme}\` must be a JSON object`, 403, "none");
+}
+
+function put(root: JsonObject, pointer: string, value: Json): void {
+  const tokens = pointerTokens(pointer);
+  const holder = valueAt(root, joinPointer("", ...tokens.slice(0, -1))) as JsonObject;
+  holder[tokens.at(-1)!] = value;
+}
+
+function evaluateDeferred(stored: CallEffectRequest, secrets: JsonObject, now: number): void {
+  const { texts, from, variables, mode, ...rest } = stored.deferred!;
+  const known = { ...variables, secrets };
+  try {
+    const input =
+      from === undefined
+        ? rest.input
+        : typeof from === "string"
+          ? compileExpression(from, { bare: true, mode })(rest.input, { variables: known, now })
+          : compileTemplate(from, { mode })(rest.input, { variables: known, now });
+    for (const [pointer, text] of Object.entries(texts))
+      put(
+        stored.with,
+        pointer,
+        compileExpression(text, { mode })(input, { variables: { ...known, input }, now }),
+      );
+    const uri = uriVariables(stored.with, input);
+    if (uri !== null) stored.with["uriVariables"] = uri;
+  } catch (error) {
+    const { code } = toFailure(error);
+    // What a failing program says may hold the value that it failed on.
+    throw new CallError("validation", `an expression over \`$secrets\` failed: ${code}`, 400, "none");
+  }
+}
+
 /** The expressions of a subscription, to be asked about each message. One that fails ends the call. */
-function messagePredicates(stored: CallEffectRequest, now: number): CallRequest["predicates"] {
+function messagePredicates(
+  stored: CallEffectRequest,
+  secrets: JsonObject,
+  now: number,
+): CallRequest["predicates"] {
   if (stored.predicates === undefined) return undefined;
-  const { texts, variables } = stored.predicates;
+  const { texts } = stored.predicates;
+  const variables = { ...stored.predicates.variables, secrets };
   return Object.fromEntries(
     Object.entries(texts).map(([name, text]): [string, MessagePredicate] => {
       const evaluate = compileExpression(text, { bare: true });

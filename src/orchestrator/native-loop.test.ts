@@ -9,6 +9,7 @@ import type { JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
 import { processIdentity } from "../base/process-identity.ts";
 import { allowAll } from "../calls/index.ts";
+import type { Secrets } from "../secrets/index.ts";
 import {
   claimCalls,
   findRun,
@@ -54,21 +55,28 @@ function stage() {
 }
 
 /** A service that counts what reaches it; `hold` lets no answer out until it is released. */
-function service() {
-  const seen: { method: string; key: string | null; body: string; authorization: string | null }[] = [];
+function service(echo?: string) {
+  const seen: {
+    url: string;
+    method: string;
+    key: string | null;
+    body: string;
+    authorization: string | null;
+  }[] = [];
   let release = () => {};
   let held: Promise<void> = Promise.resolve();
   const server = Bun.serve({
     port: 0,
     async fetch(request) {
       seen.push({
+        url: request.url,
         method: request.method,
         key: request.headers.get("idempotency-key"),
         body: await request.text(),
         authorization: request.headers.get("authorization"),
       });
       await held;
-      return Response.json({ count: seen.length });
+      return Response.json({ count: seen.length, echo });
     },
   });
   closers.push(() => server.stop(true));
@@ -80,11 +88,11 @@ function service() {
   return { url: server.url.href, seen, hold, release: () => release() };
 }
 
-function start(orchestrator: Orchestrator, call: JsonObject, more: JsonObject = {}, kind = "http") {
+function start(orchestrator: Orchestrator, call: JsonObject, more: JsonObject = {}, task: JsonObject = {}) {
   const document: JsonObject = {
     document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
     ...more,
-    do: [{ go: { call: kind, with: call } }],
+    do: [{ go: { call: "http", with: call, ...task } }],
   };
   return orchestrator.start({
     tenantId: "default",
@@ -123,10 +131,12 @@ test("the default policy keeps calls away from this machine, and the task faults
 test("a secret is named in the state and given to the call alone", async () => {
   const { orchestrator, run, until, store } = stage();
   const { url, seen } = service();
-  const secret = (_tenant: string, name: string) =>
-    name === "vault" ? { username: "me", password: "swordfish" } : undefined;
+  const secrets: Secrets = {
+    has: () => true,
+    resolve: (_tenant, name) => (name === "vault" ? { username: "me", password: "swordfish" } : undefined),
+  };
   await start(
-    orchestrator({ policy: allowAll, secret }),
+    orchestrator({ policy: allowAll, secrets }),
     { method: "get", endpoint: { uri: url, authentication: { basic: { use: "vault" } } } },
     { use: { secrets: ["vault"] } },
   );
@@ -134,6 +144,57 @@ test("a secret is named in the state and given to the call alone", async () => {
   expect(seen[0]!.authorization).toBe(`Basic ${btoa("me:swordfish")}`);
   expect(await Bun.file(store.path).text()).not.toContain("swordfish");
   expect(await Bun.file(`${store.path}-wal`).text()).not.toContain("swordfish");
+});
+
+const API_KEY = "open-sesame-42";
+const KEY: Secrets = { has: (_tenant, name) => name === "key", resolve: () => API_KEY };
+
+test("$secrets in a call's arguments and in its input is evaluated for the call, and nothing of it is kept", async () => {
+  const { orchestrator, run, until, store, output } = stage();
+  const { url, seen } = service(API_KEY);
+  await start(
+    orchestrator({ policy: allowAll, secrets: KEY }),
+    {
+      method: "post",
+      endpoint: `${url}{place}`,
+      headers: { authorization: '${ "Key " + $secrets.key + .suffix }' },
+      body: { n: "${ .n }", input: "${ $input.suffix }", hidden: "${ .hidden }" },
+    },
+    { use: { secrets: ["key"] } },
+    { input: { from: '{ n, place: "there", suffix: "!", hidden: $secrets.key }' } },
+  );
+  await until(() => run().finished_at !== null);
+  expect(seen[0]).toMatchObject({
+    url: `${url}there`,
+    authorization: `Key ${API_KEY}!`,
+    body: JSON.stringify({ n: 1, input: "!", hidden: API_KEY }),
+  });
+  expect(output().output).toEqual({ count: 1, echo: "***" });
+  for (const file of [store.path, `${store.path}-wal`])
+    expect(await Bun.file(file).text()).not.toContain(API_KEY);
+});
+
+test("a failing expression over a secret says nothing of its value", async () => {
+  const { orchestrator, run, until, output } = stage();
+  const { url } = service();
+  await start(
+    orchestrator({ policy: allowAll, secrets: KEY }),
+    { method: "get", endpoint: url, headers: { x: "${ $secrets.key | tonumber }" } },
+    { use: { secrets: ["key"] } },
+  );
+  await until(() => run().finished_at !== null);
+  expect(JSON.stringify(output())).not.toContain(API_KEY);
+  expect(output().error).toMatchObject({ status: 400, instance: "/do/0/go", data: { sent: "none" } });
+});
+
+test("a start names the secrets that are not set", async () => {
+  const { orchestrator } = stage();
+  const started = start(
+    orchestrator({ policy: allowAll, secrets: KEY }),
+    { method: "get", endpoint: "https://x.test" },
+    { use: { secrets: ["key", "other"] } },
+  );
+  expect(started).rejects.toThrow("not set: other");
 });
 
 test("a document that needs what the build lacks is refused by name", async () => {
@@ -302,7 +363,7 @@ test("a subscription asks its expressions about each message, with the task's ar
     operation: "lines",
     subscription: { filter: "${ .payload.n % 2 == $input.n % 2 }", consume },
   });
-  await start(orchestrator(), call({ until: "${ .payload.n >= 3 }" }), {}, "asyncapi");
+  await start(orchestrator(), call({ until: "${ .payload.n >= 3 }" }), {}, { call: "asyncapi" });
   await until(() => run().finished_at !== null);
   expect(output()).toMatchObject({ output: [{ payload: { n: 1 } }, { payload: { n: 3 } }] });
 });

@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import { hasEnded, processIdentity } from "../base/process-identity.ts";
 import { CallError, executeCall } from "../calls/index.ts";
 import { type EngineInput, taskError } from "../engine/index.ts";
+import { createRedaction } from "../redaction/index.ts";
 import {
   type ClaimedCall,
   callOwners,
@@ -146,9 +147,12 @@ export class NativeLoop {
   async #result(call: ClaimedCall, signal: AbortSignal): Promise<{ input: EngineInput; status: string }> {
     const effect = call.effect_id;
     try {
-      const secret = (name: string) => this.#options.secret?.(call.tenant_id, name);
+      const secret = (name: string) => this.#options.secrets?.resolve(call.tenant_id, name);
       const request = callRequest(call, secret, this.#needs.clock.wall());
-      const output = await executeCall(request, this.#context(signal));
+      const answer = await executeCall(request, this.#context(signal));
+      // What the other side sends back of a secret is not kept either.
+      const { secrets = [] } = request;
+      const output = secrets.length === 0 ? answer : createRedaction(secrets).json(answer);
       return { input: { kind: "effect_succeeded", effect, output }, status: "succeeded" };
     } catch (error) {
       if (!(error instanceof CallError)) throw error;

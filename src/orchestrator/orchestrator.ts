@@ -81,6 +81,7 @@ export class Orchestrator {
   async start(run: StartRun): Promise<Started> {
     const { clock, store } = this.#options;
     this.#refuseUnsupported(run.document, run.digest);
+    this.#refuseMissingSecrets(run.tenantId, run.document);
     const policy = this.#policyFor(run.document);
     const now = clock.wall();
     const instanceId = newId();
@@ -177,9 +178,20 @@ export class Orchestrator {
   /** Refuses by name what would only fail half-way. */
   #refuseUnsupported(document: JsonObject, digest: string): void {
     if (this.#runnable.has(digest)) return;
-    refuseUnsupported(document, this.#options.calls?.secret !== undefined);
+    refuseUnsupported(document);
     if (this.#runnable.size >= 1024) this.#runnable.clear();
     this.#runnable.add(digest);
+  }
+
+  /** Names what has to be set first; the values stay where they are. */
+  #refuseMissingSecrets(tenantId: string, document: JsonObject): void {
+    const names = ((document["use"] as JsonObject | undefined)?.["secrets"] ?? []) as string[];
+    const missing = names.filter((name) => this.#options.calls?.secrets?.has(tenantId, name) !== true);
+    if (missing.length === 0) return;
+    throw fail("secret_denied", `the workflow needs secrets that are not set: ${missing.join(", ")}`, {
+      hint: `lightflow secret set ${missing[0]}`,
+      details: { secrets: missing },
+    });
   }
 
   #policyFor(document: JsonObject): { digest: string; body: PolicySnapshot } {

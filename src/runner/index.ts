@@ -2,4 +2,3 @@ export { effectiveConfig, RunnerConfig } from "./config.ts";
 export { diagnoseRunner, type RunnerCheck, type RunnerDoctorOptions } from "./doctor.ts";
 export { type ExecOptions, execLease } from "./exec.ts";
 export { type RunnerOptions, type RunningRunner, startRunner } from "./runner.ts";
-export { readPrivateFile } from "./secrets.ts";

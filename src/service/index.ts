@@ -6,6 +6,7 @@ import { inboxOperations } from "./inbox/index.ts";
 import type { ServiceOperation } from "./operation.ts";
 import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
+import { secretOperations } from "./secrets/index.ts";
 import { tokenOperations } from "./tokens/index.ts";
 import { workflowOperations } from "./workflows/index.ts";
 
@@ -28,6 +29,7 @@ export const service = {
   ...inboxOperations,
   ...runnerOperations,
   ...tokenOperations,
+  ...secretOperations,
 } as const;
 
 export type ServiceName = keyof typeof service;

@@ -62,5 +62,13 @@ export {
   registerRunner,
 } from "./runners/register.ts";
 export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
+export {
+  hasSecret,
+  listSecrets,
+  putSecret,
+  readSecret,
+  removeSecret,
+  type SecretRow,
+} from "./secrets/secrets.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
 export { type Listener, Store } from "./store.ts";

@@ -50,9 +50,8 @@ export function examples(): Example[] {
 
 /** Why an example is not executed here, or null. */
 export function reasonNotToRun({ name, document }: Example): string | null {
-  const supported = new Set([...SUPPORTED_FEATURES, "authentication.secret"]);
   const lacking = [...new Set([...featuresOf(document, "strict")].map(({ feature }) => feature))].filter(
-    (feature) => !supported.has(feature),
+    (feature) => !SUPPORTED_FEATURES.has(feature),
   );
   if (lacking.length > 0) return `refused by name: ${lacking.map((feature) => `\`${feature}\``).join(", ")}`;
   return PLANS[name]?.notRun ?? null;
@@ -103,7 +102,7 @@ export async function runExample({ name, document }: Example): Promise<{ status:
     artifacts,
     clock,
     log: silentLog,
-    calls: { ...calls, secret: () => SECRET },
+    calls: { ...calls, secrets: { has: () => true, resolve: () => SECRET } },
   });
   try {
     for (const other of plan.publish ?? []) await orchestrator.publish("default", other, digestOf(other));

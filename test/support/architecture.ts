@@ -18,6 +18,7 @@ const LIBRARIES = [
   "cortex",
   "calls",
   "redaction",
+  "secrets",
   "stream",
 ];
 const GROUND = ["workflow", "expression", "protocol", "base", "builtins"];

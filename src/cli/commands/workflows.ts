@@ -38,6 +38,13 @@ export const WORKFLOWS: readonly CommandRow[] = [
     summary: "a document from YAML to JSON, or back",
     load: () => import("../workflow/convert.ts"),
   },
+  { path: "secret set", summary: "give a secret its value", load: () => import("../secret/set.ts") },
+  {
+    path: "secret list",
+    summary: "the names of the secrets, never their values",
+    load: () => import("../secret/list.ts"),
+  },
+  { path: "secret rm", summary: "forget a secret", load: () => import("../secret/rm.ts") },
   {
     path: "expression eval",
     summary: "run a jq program on a value",

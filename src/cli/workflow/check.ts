@@ -23,7 +23,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const lacking: Diagnostic[] =
     inspected.document === undefined
       ? []
-      : refusals(inspected.document, false, mode).map((each) => ({
+      : refusals(inspected.document, mode).map((each) => ({
           ...each,
           severity: "warning",
         }));

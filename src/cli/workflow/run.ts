@@ -1,5 +1,8 @@
 import { dirname, resolve } from "node:path";
 import { allowAll } from "../../calls/index.ts";
+import { hasStore, storePath } from "../../host/index.ts";
+import { openSecrets } from "../../secrets/index.ts";
+import { Store } from "../../store/index.ts";
 import { loadDocument } from "../../workflow/index.ts";
 import { EXIT } from "../exit.ts";
 import { readJsonArgument } from "../inputs.ts";
@@ -31,14 +34,18 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const input = flags.input === undefined ? {} : await readJsonArgument(flags.input, "--input", io);
   const base = positionals.file === "-" ? io.cwd : dirname(resolve(io.cwd, positionals.file));
   const stop = io.stop();
+  // The run has a store of its own; its secrets are those of its user.
+  const kept =
+    loaded.document.use?.secrets?.length && hasStore(io.paths) ? Store.open(storePath(io.paths)) : null;
+  const secrets = kept === null ? {} : { secrets: openSecrets(kept, io.paths.state) };
   const report = await runDocument({
     loaded,
     input,
     log: io.log(),
     runner: io.settings().runner,
-    calls: { policy: allowAll, files: { base, within: base } },
+    calls: { policy: allowAll, files: { base, within: base }, ...secrets },
     stop,
-  });
+  }).finally(() => kept?.close());
   io.print(report, (paint) => {
     const lines = report.tasks.map((task) => `  ${task.status.padEnd(10)} ${task.name}  ${task.reference}`);
     const result = report.error === null ? report.output : report.error;

@@ -3,11 +3,9 @@ import { joinPointer } from "../../workflow/index.ts";
 import { evaluateTemplate, scope } from "../data-flow.ts";
 import { fault } from "../errors.ts";
 import type { Machine } from "../machine.ts";
-import type { CallEffectRequest, Frame } from "../state.ts";
+import { deferExpressions, holdsSecrets, PROTOCOLS } from "../secret-places.ts";
+import type { CallEffectRequest, DeferredArguments, Frame } from "../state.ts";
 import type { TaskHandler } from "./handler.ts";
-
-/** The calls that go out over a protocol; any other name is a function of the document. */
-export const PROTOCOLS: ReadonlySet<string> = new Set(["http", "openapi", "grpc", "asyncapi", "a2a", "mcp"]);
 
 /** Functions within functions: far beyond what a person writes, far below what fills the state. */
 const FUNCTION_DEPTH = 32;
@@ -58,18 +56,46 @@ function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObj
   const declared = withPolicies(machine, (task["with"] ?? {}) as JsonObject, secrets) as JsonObject;
   const { args: plain, texts } =
     kind === "asyncapi" ? withoutPredicates(declared) : { args: declared, texts: {} };
-  const args = evaluateTemplate(machine, frame, "with", plain) as JsonObject;
+  const deferred = deferredPart(machine, frame, task, plain, holdsSecrets(texts));
+  // Its places are null in the template, so it is another one than the document's.
+  const place = deferred === null ? "with" : "with:known";
+  const args = evaluateTemplate(machine, frame, place, deferred?.template ?? plain) as JsonObject;
   const asked = Object.keys(texts).length > 0;
-  const variables = uriVariables(args, frame.input);
+  const variables = deferred === null ? uriVariables(args, frame.input) : null;
   const metadata = isObject(task["metadata"]) ? task["metadata"]["lightWorkflow"] : undefined;
   return {
     call: kind,
     with: variables === null ? args : { ...args, uriVariables: variables },
     secrets,
+    ...(deferred === null ? {} : { deferred: deferred.part }),
     ...(asked ? { predicates: { texts, variables: messageScope(machine, frame) } } : {}),
     repeatable: changesNothing(kind, args) || (isObject(metadata) && metadata["repeatable"] === true),
     timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
+}
+
+/** What has to wait for the secrets: the orchestrator evaluates it when it makes the call, and keeps nothing of it. */
+function deferredPart(
+  machine: Machine,
+  frame: Frame,
+  task: JsonObject,
+  args: JsonObject,
+  asked: boolean,
+): { template: Json; part: DeferredArguments } | null {
+  const from = (task["input"] as JsonObject | undefined)?.["from"];
+  const secretInput = holdsSecrets(from);
+  if (!secretInput && !asked && !holdsSecrets(args)) return null;
+  const { template, texts } = deferExpressions(args, secretInput, machine.definition.mode === "loose");
+  const declared = (machine.definition.at("/use/secrets") ?? []) as string[];
+  const part: DeferredArguments = {
+    texts,
+    ...(secretInput ? { from: from! } : {}),
+    input: frame.input,
+    variables: messageScope(machine, frame),
+    secrets: declared,
+    mode: machine.definition.mode,
+  };
+  return { template, part };
 }
 
 /** A subscription's `filter`, `while` and `until` are about messages that are still to come: they stay texts. */
@@ -131,7 +157,7 @@ function policyOf(machine: Machine, declared: JsonObject): JsonObject {
 }
 
 /** What `{name}` in an endpoint can stand for: the members of the task's input that its text mentions. */
-function uriVariables(args: JsonObject, input: Json): JsonObject | null {
+export function uriVariables(args: JsonObject, input: Json): JsonObject | null {
   const { endpoint } = args;
   const uri = isObject(endpoint) ? (endpoint as JsonObject)["uri"] : endpoint;
   if (typeof uri !== "string" || !uri.includes("{") || !isObject(input)) return null;

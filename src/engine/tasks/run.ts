@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { evaluateTemplate } from "../data-flow.ts";
 import { fault } from "../errors.ts";
 import type { Machine } from "../machine.ts";
+import { secretReference } from "../secret-places.ts";
 import type { Frame, RunRequest } from "../state.ts";
 import type { TaskHandler } from "./handler.ts";
 import { beginWorkflow, runsWorkflow } from "./run-workflow.ts";
@@ -72,7 +73,7 @@ function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: J
   }
   const evaluated = evaluateTemplate(machine, frame, "run/shell", {
     arguments: shell["arguments"] ?? [],
-    environment: shell["environment"] ?? {},
+    environment: withReferences((shell["environment"] ?? {}) as JsonObject),
     stdin: shell["stdin"] ?? null,
   }) as { arguments: Json; environment: Json; stdin: Json };
   const light = evaluateTemplate(machine, frame, "metadata/lightWorkflow", lightOf(task)) as JsonObject;
@@ -89,6 +90,16 @@ function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: J
     light,
     timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
+}
+
+/** A secret of a command is the runner's to resolve: the state and the queue hold its name. */
+function withReferences(environment: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => {
+      const secret = typeof value === "string" ? secretReference(value) : null;
+      return [name, secret === null ? value : `runner-secret://${secret}`];
+    }),
+  );
 }
 
 /** One word: the name or the path of a program. */
