@@ -39,14 +39,56 @@ export function advance(
   now: number,
 ): Advance {
   const machine = new Machine(definition, instance, now);
-  if (!FINISHED.has(instance.status)) {
-    take(machine, input);
-    machine.drain();
-  }
+  if (!FINISHED.has(instance.status)) step(machine, input);
   return { instance, effects: machine.effects, transitions: machine.transitions };
 }
 
-function take(machine: Machine, input: EngineInput): void {
+function step(machine: Machine, input: EngineInput): void {
+  const { instance } = machine;
+  if (input.kind === "suspend" || input.kind === "resume") {
+    if (input.kind === "suspend") suspend(machine, input.reason);
+    else resume(machine);
+  } else if (instance.status === "suspended" && input.kind !== "cancel") {
+    instance.held ??= [];
+    instance.held.push(input);
+  } else {
+    take(machine, input);
+    machine.drain();
+  }
+}
+
+/** What has begun goes on; what comes of it is held, and nothing new begins. */
+function suspend(machine: Machine, reason: string): void {
+  const { instance } = machine;
+  if (instance.status === "suspended") return;
+  instance.status = "suspended";
+  machine.note("run.suspended", null, { reason });
+  for (const frame of waiting(instance)) machine.note("step.suspended", frame);
+}
+
+/** Takes what was held, in the order in which it came; time went on meanwhile. */
+function resume(machine: Machine): void {
+  const { instance } = machine;
+  if (instance.status !== "suspended") return;
+  const held = instance.held ?? [];
+  delete instance.held;
+  instance.status = "waiting";
+  machine.note("run.resumed", null, { held: held.length });
+  for (const frame of waiting(instance)) machine.note("step.resumed", frame);
+  for (const input of held) {
+    if (FINISHED.has(instance.status)) return;
+    take(machine, input);
+    machine.drain();
+  }
+}
+
+/** The tasks that wait for something themselves, not those around them. */
+const waiting = (instance: Instance): Frame[] =>
+  Object.values(instance.frames).filter((frame) => frame.effect !== undefined);
+
+type Work = Exclude<EngineInput, { kind: "suspend" | "resume" }>;
+
+function take(machine: Machine, input: Work): void {
   switch (input.kind) {
     case "start":
       start(machine, input.input);

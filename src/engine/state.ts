@@ -92,6 +92,8 @@ export interface Instance {
   timeout?: string;
   /** How many workflows stand above it, each running the next. */
   depth?: number;
+  /** What came while it was suspended. */
+  held?: Exclude<EngineInput, { kind: "suspend" | "resume" }>[];
   /** How many events it has emitted, for their ids. */
   emitted?: number;
 }
@@ -106,7 +108,9 @@ export type EngineInput =
   | { kind: "event"; effect: string; event: JsonObject }
   | { kind: "timer"; effect: string }
   | { kind: "continue"; effect: string }
-  | { kind: "cancel"; reason: string };
+  | { kind: "cancel"; reason: string }
+  | { kind: "suspend"; reason: string }
+  | { kind: "resume" };
 
 /** What the engine asks for. `id` is unique in the instance and the same at every replay. */
 export type Effect =

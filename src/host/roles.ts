@@ -124,6 +124,14 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       await alive();
       return (await callSocket(path, "cancelRun", { run_id: runId, reason }, undefined, as(tenantId))).phase;
     },
+    async suspend(tenantId, runId, reason) {
+      await alive();
+      return (await callSocket(path, "pauseRun", { run_id: runId, reason }, undefined, as(tenantId))).phase;
+    },
+    async resume(tenantId, runId) {
+      await alive();
+      return (await callSocket(path, "resumeRun", { run_id: runId }, undefined, as(tenantId))).phase;
+    },
     async receive(tenantId, event) {
       await alive();
       return (await callSocket(path, "sendEvent", event, undefined, as(tenantId))).received;

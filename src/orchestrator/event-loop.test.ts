@@ -123,3 +123,20 @@ test("a question of a run that is cancelled is withdrawn", async () => {
   const all = store.read(listOperatorTasks, { tenantId: "default", all: true });
   expect(all).toMatchObject([{ state: "resolved", resolution: "no longer asked" }]);
 });
+
+test("a paused run keeps the event that comes meanwhile, also over a restart, and goes on with it", async () => {
+  const { orchestrator, until, run } = stage();
+  const first = orchestrator();
+  await start(first, "one", [listen]);
+  expect(await first.suspend("default", "one", "maintenance")).toBe("suspended");
+  expect(await first.suspend("default", "one", "again")).toBe("suspended");
+  await start(first, "two", [listen]);
+  await first.receive("default", event("1", "hello"));
+  await until("two", "completed");
+  expect(run("one").status).toBe("suspended");
+  first.stop();
+  const second = orchestrator();
+  expect(await second.resume("default", "one")).toBe("completed");
+  expect(run("one").output).toEqual(["hello"]);
+  expect(second.resume("default", "one")).rejects.toThrow("has ended");
+});

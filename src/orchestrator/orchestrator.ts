@@ -15,10 +15,12 @@ import {
   readPolicy,
   receiveEvent,
   resolveCall,
+  resumeInstance,
   type Started,
   type Store,
   type StoredSnapshot,
   startInstance,
+  suspendInstance,
 } from "../store/index.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type CallResolution, resolvedAs } from "./call-resolution.ts";
@@ -113,6 +115,18 @@ export class Orchestrator {
   cancel(tenantId: string, runId: string, reason: string): Promise<string> {
     const { store, clock } = this.#options;
     return store.write(cancelInstance, { engine: this.#engine, tenantId, runId, reason, now: clock.wall() });
+  }
+
+  /** What has begun goes on; nothing new begins until the run is resumed. @returns the status afterwards */
+  suspend(tenantId: string, runId: string, reason: string): Promise<string> {
+    const { store, clock } = this.#options;
+    return store.write(suspendInstance, { engine: this.#engine, tenantId, runId, reason, now: clock.wall() });
+  }
+
+  resume(tenantId: string, runId: string): Promise<string> {
+    const { store, clock } = this.#options;
+    const now = clock.wall();
+    return store.write(resumeInstance, { engine: this.#engine, tenantId, runId, reason: "", now });
   }
 
   /** Publish a document under its name, for other workflows to run. @returns whether it is new */

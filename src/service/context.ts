@@ -25,6 +25,8 @@ export interface Orchestration {
     input: Json;
   }): Promise<Started>;
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
+  suspend(tenantId: string, runId: string, reason: string): Promise<string>;
+  resume(tenantId: string, runId: string): Promise<string>;
   /** @returns false for an event that had come before */
   receive(tenantId: string, event: JsonObject): Promise<boolean>;
   /** @returns whether it is new */

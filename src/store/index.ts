@@ -16,7 +16,7 @@ export {
   heldCalls,
   renewCalls,
 } from "./instances/calls.ts";
-export { cancelInstance } from "./instances/cancel.ts";
+export { cancelInstance, resumeInstance, suspendInstance } from "./instances/cancel.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
 export { deliverEvent, nextEvent, receiveEvent, setEventAside } from "./instances/inbox.ts";
 export { readPolicy } from "./instances/policy.ts";

@@ -22,6 +22,12 @@ export const RUNS: readonly CommandRow[] = [
     summary: "say what became of a call",
     load: () => import("../run/resolve.ts"),
   },
+  {
+    path: "run pause",
+    summary: "let a run begin nothing new until it is resumed",
+    load: () => import("../run/pause.ts"),
+  },
+  { path: "run resume", summary: "let a paused run go on", load: () => import("../run/resume.ts") },
   { path: "run events", summary: "what happened in a run, as JSONL", load: () => import("../run/events.ts") },
   { path: "run logs", summary: "what the commands of a run wrote", load: () => import("../run/logs.ts") },
   {

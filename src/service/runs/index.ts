@@ -2,6 +2,7 @@ import { getArtifacts } from "./artifacts.ts";
 import { cancelRun } from "./cancel.ts";
 import { getEvents } from "./events.ts";
 import { getLogs } from "./logs.ts";
+import { pauseRun, resumeRun } from "./pause.ts";
 import { getRun, getRunWorkflow, listRuns, waitRun } from "./read.ts";
 import { startRun } from "./start.ts";
 import { startDocument } from "./start-document.ts";
@@ -15,6 +16,8 @@ export const runOperations = {
   waitRun,
   getRunWorkflow,
   cancelRun,
+  pauseRun,
+  resumeRun,
   getEvents,
   getLogs,
   getSteps,
