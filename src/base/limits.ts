@@ -47,6 +47,20 @@ export const LIMITS = {
   heartbeatMs: 5_000,
   /** A session that was silent for this long takes no more leases. */
   sessionSilentMs: 20_000,
+  /** A session's credentials die this long after its last heartbeat, which renews them. */
+  credentialMs: 300_000,
+  /** However often it is renewed, a session ends after this time and the runner proves its key again. */
+  sessionMs: 86_400_000,
+  /** From a challenge to the registration that answers it. */
+  challengeMs: 60_000,
+  /** An enrolment token that nobody used. */
+  enrolmentMs: 86_400_000,
+  /** Between two deep audits of a runner. */
+  auditIntervalMs: 600_000,
+  /** A runner that hears of an audit answers within this time, or becomes suspicious; within twice, or is quarantined. */
+  auditAnswerMs: 60_000,
+  /** A lease that was issued this long ago and that its runner does not list never arrived. */
+  lostOfferMs: 10_000,
   /** TERM, this long, then KILL. */
   killGraceMs: 5_000,
   /** How long a start waits in the queue before `execution_queue_timeout`. */

@@ -4,9 +4,12 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { importSecretKey, newSigningKey } from "../protocol/index.ts";
 import { readSetting, type Store, writeSettingOnce } from "../store/index.ts";
+import { startAuditor } from "./auditor.ts";
+import { Challenges } from "./challenge.ts";
 import { ClaimDesk } from "./claim-desk.ts";
 import { HeartbeatDesk } from "./heartbeat-desk.ts";
 import { startReaper } from "./reaper.ts";
+import { Refusals } from "./refusals.ts";
 import type { Spool } from "./spool.ts";
 
 export interface ControllerOptions {
@@ -20,6 +23,8 @@ export interface ControllerOptions {
 /** The controller role of one process: who may hold which lease. It never touches workflow state. */
 export interface Controller extends ControllerOptions {
   readonly leaseKey: { publicKey: string; secret: KeyObject };
+  readonly challenges: Challenges;
+  readonly refusals: Refusals;
   readonly claims: ClaimDesk;
   readonly heartbeats: HeartbeatDesk;
   stop(): void;
@@ -28,28 +33,35 @@ export interface Controller extends ControllerOptions {
 const KEY_SETTING = "controller.lease_key";
 
 /** All controllers of one store sign with one key, made by the first. */
-async function leaseKey(store: Store): Promise<Controller["leaseKey"]> {
+async function leaseKey(store: Store): Promise<Controller["leaseKey"] & { text: string }> {
   const stored =
     store.read(readSetting, KEY_SETTING) ??
     (await store.write(writeSettingOnce, { key: KEY_SETTING, value: JSON.stringify(newSigningKey()) }));
   const pair = JSON.parse(stored) as { publicKey: string; secret: string };
-  return { publicKey: pair.publicKey, secret: importSecretKey(pair.secret) };
+  return { publicKey: pair.publicKey, secret: importSecretKey(pair.secret), text: pair.secret };
 }
 
 export async function createController(options: ControllerOptions): Promise<Controller> {
-  const key = await leaseKey(options.store);
+  const { text, ...key } = await leaseKey(options.store);
+  const challenges = new Challenges(text);
   const claims = new ClaimDesk(options.store, options.clock, key.secret);
-  const heartbeats = new HeartbeatDesk(options.store);
+  const heartbeats = new HeartbeatDesk(options.store, options.log);
   const stopReaper = startReaper(options.store, options.clock, options.log);
+  const refusals = new Refusals(options.store, options.clock, options.log);
+  const stopAuditor = startAuditor(options.store, options.clock, options.log);
   return {
     ...options,
     leaseKey: key,
+    challenges,
+    refusals,
     claims,
     heartbeats,
     stop() {
       stopReaper();
+      stopAuditor();
       claims.close();
       heartbeats.close();
+      void refusals.flush();
     },
   };
 }

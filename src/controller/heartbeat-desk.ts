@@ -1,19 +1,42 @@
+import type { Log } from "../base/log.ts";
 import type { Directive } from "../protocol/index.ts";
-import { directivesOf, type Store } from "../store/index.ts";
+import { directivesOf, type Store, touchSessions } from "../store/index.ts";
+
+/** That sessions live is written this often, for all of them in one transaction. */
+const FLUSH_MS = 1_000;
 
 /** Heartbeats whose answers are held back, so that a directive reaches its runner at once. */
 export class HeartbeatDesk {
   readonly #store: Store;
+  readonly #log: Log;
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #unlisten: () => void;
+  #seen = new Map<string, number>();
+  #flush: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(store: Store) {
+  constructor(store: Store, log: Log) {
     this.#store = store;
+    this.#log = log;
     this.#unlisten = store.listen((topic, keys) => {
       if (topic !== "session") return;
-      for (const [session, wakers] of this.#waiting) {
-        if (keys.size === 0 || keys.has(session)) for (const wake of [...wakers]) wake();
-      }
+      if (keys.size === 0)
+        for (const wakers of this.#waiting.values()) for (const wake of [...wakers]) wake();
+      else for (const key of keys) for (const wake of [...(this.#waiting.get(key) ?? [])]) wake();
+    });
+  }
+
+  /** A session lives, and said nothing new. A crash forgets at most the last second of this. */
+  seen(sessionId: string, at: number): void {
+    this.#seen.set(sessionId, at);
+    this.#flush ??= setTimeout(() => this.#write(), FLUSH_MS);
+  }
+
+  #write(): void {
+    this.#flush = null;
+    const seen = this.#seen;
+    this.#seen = new Map();
+    this.#store.write(touchSessions, seen).catch((error: unknown) => {
+      this.#log.error("heartbeats could not be noted", { error: String(error) });
     });
   }
 
@@ -40,6 +63,10 @@ export class HeartbeatDesk {
 
   close(): void {
     this.#unlisten();
+    if (this.#flush !== null) {
+      clearTimeout(this.#flush);
+      this.#write();
+    }
     for (const wakers of [...this.#waiting.values()]) for (const wake of [...wakers]) wake();
   }
 }

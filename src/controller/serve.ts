@@ -1,4 +1,4 @@
-import { fail } from "../base/errors.ts";
+import { fail, toFailure } from "../base/errors.ts";
 import { pathOf, problemResponse } from "../base/http.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Listening, listenTcp } from "../base/listen.ts";
@@ -11,10 +11,11 @@ import {
 } from "../protocol/index.ts";
 import type { Controller } from "./controller.ts";
 import { reply } from "./reply.ts";
-import { beat, claim, drain, register, snapshot } from "./routes/session.ts";
+import { beat, challenge, claim, drain, register, snapshot } from "./routes/session.ts";
 import { putArtifact, TASK_HANDLERS } from "./routes/task.ts";
 
 const SESSION_ROUTES: Record<string, typeof register> = {
+  [ROUTES.challenge]: challenge,
   [ROUTES.register]: register,
   [ROUTES.heartbeat]: beat,
   [ROUTES.claim]: claim,
@@ -29,8 +30,10 @@ export async function handleRunner(controller: Controller, request: Request): Pr
   try {
     return await route(controller, request);
   } catch (error) {
-    const response = problemResponse(error);
-    if (response.status >= 500)
+    const failure = toFailure(error);
+    const response = problemResponse(failure);
+    if (response.status < 500) await controller.refusals.note(request, failure);
+    else
       controller.log.error("a runner message failed", {
         path: pathOf(request),
         error: String(error),

@@ -1,8 +1,6 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { sha256 } from "../base/canonical.ts";
 import { systemClock } from "../base/clock.ts";
-import { randomToken } from "../base/ids.ts";
 import { LOCAL_PROFILE } from "../policy/index.ts";
 import type { RunningRunner } from "../runner/index.ts";
 import { enrolRunner } from "../store/index.ts";
@@ -27,7 +25,6 @@ export async function startLocalRunner(
   controllerUrl: string,
   send: (request: Request) => Promise<Response>,
 ): Promise<RunningRunner> {
-  const token = randomToken();
   const slots = options.slots === 0 ? navigator.hardwareConcurrency : options.slots;
   const identity = { tenantId: DEFAULT_TENANT, runnerId: "local", hostId: nameOf(hostname()) };
   const capabilities = LOCAL_PROFILE.capabilities.filter(
@@ -38,23 +35,24 @@ export async function startLocalRunner(
     executionProfiles: [LOCAL_PROFILE.id],
     capabilities,
   };
+  const { loadIdentity, startRunner } = await import("../runner/index.ts");
+  const dataDirectory = join(parts.paths.state, "runner");
   await parts.store.write(enrolRunner, {
     admission: { ...identity, ...offer, slots },
-    enrolmentHash: sha256(token),
+    credential: { publicKey: loadIdentity(dataDirectory).publicKey },
     actor: `user:${process.getuid?.() ?? 0}`,
     now: systemClock.wall(),
   });
-  const { startRunner } = await import("../runner/index.ts");
   const running = startRunner({
     controllerUrl,
     fetch: ((input: string | URL | Request, init?: RequestInit) =>
       send(new Request(input as string, init))) as unknown as typeof fetch,
-    enrolmentToken: token,
+    enrolmentToken: null,
     config: {
       ...identity,
       ...offer,
       runnerKind: "local",
-      dataDirectory: join(parts.paths.state, "runner"),
+      dataDirectory,
       slots,
       sandbox: options.sandbox,
       mounts: ["/"],

@@ -9,13 +9,14 @@ import { type RunnerConfig, type RunningRunner, startRunner } from "../runner/in
  */
 export function startRemoteRunner(options: {
   controllerUrl: string;
-  tokenFile: string;
+  /** Null for a runner that has come before: its key is its credential. */
+  tokenFile: string | null;
   config: typeof RunnerConfig.static;
   log: Log;
 }): RunningRunner {
   return startRunner({
     controllerUrl: options.controllerUrl,
-    enrolmentToken: readPrivateFile(options.tokenFile).trim(),
+    enrolmentToken: options.tokenFile === null ? null : readPrivateFile(options.tokenFile).trim(),
     config: options.config,
     clock: systemClock,
     log: options.log,

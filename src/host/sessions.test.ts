@@ -3,7 +3,9 @@ import {
   beat,
   DIGEST,
   enrol,
+  NO_COMMANDS,
   plane,
+  register,
   registration,
   result,
   runner,
@@ -15,7 +17,7 @@ import type { JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { handleRunner } from "../controller/index.ts";
 import type { RegistrationAccepted } from "../protocol/index.ts";
-import { listAudit } from "../store/index.ts";
+import { listAudit, listOperatorTasks } from "../store/index.ts";
 
 test("SR-1.4: a lease of another tenant reads exactly as one that does not exist", async () => {
   const p = await plane();
@@ -44,19 +46,17 @@ test("SR-1: no credential, a foreign one, one of the other kind and one of a clo
   expect((await send(p.controller, "POST", "/runner/claim", claim, r.session.heartbeatToken)).status).toBe(
     403,
   );
-  expect(
-    (await send(p.controller, "POST", "/runner/register", registration("r1"), randomToken())).status,
-  ).toBe(401);
+  expect((await register(p, registration("r1"), randomToken())).status).toBe(401);
   for (const lie of [{ tenantId: "tenant-b" }, { runnerId: "r2" }, { hostId: "elsewhere" }] as JsonObject[]) {
-    const refused = await send(p.controller, "POST", "/runner/register", registration("r1", lie), r.token);
+    const refused = await register(p, registration("r1", lie), r.token);
     expect(refused).toMatchObject({ status: 403, body: { code: "registration_refused" } });
   }
   expect(
     p.store
       .read(listAudit, { tenantId: "default", after: 0, limit: 100 })
-      .filter(({ action }) => action === "registration.refused"),
+      .filter(({ body }) => body["code"] === "registration_refused"),
   ).toHaveLength(3);
-  const again = await send(p.controller, "POST", "/runner/register", registration("r1"), r.token);
+  const again = await register(p, registration("r1"), r.token);
   expect(again.body["generation"]).toBe(2);
   expect((await send(p.controller, "POST", "/runner/claim", claim, r.session.claimToken)).body["code"]).toBe(
     "runner_session_inactive",
@@ -71,11 +71,14 @@ test("SR-5.1: what a runner claims beyond its approval is not effective", async 
     capabilities: ["git", "docker"],
     slots: 1000,
   });
-  const answer = await send(p.controller, "POST", "/runner/register", wide, token);
+  const answer = await register(p, wide, token);
   expect(answer.body["effective"]).toEqual({
     runnerPools: ["default"],
     executionProfiles: ["default"],
     capabilities: ["git"],
+    sandboxModes: ["none"],
+    modelProviderScopes: [],
+    slots: 2,
   });
   await p.start("one", [{ work: shell({ runner: { capabilities: ["docker"] } }) }]);
   const session = answer.body as unknown as RegistrationAccepted;
@@ -173,8 +176,7 @@ test("SR-5.8: a step that needs an isolation which a runner did not prove waits 
   expect((await weak.claim()).status).toBe(204);
   const token = await enrol(p, "strong");
   const strong = registration("strong", { sandbox: { modes: ["none", "per-agent-call"], providers: [] } });
-  const session = (await send(p.controller, "POST", "/runner/register", strong, token))
-    .body as unknown as RegistrationAccepted;
+  const session = (await register(p, strong, token)).body as unknown as RegistrationAccepted;
   const claim = {
     messageId: newId(),
     runnerId: "strong",
@@ -195,10 +197,12 @@ test("a runner holds no more leases than the slots that were approved for it", a
   ]);
 });
 
-test("SR-11.2: a snapshot that differs from the registration makes the session suspicious and says which fields", async () => {
+test("SR-11.2: a snapshot that differs from the approved one quarantines: session, credential, leases, audit, task", async () => {
   const p = await plane();
   await p.start("one", [{ work: shell() }]);
   const r = await runner(p);
+  const { lease } = await r.claim();
+  await r.started(lease);
   const snapshot = {
     messageId: newId(),
     runnerId: "r1",
@@ -209,7 +213,7 @@ test("SR-11.2: a snapshot that differs from the registration makes the session s
     networkPolicy: "deny-all",
     secretBindings: [],
     configHash: DIGEST,
-    commandAllowlistHash: DIGEST,
+    commandAllowlistHash: NO_COMMANDS,
     binaryDigest: DIGEST,
   };
   const ask = (more: JsonObject) =>
@@ -222,5 +226,19 @@ test("SR-11.2: a snapshot that differs from the registration makes the session s
     );
   expect((await ask({})).body).toEqual({ verdict: "match", fields: [] });
   expect((await ask({ mounts: ["/"] })).body).toEqual({ verdict: "mismatch", fields: ["mounts"] });
-  expect(await r.claim()).toMatchObject({ status: 403, body: { code: "runner_quarantined" } });
+  expect(await r.claim()).toMatchObject({ status: 401, body: { code: "runner_session_inactive" } });
+  expect((await beat(p, r)).status).toBe(401);
+  const late = await r.task(lease, "complete", result(lease));
+  expect(late).toMatchObject({ status: 410, body: { code: "lease_revoked" } });
+  const actions = p.store.read(listAudit, { tenantId: "default", after: 0, limit: 100 });
+  const from = actions.findIndex(({ action }) => action === "snapshot.mismatch");
+  expect(actions.slice(from, from + 3).map(({ action }) => action)).toEqual([
+    "snapshot.mismatch",
+    "lease.fenced",
+    "runner.quarantined",
+  ]);
+  const again = await register(p, registration("r1"), r.token);
+  expect(again).toMatchObject({ status: 403, body: { code: "registration_refused" } });
+  const kinds = p.store.read(listOperatorTasks, { tenantId: "default", all: false }).map(({ kind }) => kind);
+  expect(kinds).toEqual(["outcome_unknown", "runner_quarantined"]);
 });

@@ -1,3 +1,4 @@
+export * from "./admission.ts";
 export * from "./common.ts";
 export * from "./lease.ts";
 export * from "./report.ts";

@@ -1,5 +1,6 @@
 /** Every path of the runner protocol, in one place for both sides. */
 export const ROUTES = {
+  challenge: "/runner/challenge",
   register: "/runner/register",
   heartbeat: "/runner/heartbeat",
   claim: "/runner/claim",

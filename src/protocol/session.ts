@@ -13,9 +13,24 @@ import {
   Uuid,
 } from "./common.ts";
 
-/** `POST /runner/register`, with the enrolment credential as bearer token. The server decides what is effective. */
+/** `POST /runner/challenge`: the first step of a registration. Costs the server no state. */
+export const ChallengeRequest = closed({ messageId: Uuid });
+export type ChallengeRequest = Static<typeof ChallengeRequest>;
+
+export const Challenge = closed({ challenge: Token, expiresAt: Timestamp });
+export type Challenge = Static<typeof Challenge>;
+
+/**
+ * `POST /runner/register`. Its proof is the signature, by the runner's own key, over the canonical JSON of everything
+ * else in it, with a fresh challenge inside. The first time, the enrolment token as bearer binds the key to the runner.
+ * The server decides what is effective.
+ */
 export const Registration = closed({
   messageId: Uuid,
+  /** Ed25519 (raw, base64url). */
+  publicKey: Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }),
+  challenge: Token,
+  signature: Type.String({ pattern: "^[A-Za-z0-9_-]{86}$" }),
   runnerId: Name,
   tenantId: Name,
   hostId: Name,
@@ -51,7 +66,15 @@ export const RegistrationAccepted = closed({
   heartbeatToken: Token,
   claimToken: Token,
   expiresAt: Timestamp,
-  effective: closed({ runnerPools: Names, executionProfiles: Names, capabilities: Names }),
+  /** What was asked for and is approved too. */
+  effective: closed({
+    runnerPools: Names,
+    executionProfiles: Names,
+    capabilities: Names,
+    sandboxModes: Type.Array(SandboxMode),
+    modelProviderScopes: Names,
+    slots: Type.Integer({ minimum: 1, maximum: 1024 }),
+  }),
   heartbeatIntervalMs: Count,
   /** Ed25519 public key (raw, base64url) that signs every lease of this controller. */
   leaseKey: Type.String(),
@@ -74,6 +97,10 @@ export const Heartbeat = closed({
   configHash: Digest,
   commandAllowlistHash: Digest,
   imageDigest: Type.Optional(Digest),
+  binaryDigest: Digest,
+  /** Whether the loop that ends tasks at their deadline still turns, and whether the journal can be written. */
+  watchdog: Type.Union([Type.Literal("ok"), Type.Literal("stalled")]),
+  journal: Type.Union([Type.Literal("ok"), Type.Literal("failed")]),
   activeLeases: Type.Array(closed({ leaseId: Uuid, attempt: Count, fencingToken: Count, state: Name }), {
     maxItems: 1024,
   }),
@@ -92,7 +119,12 @@ export const Directive = Type.Union([
 ]);
 export type Directive = Static<typeof Directive>;
 
-export const HeartbeatAnswer = closed({ serverTime: Timestamp, directives: Type.Array(Directive) });
+/** `expiresAt`: a heartbeat renews both credentials of its session until then. */
+export const HeartbeatAnswer = closed({
+  serverTime: Timestamp,
+  expiresAt: Timestamp,
+  directives: Type.Array(Directive),
+});
 export type HeartbeatAnswer = Static<typeof HeartbeatAnswer>;
 
 /** `POST /runner/audit-snapshot`: what the runner really runs with. */
@@ -108,6 +140,7 @@ export const AuditSnapshot = closed({
   configHash: Digest,
   commandAllowlistHash: Digest,
   binaryDigest: Digest,
+  imageDigest: Type.Optional(Digest),
 });
 export type AuditSnapshot = Static<typeof AuditSnapshot>;
 

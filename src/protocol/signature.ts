@@ -8,6 +8,7 @@ import {
 } from "node:crypto";
 import { canonicalJson } from "../base/canonical.ts";
 import type { Lease, UnsignedLease } from "./lease.ts";
+import type { Registration } from "./session.ts";
 
 /** Ed25519 keys travel and rest as raw 32 bytes in base64url; these are the fixed DER prefixes around them. */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
@@ -51,4 +52,27 @@ export function signLease(lease: UnsignedLease, key: KeyObject): Lease {
 export function verifyLease(lease: Lease, key: KeyObject): boolean {
   const { signature, ...unsigned } = lease;
   return verify(null, Buffer.from(canonicalJson(unsigned)), key, Buffer.from(signature, "base64url"));
+}
+
+/** A registration with its proof. */
+export function signRegistration(
+  registration: Omit<Registration, "publicKey" | "signature">,
+  key: SigningKey,
+): Registration {
+  const claimed = { ...registration, publicKey: key.publicKey };
+  const bytes = Buffer.from(canonicalJson(claimed));
+  const signature = sign(null, bytes, importSecretKey(key.secret)).toString("base64url");
+  return { ...claimed, signature };
+}
+
+/** Whether whoever sent this registration holds the key that it names. */
+export function verifyRegistration(registration: Registration): boolean {
+  const { signature, ...claimed } = registration;
+  try {
+    const key = importPublicKey(registration.publicKey);
+    return verify(null, Buffer.from(canonicalJson(claimed)), key, Buffer.from(signature, "base64url"));
+  } catch {
+    // Bytes that are no point of the curve.
+    return false;
+  }
 }

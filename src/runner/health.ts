@@ -11,6 +11,8 @@ const BACKLOG_LIMIT = 8;
 export interface Health {
   /** Why the runner should get no work, or null. */
   trouble(): string | null;
+  /** Whether the event loop has stood still, and with it what ends tasks in time. */
+  isStalled(): boolean;
   /** Leases that are reported but not cleaned up. */
   cleanupBacklog(): number;
   close(): void;
@@ -24,11 +26,13 @@ export function watchHealth(config: EffectiveConfig, journal: Journal, clock: Cl
   }, TICK_MS);
   timer.unref?.();
   const cleanupBacklog = () => journal.count("TERMINAL_REPORTED");
+  const isStalled = () => clock.monotonic() - lastTick > STALLED_MS;
   return {
     cleanupBacklog,
+    isStalled,
     trouble() {
       if (journal.trouble !== null) return `the journal cannot be written: ${journal.trouble.message}`;
-      if (clock.monotonic() - lastTick > STALLED_MS) return "the runner is stalled";
+      if (isStalled()) return "the runner is stalled";
       if (cleanupBacklog() > BACKLOG_LIMIT) return "too many leases could not be cleaned up";
       try {
         const { bavail, bsize } = statfsSync(config.dataDirectory);

@@ -16,7 +16,7 @@ import type { Session } from "./wire/session.ts";
 export interface HeartbeatOptions {
   readonly client: Client;
   readonly session: Session;
-  readonly describe: () => Omit<Heartbeat, "messageId" | "sessionId" | "timestamp" | "waitMs">;
+  readonly describe: () => Promise<Omit<Heartbeat, "messageId" | "sessionId" | "timestamp" | "waitMs">>;
   readonly onDirective: (directive: Directive, session: RegistrationAccepted) => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -45,7 +45,7 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
         path: ROUTES.heartbeat,
         token: current.heartbeatToken,
         body: {
-          ...options.describe(),
+          ...(await options.describe()),
           messageId: newId(),
           sessionId: current.sessionId,
           timestamp: isoTime(clock.wall()),

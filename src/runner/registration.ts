@@ -10,7 +10,7 @@ export function registration(
   capabilities: readonly SandboxCapability[],
   binaryDigest: string,
   version = packageFile.version,
-): Registration {
+): Omit<Registration, "publicKey" | "challenge" | "signature"> {
   return {
     messageId: newId(),
     runnerId: config.runnerId,
@@ -63,5 +63,6 @@ export function auditSnapshot(
     configHash: config.configHash,
     commandAllowlistHash: config.commandAllowlistHash,
     binaryDigest,
+    ...(config.imageDigest === undefined ? {} : { imageDigest: config.imageDigest }),
   };
 }

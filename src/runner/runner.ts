@@ -8,12 +8,15 @@ import { type Log, silentLog } from "../base/log.ts";
 import {
   Acknowledged,
   AuditVerdict,
+  Challenge,
   type Directive,
   importPublicKey,
   type Lease,
   type RegistrationAccepted,
   RegistrationAccepted as RegistrationAcceptedSchema,
   ROUTES,
+  type SigningKey,
+  signRegistration,
 } from "../protocol/index.ts";
 import { binaryDigest } from "./binary-digest.ts";
 import { ClaimLoop } from "./claims.ts";
@@ -22,6 +25,7 @@ import { openWorkspaces, type Workspaces } from "./files/workspaces.ts";
 import { type Health, watchHealth } from "./health.ts";
 import { runHeartbeat } from "./heartbeat.ts";
 import { createHousekeeping } from "./housekeeping.ts";
+import { loadIdentity } from "./identity.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import { Journal } from "./journal/journal.ts";
 import { verifyOffer } from "./lease/admit.ts";
@@ -38,7 +42,8 @@ import { Session } from "./wire/session.ts";
 
 export interface RunnerOptions {
   readonly controllerUrl: string;
-  readonly enrolmentToken: string;
+  /** Lets it in the first time; afterwards its own key does. */
+  readonly enrolmentToken: string | null;
   readonly config: RunnerConfig;
   readonly fetch?: Fetch;
   readonly clock?: Clock;
@@ -148,7 +153,7 @@ class Runner implements RunningRunner {
       const housekeeping = createHousekeeping(config, journal, workspaces, this.#log);
       await housekeeping.atStart(sandboxes);
       health = watchHealth(config, journal, this.#clock);
-      const session = this.#openSession(sandboxes, digest);
+      const session = this.#openSession(sandboxes, digest, loadIdentity(config.dataDirectory));
       const services = this.#services(journal, workspaces, session);
       const recovered = (entry: JournalEntry) => wireReporter(this.#client, session, { ...entry, nonce: "" });
       const { signal } = this.#ending;
@@ -181,7 +186,7 @@ class Runner implements RunningRunner {
           runHeartbeat({
             client: this.#client,
             session,
-            describe: () => this.#describe(health!),
+            describe: () => this.#describe(health!, journal, digest),
             onDirective: (directive, registered) => this.#obey(directive, registered, sandboxes, digest),
             clock: this.#clock,
             log: this.#log,
@@ -204,17 +209,28 @@ class Runner implements RunningRunner {
     }
   }
 
-  #openSession(sandboxes: Sandboxes, digest: string): Session {
+  #openSession(sandboxes: Sandboxes, digest: string, identity: SigningKey): Session {
+    const call = { timeoutMs: MESSAGE_TIMEOUT_MS };
     const session = new Session({
-      register: (signal) =>
-        this.#client.call({
+      register: async (signal) => {
+        const { challenge } = await this.#client.call({
+          ...call,
+          path: ROUTES.challenge,
+          token: null,
+          body: { messageId: newId() },
+          answer: Challenge,
+          signal,
+        });
+        const about = registration(this.#config, sandboxes.capabilities, digest, this.#options.version);
+        return await this.#client.call({
+          ...call,
           path: ROUTES.register,
           token: this.#options.enrolmentToken,
-          body: registration(this.#config, sandboxes.capabilities, digest, this.#options.version),
+          body: signRegistration({ ...about, challenge }, identity),
           answer: RegistrationAcceptedSchema,
-          timeoutMs: MESSAGE_TIMEOUT_MS,
           signal,
-        }),
+        });
+      },
       onRegistered: (registered) => {
         this.#leaseKey = importPublicKey(registered.leaseKey);
         this.#log.info("registered", { session: registered.sessionId, effective: registered.effective });
@@ -233,7 +249,7 @@ class Runner implements RunningRunner {
       journal,
       workspaces,
       ownSecrets: () => [
-        this.#options.enrolmentToken,
+        ...(this.#options.enrolmentToken === null ? [] : [this.#options.enrolmentToken]),
         ...(session.current === null ? [] : [session.current.claimToken, session.current.heartbeatToken]),
       ],
       clock: this.#clock,
@@ -286,7 +302,7 @@ class Runner implements RunningRunner {
     }
   }
 
-  #describe(health: Health) {
+  async #describe(health: Health, journal: Journal, digest: string) {
     const trouble = health.trouble();
     if (trouble !== null) this.#log.warn("unhealthy", { reason: trouble });
     const freeSlots = Math.max(0, this.#config.slots - this.#runs.size);
@@ -303,6 +319,10 @@ class Runner implements RunningRunner {
       configHash: this.#config.configHash,
       commandAllowlistHash: this.#config.commandAllowlistHash,
       ...(this.#config.imageDigest === undefined ? {} : { imageDigest: this.#config.imageDigest }),
+      // That of the file as it stands now: one that was exchanged under a running runner is found out.
+      binaryDigest: await binaryDigest(journal).catch(() => digest),
+      watchdog: health.isStalled() ? ("stalled" as const) : ("ok" as const),
+      journal: journal.trouble === null ? ("ok" as const) : ("failed" as const),
       activeLeases: [...this.#runs.values(), ...this.#settling.values()].map(({ lease, state }) => ({
         leaseId: lease.leaseId,
         attempt: lease.attempt,

@@ -7,6 +7,7 @@ export {
   revokeAccessToken,
 } from "./access/tokens.ts";
 export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/append.ts";
+export { appendRefusals, NO_TENANT, type Refusal } from "./audit/refusals.ts";
 export * from "./instances/advance.ts";
 export {
   type ClaimedCall,
@@ -53,14 +54,24 @@ export {
 } from "./leases/start-lease.ts";
 export type { Operation, Query, Topic } from "./operation.ts";
 export { listOperatorTasks, type OperatorTask } from "./operators/operator-tasks.ts";
-export { auditSnapshot, directivesOf, drainSession, heartbeat } from "./runners/heartbeat.ts";
+export { drainSession } from "./runners/drain.ts";
+export { type EnrolInput, enrolRunner } from "./runners/enrol.ts";
 export {
-  type Admission,
-  enrolRunner,
-  listRunners,
-  type RunnerView,
-  registerRunner,
-} from "./runners/register.ts";
+  directivesOf,
+  type HeartbeatInput,
+  heartbeat,
+  readHeartbeat,
+  touchSessions,
+} from "./runners/heartbeat.ts";
+export {
+  approveRunner,
+  auditRunner,
+  drainRunner,
+  type Operate,
+  quarantineRunner,
+  releaseRunner,
+} from "./runners/operate.ts";
+export { registerRunner } from "./runners/register.ts";
 export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
 export {
   hasSecret,
@@ -70,5 +81,7 @@ export {
   removeSecret,
   type SecretRow,
 } from "./secrets/secrets.ts";
+export { askForSnapshots, auditSnapshot, nextAudit } from "./runners/snapshot.ts";
+export { findRunner, holderOf, listRunners, type RunnerDetail, type RunnerView } from "./runners/views.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
 export { type Listener, Store } from "./store.ts";

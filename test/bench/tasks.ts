@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256 } from "../../src/base/canonical.ts";
 import { randomToken } from "../../src/base/ids.ts";
-import type { Lease, RegistrationAccepted } from "../../src/protocol/index.ts";
+import {
+  type Lease,
+  newSigningKey,
+  type RegistrationAccepted,
+  signRegistration,
+} from "../../src/protocol/index.ts";
 import { enrolRunner, Store } from "../../src/store/index.ts";
 import { binary } from "../support/binary.ts";
 import { figures, pairedRatio, quantile, show } from "./stats.ts";
@@ -116,7 +121,7 @@ async function startOurs(directory: string): Promise<{ target: Target; stop(): P
           capabilities: [],
           slots: 4,
         },
-        enrolmentHash: sha256(token),
+        credential: { enrolmentHash: sha256(token), expiresAt: Date.now() + 3_600_000 },
         actor: "bench",
         now: Date.now(),
       }),
@@ -184,7 +189,11 @@ async function startOurs(directory: string): Promise<{ target: Target; stop(): P
 const DIGEST = `sha256:${"0".repeat(64)}`;
 
 async function register(controller: string, token: string, runnerId: string): Promise<Caller> {
-  const body = {
+  const headers = { "lightflow-protocol": "1.0", authorization: `Bearer ${token}` };
+  const asked = await post(`${controller}/runner/challenge`, { messageId: Bun.randomUUIDv7() }, headers);
+  const { challenge } = (await asked.json()) as { challenge: string };
+  const about = {
+    challenge,
     messageId: Bun.randomUUIDv7(),
     runnerId,
     tenantId: "default",
@@ -201,11 +210,11 @@ async function register(controller: string, token: string, runnerId: string): Pr
     secretPolicy: "none",
     modelProviderScopes: [],
     mounts: [],
-    sandbox: { modes: ["none"], providers: [] },
+    sandbox: { modes: ["none" as const], providers: [] },
     slots: 4,
     version: "0",
   };
-  const headers = { "lightflow-protocol": "1.0", authorization: `Bearer ${token}` };
+  const body = signRegistration(about, newSigningKey());
   const session = (await (
     await post(`${controller}/runner/register`, body, headers)
   ).json()) as RegistrationAccepted;
@@ -220,6 +229,9 @@ async function heartbeat(controller: string, session: RegistrationAccepted, runn
     status: "ready",
     configHash: DIGEST,
     commandAllowlistHash: DIGEST,
+    binaryDigest: DIGEST,
+    watchdog: "ok",
+    journal: "ok",
     activeLeases: [],
     freeSlots: 1,
     cleanupBacklog: 0,

@@ -3,17 +3,25 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openArtifacts } from "../../src/artifacts/index.ts";
-import { digestOf, sha256 } from "../../src/base/canonical.ts";
+import { digestOf } from "../../src/base/canonical.ts";
 import { ManualClock } from "../../src/base/clock.ts";
 import { newId, randomToken } from "../../src/base/ids.ts";
 import type { Json, JsonObject } from "../../src/base/json.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { type Controller, createController, handleRunner, Spool } from "../../src/controller/index.ts";
 import { Orchestrator } from "../../src/orchestrator/index.ts";
-import type { Lease, RegistrationAccepted } from "../../src/protocol/index.ts";
+import {
+  type Lease,
+  newSigningKey,
+  type RegistrationAccepted,
+  type SigningKey,
+  signRegistration,
+} from "../../src/protocol/index.ts";
 import { enrolRunner, findRun, listEvents, Store } from "../../src/store/index.ts";
 
 export const DIGEST = `sha256:${"0".repeat(64)}`;
+/** The digest of an empty list of commands. */
+export const NO_COMMANDS = digestOf([]);
 export const shell = (light: JsonObject = {}): JsonObject => ({
   run: { shell: { command: "true" } },
   metadata: { lightWorkflow: light },
@@ -109,7 +117,7 @@ export function registration(runnerId: string, more: JsonObject = {}): JsonObjec
     capabilities: ["git"],
     binaryDigest: DIGEST,
     configHash: DIGEST,
-    commandAllowlistHash: DIGEST,
+    commandAllowlistHash: NO_COMMANDS,
     workspacePolicy: "w",
     networkZone: "z",
     secretPolicy: "none",
@@ -132,23 +140,33 @@ export async function enrol(p: Plane, runnerId: string, tenantId = "default") {
       capabilities: ["git"],
       slots: 2,
     },
-    enrolmentHash: sha256(token),
+    credential: { publicKey: keyOf(token).publicKey },
     actor: "test",
     now: p.clock.wall(),
   });
   return token;
 }
 
+/** The key of each runner, by its enrolment token. */
+const keys = new Map<string | null, SigningKey>();
+
+/** A whole registration: a fresh challenge, signed with the key that belongs to the token. */
+export function register(p: Plane, about: JsonObject, token: string | null, key = keyOf(token)) {
+  const { challenge } = p.controller.challenges.issue(p.clock.wall());
+  const signed = signRegistration({ ...about, challenge } as never, key);
+  return send(p.controller, "POST", "/runner/register", signed, token);
+}
+
+export function keyOf(token: string | null): SigningKey {
+  const key = keys.get(token) ?? newSigningKey();
+  keys.set(token, key);
+  return key;
+}
+
 /** A runner that speaks the protocol by hand, honestly or not. */
 export async function runner(p: Plane, runnerId = "r1", tenantId = "default") {
   const token = await enrol(p, runnerId, tenantId);
-  const answer = await send(
-    p.controller,
-    "POST",
-    "/runner/register",
-    registration(runnerId, { tenantId }),
-    token,
-  );
+  const answer = await register(p, registration(runnerId, { tenantId }), token);
   expect(answer.status).toBe(200);
   const session = answer.body as unknown as RegistrationAccepted;
   const claim = async (waitMs = 0, messageId = newId()) => {
@@ -205,7 +223,10 @@ export async function beat(p: Plane, r: Awaited<ReturnType<typeof runner>>, more
     sessionId: r.session.sessionId,
     status: "ready",
     configHash: DIGEST,
-    commandAllowlistHash: DIGEST,
+    commandAllowlistHash: NO_COMMANDS,
+    binaryDigest: DIGEST,
+    watchdog: "ok",
+    journal: "ok",
     activeLeases: [],
     freeSlots: 1,
     cleanupBacklog: 0,

@@ -24,6 +24,7 @@ import {
   TaskResult,
   type UnsignedLease,
   validate,
+  verifyRegistration,
 } from "../../src/protocol/index.ts";
 
 /** Everything that the fake controller knows of one lease. */
@@ -74,6 +75,7 @@ export class FakeController {
   readonly #counts = new Map<string, number>();
   readonly #claims = new Map<string, Lease>();
   #session: { id: string; claim: string; heartbeat: string } | null = null;
+  readonly #keys = new Set<string>();
   #generation = 0;
   #server: ReturnType<typeof Bun.serve> | null = null;
   #port: number;
@@ -240,9 +242,15 @@ export class FakeController {
       return session;
     };
     switch (url.pathname) {
+      case ROUTES.challenge:
+        return { challenge: newId(), expiresAt: isoTime(Date.now() + 60_000) };
       case ROUTES.register: {
-        if (token !== this.enrolmentToken) throw fail("unauthenticated");
         const message = validate(Registration, await request.json());
+        const known = this.#keys.has(message.publicKey);
+        if (!verifyRegistration(message) || !(known || token === this.enrolmentToken)) {
+          throw fail("unauthenticated");
+        }
+        this.#keys.add(message.publicKey);
         this.registrations.push(message);
         this.#generation++;
         this.#session = { id: newId(), claim: `claim-${newId()}`, heartbeat: `heartbeat-${newId()}` };
@@ -256,6 +264,9 @@ export class FakeController {
             runnerPools: message.runnerPools,
             executionProfiles: message.executionProfiles,
             capabilities: message.capabilities,
+            sandboxModes: message.sandbox.modes,
+            modelProviderScopes: message.modelProviderScopes,
+            slots: message.slots,
           },
           heartbeatIntervalMs: this.#options.heartbeatIntervalMs ?? 500,
           leaseKey: this.#signing.publicKey,
@@ -266,7 +277,12 @@ export class FakeController {
         const message = validate(Heartbeat, await request.json());
         this.heartbeats.push(message);
         if (this.directives.length === 0) await this.#hold(message.waitMs ?? 0, request.signal);
-        return { serverTime: isoTime(Date.now()), directives: this.directives.splice(0) };
+        const now = Date.now();
+        return {
+          serverTime: isoTime(now),
+          expiresAt: isoTime(now + 3_600_000),
+          directives: this.directives.splice(0),
+        };
       }
       case ROUTES.claim:
         return this.#claim(validate(Claim, await request.json()), needs("claim").id, request.signal);

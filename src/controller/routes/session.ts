@@ -3,10 +3,11 @@ import { isoTime } from "../../base/clock.ts";
 import { fail } from "../../base/errors.ts";
 import { bearerToken, readJson } from "../../base/http.ts";
 import { newId, randomToken } from "../../base/ids.ts";
-import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import {
   AuditSnapshot,
+  type Challenge,
+  ChallengeRequest,
   Claim,
   Drain,
   Heartbeat,
@@ -16,44 +17,61 @@ import {
   Registration,
   type RegistrationAccepted,
   validate,
+  verifyRegistration,
 } from "../../protocol/index.ts";
-import { auditSnapshot, drainSession, heartbeat, registerRunner } from "../../store/index.ts";
+import { auditSnapshot, drainSession, heartbeat, readHeartbeat, registerRunner } from "../../store/index.ts";
 import type { Controller } from "../controller.ts";
 import { reply } from "../reply.ts";
-
-/** How long a session's credentials live; a runner registers again well before. */
-const SESSION_MS = 24 * 3_600_000;
 
 type Handler = (controller: Controller, request: Request) => Promise<Response>;
 
 const read = (request: Request) => readJson(request, LIMITS.protocolBodyBytes);
 const tokenHash = (request: Request): string => sha256(bearerToken(request));
 
+export const challenge: Handler = async (controller, request) => {
+  validate(ChallengeRequest, await read(request));
+  const issued = controller.challenges.issue(controller.clock.wall());
+  const answer: Challenge = { challenge: issued.challenge, expiresAt: isoTime(issued.expiresAt) };
+  return reply(answer);
+};
+
 export const register: Handler = async (controller, request) => {
-  const enrolmentHash = tokenHash(request);
   const message = validate(Registration, await read(request));
   const now = controller.clock.wall();
   const [heartbeatToken, claimToken, sessionId] = [randomToken(), randomToken(), newId()];
+  // Every registration goes the whole way, so that neither the answer nor its time tells where it failed.
+  const signed = verifyRegistration(message);
+  const fresh = controller.challenges.holds(message.challenge, now);
   const outcome = await controller.store.write(registerRunner, {
-    enrolmentHash,
-    registration: message as unknown as JsonObject & Registration,
+    registration: message,
+    enrolmentHash: request.headers.has("authorization") ? tokenHash(request) : null,
+    proven: signed && fresh,
+    challengeHash: sha256(message.challenge),
     sessionId,
     heartbeatHash: sha256(heartbeatToken),
     claimHash: sha256(claimToken),
-    expiresAt: now + SESSION_MS,
     now,
   });
   if ("refused" in outcome) {
-    controller.log.warn("registration refused", { runnerId: message.runnerId, reason: outcome.refused });
-    throw fail("registration_refused", undefined, { hint: "ask the operator who enrolled this runner" });
+    const { refused, ...cause } = outcome;
+    controller.log.warn("registration refused", { runnerId: message.runnerId, reason: outcome.reason });
+    throw fail(refused, undefined, { hint: "ask the operator who enrolled this runner", cause });
   }
+  const { offer } = outcome;
   const answer: RegistrationAccepted = {
     sessionId,
     generation: outcome.generation,
     heartbeatToken,
     claimToken,
-    expiresAt: isoTime(now + SESSION_MS),
-    effective: outcome.effective,
+    expiresAt: isoTime(outcome.expiresAt),
+    effective: {
+      runnerPools: [...offer.runnerPools],
+      executionProfiles: [...offer.executionProfiles],
+      capabilities: [...offer.capabilities],
+      sandboxModes: [...offer.sandboxModes] as RegistrationAccepted["effective"]["sandboxModes"],
+      modelProviderScopes: [...offer.modelProviderScopes],
+      slots: offer.slots,
+    },
     heartbeatIntervalMs: LIMITS.heartbeatMs,
     leaseKey: controller.leaseKey.publicKey,
   };
@@ -62,14 +80,17 @@ export const register: Handler = async (controller, request) => {
 
 export const beat: Handler = async (controller, request) => {
   const message = validate(Heartbeat, await read(request));
-  const { sessionId } = await controller.store.write(heartbeat, {
-    tokenHash: tokenHash(request),
-    message: message as unknown as JsonObject & Heartbeat,
-    now: controller.clock.wall(),
-  });
+  const input = { tokenHash: tokenHash(request), message, now: controller.clock.wall() };
+  let said = controller.store.read(readHeartbeat, input);
+  if (said.same) controller.heartbeats.seen(said.sessionId, input.now);
+  else said = await controller.store.write(heartbeat, input);
   const waitMs = Math.min(message.waitMs ?? 0, LIMITS.heartbeatMs * 2);
-  const directives = await controller.heartbeats.directives(sessionId, waitMs, request.signal);
-  const answer: HeartbeatAnswer = { serverTime: isoTime(controller.clock.wall()), directives };
+  const directives = await controller.heartbeats.directives(said.sessionId, waitMs, request.signal);
+  const answer: HeartbeatAnswer = {
+    serverTime: isoTime(controller.clock.wall()),
+    expiresAt: isoTime(said.expiresAt),
+    directives,
+  };
   return reply(answer);
 };
 
@@ -88,7 +109,7 @@ export const snapshot: Handler = async (controller, request) => {
   const message = validate(AuditSnapshot, await read(request));
   const fields = await controller.store.write(auditSnapshot, {
     tokenHash: tokenHash(request),
-    message: message as unknown as JsonObject & AuditSnapshot,
+    message,
     now: controller.clock.wall(),
   });
   return reply({ verdict: fields.length === 0 ? "match" : "mismatch", fields });

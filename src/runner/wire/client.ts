@@ -10,7 +10,8 @@ export interface Call<T extends TSchema> {
   readonly method?: "POST" | "PUT";
   readonly path: string;
   readonly query?: Record<string, string | number | boolean>;
-  readonly token: string;
+  /** Null for a message that carries its own proof, or none. */
+  readonly token: string | null;
   /** A JSON message, or a function that makes the raw body anew for each try. */
   readonly body: object | (() => RawBody);
   readonly answer: T;
@@ -65,7 +66,7 @@ export function createClient(baseUrl: string, fetchFunction: Fetch = fetch): Cli
       return await fetchFunction(`${base}${call.path}${query}`, {
         method: call.method ?? "POST",
         headers: {
-          authorization: `Bearer ${call.token}`,
+          ...(call.token === null ? {} : { authorization: `Bearer ${call.token}` }),
           "content-type": raw ? "application/octet-stream" : "application/json",
           [PROTOCOL_HEADER]: PROTOCOL_VERSION,
         },

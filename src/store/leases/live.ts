@@ -38,7 +38,7 @@ export interface LeaseCaller {
 
 /** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
 function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
-  const session = authenticate(tx, "claim", caller.tokenHash, caller.now);
+  const session = authenticate(tx, "claim", caller.tokenHash, caller.now, { onLease: true });
   // Two look-ups by key: a join of the two takes several times as long.
   const lease = tx.get<Omit<LeaseRow, keyof RequestFacts> & { request_id: string }>(
     `SELECT id, request_id, instance_id, tenant_id, runner_id, attempt, fence, nonce, state, issued_at, expires_at,

@@ -58,3 +58,19 @@ export const listOperatorTasks: Query<{ tenantId: string; all: boolean }, Operat
       all ? 1 : 0,
     )
     .map((row) => ({ ...row, body: JSON.parse(row.body) as JsonObject }));
+
+/** Close the open task of a subject, when there is one. @returns whether there was */
+export function resolveOperatorTasks(
+  tx: Transaction,
+  task: { tenantId: string; kind: string; subject: string; resolution: string; now: number },
+): boolean {
+  const changed = tx.run(
+    "UPDATE operator_task SET state = 'resolved', resolution = ?, resolved_at = ? WHERE tenant_id = ? AND kind = ? AND subject = ? AND state = 'open'",
+    task.resolution,
+    task.now,
+    task.tenantId,
+    task.kind,
+    task.subject,
+  );
+  return changed > 0;
+}

@@ -1,71 +1,206 @@
 import type { JsonObject } from "../../base/json.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { Heartbeat } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
+import { requeue } from "../leases/requeue.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
+import { openOperatorTask } from "../operators/operator-tasks.ts";
+import { HASHES, hashesOf } from "./admission.ts";
 import { authenticate } from "./session.ts";
 
 export interface HeartbeatInput {
   tokenHash: string;
-  message: JsonObject & {
-    runnerId: string;
-    sessionId: string;
-    configHash: string;
-    commandAllowlistHash: string;
-    imageDigest?: string;
-    status: string;
-  };
+  message: Heartbeat;
   now: number;
 }
 
-function registrationOf(tx: Pick<Transaction, "get">, sessionId: string): JsonObject {
-  const row = tx.get<{ registration: string }>(
-    "SELECT registration FROM runner_session WHERE id = ?",
-    sessionId,
+interface Beating {
+  id: string;
+  tenant_id: string;
+  runner_id: string;
+  state: string;
+  hashes: string;
+  healthy: number;
+  active_leases: string;
+  created_at: number;
+  last_seen_at: number;
+}
+
+/** Until when a session's credentials live after a heartbeat at `now`. */
+const renewedUntil = (createdAt: number, now: number): number =>
+  Math.min(now + LIMITS.credentialMs, createdAt + LIMITS.sessionMs);
+
+const isHealthy = (message: Heartbeat): number =>
+  message.status !== "unhealthy" && message.watchdog === "ok" && message.journal === "ok" ? 1 : 0;
+
+function beating(tx: Pick<Transaction, "get">, { tokenHash, message, now }: HeartbeatInput): Beating {
+  const { id } = authenticate(tx, "heartbeat", tokenHash, now, message);
+  return tx.get<Beating>(
+    "SELECT id, tenant_id, runner_id, state, hashes, healthy, active_leases, created_at, last_seen_at FROM runner_session WHERE id = ?",
+    id,
   )!;
-  return JSON.parse(row.registration) as JsonObject;
+}
+
+/** Offers that are older than their way takes, and that the runner does not list: they never arrived. */
+function lostOffers(
+  tx: Pick<Transaction, "all">,
+  sessionId: string,
+  message: Heartbeat,
+  now: number,
+): string[] {
+  const listed = new Set(message.activeLeases.map(({ leaseId }) => leaseId));
+  return tx
+    .all<{ id: string }>(
+      "SELECT id FROM lease WHERE session_id = ? AND state IN ('leased', 'started') AND state = 'leased' AND issued_at < ?",
+      sessionId,
+      now - LIMITS.lostOfferMs,
+    )
+    .flatMap(({ id }) => (listed.has(id) ? [] : [id]));
+}
+
+export interface Beat {
+  sessionId: string;
+  expiresAt: number;
+  /** It says what the last one said: that it came need not be on disk before it is answered. */
+  same: boolean;
 }
 
 /**
- * Note that a runner lives. A hash that differs from the registered one makes the session suspicious: it takes no new
- * lease until it registers again with what was approved.
+ * What a heartbeat brings, without writing. Most of a thousand runners say what they said before.
+ * @throws Failure as {@link authenticate}
  */
-export const heartbeat: Operation<HeartbeatInput, { sessionId: string }> = (
-  tx,
-  { tokenHash, message, now },
-) => {
-  const session = authenticate(tx, "heartbeat", tokenHash, now, message);
-  const registered = registrationOf(tx, session.id);
-  const drifted = (["configHash", "commandAllowlistHash", "imageDigest"] as const).filter(
-    (field) => message[field] !== undefined && message[field] !== registered[field],
-  );
-  let state = session.state;
-  if (drifted.length > 0 && state === "active") {
-    state = "suspicious";
-    appendAudit(tx, {
-      tenantId: session.tenant_id,
-      now,
-      actor: `runner:${session.runner_id}`,
-      action: "session.suspicious",
-      object: `session:${session.id}`,
-      body: { fields: drifted },
-    });
-  }
-  tx.run(
-    "UPDATE runner_session SET last_seen_at = ?, state = ?, healthy = ?, active_leases = ? WHERE id = ?",
-    now,
-    state,
-    message.status === "unhealthy" ? 0 : 1,
-    JSON.stringify(message["activeLeases"] ?? []),
-    session.id,
-  );
-  return { sessionId: session.id };
+export const readHeartbeat: Query<HeartbeatInput, Beat> = (tx, input) => {
+  const { message, now } = input;
+  const session = beating(tx, input);
+  return {
+    sessionId: session.id,
+    expiresAt: renewedUntil(session.created_at, now),
+    same:
+      // One that was away claims next, and must then be known to be back.
+      now - session.last_seen_at < 2 * LIMITS.heartbeatMs &&
+      (hashesOf(message) === session.hashes || session.state === "suspicious") &&
+      isHealthy(message) === session.healthy &&
+      JSON.stringify(message.activeLeases) === session.active_leases &&
+      lostOffers(tx, session.id, message, now).length === 0,
+  };
 };
 
-/** What a session must be told: leases to stop, and whether to take no more. */
-export const directivesOf: Query<
-  { sessionId: string },
-  { kind: string; leaseId?: string; fencingToken?: number; reason: string }[]
-> = (tx, { sessionId }) => [
-  ...tx
+/** Note that sessions live, and so renew their credentials. */
+export const touchSessions: Operation<ReadonlyMap<string, number>, void> = (tx, seen) => {
+  for (const [id, at] of seen) {
+    tx.run(
+      "UPDATE runner_session SET last_seen_at = ?, expires_at = min(?, created_at + ?) WHERE id = ? AND state <> 'closed'",
+      at,
+      at + LIMITS.credentialMs,
+      LIMITS.sessionMs,
+      id,
+    );
+  }
+};
+
+/**
+ * A heartbeat that says something new. Hashes that are not the approved ones make the session suspicious: it takes no new
+ * lease until an operator approves them, and a deep audit is asked for at once.
+ */
+export const heartbeat: Operation<HeartbeatInput, Beat> = (tx, input) => {
+  const { message, now } = input;
+  const session = beating(tx, input);
+  const stated = hashesOf(message);
+  if (stated !== session.hashes && session.state !== "suspicious" && session.state !== "quarantined") {
+    const approved = JSON.parse(session.hashes) as JsonObject;
+    const reported: JsonObject = {};
+    for (const name of HASHES) {
+      if ((message[name] ?? null) !== (approved[name] ?? null)) reported[name] = message[name] ?? null;
+    }
+    suspect(tx, session, { fields: Object.keys(reported), reported }, now);
+    tx.run(
+      "UPDATE runner SET reported = ? WHERE tenant_id = ? AND runner_id = ?",
+      JSON.stringify(reported),
+      session.tenant_id,
+      session.runner_id,
+    );
+    tx.run(
+      "UPDATE runner_session SET audit_asked_at = coalesce(audit_asked_at, ?) WHERE id = ?",
+      now,
+      session.id,
+    );
+  }
+  for (const id of lostOffers(tx, session.id, message, now)) takeBack(tx, session, id, now);
+  tx.run(
+    "UPDATE runner_session SET last_seen_at = ?, expires_at = ?, healthy = ?, active_leases = ? WHERE id = ?",
+    now,
+    renewedUntil(session.created_at, now),
+    isHealthy(message),
+    JSON.stringify(message.activeLeases),
+    session.id,
+  );
+  return { sessionId: session.id, expiresAt: renewedUntil(session.created_at, now), same: true };
+};
+
+/** No new lease for this session from now on; whoever waits with a claim of it is refused. */
+export function suspect(
+  tx: Transaction,
+  session: { id: string; tenant_id: string; runner_id: string },
+  why: { fields: string[]; reported?: JsonObject; reason?: string },
+  now: number,
+): void {
+  const reason = why.reason ?? `changed: ${why.fields.join(", ")}`;
+  tx.run("UPDATE runner_session SET state = 'suspicious', reason = ? WHERE id = ?", reason, session.id);
+  appendAudit(tx, {
+    tenantId: session.tenant_id,
+    now,
+    actor: `runner:${session.runner_id}`,
+    action: "session.suspicious",
+    object: `session:${session.id}`,
+    body: { reason, fields: why.fields, reported: why.reported ?? {} },
+  });
+  openOperatorTask(tx, {
+    tenantId: session.tenant_id,
+    kind: "runner_drift",
+    subject: session.runner_id,
+    instanceId: null,
+    body: { at: "heartbeat", reason, reported: why.reported ?? {} },
+    now,
+  });
+  tx.notify("session", session.id);
+}
+
+/** An offer that never arrived goes back to the queue at once. */
+function takeBack(tx: Transaction, session: Beating, leaseId: string, now: number): void {
+  const lease = tx.get<{
+    id: string;
+    request_id: string;
+    instance_id: string;
+    runner_id: string;
+    attempt: number;
+  }>("SELECT id, request_id, instance_id, runner_id, attempt FROM lease WHERE id = ?", leaseId)!;
+  tx.run("UPDATE lease SET state = 'expired', nonce = NULL, finished_at = ? WHERE id = ?", now, leaseId);
+  appendAudit(tx, {
+    tenantId: session.tenant_id,
+    now,
+    actor: "controller",
+    action: "lease.lost_offer",
+    object: `lease:${leaseId}`,
+    body: { runnerId: lease.runner_id, attempt: lease.attempt },
+  });
+  const request = tx.get<{ step_id: string; reference: string; state: string }>(
+    "SELECT step_id, reference, state FROM request WHERE id = ?",
+    lease.request_id,
+  )!;
+  if (request.state !== "leased") return;
+  requeue(tx, { ...lease, ...request }, "the offer did not reach the runner", now, 0);
+}
+
+export interface StoredDirective {
+  kind: string;
+  leaseId?: string;
+  fencingToken?: number;
+  reason?: string;
+}
+
+/** What a session must be told: leases to stop, whether to take no more, and whether to show what it runs with. */
+export const directivesOf: Query<{ sessionId: string }, StoredDirective[]> = (tx, { sessionId }) => {
+  const directives: StoredDirective[] = tx
     .all<{ id: string; fence: number; cancel_reason: string }>(
       "SELECT id, fence, cancel_reason FROM lease WHERE session_id = ? AND state IN ('leased', 'started') AND cancel_reason IS NOT NULL",
       sessionId,
@@ -75,52 +210,14 @@ export const directivesOf: Query<
       leaseId: lease.id,
       fencingToken: lease.fence,
       reason: lease.cancel_reason,
-    })),
-  ...tx
-    .all<{ state: string }>("SELECT state FROM runner_session WHERE id = ? AND state = 'draining'", sessionId)
-    .map(() => ({ kind: "drain", reason: "asked to drain" })),
-];
-
-/** A runner that takes no more leases; those that run may end. */
-export const drainSession: Operation<
-  { tokenHash: string; message: { runnerId: string; sessionId: string; reason: string }; now: number },
-  void
-> = (tx, { tokenHash, message, now }) => {
-  const session = authenticate(tx, "heartbeat", tokenHash, now, message);
-  if (session.state === "draining") return;
-  tx.run("UPDATE runner_session SET state = 'draining' WHERE id = ?", session.id);
-  appendAudit(tx, {
-    tenantId: session.tenant_id,
-    now,
-    actor: `runner:${session.runner_id}`,
-    action: "session.draining",
-    object: `session:${session.id}`,
-    body: { reason: message.reason },
-  });
-  tx.notify("session", session.id);
-};
-
-/** Compare what a runner says it runs with against what it registered; a difference makes the session suspicious. */
-export const auditSnapshot: Operation<
-  { tokenHash: string; message: JsonObject & { runnerId: string; sessionId: string }; now: number },
-  string[]
-> = (tx, { tokenHash, message, now }) => {
-  const session = authenticate(tx, "heartbeat", tokenHash, now, message);
-  const registered = registrationOf(tx, session.id);
-  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
-  const fields = ["configHash", "commandAllowlistHash", "binaryDigest", "mounts"].filter(
-    (field) => !same(message[field], registered[field]),
+    }));
+  const session = tx.get<{ state: string; reason: string | null; audit_asked_at: number | null }>(
+    "SELECT state, reason, audit_asked_at FROM runner_session WHERE id = ?",
+    sessionId,
   );
-  if (fields.length > 0 && session.state === "active") {
-    tx.run("UPDATE runner_session SET state = 'suspicious' WHERE id = ?", session.id);
+  if (session?.state === "draining") {
+    directives.push({ kind: "drain", reason: session.reason ?? "asked to drain" });
   }
-  appendAudit(tx, {
-    tenantId: session.tenant_id,
-    now,
-    actor: `runner:${session.runner_id}`,
-    action: fields.length === 0 ? "snapshot.match" : "snapshot.mismatch",
-    object: `session:${session.id}`,
-    body: { fields },
-  });
-  return fields;
+  if (session !== undefined && session.audit_asked_at !== null) directives.push({ kind: "audit" });
+  return directives;
 };

@@ -1,216 +1,205 @@
-import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { Admission, Registration } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
-import type { Operation, Query } from "../operation.ts";
+import type { Operation, Transaction } from "../operation.ts";
+import { openOperatorTask } from "../operators/operator-tasks.ts";
+import { approvedFacts, factsOf, hashesOf, offerFor, unapproved } from "./admission.ts";
 import type { RunnerOffer } from "./session.ts";
 
-/** What an operator approved for a runner before it came. A list not named approves nothing. */
-export interface Admission {
-  tenantId: string;
-  runnerId: string;
-  hostId: string;
-  runnerPools: string[];
-  executionProfiles: string[];
-  capabilities: string[];
-  slots: number;
-}
-
-/** Approve a runner and bind its enrolment credential; approving again replaces both. */
-export const enrolRunner: Operation<
-  { admission: Admission; enrolmentHash: string; actor: string; now: number },
-  void
-> = (tx, { admission, enrolmentHash, actor, now }) => {
-  tx.run(
-    `INSERT INTO runner (tenant_id, runner_id, state, admission, enrolment_hash, generation, created_at)
-     VALUES (?, ?, 'approved', ?, ?, 0, ?)
-     ON CONFLICT (tenant_id, runner_id) DO UPDATE SET admission = excluded.admission, enrolment_hash = excluded.enrolment_hash
-       WHERE runner.state = 'approved'`,
-    admission.tenantId,
-    admission.runnerId,
-    JSON.stringify(admission),
-    enrolmentHash,
-    now,
-  );
-  appendAudit(tx, {
-    tenantId: admission.tenantId,
-    now,
-    actor,
-    action: "runner.enrolled",
-    object: `runner:${admission.runnerId}`,
-    body: { admission: admission as unknown as JsonObject },
-  });
-};
-
 export interface RegisterInput {
-  enrolmentHash: string;
-  registration: JsonObject & {
-    runnerId: string;
-    tenantId: string;
-    hostId: string;
-    runnerPools: string[];
-    executionProfiles: string[];
-    capabilities: string[];
-    sandbox: { modes: string[] };
-    slots: number;
-  };
+  registration: Registration;
+  /** Digest of the bearer token, when there was one. */
+  enrolmentHash: string | null;
+  /** The signature fits, and the challenge is one of this controller's and still fresh. */
+  proven: boolean;
+  challengeHash: string;
   sessionId: string;
   heartbeatHash: string;
   claimHash: string;
-  expiresAt: number;
   now: number;
 }
 
 export interface Registered {
   generation: number;
-  effective: { runnerPools: string[]; executionProfiles: string[]; capabilities: string[] };
+  offer: RunnerOffer;
+  expiresAt: number;
+}
+
+/** `unauthenticated`: nothing proves who speaks. `registration_refused`: it is proven, and is not let in. */
+export interface RegistrationRefused {
+  refused: "unauthenticated" | "registration_refused";
+  /** For the audit alone: the runner is never told which. */
+  reason: string;
+  tenantId: string | null;
+  runnerId: string | null;
+}
+
+interface RunnerRow {
+  tenant_id: string;
+  runner_id: string;
+  host_id: string;
+  state: string;
+  admission: string;
+  public_key: string | null;
+  pinned: string | null;
+  session_id: string | null;
+  generation: number;
+}
+
+const COLUMNS = "tenant_id, runner_id, host_id, state, admission, public_key, pinned, session_id, generation";
+
+/** Whose credential this is: the key's, or the unused token's. Both are always looked up, whatever the first brings. */
+function ownerOf(tx: Transaction, input: RegisterInput): RunnerRow | undefined {
+  const byKey = tx.get<RunnerRow>(
+    `SELECT ${COLUMNS} FROM runner WHERE public_key = ?`,
+    input.registration.publicKey,
+  );
+  const byToken = tx.get<RunnerRow>(
+    `SELECT ${COLUMNS} FROM runner WHERE enrolment_hash = ? AND enrolment_expires_at > ?`,
+    input.enrolmentHash ?? "",
+    input.now,
+  );
+  const used = tx.get("SELECT 1 FROM runner_session WHERE challenge_hash = ?", input.challengeHash);
+  return input.proven && used === undefined ? (byKey ?? byToken) : undefined;
 }
 
 /**
- * Admit a runner that an operator approved. Effective = requested ∩ approved. A new session of the same runner raises
- * the generation and closes the older one; its live leases stay the runner's.
- * The refusal never tells which object exists.
+ * Admit a runner that an operator approved, as long as it is what was approved. A new session raises the generation and
+ * closes the older one; its live leases stay the runner's. Who it is follows from its credential, never from its words.
  */
-export const registerRunner: Operation<RegisterInput, Registered | { refused: string }> = (tx, input) => {
-  const row = tx.get<{
-    tenant_id: string;
-    runner_id: string;
-    state: string;
-    admission: string;
-    generation: number;
-  }>(
-    "SELECT tenant_id, runner_id, state, admission, generation FROM runner WHERE enrolment_hash = ?",
-    input.enrolmentHash,
-  );
-  if (row === undefined) throw fail("unauthenticated");
-  const admission = JSON.parse(row.admission) as Admission;
+export const registerRunner: Operation<RegisterInput, Registered | RegistrationRefused> = (tx, input) => {
+  const row = ownerOf(tx, input);
+  if (row === undefined) {
+    return { refused: "unauthenticated", reason: "no valid credential", tenantId: null, runnerId: null };
+  }
   const asked = input.registration;
-  const problem =
-    row.state !== "approved"
-      ? `the runner is ${row.state}`
-      : asked.tenantId !== row.tenant_id
-        ? "another tenant"
-        : asked.runnerId !== row.runner_id
-          ? "another runner id"
-          : asked.hostId !== admission.hostId
-            ? "another host"
-            : null;
-  const audit = (action: string, body: JsonObject) =>
-    appendAudit(tx, {
+  const admission = JSON.parse(row.admission) as Admission;
+  const isNew = row.public_key === null;
+  const refuse = (reason: string): RegistrationRefused => ({
+    refused: "registration_refused",
+    reason,
+    tenantId: row.tenant_id,
+    runnerId: row.runner_id,
+  });
+  const ask = (kind: string, body: JsonObject) =>
+    openOperatorTask(tx, {
       tenantId: row.tenant_id,
+      kind,
+      subject: row.runner_id,
+      instanceId: null,
+      body: { host_id: row.host_id, ...body },
       now: input.now,
-      actor: `runner:${row.runner_id}`,
-      action,
-      object: `session:${input.sessionId}`,
-      body,
     });
-  if (problem !== null) {
-    audit("registration.refused", { reason: problem });
-    return { refused: problem };
+  if (asked.tenantId !== row.tenant_id) return refuse("it names another tenant");
+  if (asked.runnerId !== row.runner_id) {
+    ask("runner_identity", { claimed_runner_id: asked.runnerId });
+    return refuse("it names another runner id");
   }
-  const both = (requested: string[], approved: string[]) =>
-    requested.filter((name) => approved.includes(name));
-  const effective = {
-    runnerPools: both(asked.runnerPools, admission.runnerPools),
-    executionProfiles: both(asked.executionProfiles, admission.executionProfiles),
-    capabilities: both(asked.capabilities, admission.capabilities),
-  };
-  const offer: RunnerOffer = {
-    ...effective,
-    hostId: asked.hostId,
-    sandboxModes: asked.sandbox.modes,
-    slots: Math.min(asked.slots, admission.slots),
-  };
-  const generation = row.generation + 1;
-  tx.run(
-    "UPDATE runner SET generation = ? WHERE tenant_id = ? AND runner_id = ?",
-    generation,
-    row.tenant_id,
-    row.runner_id,
-  );
-  const closed = tx.all<{ id: string }>(
-    "UPDATE runner_session SET state = 'closed' WHERE tenant_id = ? AND runner_id = ? AND state <> 'closed' RETURNING id",
-    row.tenant_id,
-    row.runner_id,
-  );
-  tx.run(
-    `INSERT INTO runner_session (id, tenant_id, runner_id, generation, state, heartbeat_hash, claim_hash, registration, offer,
-       healthy, active_leases, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?, 1, '[]', ?, ?, ?)`,
-    input.sessionId,
-    row.tenant_id,
-    row.runner_id,
-    generation,
-    input.heartbeatHash,
-    input.claimHash,
-    JSON.stringify(asked),
-    JSON.stringify(offer),
-    input.now,
-    input.now,
-    input.expiresAt,
-  );
-  for (const old of closed) {
+  if (asked.hostId !== row.host_id) return refuse("it names another host");
+  if (row.state === "quarantined") return refuse("the runner is quarantined");
+  if (isNew && shareHost(tx, row)) {
     tx.run(
-      "UPDATE lease SET session_id = ? WHERE session_id = ? AND state IN ('leased', 'started')",
-      input.sessionId,
-      old.id,
+      "UPDATE runner SET state = 'quarantined', reason = 'another runner of its host is quarantined' WHERE tenant_id = ? AND runner_id = ?",
+      row.tenant_id,
+      row.runner_id,
     );
-    tx.notify("session", old.id);
+    ask("runner_quarantined", { reason: "another runner of its host is quarantined" });
+    return refuse("another runner of its host is quarantined");
   }
-  audit("registration.accepted", { generation, effective });
-  tx.notify("session", input.sessionId);
-  return { generation, effective };
+  const facts = factsOf(asked);
+  const pinned = row.pinned === null ? facts : (JSON.parse(row.pinned) as JsonObject);
+  const approved = approvedFacts(admission, pinned);
+  const differing = unapproved(facts, approved);
+  if (Object.keys(differing).length > 0) {
+    tx.run(
+      "UPDATE runner SET reported = ? WHERE tenant_id = ? AND runner_id = ?",
+      JSON.stringify(differing),
+      row.tenant_id,
+      row.runner_id,
+    );
+    ask("runner_drift", { at: "registration", reported: differing });
+    return refuse(`not as approved: ${Object.keys(differing).join(", ")}`);
+  }
+  const offer = offerFor(asked, admission, approved);
+  const session = openSession(tx, input, row, admission, pinned, offer);
+  if (isNew) ask("runner_new", { public_key: asked.publicKey, pinned });
+  appendAudit(tx, {
+    tenantId: row.tenant_id,
+    now: input.now,
+    actor: `runner:${row.runner_id}`,
+    action: isNew ? "runner.new" : "registration.accepted",
+    object: `session:${input.sessionId}`,
+    body: {
+      generation: session.generation,
+      publicKey: asked.publicKey,
+      effective: offer as unknown as JsonObject,
+      ...(isNew ? { pinned } : {}),
+    },
+  });
+  return { ...session, offer };
 };
 
-export interface RunnerView {
-  tenant_id: string;
-  runner_id: string;
-  state: string;
-  session: null | {
-    id: string;
-    generation: number;
-    state: string;
-    last_seen_at: number;
-    registration: JsonObject;
-    effective: JsonObject;
-    active_leases: number;
-  };
+function shareHost(tx: Transaction, row: RunnerRow): boolean {
+  const other = tx.get(
+    "SELECT 1 FROM runner WHERE tenant_id = ? AND host_id = ? AND state = 'quarantined'",
+    row.tenant_id,
+    row.host_id,
+  );
+  return other !== undefined;
 }
 
-export const listRunners: Query<{ tenantId: string }, RunnerView[]> = (tx, { tenantId }) =>
-  tx
-    .all<{
-      tenant_id: string;
-      runner_id: string;
-      state: string;
-      id: string | null;
-      generation: number;
-      session_state: string;
-      last_seen_at: number;
-      registration: string;
-      offer: string;
-      active: number;
-    }>(
-      `SELECT runner.tenant_id, runner.runner_id, runner.state, session.id, session.generation, session.state AS session_state,
-              session.last_seen_at, session.registration, session.offer,
-              (SELECT count(*) FROM lease WHERE lease.session_id = session.id AND lease.state IN ('leased', 'started')) AS active
-       FROM runner LEFT JOIN runner_session AS session
-         ON session.tenant_id = runner.tenant_id AND session.runner_id = runner.runner_id AND session.state <> 'closed'
-       WHERE runner.tenant_id = ? ORDER BY runner.runner_id`,
-      tenantId,
-    )
-    .map((row) => ({
-      tenant_id: row.tenant_id,
-      runner_id: row.runner_id,
-      state: row.state,
-      session:
-        row.id === null
-          ? null
-          : {
-              id: row.id,
-              generation: row.generation,
-              state: row.session_state,
-              last_seen_at: row.last_seen_at,
-              registration: JSON.parse(row.registration) as JsonObject,
-              effective: JSON.parse(row.offer) as JsonObject,
-              active_leases: row.active,
-            },
-    }));
+function openSession(
+  tx: Transaction,
+  input: RegisterInput,
+  row: RunnerRow,
+  admission: Admission,
+  pinned: JsonObject,
+  offer: RunnerOffer,
+): { generation: number; expiresAt: number } {
+  const { now, sessionId, registration } = input;
+  const generation = row.generation + 1;
+  const expiresAt = now + LIMITS.credentialMs;
+  const interval = admission.auditIntervalMs ?? LIMITS.auditIntervalMs;
+  tx.run(
+    `UPDATE runner SET generation = ?, session_id = ?, public_key = ?, enrolment_hash = NULL, enrolment_expires_at = NULL,
+       pinned = ?, reported = NULL WHERE tenant_id = ? AND runner_id = ?`,
+    generation,
+    sessionId,
+    registration.publicKey,
+    JSON.stringify(pinned),
+    row.tenant_id,
+    row.runner_id,
+  );
+  if (row.session_id !== null) {
+    tx.run("UPDATE runner_session SET state = 'closed' WHERE id = ?", row.session_id);
+    tx.run(
+      "UPDATE lease SET session_id = ? WHERE session_id = ? AND state IN ('leased', 'started')",
+      sessionId,
+      row.session_id,
+    );
+    tx.notify("session", row.session_id);
+  }
+  tx.run(
+    `INSERT INTO runner_session (id, tenant_id, runner_id, generation, state, challenge_hash, heartbeat_hash, claim_hash,
+       registration, offer, hashes, healthy, active_leases, audit_interval_ms, audit_due_at, created_at, last_seen_at, expires_at)
+     VALUES (?, ?, ?, ?, 'active', ?, ?, ?, ?, ?, ?, 1, '[]', ?, ?, ?, ?, ?)`,
+    sessionId,
+    row.tenant_id,
+    row.runner_id,
+    generation,
+    input.challengeHash,
+    input.heartbeatHash,
+    input.claimHash,
+    JSON.stringify(registration),
+    JSON.stringify(offer),
+    hashesOf(registration),
+    interval,
+    now + interval,
+    now,
+    now,
+    expiresAt,
+  );
+  tx.notify("session", sessionId);
+  return { generation, expiresAt };
+}

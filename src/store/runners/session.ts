@@ -8,6 +8,14 @@ export interface RunnerOffer {
   readonly executionProfiles: readonly string[];
   readonly capabilities: readonly string[];
   readonly sandboxModes: readonly string[];
+  /** Approved by provider and template, as the runner proved them. */
+  readonly sandboxProviders: readonly {
+    readonly provider: string;
+    readonly template: string;
+    readonly boundary: string;
+    readonly features: readonly string[];
+  }[];
+  readonly modelProviderScopes: readonly string[];
   readonly slots: number;
 }
 
@@ -15,7 +23,7 @@ export interface SessionRow {
   id: string;
   tenant_id: string;
   runner_id: string;
-  state: "active" | "suspicious" | "draining" | "closed";
+  state: "active" | "suspicious" | "draining" | "quarantined" | "closed";
   offer: string;
   healthy: number;
   last_seen_at: number;
@@ -41,15 +49,16 @@ export function offerOf(session: Pick<SessionRow, "offer">): RunnerOffer {
 
 /**
  * The session that a credential belongs to. Who speaks is decided by the credential alone, never by the body. Whoever
- * takes a runner's approval away closes its sessions in the same transaction, so an open one is an approved one.
- * @throws Failure `unauthenticated`; a credential of the other kind is `forbidden`
+ * takes a runner's approval away changes its session in the same transaction, so an open one is an approved one. A
+ * quarantine takes the credentials back; what they are still good for, `onLease`, the lease itself decides.
+ * @throws Failure `unauthenticated`, `runner_session_inactive`; a credential of the other kind is `forbidden`
  */
 export function authenticate(
   tx: Pick<Transaction, "get">,
   kind: Credential,
   tokenHash: string,
   now: number,
-  claimed: { runnerId?: string; sessionId?: string } = {},
+  claimed: { runnerId?: string; sessionId?: string; onLease?: boolean } = {},
 ): SessionRow {
   const row = tx.get<SessionRow>(`SELECT ${COLUMNS} FROM runner_session WHERE ${kind}_hash = ?`, tokenHash);
   if (row === undefined) {
@@ -59,10 +68,29 @@ export function authenticate(
     }
     throw fail("unauthenticated");
   }
-  if (row.state === "closed" || row.expires_at <= now) {
+  if (
+    row.state === "closed" ||
+    row.expires_at <= now ||
+    (row.state === "quarantined" && !mayEnd(tx, kind, row, claimed))
+  ) {
     throw fail("runner_session_inactive", undefined, { hint: "register again" });
   }
   if (claimed.runnerId !== undefined && claimed.runnerId !== row.runner_id) throw fail("runner_mismatch");
   if (claimed.sessionId !== undefined && claimed.sessionId !== row.id) throw fail("runner_session_inactive");
   return row;
+}
+
+/** Whether a quarantined session may still do this: report on its leases, and stay in touch while it has any. */
+function mayEnd(
+  tx: Pick<Transaction, "get">,
+  kind: Credential,
+  row: SessionRow,
+  claimed: { onLease?: boolean },
+): boolean {
+  if (claimed.onLease === true) return true;
+  return (
+    kind === "heartbeat" &&
+    tx.get("SELECT 1 FROM lease WHERE session_id = ? AND state IN ('leased', 'started') LIMIT 1", row.id) !==
+      undefined
+  );
 }

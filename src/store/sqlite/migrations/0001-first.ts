@@ -183,31 +183,52 @@ CREATE INDEX artifact_by_digest ON artifact (sha256);
 CREATE TABLE runner (
   tenant_id TEXT NOT NULL,
   runner_id TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('approved', 'quarantined', 'revoked')),
+  host_id TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('approved', 'quarantined')),
+  reason TEXT,
   admission TEXT NOT NULL,
-  enrolment_hash TEXT NOT NULL UNIQUE,
+  -- A token is forgotten when it was used: from then on the key it has bound is the credential.
+  enrolment_hash TEXT UNIQUE,
+  enrolment_expires_at INTEGER,
+  public_key TEXT UNIQUE,
+  -- Facts that the admission leaves open, as the first registration stated them.
+  pinned TEXT,
+  -- Facts that differ from the approved ones, and wait for an operator.
+  reported TEXT,
+  approved_snapshot TEXT,
+  seen_snapshot TEXT,
+  session_id TEXT,
   generation INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (tenant_id, runner_id)
 ) STRICT;
+CREATE INDEX runner_quarantined_host ON runner (tenant_id, host_id) WHERE state = 'quarantined';
 
 CREATE TABLE runner_session (
   id TEXT PRIMARY KEY,
   tenant_id TEXT NOT NULL,
   runner_id TEXT NOT NULL,
   generation INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('active', 'suspicious', 'draining', 'closed')),
+  state TEXT NOT NULL CHECK (state IN ('active', 'suspicious', 'draining', 'quarantined', 'closed')),
+  reason TEXT,
+  challenge_hash TEXT NOT NULL UNIQUE,
   heartbeat_hash TEXT NOT NULL UNIQUE,
   claim_hash TEXT NOT NULL UNIQUE,
   registration TEXT NOT NULL,
   offer TEXT NOT NULL,
+  -- The hashes that heartbeats must repeat, as canonical JSON.
+  hashes TEXT NOT NULL,
   healthy INTEGER NOT NULL,
   active_leases TEXT NOT NULL,
+  audit_interval_ms INTEGER NOT NULL,
+  audit_due_at INTEGER NOT NULL,
+  audit_asked_at INTEGER,
   created_at INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX runner_session_current ON runner_session (tenant_id, runner_id) WHERE state <> 'closed';
+CREATE INDEX runner_session_audit ON runner_session (audit_due_at) WHERE state IN ('active', 'suspicious', 'draining');
 
 CREATE TABLE operator_task (
   id TEXT PRIMARY KEY,

@@ -1,0 +1,26 @@
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { askForSnapshots, nextAudit, type Store } from "../store/index.ts";
+
+const TICK_MS = 1000;
+const BATCH = 200;
+
+/** Every second, ask the runners that are due for a deep audit, and follow up on those that did not answer. */
+export function startAuditor(store: Store, clock: Clock, log: Log): () => void {
+  let busy = false;
+  const timer = setInterval(async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      const due = store.read(nextAudit, null);
+      if (due !== null && due <= clock.wall()) {
+        await store.write(askForSnapshots, { now: clock.wall(), limit: BATCH });
+      }
+    } catch (error) {
+      log.error("the auditor failed", { error: String(error) });
+    } finally {
+      busy = false;
+    }
+  }, TICK_MS);
+  return () => clearInterval(timer);
+}
