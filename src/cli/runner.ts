@@ -18,8 +18,7 @@ export const spec = {
     "token-file": {
       type: "string",
       value: "FILE",
-      required: true,
-      about: "the enrolment token that `lightflow runner enroll` wrote; mode 0600",
+      about: "the enrolment token that `lightflow runner enroll` wrote; mode 0600; for the first start alone",
     },
     id: { type: "string", value: "RUNNER", required: true, about: "the id it was enrolled with" },
     tenant: { type: "string", value: "TENANT", default: "default", about: "the tenant it was enrolled for" },
@@ -72,7 +71,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
   if (!URL.canParse(flags.controller)) throw fail("usage", `--controller is not a URL: ${flags.controller}`);
   const running = startRemoteRunner({
     controllerUrl: flags.controller.replace(/\/+$/, ""),
-    tokenFile: resolve(io.cwd, flags["token-file"]),
+    tokenFile: flags["token-file"] === undefined ? null : resolve(io.cwd, flags["token-file"]),
     config: {
       runnerId: flags.id,
       tenantId: flags.tenant,

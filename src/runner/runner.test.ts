@@ -509,6 +509,7 @@ describe("the wire", () => {
     expect(controller.record(lease).results[1]).toEqual(result);
     expect(result).toMatchObject({ status: "succeeded" });
     expect([...lost].sort()).toEqual([
+      "/runner/challenge",
       "/runner/claim",
       "/runner/register",
       "/runner/task/*/artifact",
