@@ -73,6 +73,8 @@ export {
 } from "./runners/operate.ts";
 export { registerRunner } from "./runners/register.ts";
 export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
+export { askForSnapshots, auditSnapshot, nextAudit } from "./runners/snapshot.ts";
+export { findRunner, holderOf, listRunners, type RunnerDetail, type RunnerView } from "./runners/views.ts";
 export {
   hasSecret,
   listSecrets,
@@ -81,7 +83,5 @@ export {
   removeSecret,
   type SecretRow,
 } from "./secrets/secrets.ts";
-export { askForSnapshots, auditSnapshot, nextAudit } from "./runners/snapshot.ts";
-export { findRunner, holderOf, listRunners, type RunnerDetail, type RunnerView } from "./runners/views.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
 export { type Listener, Store } from "./store.ts";
