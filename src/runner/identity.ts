@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../base/errors.ts";
 import { makePrivateDirectory, writeFileDurable } from "../base/files.ts";
+import { readPrivateFile } from "../base/private-file.ts";
 import { importPublicKey, newSigningKey, type SigningKey } from "../protocol/index.ts";
-import { readPrivateFile } from "./secrets.ts";
 
 const FILE = "identity.json";
 
