@@ -42,10 +42,11 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || ! bun_runs; then
   printf '%s\n' "$want" >"$stamp"
 fi
 
-# bwrap is the runner's sandbox, fusermount3 mounts without root, openssl makes the certificates of
+# bwrap and runc are the runner's sandboxes, fusermount3 mounts without root, openssl makes the certificates of
 # the tests, and one of them is a client in Python.
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
+command -v runc >/dev/null || command -v crun >/dev/null || missing+=(runc)
 command -v fusermount3 >/dev/null || missing+=(fuse3)
 command -v openssl >/dev/null || missing+=(openssl)
 command -v python3 >/dev/null || missing+=(python3-minimal)

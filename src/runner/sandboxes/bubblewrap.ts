@@ -1,11 +1,11 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import type { Cgroups } from "./cgroups.ts";
 import { checkLimits } from "./limits.ts";
-import { isWithin } from "./mounts.ts";
 import { childrenOf, signalProcess } from "./processes.ts";
 import { behindGate, createProvider, type ProcessBackend } from "./provider.ts";
 import type { SandboxCapability, SandboxProvider, SandboxRequest } from "./sandbox.ts";
 import { systemArguments } from "./system-root.ts";
+import { taskMounts } from "./task-mounts.ts";
 
 export interface BubblewrapOptions {
   /** Absolute path of `bwrap`. */
@@ -42,18 +42,9 @@ export function bubblewrapArguments(options: Paths, request: SandboxRequest): st
     ...options.readOnlyPaths.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", "/dev/shm"],
   ];
-  // Parents first, so that a mount inside another mount is not covered by it.
-  const binds = [
-    ...request.mounts.map(({ source, target, readOnly }) => ({ source, target, readOnly })),
-    ...request.writable.map((path) => ({ source: path, target: path, readOnly: false })),
-  ].sort((a, b) => a.target.length - b.target.length);
-  const exposed = request.mounts.some((mount) => isWithin(options.dataDirectory, mount.target));
-  for (const [index, bind] of binds.entries()) {
-    // A mount that contains the runner's own directory shows it empty: journals of other tasks are not for this one.
-    if (exposed && index === binds.findIndex((other) => isWithin(other.target, options.dataDirectory))) {
-      args.push("--tmpfs", options.dataDirectory);
-    }
-    args.push(bind.readOnly ? "--ro-bind" : "--bind", bind.source, bind.target);
+  for (const mount of taskMounts(options.dataDirectory, request)) {
+    if (mount.source === null) args.push("--tmpfs", mount.target);
+    else args.push(mount.readOnly ? "--ro-bind" : "--bind", mount.source, mount.target);
   }
   // Last: until here bwrap itself makes mount points in its root.
   args.push("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", request.directory, "--");

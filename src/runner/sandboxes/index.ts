@@ -1,5 +1,6 @@
 export { isWithin, type ResolvedMount, resolveMounts } from "./mounts.ts";
-export { type ProbeCheck, type ProbeResult, probeSandboxes } from "./probe.ts";
+export { type OciProbe, probeOci } from "./oci/probe.ts";
+export { type ProbeResult, probeSandboxes } from "./probe.ts";
 export { processSandbox } from "./process.ts";
 export { openProvenCgroups } from "./prove-limits.ts";
 export { LEASE_MARKER, WORKSPACE_MARKER } from "./provider.ts";
@@ -10,3 +11,4 @@ export type {
   SandboxProvider,
   SandboxRequest,
 } from "./sandbox.ts";
+export type { ProbeCheck } from "./trial.ts";

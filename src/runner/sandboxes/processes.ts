@@ -13,11 +13,14 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 /** Direct children of a process, as the kernel lists them. */
 export function childrenOf(pid: number): number[] {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-      .trim()
-      .split(" ")
-      .filter(Boolean)
-      .map(Number);
+    // A child belongs to the thread that made it.
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
+        .trim()
+        .split(" ")
+        .filter(Boolean)
+        .map(Number),
+    );
   } catch {
     return [];
   }

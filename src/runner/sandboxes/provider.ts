@@ -39,6 +39,10 @@ export interface ProcessBackend {
   launch(request: SandboxRequest, gate: number | null): Launch;
   /** Whether making the sandbox is slow enough to be done ahead, behind a closed gate. */
   readonly ahead: boolean;
+  /** Whether it holds the limits of memory and processes by itself. */
+  readonly holdsLimits?: boolean;
+  /** Free what `launch` made, once nothing of the operation runs. */
+  release?(operationId: string): void;
   terminate(pid: number): void;
   kill(pid: number): void;
   describeExit(exit: ProcessExit): ProcessExit;
@@ -88,9 +92,6 @@ async function adopt(group: Cgroup, pid: number): Promise<void> {
   for (const child of childrenOf(pid)) await adopt(group, child);
 }
 
-const isLimited = (request: SandboxRequest): boolean =>
-  request.memoryBytes !== undefined || request.processes !== undefined;
-
 function closeGate(child: Child | null, word?: string): void {
   if (child === null || child.gate === null) return;
   const descriptor = child.gate;
@@ -110,6 +111,10 @@ export function createProvider(
   cgroups: Cgroups | null,
 ): SandboxProvider {
   const operations = new Map<string, Operation>();
+
+  /** Whether the runner has to put the task into a group of its own. */
+  const needsGroup = (request: SandboxRequest): boolean =>
+    backend.holdsLimits !== true && (request.memoryBytes !== undefined || request.processes !== undefined);
 
   const find = (operationId: string): Operation => {
     const operation = operations.get(operationId);
@@ -155,7 +160,7 @@ export function createProvider(
   const spawn = (operation: Operation): Child => {
     const { request } = operation;
     // A limit counts from the first instruction of the command: it waits until its group is there.
-    const gate = backend.ahead || isLimited(request) ? FIRST_DESCRIPTOR : null;
+    const gate = backend.ahead || needsGroup(request) ? FIRST_DESCRIPTOR : null;
     const launch = backend.launch(request, gate);
     try {
       const child = Bun.spawn(launch.argv, {
@@ -231,9 +236,9 @@ export function createProvider(
       };
       operations.set(request.operationId, operation);
       try {
-        if (backend.ahead || isLimited(request)) operation.child = spawn(operation);
+        if (backend.ahead || needsGroup(request)) operation.child = spawn(operation);
         // Moving a process between groups takes the kernel milliseconds, so only tasks with limits pay for it.
-        if (isLimited(request) && cgroups !== null) {
+        if (needsGroup(request) && cgroups !== null) {
           operation.cgroup = cgroups.create(request.operationId, request);
           await adopt(operation.cgroup, operation.child!.process.pid);
         }
@@ -280,7 +285,7 @@ export function createProvider(
     async cleanup(operationId) {
       const operation = operations.get(operationId);
       if (operation?.child && !operation.gone) await this.kill(operationId);
-      operations.delete(operationId);
+      if (operations.delete(operationId)) backend.release?.(operationId);
     },
     async reconcile() {
       const grouped = cgroups?.sweep() ?? 0;

@@ -136,6 +136,33 @@ const RETURN = 0x06;
 
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number];
 
+/** The same filter by names, as the OCI runtime specification has it; null for a machine that it does not know. */
+export function seccompProfile(architecture: NodeJS.Architecture = process.arch) {
+  const machine = MACHINES[architecture];
+  if (machine === undefined) return null;
+  const refuse = (names: readonly string[], errnoRet: number, args?: object) => ({
+    names,
+    action: "SCMP_ACT_ERRNO",
+    errnoRet,
+    ...(args === undefined ? {} : { args: [args] }),
+  });
+  const flags = Array.from({ length: 32 }, (_, bit) => 2 ** bit).filter(
+    (flag) => (NAMESPACE_FLAGS & flag) !== 0,
+  );
+  return {
+    defaultAction: "SCMP_ACT_ALLOW",
+    architectures: [architecture === "x64" ? "SCMP_ARCH_X86_64" : "SCMP_ARCH_AARCH64"],
+    syscalls: [
+      refuse(Object.keys(machine.denied), EPERM),
+      refuse(Object.keys(ABSENT), ENOSYS),
+      ...flags.map((value) =>
+        refuse(["clone"], EPERM, { index: 0, value, valueTwo: value, op: "SCMP_CMP_MASKED_EQ" }),
+      ),
+      ...TERMINAL_REQUESTS.map((value) => refuse(["ioctl"], EPERM, { index: 1, value, op: "SCMP_CMP_EQ" })),
+    ],
+  };
+}
+
 /** The filter as the bytes of `struct sock_filter[]`, or null for a machine that it does not know. */
 export function seccompFilter(architecture: NodeJS.Architecture = process.arch): Uint8Array | null {
   const machine = MACHINES[architecture];

@@ -61,27 +61,45 @@ export async function writeSystemFiles(dataDirectory: string): Promise<void> {
   );
 }
 
-function place(path: string): string[] {
+/** One entry of the root that a task sees: a part of the host, read-only, or a link. */
+export type SystemEntry =
+  | { readonly path: string; readonly source: string }
+  | { readonly path: string; readonly link: string };
+
+function place(path: string): SystemEntry[] {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return [];
-  return stat.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
+  return [stat.isSymbolicLink() ? { path, link: readlinkSync(path) } : { path, source: path }];
+}
+
+/** Programs, libraries and the reduced /etc. */
+export function systemEntries(dataDirectory: string, network: boolean): SystemEntry[] {
+  return [
+    ...SYSTEM.flatMap(place),
+    { path: "/etc", source: etcDirectory(dataDirectory) },
+    ...[...ETC_MOUNTED, ...(network ? [...ETC_NETWORK_FILES, ...ETC_NETWORK_DIRECTORIES] : [])]
+      .filter((path) => existsSync(path))
+      .map((path) => ({ path, source: path })),
+  ];
+}
+
+/** What of /proc is read-only, and what is hidden; empty for a runner whose user may not touch it anyway. */
+export function guardedProc(): { readonly readOnly: string[]; readonly hidden: string[] } {
+  const inProc = (names: string[]) =>
+    process.getuid?.() === 0 ? names.map((name) => `/proc/${name}`).filter((path) => existsSync(path)) : [];
+  return { readOnly: inProc(PROC_READ_ONLY), hidden: inProc(PROC_HIDDEN) };
 }
 
 function compute(dataDirectory: string, network: boolean): string[] {
-  const inProc = (names: string[]) =>
-    process.getuid?.() === 0 ? names.map((name) => `/proc/${name}`).filter((path) => existsSync(path)) : [];
+  const { readOnly, hidden } = guardedProc();
   return [
-    ...SYSTEM.flatMap(place),
-    "--ro-bind",
-    etcDirectory(dataDirectory),
-    "/etc",
-    ...[...ETC_MOUNTED, ...(network ? [...ETC_NETWORK_FILES, ...ETC_NETWORK_DIRECTORIES] : [])]
-      .filter((path) => existsSync(path))
-      .flatMap((path) => ["--ro-bind", path, path]),
+    ...systemEntries(dataDirectory, network).flatMap((entry) =>
+      "link" in entry ? ["--symlink", entry.link, entry.path] : ["--ro-bind", entry.source, entry.path],
+    ),
     "--proc",
     "/proc",
-    ...inProc(PROC_READ_ONLY).flatMap((path) => ["--ro-bind", path, path]),
-    ...inProc(PROC_HIDDEN).flatMap((path) => ["--ro-bind", "/dev/null", path]),
+    ...readOnly.flatMap((path) => ["--ro-bind", path, path]),
+    ...hidden.flatMap((path) => ["--ro-bind", "/dev/null", path]),
     "--dev",
     "/dev",
   ];
