@@ -13,7 +13,15 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
 import { runToEnd, shellRequest } from "./conformance.ts";
-import { type ProbeResult, probeSandboxes, type SandboxRequest } from "./index.ts";
+import {
+  type OciProbe,
+  openProvenCgroups,
+  type ProbeResult,
+  probeOci,
+  probeSandboxes,
+  type SandboxProvider,
+  type SandboxRequest,
+} from "./index.ts";
 
 setDefaultTimeout(30_000);
 
@@ -28,7 +36,7 @@ const secret = join(directory, "host-secret");
 const isRoot = process.getuid?.() === 0;
 const inodes = `/tmp/lightflow-inodes-${process.pid}`;
 let probe: ProbeResult;
-let available = false;
+let containers: OciProbe;
 let victim: Bun.Subprocess;
 let ports: { v4: number; v6: number };
 const listeners: { stop(force?: boolean): void }[] = [];
@@ -37,7 +45,12 @@ beforeAll(async () => {
   mkdirSync(data, { recursive: true });
   writeFileSync(secret, SUCCESS, { mode: 0o600 });
   probe = await probeSandboxes({ dataDirectory: data, readOnlyPaths: [], temporaryBytes: 4 << 20 });
-  available = prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "");
+  prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "");
+  containers = await probeOci(
+    { dataDirectory: data, readOnlyPaths: [], temporaryBytes: 4 << 20 },
+    await openProvenCgroups(data),
+  );
+  prerequisite("oci", containers.oci !== null, containers.remedy ?? "");
   victim = Bun.spawn(["sleep", "300"], { env: { CANARY: SUCCESS }, stdin: "ignore" });
   const socket = {
     open(connection: { write(text: string): void }) {
@@ -232,7 +245,7 @@ function outerAddress(): string | undefined {
     .find((address) => address !== undefined && !address.internal && address.family === "IPv4")?.address;
 }
 
-async function attempt(one: Attempt, provider: NonNullable<ProbeResult["bubblewrap"]>): Promise<boolean> {
+async function attempt(one: Attempt, provider: SandboxProvider): Promise<boolean> {
   one.reset?.();
   const request = shellRequest(join(data, "workspaces"), one.script(), one.request?.());
   const { stdout } = await runToEnd(provider, request);
@@ -241,48 +254,61 @@ async function attempt(one: Attempt, provider: NonNullable<ProbeResult["bubblewr
   return escaped;
 }
 
+/** The isolating sandboxes; null where this machine has none of the kind, which `beforeAll` has said. */
+const KINDS: readonly (readonly [string, () => SandboxProvider | null])[] = [
+  ["bubblewrap", () => probe.bubblewrap],
+  ["oci", () => containers.oci],
+];
+
 describe("a task cannot", () => {
   for (const one of ATTEMPTS) {
     test(one.title, async () => {
-      if (!available) return;
-      expect(await attempt(one, probe.bubblewrap!)).toBe(false);
+      for (const [, find] of KINDS) {
+        const provider = find();
+        if (provider !== null) expect(await attempt(one, provider)).toBe(false);
+      }
       const reason = one.withoutControl?.() ?? null;
       if (reason === null) expect(await attempt(one, probe.process)).toBe(true);
       else console.log(`no control for "${one.title}": ${reason}`);
     });
   }
+});
 
+describe.each(KINDS)("in %s a task cannot", (_, find) => {
   test("take all processes or all memory of the host when its lease limits them", async () => {
-    if (!available || !probe.bubblewrap!.capability.features.includes("process-limit")) return;
+    const provider = find();
+    if (provider === null || !provider.capability.features.includes("process-limit")) return;
     const root = join(data, "workspaces");
     const bomb = shellRequest(root, "bomb() { bomb | bomb & }; bomb; sleep 0.5; echo over", {
       processes: 32,
     });
-    await probe.bubblewrap!.prepare(bomb);
-    const process = probe.bubblewrap!.execute(bomb.operationId);
+    await provider.prepare(bomb);
+    const process = provider.execute(bomb.operationId);
     const drained = Promise.all([new Response(process.stdout).text(), new Response(process.stderr).text()]);
     await Bun.sleep(600);
-    await probe.bubblewrap!.kill(bomb.operationId);
+    await provider.kill(bomb.operationId);
     await process.exited;
     await drained;
-    await probe.bubblewrap!.cleanup(bomb.operationId);
+    await provider.cleanup(bomb.operationId);
     const hungry = shellRequest(root, "head -c 300000000 /dev/zero | tail -c 300000000 | wc -c", {
       memoryBytes: 32 << 20,
     });
-    expect((await runToEnd(probe.bubblewrap!, hungry)).stdout.trim()).not.toBe("300000000");
+    expect((await runToEnd(provider, hungry)).stdout.trim()).not.toBe("300000000");
   });
 
   test("reach anything but what its lease opens: with the network open, the host answers", async () => {
-    if (!available) return;
+    const provider = find();
+    if (provider === null) return;
     const request = shellRequest(join(data, "workspaces"), connect(`host:'127.0.0.1',port:${ports.v4}`), {
       ...withRuntime(),
       network: "open",
     });
-    expect((await runToEnd(probe.bubblewrap!, request)).stdout).toContain(SUCCESS);
+    expect((await runToEnd(provider, request)).stdout).toContain(SUCCESS);
   });
 
   test("write to a mount that is read-only, nor see what a mount contains of the runner's own", async () => {
-    if (!available) return;
+    const provider = find();
+    if (provider === null) return;
     const journal = join(data, "journal.db");
     writeFileSync(journal, SUCCESS);
     const request = shellRequest(
@@ -290,7 +316,7 @@ describe("a task cannot", () => {
       `cat '${secret}'; cat '${journal}'; ls '${data}'; (echo x > '${secret}') 2>/dev/null && echo WRITTEN`,
       { mounts: [{ source: directory, target: directory, readOnly: true }] },
     );
-    const { stdout } = await runToEnd(probe.bubblewrap!, request);
+    const { stdout } = await runToEnd(provider, request);
     expect(stdout).toBe(`${SUCCESS}workspaces\n`);
   });
 });
