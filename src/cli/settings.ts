@@ -3,7 +3,7 @@ import { fail } from "../base/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../base/log.ts";
 import type { Environment, Paths } from "../base/xdg.ts";
 
-export const SANDBOX_CHOICES = ["auto", "bubblewrap", "process"] as const;
+export const SANDBOX_CHOICES = ["auto", "bubblewrap", "oci", "process"] as const;
 export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
 
 /** What a host and its command line can be set to. */

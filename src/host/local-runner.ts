@@ -2,14 +2,14 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { LOCAL_PROFILE } from "../policy/index.ts";
-import type { RunningRunner } from "../runner/index.ts";
+import type { RunnerConfig, RunningRunner } from "../runner/index.ts";
 import { enrolRunner } from "../store/index.ts";
 import { DEFAULT_TENANT, type Parts } from "./parts.ts";
 
 export interface LocalRunnerOptions {
   /** Tasks at once; 0 is one for each processor. */
   readonly slots: number;
-  readonly sandbox: "auto" | "bubblewrap" | "process";
+  readonly sandbox: NonNullable<RunnerConfig["sandbox"]>;
 }
 
 const nameOf = (text: string): string =>

@@ -32,9 +32,14 @@ export const RunnerConfig = closed({
   dataDirectory: Path,
   /** Tasks at once. */
   slots: Type.Integer({ minimum: 1, maximum: 1024 }),
-  /** `auto`: bubblewrap when it is proven to isolate, else a plain process. */
+  /** `auto`: bubblewrap when it is proven to isolate, else a plain process. Any other: that kind alone. */
   sandbox: Type.Optional(
-    Type.Union([Type.Literal("auto"), Type.Literal("process"), Type.Literal("bubblewrap")]),
+    Type.Union([
+      Type.Literal("auto"),
+      Type.Literal("process"),
+      Type.Literal("bubblewrap"),
+      Type.Literal("oci"),
+    ]),
   ),
   /** Host directories below which a lease may ask for mounts. */
   mounts: Type.Optional(Type.Array(Path, { maxItems: 256 })),

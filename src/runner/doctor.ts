@@ -6,7 +6,7 @@ import { MIB } from "../base/limits.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
 import { Journal } from "./journal/journal.ts";
-import { probeSandboxes } from "./sandboxes/index.ts";
+import { type OciProbe, openProvenCgroups, probeOci, probeSandboxes } from "./sandboxes/index.ts";
 import { checkSecret } from "./secrets.ts";
 import type { Fetch } from "./wire/client.ts";
 
@@ -78,9 +78,11 @@ function checkDisk(config: EffectiveConfig): string {
 async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
   // Not in the data directory itself: a running runner's sandboxes use the files that a probe writes.
   const dataDirectory = mkdtempSync(join(config.dataDirectory, "doctor-"));
-  const probe = await probeSandboxes({ ...config, dataDirectory }).finally(() =>
-    rmSync(dataDirectory, { recursive: true, force: true }),
-  );
+  const own = { ...config, dataDirectory };
+  const { probe, containers } = await (async () => {
+    const probed = await probeSandboxes(own);
+    return { probe: probed, containers: await probeOci(own, await openProvenCgroups(dataDirectory)) };
+  })().finally(() => rmSync(dataDirectory, { recursive: true, force: true }));
   const { features } = probe.process.capability;
   const limits = features.includes("process-limit")
     ? ok("limits", "memory and processes of a task can be limited")
@@ -90,14 +92,16 @@ async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
         detail: "this host lets the runner limit neither memory nor processes of a task",
         remedy: "run it as a systemd unit with Delegate=yes, or as root",
       } as const);
-  const checks = probe.checks.map(
-    ({ name, proven, detail }): RunnerCheck => ({
-      name: `sandbox: ${name}`,
-      status: proven ? "ok" : config.sandbox === "bubblewrap" ? "fail" : "warn",
-      detail,
-      remedy: proven ? null : (probe.remedy ?? "leases that need it are not offered to this runner"),
-    }),
-  );
+  const shown = (kind: "bubblewrap" | "oci", { checks, remedy }: Pick<OciProbe, "checks" | "remedy">) =>
+    checks.map(
+      ({ name, proven, detail }): RunnerCheck => ({
+        name: name === kind ? `sandbox: ${kind}` : `sandbox ${kind}: ${name}`,
+        status: proven ? "ok" : config.sandbox === kind ? "fail" : "warn",
+        detail,
+        remedy: proven ? null : (remedy ?? "leases that need it are not offered to this runner"),
+      }),
+    );
+  const checks = [...shown("bubblewrap", probe), ...shown("oci", containers)];
   return [...checks, limits];
 }
 

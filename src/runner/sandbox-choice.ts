@@ -3,6 +3,7 @@ import type { Lease } from "../protocol/index.ts";
 import type { EffectiveConfig } from "./config.ts";
 import {
   openProvenCgroups,
+  probeOci,
   probeSandboxes,
   processSandbox,
   type SandboxCapability,
@@ -20,22 +21,43 @@ export interface Sandboxes {
 
 /** The sandboxes that this host proves and the configuration allows. @throws Failure `feature_unsupported` */
 export async function usableSandboxes(config: EffectiveConfig): Promise<Sandboxes> {
-  const probe = config.sandbox === "process" ? null : await probeSandboxes(config);
-  if (config.sandbox === "bubblewrap" && probe?.bubblewrap === null) {
-    throw fail("feature_unsupported", "the configuration demands bubblewrap", { hint: probe.remedy ?? "" });
+  const limiting = openProvenCgroups(config.dataDirectory);
+  const demand = (found: SandboxProvider | null, remedy: string | null) => {
+    if (config.sandbox !== "auto" && found === null) {
+      throw fail("feature_unsupported", `the configuration demands the sandbox ${config.sandbox}`, {
+        hint: remedy ?? "",
+      });
+    }
+    return found === null ? [] : [found];
+  };
+  if (config.sandbox === "oci") {
+    const { oci, remedy } = await probeOci(config, await limiting);
+    return sandboxes(demand(oci, remedy), processSandbox(config.dataDirectory, await limiting), remedy);
   }
-  const plain =
-    probe?.process ?? processSandbox(config.dataDirectory, await openProvenCgroups(config.dataDirectory));
-  const providers = [
-    ...(probe?.bubblewrap ? [probe.bubblewrap] : []),
-    ...(config.sandbox === "bubblewrap" ? [] : [plain]),
-  ];
+  if (config.sandbox === "process") {
+    const plain = processSandbox(config.dataDirectory, await limiting);
+    return sandboxes([plain], plain, "the configuration asks for plain processes");
+  }
+  const { bubblewrap, process, remedy } = await probeSandboxes(config, limiting);
+  const isolating = demand(bubblewrap, remedy);
+  return sandboxes(config.sandbox === "auto" ? [...isolating, process] : isolating, process, remedy);
+}
+
+function sandboxes(
+  providers: readonly SandboxProvider[],
+  plain: SandboxProvider,
+  remedy: string | null,
+): Sandboxes {
   return {
     providers,
     capabilities: providers.map((provider) => provider.capability),
-    remedy: probe === null ? "the configuration asks for plain processes" : probe.remedy,
-    // Also when only bubblewrap is allowed: an earlier configuration may have run plain processes.
-    reconcile: () => plain.reconcile(),
+    remedy,
+    async reconcile() {
+      let ended = 0;
+      // Plain processes also when only isolation is allowed: an earlier configuration may have run them.
+      for (const provider of new Set([...providers, plain])) ended += await provider.reconcile();
+      return ended;
+    },
   };
 }
 

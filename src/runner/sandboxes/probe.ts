@@ -93,9 +93,9 @@ async function probeBubblewrap(
  */
 export async function probeSandboxes(
   options: Pick<BubblewrapOptions, "dataDirectory" | "readOnlyPaths" | "temporaryBytes">,
+  limiting = openProvenCgroups(options.dataDirectory),
 ): Promise<ProbeResult> {
   makePrivateDirectory(options.dataDirectory);
-  const limiting = openProvenCgroups(options.dataDirectory);
   const plain = async () => processSandbox(options.dataDirectory, await limiting);
   const program = findBubblewrap();
   if (program === null) {
