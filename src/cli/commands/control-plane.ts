@@ -22,5 +22,31 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
     summary: "runners, their sessions and sandboxes",
     load: () => import("../runners/list.ts"),
   },
+  {
+    path: "runners show",
+    summary: "one runner: approved, pinned, reported",
+    load: () => import("../runners/show.ts"),
+  },
+  {
+    path: "runners approve",
+    summary: "accept what a runner reports",
+    load: () => import("../runners/approve.ts"),
+  },
+  {
+    path: "runners quarantine",
+    summary: "take a runner out at once",
+    load: () => import("../runners/quarantine.ts"),
+  },
+  { path: "runners release", summary: "end a quarantine", load: () => import("../runners/release.ts") },
+  {
+    path: "runners drain",
+    summary: "ask a runner to take no more",
+    load: () => import("../runners/drain.ts"),
+  },
+  {
+    path: "runners audit",
+    summary: "ask a runner to show what it runs with",
+    load: () => import("../runners/audit.ts"),
+  },
   { path: "inbox list", summary: "what waits for an operator", load: () => import("../inbox/list.ts") },
 ];

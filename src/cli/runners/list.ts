@@ -1,14 +1,23 @@
 import { isObject } from "../../base/json.ts";
 import { connectToRead } from "../../host/index.ts";
+import { showLive } from "../live.ts";
+import type { Paint } from "../paint.ts";
+import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
+import { TENANT_FLAG } from "./tenant-flag.ts";
 
 export const spec = {
+  flags: {
+    watch: { type: "boolean", about: "go on showing it, until Ctrl-C" },
+    ...TENANT_FLAG,
+  },
   examples: [
     {
       command: "lightflow runners list",
       does: "every runner, whether it is connected, which sandboxes it proved",
     },
+    { command: "lightflow runners list --watch", does: "the same, live" },
   ],
 } as const satisfies CommandSpec;
 
@@ -19,26 +28,49 @@ export function sandboxesOf(registration: unknown): string[] {
   return providers.map((each) => each.provider);
 }
 
-export const run: Run<typeof spec> = async (_args, io) => {
+interface Listed {
+  runner_id: string;
+  host_id: string;
+  state: string;
+  reason: string | null;
+  session: null | {
+    state: string;
+    reason: string | null;
+    healthy: boolean;
+    last_seen_at: string;
+    registration: unknown;
+    active_leases: number;
+  };
+}
+
+function table({ runners }: { runners: Listed[] }, paint: Paint): string {
+  return tableText([
+    ["runner", "host", "approval", "session", "sandboxes", "active", "last seen", "why"].map((head) =>
+      paint.dim(head),
+    ),
+    ...runners.map((each) => [
+      each.runner_id,
+      each.host_id,
+      each.state,
+      each.session === null ? "none" : each.session.healthy ? each.session.state : "unhealthy",
+      sandboxesOf(each.session?.registration).join(", "),
+      String(each.session?.active_leases ?? 0),
+      each.session?.last_seen_at ?? "",
+      each.reason ?? each.session?.reason ?? "",
+    ]),
+  ]);
+}
+
+export const run: Run<typeof spec> = async ({ flags }, io) => {
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
-    const answer = await client.call("listRunners", {});
-    io.print(answer, (paint) =>
-      tableText([
-        ["runner", "tenant", "approval", "session", "sandboxes", "active", "last seen"].map((head) =>
-          paint.dim(head),
-        ),
-        ...answer.runners.map((each) => [
-          each.runner_id,
-          each.tenant_id,
-          each.state,
-          each.session?.state ?? "none",
-          sandboxesOf(each.session?.registration).join(", "),
-          String(each.session?.active_leases ?? 0),
-          each.session?.last_seen_at ?? "",
-        ]),
-      ]),
-    );
+    const ask = () => client.call("listRunners", { tenant: flags.tenant });
+    if (flags.watch) {
+      await showLive(io, ask, table);
+      return exitOf(io.stop());
+    }
+    const answer = await ask();
+    io.print(answer, (paint) => table(answer, paint));
     return 0;
   } finally {
     await client.close();

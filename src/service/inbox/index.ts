@@ -1,3 +1,4 @@
 import { answerQuestion } from "./answer.ts";
+import { listInbox } from "./list.ts";
 
-export const inboxOperations = { answerQuestion } as const;
+export const inboxOperations = { listInbox, answerQuestion } as const;

@@ -1,3 +1,15 @@
-import { listInbox, listRunners } from "./list.ts";
+import { enrollRunner } from "./enroll.ts";
+import { listRunners } from "./list.ts";
+import { approveRunner, auditRunner, drainRunner, quarantineRunner, releaseRunner } from "./operate.ts";
+import { getRunner } from "./show.ts";
 
-export const runnerOperations = { listRunners, listInbox } as const;
+export const runnerOperations = {
+  listRunners,
+  getRunner,
+  enrollRunner,
+  approveRunner,
+  quarantineRunner,
+  releaseRunner,
+  drainRunner,
+  auditRunner,
+} as const;

@@ -1,0 +1,40 @@
+import type { Io } from "./io.ts";
+import type { Paint } from "./paint.ts";
+
+const EVERY_MS = 1000;
+
+/**
+ * Show an answer again each second until the command is stopped: a terminal gets the table in place, a pipe one line of
+ * JSON whenever something has changed.
+ */
+export async function showLive<Answer>(
+  io: Io,
+  ask: () => Promise<Answer>,
+  readable: (answer: Answer, paint: Paint) => string,
+): Promise<void> {
+  const stop = io.stop();
+  let last = "";
+  while (!stop.aborted) {
+    const answer = await ask();
+    if (io.json) {
+      const line = JSON.stringify(answer);
+      if (line !== last) io.stdout.line(line);
+      last = line;
+    } else {
+      // Home, the table with each old line cut off, and nothing below it: no flicker.
+      const text = readable(answer, io.paint).replaceAll("\n", "\x1b[K\n");
+      io.stdout.write(`${last === "" ? "\x1b[2J" : ""}\x1b[H${text}\x1b[J`);
+      last = text;
+    }
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        stop.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, EVERY_MS);
+      stop.addEventListener("abort", done, { once: true });
+      if (stop.aborted) done();
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { connectToRead } from "../../host/index.ts";
+import type { Io } from "../io.ts";
+
+type Name =
+  | "getRunner"
+  | "approveRunner"
+  | "quarantineRunner"
+  | "releaseRunner"
+  | "drainRunner"
+  | "auditRunner";
+
+/** One operation on one runner: its answer as JSON, or a sentence about it. */
+export async function operateRunner(
+  io: Io,
+  name: Name,
+  input: { runner_id: string; tenant: string; reason?: string | undefined },
+  sentence: (answer: Record<string, unknown>) => string,
+): Promise<number> {
+  const client = await connectToRead(io.paths, io.log(), io.root());
+  try {
+    const answer = (await client.call(name, { ...input })) as Record<string, unknown>;
+    io.print(answer, () => `${sentence(answer)}\n`);
+    return 0;
+  } finally {
+    await client.close();
+  }
+}

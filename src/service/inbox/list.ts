@@ -1,0 +1,36 @@
+import { Type } from "@sinclair/typebox";
+import { isoTime } from "../../base/clock.ts";
+import { listOperatorTasks } from "../../store/index.ts";
+import { defineOperation } from "../operation.ts";
+import { AnyObject, closed, named, nullable, oneOf, Text, Time } from "../shapes.ts";
+
+const Task = named(
+  "OperatorTask",
+  closed({
+    id: Text,
+    kind: Text,
+    subject: Text,
+    instance_id: nullable(Text),
+    body: AnyObject,
+    state: oneOf("open", "resolved"),
+    resolution: nullable(Text),
+    created_at: Time,
+  }),
+);
+
+export const listInbox = defineOperation({
+  name: "inbox.list",
+  scope: "read",
+  summary: "What waits for an operator",
+  method: "GET",
+  path: "/inbox",
+  input: closed({ all: Type.Optional(Type.Boolean()) }),
+  output: closed({ tasks: Type.Array(Task) }),
+  run(context, input) {
+    return {
+      tasks: context.views
+        .read(listOperatorTasks, { tenantId: context.tenantId, all: input.all === true })
+        .map((task) => ({ ...task, created_at: isoTime(task.created_at) })),
+    };
+  },
+});
