@@ -21,16 +21,24 @@ export function readyWorkflow(root: string, id: string): ReadyWorkflow {
   if (kept !== undefined && kept.stamp === stampOf(root, kept.found)) return kept.found;
   const found = findWorkflow(root, id);
   const ready = { ...found, digest: digestOf(found.document) };
+  // A file that is there, but cannot be read yet, changes without a change of names.
+  if (ready.issues.length > 0) return ready;
   if (cache.size >= KEPT) cache.delete(cache.keys().next().value!);
   cache.set(key, { stamp: stampOf(root, ready), found: ready });
   return ready;
 }
 
-function stampOf(root: string, { definition }: FoundWorkflow): string {
-  const folder = join(root, "lightflow/workflows");
+/** Folders whose change of names may bring a node, composition or model that was missing, or twice. */
+const COMPONENT_FOLDERS = ["nodes", "compositions", "models"] as const;
+
+function stampOf(root: string, { definition, components }: FoundWorkflow): string {
+  const project = join(root, "lightflow");
+  const folder = join(project, "workflows");
   const paths = [folder, ...namesIn(folder).map((name) => join(folder, name))];
+  for (const name of COMPONENT_FOLDERS) paths.push(join(project, name));
+  for (const { record } of components.values()) if (!record.builtin) paths.push(record.source_path);
   for (const schema of [definition.input_schema, definition.output_schema]) {
-    if (typeof schema === "string") paths.push(join(root, "lightflow", schema));
+    if (typeof schema === "string") paths.push(join(project, schema));
   }
   return paths.map(fileStamp).join("\n");
 }

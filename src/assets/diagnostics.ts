@@ -20,7 +20,17 @@ export type DiagnosticCode =
   | "step_unknown"
   | "input_unknown"
   | "schema_unreadable"
-  | "document_invalid";
+  | "document_invalid"
+  | "node_missing"
+  | "model_missing"
+  | "node_without_behaviour"
+  | "step_unsupported"
+  | "port_missing"
+  | "port_unknown"
+  | "type_mismatch"
+  | "input_unused"
+  | "cycle"
+  | "data_invalid";
 
 /** One problem of one file, with where it is and what to do. `line` and `column` count from 1, in UTF-16 units. */
 export interface AssetDiagnostic {

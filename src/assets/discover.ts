@@ -50,9 +50,14 @@ export interface ReadAssets {
 
 /**
  * Assets in full.
- * @param naming only of files whose text holds this
+ * @param naming only of files whose text holds one of these
  */
-export function readAssets(root: string, kinds: readonly AssetKind[], naming?: string): ReadAssets {
+export function readAssets(
+  root: string,
+  kinds: readonly AssetKind[],
+  naming?: readonly string[],
+): ReadAssets {
+  const names = (text: string) => naming === undefined || naming.some((name) => text.includes(name));
   const absolute = resolve(root);
   const places = new Map<string, FindPlace>();
   const diagnostics: AssetDiagnostic[] = [];
@@ -63,7 +68,7 @@ export function readAssets(root: string, kinds: readonly AssetKind[], naming?: s
         diagnostics.push(result.diagnostic);
         continue;
       }
-      if (naming !== undefined && !result.source.text.includes(naming)) continue;
+      if (!names(result.source.text)) continue;
       const read = readAsset(result.source, kind, false);
       diagnostics.push(...read.diagnostics);
       if (read.asset === undefined) continue;
@@ -76,7 +81,7 @@ export function readAssets(root: string, kinds: readonly AssetKind[], naming?: s
     }
   }
   for (const { kind, name, text } of BUILTIN_ASSETS) {
-    if (!kinds.includes(kind) || (naming !== undefined && !text.includes(naming))) continue;
+    if (!kinds.includes(kind) || !names(text)) continue;
     const read = readAsset(sourceOf(`builtin:${folderOf(kind)}/${name}`, text), kind, true);
     diagnostics.push(...read.diagnostics);
     if (read.asset !== undefined && !byId.has(read.asset.record.meta.id)) {

@@ -5,18 +5,25 @@ import { isObject, type JsonObject } from "../base/json.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
 import { checkDocument, pointerTokens, type WorkflowDocument } from "../workflow/index.ts";
 import type { Asset, FindPlace } from "./asset.ts";
+import { findComponents } from "./components.ts";
 import type { WorkflowDef } from "./definition/types.ts";
 import type { AssetDiagnostic, DiagnosticCode } from "./diagnostics.ts";
 import { readAssets } from "./discover.ts";
 import type { AssetRecord } from "./kinds.ts";
 import { lowerWorkflow } from "./lower/lower.ts";
 import { nearestOf } from "./nearest.ts";
+import { type Components, type Plan, planWorkflow } from "./plan/plan.ts";
 import { readSource } from "./source.ts";
 
 export interface FoundWorkflow {
   readonly record: AssetRecord;
   readonly definition: WorkflowDef;
   readonly document: WorkflowDocument;
+  /** Its steps with every composition expanded: stable ids, needs, nodes, sources. */
+  readonly plan: Plan;
+  readonly components: Components;
+  /** What keeps it from running though it can be read: missing nodes and models. Empty for one that can run. */
+  readonly issues: readonly AssetDiagnostic[];
 }
 
 /**
@@ -26,7 +33,7 @@ export interface FoundWorkflow {
  * `asset_invalid`, with every problem of the file as details, also when a second file claims the id
  */
 export function findWorkflow(root: string, id: string): FoundWorkflow {
-  const { assets, diagnostics, places } = readAssets(root, ["workflow"], id);
+  const { assets, diagnostics, places } = readAssets(root, ["workflow"], [id]);
   const asset = assets.find(({ record }) => record.meta.id === id);
   if (asset === undefined) {
     if (diagnostics.length > 0) throw invalid(id, diagnostics);
@@ -44,7 +51,20 @@ export function findWorkflow(root: string, id: string): FoundWorkflow {
     input: readSchema(root, asset, asset.workflow.input_schema, "inputSchema", place),
     output: readSchema(root, asset, asset.workflow.output_schema, "outputSchema", place),
   };
-  const document = lowerWorkflow(asset.workflow, asset.record, asset.version, schemas);
+  const { components, diagnostics: below } = findComponents(root, asset.workflow);
+  if (below.length > 0) throw invalid(id, below);
+  const plan = planWorkflow(asset.workflow, asset.record, components);
+  const issues = plan.issues.map((issue) => ({
+    code: issue.code,
+    path,
+    ...(place?.(issue.step === null ? { method: "requiredModel" } : { step: issue.step, path: [] }) ?? START),
+    message: issue.message,
+    hint: issue.hint,
+  }));
+  // Without its behaviour a step has no place in the document.
+  const fatal = issues.filter((_, at) => plan.issues[at]!.fatal);
+  if (fatal.length > 0) throw invalid(id, fatal);
+  const document = lowerWorkflow(asset.workflow, asset.record, asset.version, schemas, plan, components);
   const faults = checkDocument(document, { mode: "light" }).filter(({ severity }) => severity === "error");
   if (faults.length > 0) {
     throw invalid(
@@ -52,25 +72,35 @@ export function findWorkflow(root: string, id: string): FoundWorkflow {
       faults.map(({ pointer, message, hint }) => ({
         code: "document_invalid",
         path,
-        ...(place?.(sourceOfPointer(pointer, asset.workflow!)) ?? START),
+        ...(place?.(sourceOfPointer(pointer, asset.workflow!, plan)) ?? START),
         message: `${pointer}: ${message}`,
         hint: hint ?? "see the workflow that this asset becomes",
       })),
     );
   }
-  return { record: asset.record, definition: asset.workflow, document };
+  return { record: asset.record, definition: asset.workflow, document, plan, components, issues };
 }
 
 const START = { line: 1, column: 1 };
 
 /** The part of `define()` that a place of the document was made from. */
-function sourceOfPointer(pointer: string, definition: WorkflowDef): Parameters<FindPlace>[0] {
-  const [section, index, , ...rest] = pointerTokens(pointer);
+function sourceOfPointer(pointer: string, definition: WorkflowDef, plan: Plan): Parameters<FindPlace>[0] {
+  const [section, , name, ...rest] = pointerTokens(pointer);
   if (section !== "do") {
     if (section === "output") return { method: definition.output === undefined ? "outputSchema" : "output" };
+    if (section === "schedule") return { method: "schedule" };
     return { method: definition.inputs === undefined ? "inputSchema" : "input" };
   }
-  const step = definition.steps[Number(index)]?.step_id ?? "";
+  let id = name ?? "";
+  if (rest[0] === "graph" && rest[1] === "steps") {
+    id = rest[2] ?? "";
+    rest.splice(0, 4);
+  }
+  // What repeats a step, or runs it many times, stands around it under the same name.
+  while ((rest[0] === "try" || rest[0] === "do") && rest[2] === id) rest.splice(0, 3);
+  const planned = plan.steps.find((step) => step.id === id);
+  const step = planned?.parents[0] ?? id;
+  if (planned === undefined || step !== id || planned.node !== undefined) return { step, path: [] };
   if (rest[0] === "switch") return { step, path: [rest[1] ?? "", ...rest.slice(3)] };
   // A task's own part stands in the step's options without the keys that the document puts around it.
   const own = rest.findIndex((key) => !WRAPPERS.has(key));

@@ -7,9 +7,13 @@ export { type ReadyWorkflow, readyWorkflow } from "./cache.ts";
 export type {
   CommandTarget,
   ComponentDef,
+  ModelCandidate,
+  ModelFile,
   Port,
   PortType,
   RequestTemplate,
+  Resource,
+  Retry,
   StepTarget,
   WorkflowDef,
   WorkflowStepDef,
@@ -28,3 +32,4 @@ export {
   type Stability,
 } from "./kinds.ts";
 export { documentName, lowerWorkflow } from "./lower/lower.ts";
+export type { Component, Components, Plan, PlanIssue, PlannedStep } from "./plan/plan.ts";

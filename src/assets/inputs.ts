@@ -16,6 +16,14 @@ export function issueOf(
   port: Omit<Port, "enum"> & { enum?: readonly Json[] | undefined },
   value: Json,
 ): string | undefined {
+  if (port.list === true) {
+    if (!Array.isArray(value)) return "is not a list";
+    for (const [index, item] of value.entries()) {
+      const issue = issueOf({ ...port, list: false }, item);
+      if (issue !== undefined) return `has an item at ${index} that ${issue}`;
+    }
+    return undefined;
+  }
   switch (port.type) {
     case "integer":
       if (!Number.isSafeInteger(value)) return "is not an integer";
@@ -94,23 +102,44 @@ export function checkInputs(definition: WorkflowDef, inputs: Json): InputIssue[]
   return issues;
 }
 
+/** Seeds are drawn below this: every random generator takes 32 bits. */
+const SEEDS = 2 ** 32;
+
 /**
- * The inputs that a run starts with: defaults put in, and relative values of `path` ports taken from `directory`,
- * because the runner has another working directory than the person who wrote them.
+ * The inputs that a run starts with: defaults put in, seeds drawn by `random` (in [0, 1)), and relative values of
+ * `path` ports taken from `directory`, because the runner has another working directory than the person who wrote them.
  */
-export function completeInputs(definition: WorkflowDef, inputs: Json, directory: string): Json {
+export function completeInputs(
+  definition: WorkflowDef,
+  inputs: Json,
+  directory: string,
+  random?: () => number,
+): Json {
   const ports = definition.inputs;
   if (ports === undefined || (inputs !== null && !isObject(inputs))) return inputs;
   const result: JsonObject = { ...(inputs as JsonObject | null) };
   for (const [name, port] of Object.entries(ports)) {
     if (!Object.hasOwn(result, name)) {
       if (port.default !== undefined) result[name] = port.default;
+      else if (port.seed === true && random !== undefined) result[name] = drawSeed(port, random);
       continue;
     }
-    const value = result[name];
-    if (port.type === "path" && typeof value === "string" && value !== "" && !isAbsolute(value)) {
-      result[name] = resolve(directory, value);
+    const value = result[name]!;
+    if (port.type === "path") {
+      result[name] = Array.isArray(value)
+        ? value.map((item) => absolute(item, directory))
+        : absolute(value, directory);
     }
   }
   return result;
+}
+
+function absolute(value: Json, directory: string): Json {
+  return typeof value === "string" && value !== "" && !isAbsolute(value) ? resolve(directory, value) : value;
+}
+
+function drawSeed(port: Port, random: () => number): number {
+  const least = port.minimum ?? 0;
+  const most = port.maximum ?? SEEDS - 1;
+  return least + Math.floor(random() * (most - least + 1));
 }

@@ -45,7 +45,7 @@ export function queueRequest(
     payload: payload as unknown as JsonObject,
     workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : null,
     repeatable: request.light["repeatable"] === true,
-    priority: 0,
+    priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
     expiresAt: now + LIMITS.queueTimeoutMs,
   };
 }

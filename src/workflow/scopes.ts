@@ -114,6 +114,7 @@ export function localsOf(task: Task): Record<string, string[]> {
     const names = [task.for.each ?? "item", task.for.at ?? "index"];
     return { "/while": names, "/do": names };
   }
+  if (isTask(task, "map")) return { "/do": [task.map.each ?? "item", task.map.at ?? "index"] };
   if (isTask(task, "try")) return { "/catch": [task.catch.as ?? "error"] };
   if (isTask(task, "listen"))
     return task.foreach === undefined ? {} : { "/foreach": iteratorLocals(task.foreach) };

@@ -59,7 +59,8 @@ function* walkTask(site: TaskSite): Generator<TaskSite> {
 /** The task lists directly inside a task, in the order they are written. */
 export function childLists(task: Task, pointer: string): { tasks: TaskList; pointer: string }[] {
   const lists: { tasks: TaskList | undefined; pointer: string }[] = [];
-  if (isTask(task, "for") || isTask(task, "do")) lists.push({ tasks: task.do, pointer: `${pointer}/do` });
+  if (isTask(task, "for") || isTask(task, "map") || isTask(task, "do"))
+    lists.push({ tasks: task.do, pointer: `${pointer}/do` });
   else if (isTask(task, "fork"))
     lists.push({ tasks: task.fork.branches, pointer: `${pointer}/fork/branches` });
   else if (isTask(task, "try")) {

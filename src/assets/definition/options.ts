@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { API_FORMATS, PORT_TYPES } from "./types.ts";
+import { API_FORMATS, PORT_TYPES, WIDGETS } from "./types.ts";
 
 const closed = <T extends Record<string, TSchema>>(properties: T) =>
   Type.Object(properties, { additionalProperties: false });
@@ -41,13 +41,17 @@ const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Nu
 
 export const PortOptions = closed({
   type: oneOf(PORT_TYPES),
+  list: Type.Optional(Type.Boolean()),
   description: Type.Optional(Text),
   required: Type.Optional(Type.Boolean()),
   default: Type.Optional(Type.Any()),
   enum: Type.Optional(Type.Array(Scalar, { minItems: 1 })),
   minimum: Type.Optional(Type.Number()),
   maximum: Type.Optional(Type.Number()),
+  step: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   pattern: Type.Optional(Words),
+  widget: Type.Optional(oneOf(WIDGETS)),
+  seed: Type.Optional(Type.Boolean()),
 });
 
 /** ISO 8601 durations without years and months, whose length is not fixed. */
@@ -62,24 +66,140 @@ const Expression = Type.String({
   examples: ['"${ .inputs.name }"'],
 });
 
-const common = {
+const Name = Type.String({
+  pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+  description: "a name of letters, digits, dots, dashes and underscores",
+});
+
+export const RetryOptions = closed({
+  attempts: Type.Integer({ minimum: 1, maximum: 100 }),
+  delay: Type.Optional(Duration),
+  backoff: Type.Optional(oneOf(["constant", "linear", "exponential"])),
+});
+
+/** Units of each resource, by its name. */
+export const ResourceUse = Type.Record(
+  Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]{0,63}$" }),
+  Type.Integer({ minimum: 1, maximum: 1024 }),
+  { additionalProperties: false },
+);
+
+/** Most rounds of a `while`, and most items of a `map` at once. */
+const ROUNDS = 10_000;
+const AT_ONCE = 256;
+
+/** What every step may say of when it runs. */
+const flow = {
   title: Type.Optional(Words),
   if: Type.Optional(Expression),
   then: Type.Optional(Words),
+  needs: Type.Optional(Type.Array(StepId, { uniqueItems: true })),
+};
+/** What a step with an effect may say of how it runs. */
+const effort = {
+  ...flow,
+  timeout: Type.Optional(Duration),
+  retry: Type.Optional(RetryOptions),
+  map: Type.Optional(
+    closed({
+      over: Expression,
+      concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: AT_ONCE })),
+    }),
+  ),
+  while: Type.Optional(closed({ that: Expression, limit: Type.Integer({ minimum: 1, maximum: ROUNDS }) })),
+  resources: Type.Optional(ResourceUse),
+  priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
+  impure: Type.Optional(Type.Boolean()),
 };
 
-export const StepOptions = closed(common);
+export const StepOptions = closed(flow);
 export type StepOptions = Static<typeof StepOptions>;
 
-export const ExchangeOptions = closed({
-  ...common,
-  timeout: Type.Optional(Duration),
-  request: Type.Optional(Type.Any()),
-});
+export const EffortOptions = closed(effort);
+export type EffortOptions = Static<typeof EffortOptions>;
+
+export const ExchangeOptions = closed({ ...effort, request: Type.Optional(Type.Any()) });
 export type ExchangeOptions = Static<typeof ExchangeOptions>;
 
-export const CommandOptions = closed({
-  ...common,
+/** A step that uses a node or a composition. */
+export const UseOptions = closed({
+  ...effort,
+  inputs: Type.Optional(Type.Record(Type.String(), Type.Any())),
+});
+export type UseOptions = Static<typeof UseOptions>;
+
+const http = {
+  method: oneOf(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+  endpoint: Words,
+  headers: Type.Optional(Type.Record(Type.String(), Text)),
+  query: Type.Optional(Type.Record(Type.String(), Type.Any())),
+  body: Type.Optional(Type.Any()),
+  output: Type.Optional(oneOf(["content", "raw", "response"])),
+  repeatable: Type.Optional(Type.Boolean()),
+};
+export const HttpOptions = closed({ ...effort, ...http });
+export type HttpOptions = Static<typeof HttpOptions>;
+/** The same as a node's behaviour, whose steps say the rest. */
+export const HttpBehaviour = closed(http);
+export type HttpBehaviour = Static<typeof HttpBehaviour>;
+
+export const CodeBehaviour = closed({
+  network: Type.Optional(Type.Boolean()),
+  pool: Type.Optional(Name),
+  capabilities: Type.Optional(Type.Array(Name)),
+});
+export type CodeBehaviour = Static<typeof CodeBehaviour>;
+
+export const ExchangeBehaviour = closed({ request: Type.Optional(Type.Any()) });
+export type ExchangeBehaviour = Static<typeof ExchangeBehaviour>;
+
+export const ResourceOptions = closed({
+  capacity: Type.Integer({ minimum: 1, maximum: 1024 }),
+  pool: Type.Optional(Name),
+});
+export const ResourceName = Type.String({
+  pattern: "^[A-Za-z_][A-Za-z0-9_]{0,63}$",
+  description: "a name of at most 64 letters, digits and underscores",
+  examples: ['"gpu"'],
+});
+
+export const Priority = Type.Integer({
+  minimum: -100,
+  maximum: 100,
+  description: "a whole number from -100 to 100",
+});
+export const Concurrency = Type.Integer({
+  minimum: 1,
+  maximum: 1024,
+  description: "a whole number from 1 to 1024",
+});
+export const DurationText = Duration;
+
+export const ScheduleOptions = Type.Union([
+  closed({ every: Type.Union([Duration, Type.Record(Type.String(), Type.Integer({ minimum: 0 }))]) }),
+  closed({ cron: Words }),
+  closed({ after: Type.Union([Duration, Type.Record(Type.String(), Type.Integer({ minimum: 0 }))]) }),
+  closed({ on: Type.Record(Type.String(), Type.Any()) }),
+]);
+
+export const Candidate = closed({
+  model: Words,
+  provider: Type.Optional(Words),
+  format: Type.Optional(oneOf(API_FORMATS)),
+});
+
+export const ModelFileOptions = closed({
+  name: Type.String({
+    pattern: "^(?!.*(?:^|/)\\.{1,2}(?:/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,255}$",
+    description: "a relative file name without ..",
+    examples: ['"weights.safetensors"'],
+  }),
+  from: Words,
+  sha256: Type.String({ pattern: "^[0-9a-f]{64}$", description: "64 lower-case hex digits" }),
+  size: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+
+const command = {
   command: Words,
   arguments: Type.Optional(Type.Array(Text)),
   environment: Type.Optional(
@@ -96,12 +216,16 @@ export const CommandOptions = closed({
       closed({ source: Words, target: Type.Optional(Words), readOnly: Type.Optional(Type.Boolean()) }),
     ),
   ),
-  timeout: Type.Optional(Duration),
+  files: Type.Optional(Type.Array(Text)),
   repeatable: Type.Optional(Type.Boolean()),
   pool: Type.Optional(Words),
   capabilities: Type.Optional(Type.Array(Words)),
-});
+};
+export const CommandOptions = closed({ ...effort, ...command });
 export type CommandOptions = Static<typeof CommandOptions>;
+/** The same as a node's behaviour. */
+export const CommandBehaviour = closed(command);
+export type CommandBehaviour = Static<typeof CommandBehaviour>;
 
 export const AssertOptions = closed({ that: Expression, message: Words });
 export type AssertOptions = Static<typeof AssertOptions>;

@@ -27,6 +27,19 @@ function readPort(port: Port, refuse: Refuse): Port {
       wrong("pattern", "the pattern does not compile", "write an ECMAScript pattern");
     }
   }
+  if (port.step !== undefined && !numeric) {
+    wrong("step", `a ${port.type} port has no step`, "only integer and number ports have one");
+  }
+  if (port.seed === true && (port.type !== "integer" || port.list === true)) {
+    wrong(
+      "seed",
+      `a ${port.list === true ? "list" : port.type} port is no seed`,
+      "only an integer port is one",
+    );
+  }
+  if (port.seed === true && port.default !== undefined) {
+    wrong("default", "a seed port has a default, so it would never be drawn", "remove one");
+  }
   if (port.required === true && port.default !== undefined) {
     wrong("default", "a required port has a default", "remove required, or the default");
   }

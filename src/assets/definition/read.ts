@@ -6,7 +6,7 @@ import { nearest } from "../nearest.ts";
 import { type Constants, type Node, offsetOf, staticValue, ValueBudget } from "../values.ts";
 import { type Chain, type ChainCall, readChain } from "./chain.ts";
 import { camelCase, camelKeys, misfit } from "./check.ts";
-import { COMPONENT_METHODS } from "./component.ts";
+import { COMPOSITION_METHODS, MODEL_METHODS, NODE_METHODS } from "./component.ts";
 import type { Method, Methods } from "./methods.ts";
 import type { ComponentDef, WorkflowDef } from "./types.ts";
 import { WORKFLOW_METHODS } from "./workflow.ts";
@@ -47,7 +47,9 @@ export function readComponent(
   path: string,
   problems: Problems,
 ): ReadDefinition<ComponentDef> | undefined {
-  return readDefinition<ComponentDef>(returned, meta, path, { id: meta.id }, COMPONENT_METHODS, problems);
+  const methods =
+    meta.kind === "node" ? NODE_METHODS : meta.kind === "composition" ? COMPOSITION_METHODS : MODEL_METHODS;
+  return readDefinition<ComponentDef>(returned, meta, path, { id: meta.id }, methods, problems);
 }
 
 function readDefinition<D>(

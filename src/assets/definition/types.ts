@@ -3,17 +3,36 @@ import type { Json, JsonObject } from "../../base/json.ts";
 export const PORT_TYPES = ["string", "integer", "number", "boolean", "json", "path", "artifact"] as const;
 export type PortType = (typeof PORT_TYPES)[number];
 
-/** A typed input. `path` is an absolute path on the runner's host; `artifact` is `sha256:` and 64 hex digits. */
+/** How a form shows a port; a hint, never a rule. */
+export const WIDGETS = [
+  "text",
+  "textarea",
+  "number",
+  "slider",
+  "select",
+  "checkbox",
+  "color",
+  "file",
+] as const;
+
+/** A typed input or output. `path` is an absolute path on the runner's host; `artifact` is `sha256:` and 64 hex digits. */
 export interface Port {
   readonly type: PortType;
+  /** The value is a list of such values. */
+  readonly list?: boolean;
   readonly description?: string;
   readonly required?: boolean;
   readonly default?: Json;
   readonly enum?: readonly Json[];
   readonly minimum?: number;
   readonly maximum?: number;
+  /** Distance of two values of a slider. */
+  readonly step?: number;
   /** An ECMAScript pattern that the whole text must match. */
   readonly pattern?: string;
+  readonly widget?: (typeof WIDGETS)[number];
+  /** A run that is given no value draws one, and records it. Integers only. */
+  readonly seed?: boolean;
 }
 
 /** The API formats of `/ctx`. */
@@ -23,6 +42,7 @@ export const API_FORMATS = [
   "anthropic.messages",
   "google.generate_content",
 ] as const;
+export type ApiFormat = (typeof API_FORMATS)[number];
 
 /**
  * What a step does. `api`, `tool` and `thread` are the seed's; the rest is what a workflow needs to run by itself.
@@ -33,6 +53,10 @@ export type StepTarget =
   | { readonly kind: "tool"; readonly tool_id: string }
   | { readonly kind: "thread"; readonly thread_id: string }
   | CommandTarget
+  | HttpTarget
+  | CodeTarget
+  /** The behaviour is that of the node or composition that the step names. */
+  | { readonly kind: "use" }
   | { readonly kind: "set"; readonly value: Json }
   | { readonly kind: "assert"; readonly that: string; readonly message: string }
   | { readonly kind: "switch"; readonly cases: readonly SwitchCase[] }
@@ -59,8 +83,31 @@ export interface CommandTarget {
     readonly target?: string;
     readonly read_only: boolean;
   }[];
+  /** Artifacts that the step reads: expressions that give `sha256:…` or a list of them. */
+  readonly files?: readonly string[];
   /** Whether a new attempt may start when the outcome of one is not known. */
   readonly repeatable: boolean;
+  readonly pool?: string;
+  readonly capabilities: readonly string[];
+}
+
+/** One HTTP request, made by the orchestrator under its destination policy. */
+export interface HttpTarget {
+  readonly kind: "http";
+  readonly method: string;
+  readonly endpoint: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, Json>>;
+  readonly body?: Json;
+  /** What of the response is the output. */
+  readonly output: "content" | "raw" | "response";
+  readonly repeatable: boolean;
+}
+
+/** The function `run(input, ctx)` that the node's own file exports, in a sandboxed child on a runner. */
+export interface CodeTarget {
+  readonly kind: "code";
+  readonly network: boolean;
   readonly pool?: string;
   readonly capabilities: readonly string[];
 }
@@ -71,9 +118,30 @@ export interface SwitchCase {
   readonly then: string;
 }
 
+/** The prompt template of each API format, by the format. */
+export const PROMPT_TEMPLATES = {
+  "openai.chat": "openai_chat_prompt",
+  "openai.responses": "openai_responses_prompt",
+  "anthropic.messages": "anthropic_messages_prompt",
+  "google.generate_content": "google_generate_content_prompt",
+} as const satisfies Record<ApiFormat, string>;
+
+/** `*_prompt`: one input field as one user message. */
 export type RequestTemplate =
-  | { readonly kind: "openai_chat_prompt"; readonly model_alias: string; readonly input_field: string }
+  | {
+      readonly kind: (typeof PROMPT_TEMPLATES)[ApiFormat];
+      readonly model_alias: string;
+      readonly input_field: string;
+    }
   | { readonly kind: "json"; readonly body: Json };
+
+/** How often a step is tried again, and when. The first try does not count. */
+export interface Retry {
+  readonly attempts: number;
+  /** ISO 8601 duration; none is no pause. */
+  readonly delay?: string;
+  readonly backoff?: "constant" | "linear" | "exponential";
+}
 
 /** One step. The first four members, in this order, are the seed's shape; the others are left out when unused. */
 export interface WorkflowStepDef {
@@ -83,10 +151,31 @@ export interface WorkflowStepDef {
   readonly target: StepTarget;
   request?: RequestTemplate;
   readonly title?: string;
+  /** What the ports of the node or composition are given: values with expressions. */
+  readonly inputs?: JsonObject;
+  /** Steps that must have ended before, beside those that its expressions name. */
+  readonly needs?: readonly string[];
   readonly if?: string;
   readonly then?: string;
-  /** ISO 8601 duration. */
+  /** ISO 8601 duration of one attempt. */
   readonly timeout?: string;
+  readonly retry?: Retry;
+  /** Once for each item of a list; expressions see `.item` and `.index`. */
+  readonly map?: { readonly over: string; readonly concurrency?: number };
+  /** Again while this holds, at most `limit` times; expressions see `.index`. */
+  readonly while?: { readonly that: string; readonly limit: number };
+  /** Units of the workflow's resources that it holds while it runs. */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** Higher goes first where not all can go. */
+  readonly priority?: number;
+  /** Its result depends on more than its inputs, so that it is never taken from a cache. */
+  readonly impure?: boolean;
+}
+
+/** How much of a thing there is for the steps of one run, and the pool whose runners have it. */
+export interface Resource {
+  readonly capacity: number;
+  readonly pool?: string;
 }
 
 /** A workflow's definition. The first five members, in this order, are the seed's shape. */
@@ -101,13 +190,57 @@ export interface WorkflowDef {
   inputs?: Record<string, Port>;
   /** The output as a value with expressions; left out when the output is that of the last step. */
   output?: Json;
+  resources?: Record<string, Resource>;
+  /** Of the run among others, for the queue of the runners. */
+  priority?: number;
+  /** How many steps run at once. */
+  concurrency?: number;
+  /** `schedule` of the workflow document. */
+  schedule?: JsonObject;
 }
 
-/** What a node, a composition or a model says of itself. Data only. */
+/** A model that can play the part of a model asset, best first. */
+export interface ModelCandidate {
+  /** As the provider calls it. */
+  readonly model: string;
+  readonly provider?: string;
+  /** Only for requests of this format. */
+  readonly format?: string;
+}
+
+/** A file of a model's weights. */
+export interface ModelFile {
+  /** File name below the model's directory in the cache. */
+  readonly name: string;
+  /** `https://…`, or a path below the project. */
+  readonly from: string;
+  readonly sha256: string;
+  readonly size?: number;
+}
+
+/** What a node, a composition or a model is. */
 export interface ComponentDef {
   readonly id: string;
   description?: string;
   inputs?: Record<string, Port>;
   outputs?: Record<string, Port>;
   capabilities?: string[];
+  /** A node: what it does. */
+  behaviour?: { readonly target: StepTarget; readonly request?: RequestTemplate };
+  /** A node or composition: its outputs as a value with expressions. */
+  result?: JsonObject;
+  /** A node: its defaults for every step that uses it. */
+  timeout?: string;
+  retry?: Retry;
+  resources?: Readonly<Record<string, number>>;
+  impure?: boolean;
+  /** A node or composition. */
+  required_models?: string[];
+  /** A composition. */
+  steps?: WorkflowStepDef[];
+  /** A model. */
+  candidates?: ModelCandidate[];
+  files?: ModelFile[];
+  licence?: string;
+  homepage?: string;
 }

@@ -23,8 +23,19 @@ function failureOf(part: () => unknown): Failure {
   throw new Error("nothing was thrown");
 }
 
-const SCOPE = "($context // {inputs: ., steps: {}})";
-const FROM = { from: `\${ ${SCOPE} }` };
+const ROOT = '($context // {inputs: ({"depth":3} + $workflow.input), steps: {}})';
+/** The scope of a task with what is read of it. */
+const view = (inputs: string, steps: string) =>
+  `\${ ${ROOT} as $root | {inputs: {${inputs}}, steps: {${steps}}} }`;
+const reads = (inputs: string, steps: string) => ({ from: view(inputs, steps) });
+const DEPTH = '"depth": $root.inputs["depth"]';
+const REPOSITORY = '"repository": $root.inputs["repository"]';
+const SUM = '"sum": $root.steps["sum"]';
+const within = (inputs: string, steps: string, body: string) =>
+  `${view(inputs, steps).slice(0, -2)} | (${body}) }`;
+const exported = (id: string, entry: string) => ({
+  as: `\${ . as $result | ${ROOT} | .steps["${id}"] = ${entry} }`,
+});
 
 test("each kind of step becomes its task, and every expression finds inputs and steps under one dot", () => {
   const document = lower(`
@@ -58,7 +69,7 @@ test("each kind of step becomes its task, and every expression finds inputs and 
       },
       from: '${ {"depth":3} + . }',
     },
-    output: { as: { n: `\${ ${SCOPE} | (.steps.sum.output.n) }`, fixed: 1 } },
+    output: { as: { n: within("", SUM, ".steps.sum.output.n"), fixed: 1 } },
   });
   expect<unknown>(document.document.metadata).toEqual({
     lightFlow: { assetId: "workflow.test", sourceSha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
@@ -66,8 +77,8 @@ test("each kind of step becomes its task, and every expression finds inputs and 
   expect<unknown>(document.do).toEqual([
     {
       list: {
-        if: `\${ ${SCOPE} | (.inputs.depth > 1) }`,
-        input: FROM,
+        if: within(DEPTH, "", ".inputs.depth > 1"),
+        input: reads(REPOSITORY, ""),
         run: {
           shell: {
             command: "ls",
@@ -76,7 +87,7 @@ test("each kind of step becomes its task, and every expression finds inputs and 
             stdin: "x",
           },
         },
-        export: { as: '${ . as $result | $input | .steps["list"] = $result }' },
+        export: exported("list", "$result"),
         timeout: { after: "PT5M" },
         then: "choose",
         metadata: {
@@ -91,35 +102,36 @@ test("each kind of step becomes its task, and every expression finds inputs and 
             ],
             artifacts: [{ path: "a/*.txt", name: "n", mediaType: "text/plain" }],
           },
-          lightFlow: { title: "List" },
+          lightFlow: { step: "list", title: "List" },
         },
       },
     },
     {
       sum: {
-        input: FROM,
+        input: reads(DEPTH, ""),
         set: { n: "${ .inputs.depth + 1 }" },
-        export: { as: '${ . as $result | $input | .steps["sum"] = {output: $result} }' },
+        export: exported("sum", "{output: $result}"),
+        metadata: { lightFlow: { step: "sum" } },
       },
     },
     {
       sound: {
-        input: FROM,
+        input: reads("", SUM),
         assert: { that: "${ .steps.sum.output.n > 1 }", message: "too few" },
-        export: { as: "${ $input }" },
+        metadata: { lightFlow: { step: "sound" } },
       },
     },
     {
       choose: {
-        input: FROM,
+        input: reads(DEPTH, ""),
         switch: [{ case1: { when: "${ .inputs.depth > 2 }", then: "end" } }, { otherwise: { then: "sum" } }],
-        export: { as: "${ $input }" },
+        metadata: { lightFlow: { step: "choose" } },
       },
     },
     {
       stop: {
-        if: `\${ ${SCOPE} | (.steps.sum == null) }`,
-        input: FROM,
+        if: within("", SUM, ".steps.sum == null"),
+        input: reads("", ""),
         raise: {
           error: {
             type: "https://serverlessworkflow.io/spec/1.0.0/errors/runtime",
@@ -128,16 +140,16 @@ test("each kind of step becomes its task, and every expression finds inputs and 
             detail: "never",
           },
         },
-        export: { as: "${ $input }" },
+        metadata: { lightFlow: { step: "stop" } },
       },
     },
     {
       look: {
-        input: FROM,
+        input: reads(REPOSITORY, ""),
         call: "cortex",
         with: { target: { kind: "tool", tool: "web" }, body: { q: "${ .inputs.repository }" } },
-        export: { as: '${ . as $result | $input | .steps["look"] = {output: $result} }' },
-        metadata: { lightFlow: { node: "node.search" } },
+        export: exported("look", "{output: $result}"),
+        metadata: { lightFlow: { step: "look", node: "node.search" } },
       },
     },
   ]);

@@ -2,9 +2,10 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import type { WorkflowDocument } from "../../workflow/index.ts";
 import type { WorkflowDef } from "../definition/types.ts";
 import type { AssetRecord } from "../kinds.ts";
+import type { Components, Plan, PlannedStep } from "../plan/plan.ts";
 import { defaultsOf, schemaOfPorts } from "./schemas.ts";
-import { inScope, valueInScope } from "./scope.ts";
-import { taskOf } from "./steps.ts";
+import { rootScope, workflowScope } from "./scope.ts";
+import { type Lowering, taskOf } from "./steps.ts";
 
 const DEFAULT_VERSION = "0.1.0";
 
@@ -15,18 +16,31 @@ export interface ReadSchemas {
 }
 
 /**
- * A workflow's definition as the one workflow document (DSL 1.0.3 with the dialect's tasks). The result says where
- * it comes from in `document.metadata.lightFlow`.
+ * A workflow's plan as the one workflow document (DSL 1.0.3 with the dialect's tasks). The result says where it comes
+ * from in `document.metadata.lightFlow`, and each task which step it is in its own.
  */
 export function lowerWorkflow(
   definition: WorkflowDef,
   record: AssetRecord,
   version: string | undefined,
   schemas: ReadSchemas,
+  plan: Plan,
+  components: Components,
 ): WorkflowDocument {
   const { meta } = record;
+  const root = rootScope(definition.inputs === undefined ? undefined : defaultsOf(definition.inputs));
   const input = inputOf(definition, schemas.input);
-  const output = outputOf(definition, schemas.output);
+  const output = outputOf(definition, schemas.output, root);
+  const pools = Object.entries(definition.resources ?? {}).flatMap(([name, { pool }]) =>
+    pool === undefined ? [] : [[name, pool] as const],
+  );
+  const tasks = tasksOf(definition, plan, {
+    root,
+    components,
+    priority: definition.priority,
+    pools: new Map(pools),
+    target: (then) => plan.entries.get(then) ?? then,
+  });
   const document: JsonObject = {
     document: {
       dsl: "1.0.3",
@@ -38,10 +52,55 @@ export function lowerWorkflow(
       metadata: { lightFlow: { assetId: meta.id, sourceSha256: record.source_sha256 } },
     },
     ...(input === undefined ? {} : { input }),
-    do: definition.steps.map((step) => ({ [step.step_id]: taskOf(step) })),
+    ...(definition.schedule === undefined ? {} : { schedule: definition.schedule }),
+    do: tasks,
     ...(output === undefined ? {} : { output }),
   };
   return document as unknown as WorkflowDocument;
+}
+
+/** The name of the task that holds the steps of a plan with several ways. */
+const GRAPH = "steps";
+
+/**
+ * The steps one after the other where each waits for the one before it, or where the author says where the flow goes;
+ * else a graph of steps, each as soon as what it needs has ended.
+ */
+function tasksOf(definition: WorkflowDef, plan: Plan, lowering: Lowering): JsonObject[] {
+  const { steps } = plan;
+  if (plan.sequential || isChain(steps)) return steps.map((step) => ({ [step.id]: taskOf(step, lowering) }));
+  const entries = steps.map((planned) => {
+    const { resources, priority } = planned.step;
+    return [
+      planned.id,
+      {
+        ...(planned.needs.length === 0 ? {} : { needs: [...planned.needs] }),
+        ...(resources === undefined ? {} : { resources: { ...resources } }),
+        ...(priority === undefined ? {} : { priority }),
+        task: taskOf(planned, lowering),
+      },
+    ];
+  });
+  const capacities = Object.entries(definition.resources ?? {}).map(([name, { capacity }]) => [
+    name,
+    capacity,
+  ]);
+  const graph: JsonObject = {
+    steps: Object.fromEntries(entries) as JsonObject,
+    ...(definition.concurrency === undefined ? {} : { concurrency: definition.concurrency }),
+    ...(capacities.length === 0 ? {} : { resources: Object.fromEntries(capacities) as JsonObject }),
+  };
+  return [{ [GRAPH]: { graph, metadata: { lightFlow: { wraps: null } } } }];
+}
+
+/** Whether each step needs the one written before it. */
+function isChain(steps: readonly PlannedStep[]): boolean {
+  const seen = new Set<string>();
+  return steps.every((step, at) => {
+    seen.add(step.id);
+    const before = steps[at - 1];
+    return (before === undefined || step.needs.includes(before.id)) && step.needs.every((id) => seen.has(id));
+  });
 }
 
 /**
@@ -61,13 +120,16 @@ function inputOf(definition: WorkflowDef, schema: JsonObject | undefined): JsonO
   const document = definition.inputs === undefined ? schema : schemaOfPorts(definition.inputs);
   const from = definition.inputs === undefined ? undefined : defaultsOf(definition.inputs);
   if (document === undefined) return undefined;
-  return { schema: { document }, ...(from === undefined ? {} : { from }) };
+  return { schema: { document }, ...(from === undefined ? {} : { from: `\${ ${from} + . }` }) };
 }
 
-function outputOf(definition: WorkflowDef, schema: JsonObject | undefined): JsonObject | undefined {
+function outputOf(
+  definition: WorkflowDef,
+  schema: JsonObject | undefined,
+  root: string,
+): JsonObject | undefined {
   const { output } = definition;
-  const as: Json | undefined =
-    output === undefined ? undefined : typeof output === "string" ? inScope(output) : valueInScope(output);
+  const as: Json | undefined = output === undefined ? undefined : workflowScope(root).value(output);
   if (as === undefined && schema === undefined) return undefined;
   return {
     ...(schema === undefined ? {} : { schema: { document: schema } }),

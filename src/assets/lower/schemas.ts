@@ -16,6 +16,15 @@ export function schemaOfPorts(ports: Readonly<Record<string, Port>>): JsonObject
 
 function schemaOfPort(port: Port): JsonObject {
   const { description, minimum, maximum } = port;
+  if (port.list === true) {
+    const { description: _, default: fallback, ...item } = port;
+    return {
+      type: "array",
+      items: schemaOfPort({ ...item, list: false }),
+      ...(description === undefined ? {} : { description }),
+      ...(fallback === undefined ? {} : { default: fallback }),
+    };
+  }
   return {
     ...TYPES[port.type],
     ...(description === undefined ? {} : { description }),
@@ -37,12 +46,12 @@ const TYPES: Readonly<Record<Port["type"], JsonObject>> = {
   artifact: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
 };
 
-/** The expression that puts defaults under the inputs given, or nothing when there are none. */
+/** The defaults of typed inputs as a literal of the expression language, or nothing when there are none. */
 export function defaultsOf(ports: Readonly<Record<string, Port>>): string | undefined {
   const defaults: Record<string, Json> = {};
   for (const [name, port] of Object.entries(ports)) {
     if (port.default !== undefined) defaults[name] = port.default;
   }
   // JSON is a literal of the expression language but for `\(`, which JSON has no way to hold unescaped.
-  return Object.keys(defaults).length === 0 ? undefined : `\${ ${JSON.stringify(defaults)} + . }`;
+  return Object.keys(defaults).length === 0 ? undefined : JSON.stringify(defaults);
 }

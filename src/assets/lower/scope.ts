@@ -1,47 +1,63 @@
 import type { Json, JsonObject } from "../../base/json.ts";
+import { grouped, member } from "../plan/jq.ts";
+import { expressionBody, type References, referencesOf } from "../plan/references.ts";
+import { ROOT_VIEW, type View } from "../plan/view.ts";
 
 /**
- * The value that an author's expressions are about: `{inputs, steps}`. Each step exports it grown by its own
- * result, so `$context` holds it; before the first export the workflow's own input is all there is.
+ * The root scope `{inputs, steps}`. Each step exports it grown by its own result, so `$context` holds it; before the
+ * first export there are the inputs alone. Steps of a graph end in any order, so it is read anew each time.
  */
-export const SCOPE = "($context // {inputs: ., steps: {}})";
-
-/** What stands as `input.from` of each task, so that `.` is the scope inside it. */
-export const SCOPE_INPUT = `\${ ${SCOPE} }`;
-
-const EXPRESSION = /^\s*\$\{([\s\S]*)\}\s*$/;
-
-/** An expression for the places that are evaluated before or after `input.from`: the scope is piped into it. */
-export function inScope(expression: string): string {
-  const body = EXPRESSION.exec(expression)?.[1];
-  return body === undefined ? expression : `\${ ${SCOPE} | (${body.trim()}) }`;
+export function rootScope(defaults: string | undefined): string {
+  const inputs = defaults === undefined ? "$workflow.input" : `(${defaults} + $workflow.input)`;
+  return `($context // {inputs: ${inputs}, steps: {}})`;
 }
 
-/** {@link inScope} for every expression of a value. */
-export function valueInScope(value: Json): Json {
-  if (typeof value === "string") return inScope(value);
-  if (Array.isArray(value)) return value.map(valueInScope);
-  if (typeof value !== "object" || value === null) return value;
-  const result: JsonObject = {};
-  for (const [key, member] of Object.entries(value)) {
-    Object.defineProperty(result, key, {
-      value: valueInScope(member),
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    });
+/** Expressions of one view as expressions of the document. */
+export class Scope {
+  constructor(
+    /** {@link rootScope}. */
+    readonly root: string,
+    readonly view: View,
+  ) {}
+
+  /** What stands as `input.from` of a task, so that `.` inside it is the view: of it, what is read. */
+  input(references: References): string {
+    return `\${ ${this.root} as $root | ${this.view.render(references)} }`;
   }
-  return result;
+
+  /** An expression for the places that are evaluated before or after `input.from`. */
+  expression(text: string): string {
+    const body = expressionBody(text);
+    return body === undefined ? text : `\${ ${this.filter(body, text)} }`;
+  }
+
+  /** The same as jq inside another expression. */
+  filter(body: string, text = `\${ ${body} }`): string {
+    return `${this.root} as $root | ${this.view.render(referencesOf(text))} | ${grouped(body)}`;
+  }
+
+  /** {@link expression} for every expression of a value. */
+  value(value: Json): Json {
+    if (typeof value === "string") return this.expression(value);
+    if (Array.isArray(value)) return value.map((item) => this.value(item));
+    if (typeof value !== "object" || value === null) return value;
+    const result: JsonObject = {};
+    for (const [key, item] of Object.entries(value)) {
+      Object.defineProperty(result, key, {
+        value: this.value(item),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+    }
+    return result;
+  }
 }
 
-/**
- * `export.as` of a step: the scope with the step's result under its id. `whole` keeps the raw output as it is (a
- * command's `{exitCode, output, artifacts, summary}`), else it becomes the member `output`.
- */
-export function exportOf(stepId: string, whole: boolean): string {
-  const result = whole ? "$result" : "{output: $result}";
-  return `\${ . as $result | $input | .steps[${JSON.stringify(stepId)}] = ${result} }`;
-}
+/** The workflow's own scope, for its output. */
+export const workflowScope = (root: string): Scope => new Scope(root, ROOT_VIEW);
 
-/** `export.as` of a step that has no result of its own. */
-export const EXPORT_SCOPE = "${ $input }";
+/** `export.as` of a step: the root scope with the entry, jq over the task's output, under its id. */
+export function exportEntry(root: string, stepId: string, entry: string): string {
+  return `\${ . as $result | ${root} | .steps${member(stepId)} = ${entry} }`;
+}

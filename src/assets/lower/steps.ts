@@ -1,128 +1,214 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { CommandTarget, WorkflowStepDef } from "../definition/types.ts";
-import { EXPORT_SCOPE, exportOf, inScope, SCOPE_INPUT } from "./scope.ts";
+import type { Retry } from "../definition/types.ts";
+import { grouped, jqOf } from "../plan/jq.ts";
+import { behaviourReferences, type Components, type PlannedStep } from "../plan/plan.ts";
+import { expressionBody, referencesOf } from "../plan/references.ts";
+import { type Behaviour, behaviourOf } from "./behaviour.ts";
+import { schemaOfPorts } from "./schemas.ts";
+import { exportEntry, Scope } from "./scope.ts";
 
-/** RFC 9457 type of the error that a `fail` step raises. */
-const RUNTIME_ERROR = "https://serverlessworkflow.io/spec/1.0.0/errors/runtime";
-
-/** One step as a task of the workflow language. */
-export function taskOf(step: WorkflowStepDef): JsonObject {
-  const { export: exported, metadata, ...own } = ownPart(step);
-  return {
-    // Evaluated on the raw input, before `input.from`.
-    ...(step.if === undefined ? {} : { if: inScope(step.if) }),
-    input: { from: SCOPE_INPUT },
-    ...own,
-    export: { as: exported },
-    ...(step.timeout === undefined ? {} : { timeout: { after: step.timeout } }),
-    ...(step.then === undefined ? {} : { then: step.then }),
-    ...metadataOf(step, metadata),
-  };
-}
-
-interface OwnPart {
-  readonly [key: string]: Json | undefined;
-  readonly export: string;
-  readonly metadata?: JsonObject;
-}
-
-function ownPart(step: WorkflowStepDef): OwnPart {
-  const { target, step_id: id } = step;
-  switch (target.kind) {
-    case "command":
-      return { ...commandTask(target), export: exportOf(id, true) };
-    case "set":
-      return { set: target.value, export: exportOf(id, false) };
-    case "assert":
-      return { assert: { that: target.that, message: target.message }, export: EXPORT_SCOPE };
-    case "switch":
-      return { switch: switchCases(target.cases), export: EXPORT_SCOPE };
-    case "fail": {
-      const { title, detail, status } = target;
-      return { raise: { error: { type: RUNTIME_ERROR, status, title, detail } }, export: EXPORT_SCOPE };
-    }
-    case "api":
-      return exchangeTask(step, { kind: "api", format: target.format });
-    case "tool":
-      return exchangeTask(step, { kind: "tool", tool: target.tool_id });
-    case "thread":
-      return exchangeTask(step, { kind: "thread", thread: target.thread_id });
-  }
-}
-
-function switchCases(cases: readonly { when?: string; then: string }[]): Json[] {
-  return cases.map(({ when, then }, index) => ({
-    [when === undefined ? "otherwise" : `case${index + 1}`]: {
-      ...(when === undefined ? {} : { when }),
-      then,
-    },
-  }));
-}
-
-function exchangeTask(step: WorkflowStepDef, target: JsonObject): OwnPart {
-  return { call: "cortex", with: { target, body: requestBody(step) }, export: exportOf(step.step_id, false) };
+/** What the lowering of one workflow shares. */
+export interface Lowering {
+  /** jq of the root scope. */
+  readonly root: string;
+  readonly components: Components;
+  /** Of the workflow, for the runner's queue. */
+  readonly priority: number | undefined;
+  /** Pools of the workflow's resources, by the resource. */
+  readonly pools: ReadonlyMap<string, string>;
+  /** Where a `then` leads: the ids of the plan for those that the author wrote. */
+  target(then: string): string;
 }
 
 /**
- * The request that a `/ctx` step commits. Without a template the workflow's inputs are the request; the seed's chat
- * template puts one input field into one user message and leaves the choice of a model to the route.
+ * One step as a task of the workflow language. Around the task that does the work stand, as far as the step asks for
+ * them, a `try` that repeats it and a `map` or `for` that runs it many times.
  */
-function requestBody(step: WorkflowStepDef): Json {
-  const { request } = step;
-  if (request === undefined) return "${ .inputs }";
-  if (request.kind === "json") return request.body;
-  const content = `\${ .inputs[${JSON.stringify(request.input_field)}] }`;
-  return { messages: [{ role: "user", content }] };
+export function taskOf(planned: PlannedStep, lowering: Lowering): JsonObject {
+  const { id, step } = planned;
+  const behaviour = behaviourOf(planned, lowering.components);
+  const looped = step.map !== undefined || step.while !== undefined;
+  const inner = workTask(planned, behaviour, lowering);
+  const tried = step.retry === undefined ? inner : retried(id, inner, step.retry);
+  const around = looped ? loop(planned, tried, behaviour, lowering) : tried;
+  return {
+    ...condition(planned, lowering),
+    ...around,
+    ...(step.then === undefined ? {} : { then: lowering.target(step.then) }),
+  };
 }
 
-function commandTask(target: CommandTarget): { run: JsonObject; metadata: JsonObject } {
-  const { environment, stdin, pool } = target;
-  const runner: JsonObject = {
-    ...(pool === undefined ? {} : { runnerPool: pool }),
-    ...(target.capabilities.length === 0 ? {} : { capabilities: [...target.capabilities] }),
-  };
+/** The task that does the work of a step. */
+function workTask(planned: PlannedStep, behaviour: Behaviour, lowering: Lowering): JsonObject {
+  const { id, step, target, node } = planned;
+  const scope = new Scope(lowering.root, planned.inner);
+  const task = { ...behaviour.task };
+  if (target.kind === "switch") {
+    task["switch"] = (task["switch"] as JsonObject[]).map((item) =>
+      Object.fromEntries(
+        Object.entries(item).map(([name, each]) => {
+          const branch = each as { when?: string; then: string };
+          return [name, { ...branch, then: lowering.target(branch.then) }];
+        }),
+      ),
+    );
+  }
+  const shaped = outputOf(planned, behaviour);
   return {
-    run: {
-      shell: {
-        command: target.command,
-        arguments: [...target.arguments],
-        ...(Object.keys(environment).length === 0 ? {} : { environment: { ...environment } }),
-        ...(stdin === undefined ? {} : { stdin }),
+    input: { from: scope.input(behaviourReferences(target, step, [node?.result])) },
+    ...task,
+    ...(shaped === undefined ? {} : { output: shaped }),
+    ...(step.map === undefined && behaviour.result !== "none"
+      ? { export: { as: exportOf(planned, behaviour, lowering) } }
+      : {}),
+    ...(step.timeout === undefined ? {} : { timeout: { after: step.timeout } }),
+    metadata: metadataOf(planned, behaviour, lowering, id),
+  };
+}
+
+/**
+ * The output of a node in the shape of its ports. `.` of `result` is `{inputs, output}`, for a command with the rest of
+ * its record. In a map each item gives the entry that a step by itself would leave.
+ */
+function outputOf(planned: PlannedStep, behaviour: Behaviour): JsonObject | undefined {
+  const { node, step, target } = planned;
+  const record = behaviour.result === "record";
+  const result = node?.result;
+  const outputs = node?.outputs;
+  const schema =
+    outputs !== undefined && (result !== undefined || target.kind === "code" || target.kind === "set")
+      ? schemaOfPorts(outputs)
+      : undefined;
+  const shape =
+    result === undefined
+      ? undefined
+      : `({inputs: $input.inputs} + ${record ? "." : "{output: .}"} | ${jqOf(result)})`;
+  if (step.map !== undefined) {
+    const entry = record
+      ? shape === undefined
+        ? "."
+        : `. + {output: ${shape}}`
+      : `{output: ${shape ?? "."}}`;
+    return {
+      as: `\${ ${entry} }`,
+      ...(schema === undefined
+        ? {}
+        : { schema: { document: { type: "object", properties: { output: schema }, required: ["output"] } } }),
+    };
+  }
+  if (shape === undefined && schema === undefined) return undefined;
+  const wraps = record && shape === undefined;
+  return {
+    ...(shape === undefined ? {} : { as: `\${ ${shape} }` }),
+    ...(schema === undefined
+      ? {}
+      : {
+          schema: {
+            document: wraps
+              ? { type: "object", properties: { output: schema }, required: ["output"] }
+              : schema,
+          },
+        }),
+  };
+}
+
+function exportOf(planned: PlannedStep, behaviour: Behaviour, { root }: Lowering): string {
+  const shaped = planned.node?.result !== undefined;
+  const entry =
+    behaviour.result === "value"
+      ? "{output: $result}"
+      : shaped
+        ? "($task.output + {output: $result})"
+        : "$result";
+  return exportEntry(root, planned.id, entry);
+}
+
+/** The step's own condition and those of the compositions around it, on the raw input, before `input.from`. */
+function condition({ step, outer, conditions }: PlannedStep, { root }: Lowering): { if?: string } {
+  const all = [...conditions, ...(step.if === undefined ? [] : [{ expression: step.if, view: outer }])];
+  if (all.length === 0) return {};
+  const [only] = all;
+  if (all.length === 1) return { if: new Scope(root, only!.view).expression(only!.expression) };
+  const parts = all.map(({ expression, view }) => {
+    const body = expressionBody(expression) ?? "true";
+    return `(${new Scope(root, view).filter(body, expression)})`;
+  });
+  return { if: `\${ ${parts.join(" and ")} }` };
+}
+
+function retried(id: string, task: JsonObject, retry: Retry): JsonObject {
+  const { delay, backoff } = retry;
+  return {
+    try: [{ [id]: task }],
+    catch: {
+      retry: {
+        ...(delay === undefined ? {} : { delay }),
+        ...(backoff === undefined ? {} : { backoff: { [backoff]: {} } }),
+        limit: { attempt: { count: retry.attempts } },
       },
     },
-    metadata: {
-      ...(Object.keys(runner).length === 0 ? {} : { runner }),
-      // Stated always: it is what makes the command's record, and not its standard output, the result.
-      output: target.output,
-      workspace: target.workspace,
-      ...(target.repeatable ? { repeatable: true } : {}),
-      ...(target.mounts.length === 0 ? {} : { mounts: target.mounts.map(mountOf) }),
-      ...(target.artifacts.length === 0 ? {} : { artifacts: target.artifacts.map(artifactOf) }),
-    },
+    metadata: { lightFlow: { wraps: id } },
   };
 }
 
-function mountOf({ source, target, read_only }: CommandTarget["mounts"][number]): JsonObject {
-  // Seen under its own path, unless it says otherwise: what names it in an argument then reads in the sandbox too.
-  return { source, target: target ?? source, readOnly: read_only };
-}
-
-function artifactOf({ path, name, media_type }: CommandTarget["artifacts"][number]): JsonObject {
+function loop(planned: PlannedStep, task: JsonObject, behaviour: Behaviour, lowering: Lowering): JsonObject {
+  const { id, step } = planned;
+  const scope = new Scope(lowering.root, planned.outer);
+  const metadata = { lightFlow: { wraps: id } };
+  if (step.map !== undefined) {
+    const { over, concurrency } = step.map;
+    const artifacts =
+      behaviour.result === "record" ? ", artifacts: ($result | map(.artifacts // []) | add // [])" : "";
+    return {
+      map: {
+        in: scope.expression(over),
+        ...(concurrency === undefined ? {} : { concurrency }),
+      },
+      do: [{ [id]: task }],
+      export: { as: exportEntry(lowering.root, id, `{output: ($result | map(.output))${artifacts}}`) },
+      metadata,
+    };
+  }
+  const { that, limit } = step.while!;
+  const body = expressionBody(that) ?? "true";
   return {
-    path,
-    ...(name === undefined ? {} : { name }),
-    ...(media_type === undefined ? {} : { mediaType: media_type }),
+    for: { in: `\${ [range(${limit})] }` },
+    while: `\${ ${lowering.root} as $root | (${planned.outer.render(referencesOf(that))} + {index: $index}) | ${grouped(body)} }`,
+    do: [{ [id]: task }],
+    metadata,
   };
 }
 
-function metadataOf(step: WorkflowStepDef, lightWorkflow: JsonObject | undefined): { metadata?: JsonObject } {
+function metadataOf(planned: PlannedStep, behaviour: Behaviour, lowering: Lowering, id: string): JsonObject {
+  const { step, parents, asset, models } = planned;
+  const priority = step.priority ?? lowering.priority;
+  const pool = Object.keys(step.resources ?? {}).flatMap((name) => lowering.pools.get(name) ?? [])[0];
+  const runs = planned.target.kind === "command" || planned.target.kind === "code";
+  const runner = (behaviour.light?.["runner"] ?? {}) as JsonObject;
+  const light: JsonObject = {
+    ...(runs && pool !== undefined && runner["runnerPool"] === undefined
+      ? { runner: { ...runner, runnerPool: pool } }
+      : {}),
+    ...(runs && priority !== undefined ? { priority } : {}),
+  };
+  const lightWorkflow: JsonObject = { ...behaviour.light, ...light };
   const lightFlow: JsonObject = {
+    step: id,
     ...(step.title === undefined ? {} : { title: step.title }),
-    ...(step.node_or_composition_id === null ? {} : { node: step.node_or_composition_id }),
+    // The file whose text is the behaviour: what a step of the workflow's own does, its task says whole.
+    ...(asset === null ? {} : { node: asset }),
+    ...(asset === planned.sourceId ? { source: planned.source } : {}),
+    ...(parents.length === 0 ? {} : { parents: [...parents] }),
+    ...(models.length === 0 ? {} : { models: modelsOf(models, lowering.components) }),
+    ...(planned.impure ? { impure: true } : {}),
   };
-  const metadata: JsonObject = {
-    ...(lightWorkflow === undefined ? {} : { lightWorkflow }),
-    ...(Object.keys(lightFlow).length === 0 ? {} : { lightFlow }),
-  };
-  return Object.keys(metadata).length === 0 ? {} : { metadata };
+  return { ...(Object.keys(lightWorkflow).length === 0 ? {} : { lightWorkflow }), lightFlow };
+}
+
+/** Each model with the digest of its file: another choice of candidates is another step. */
+function modelsOf(aliases: readonly string[], components: Components): Json {
+  return aliases.map((alias) => {
+    const found = components.get(alias);
+    return { alias, ...(found === undefined ? {} : { source: found.record.source_sha256 }) };
+  });
 }

@@ -18,6 +18,8 @@ interface Step {
   readonly name: string;
   readonly needs: readonly string[];
   readonly condition: Json | undefined;
+  /** Units that it holds while it runs. */
+  readonly resources: Readonly<Record<string, number>>;
 }
 
 /**
@@ -53,11 +55,30 @@ const graphOf = (machine: Machine, frame: Frame): JsonObject =>
   machine.definition.task(frame.pointer).task["graph"] as JsonObject;
 
 function stepsOf(machine: Machine, frame: Frame): Step[] {
-  return Object.entries(graphOf(machine, frame)["steps"] as JsonObject).map(([name, step]) => ({
-    name,
-    needs: ((step as JsonObject)["needs"] ?? []) as string[],
-    condition: (step as JsonObject)["if"],
-  }));
+  const steps = Object.entries(graphOf(machine, frame)["steps"] as JsonObject) as [string, JsonObject][];
+  const priority = ([, step]: [string, JsonObject]) => (step["priority"] as number | undefined) ?? 0;
+  // Sorting keeps the order of the document among equals.
+  return steps
+    .sort((a, b) => priority(b) - priority(a))
+    .map(([name, step]) => ({
+      name,
+      needs: (step["needs"] ?? []) as string[],
+      condition: step["if"],
+      resources: (step["resources"] ?? {}) as Record<string, number>,
+    }));
+}
+
+/** What is left of each resource that has an end. */
+function unitsLeft(machine: Machine, frame: Frame, steps: readonly Step[]): Record<string, number> {
+  const left = { ...(graphOf(machine, frame)["resources"] as Record<string, number> | undefined) };
+  for (const { name, resources } of steps) {
+    if (memoryOf(frame).states[name] === "running") take(left, resources);
+  }
+  return left;
+}
+
+function take(left: Record<string, number>, resources: Readonly<Record<string, number>>): void {
+  for (const [name, units] of Object.entries(resources)) if (name in left) left[name]! -= units;
 }
 
 /** Start whatever can start, in the order of the document; end the graph when nothing runs any more. */
@@ -66,6 +87,9 @@ function go(machine: Machine, frame: Frame): void {
   const steps = stepsOf(machine, frame);
   const declared = graphOf(machine, frame)["concurrency"];
   const most = typeof declared === "number" ? declared : Number.POSITIVE_INFINITY;
+  const left = unitsLeft(machine, frame, steps);
+  const fits = (step: Step) =>
+    Object.entries(step.resources).every(([name, units]) => !(name in left) || units <= left[name]!);
   let running = Object.values(memory.states).filter((state) => state === "running").length;
   // A step that is skipped, or never can start, may decide about others: look again until nothing changes.
   for (let changed = true; changed; ) {
@@ -76,8 +100,11 @@ function go(machine: Machine, frame: Frame): void {
       if (needs.some((state) => state === "failed" || state === "unreachable")) {
         memory.states[step.name] = "unreachable";
         changed = true;
-      } else if (needs.every((state) => state === "ended") && running < most) {
-        if (enterStep(machine, frame, step)) running++;
+      } else if (needs.every((state) => state === "ended") && running < most && fits(step)) {
+        if (enterStep(machine, frame, step)) {
+          running++;
+          take(left, step.resources);
+        }
         changed = true;
       }
     }
@@ -87,7 +114,12 @@ function go(machine: Machine, frame: Frame): void {
   else
     machine.complete(
       frame,
-      Object.fromEntries(steps.map(({ name }) => [name, memory.outputs[name] ?? null])),
+      Object.fromEntries(
+        Object.keys(graphOf(machine, frame)["steps"] as JsonObject).map((name) => [
+          name,
+          memory.outputs[name] ?? null,
+        ]),
+      ),
     );
 }
 

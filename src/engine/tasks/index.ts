@@ -9,6 +9,7 @@ import { forkTask } from "./fork.ts";
 import { graphTask } from "./graph.ts";
 import type { TaskHandler } from "./handler.ts";
 import { listenTask } from "./listen.ts";
+import { mapTask } from "./map.ts";
 import { raiseTask } from "./raise.ts";
 import { runTask } from "./run.ts";
 import { setTask } from "./set.ts";
@@ -30,6 +31,7 @@ const HANDLERS: Readonly<Record<string, TaskHandler>> = {
   call: callTask,
   emit: emitTask,
   graph: graphTask,
+  map: mapTask,
   ask: askTask,
   listen: listenTask,
 };

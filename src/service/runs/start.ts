@@ -56,7 +56,14 @@ export const startRun = defineOperation({
         },
       );
     }
-    const inputs = completeInputs(found.definition, given, resolve(input.working_directory ?? root));
+    if (found.issues.length > 0) {
+      throw fail("asset_invalid", found.issues.map(({ message }) => message).join("; "), {
+        hint: found.issues[0]!.hint,
+        details: { id: input.workflow_asset_id, diagnostics: found.issues },
+      });
+    }
+    const directory = resolve(input.working_directory ?? root);
+    const inputs = completeInputs(found.definition, given, directory, Math.random);
     const document = found.document as unknown as JsonObject;
     const runId = input.run_id ?? newRunId(input.workflow_asset_id, context.clock.wall());
     const started = await orchestration.start({

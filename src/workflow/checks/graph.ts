@@ -21,6 +21,16 @@ export function* checkGraphs(document: WorkflowDocument): Generator<Diagnostic> 
             `no step \`${need}\` in this graph`,
             didYouMean(nearest(need, steps.keys())),
           );
+    for (const [name, step] of steps)
+      for (const [resource, units] of Object.entries(step.resources ?? {})) {
+        const capacity = task.graph.resources?.[resource];
+        if (capacity !== undefined && units > capacity)
+          yield error(
+            "invalid_value",
+            joinPointer(stepsPointer, name, "resources", resource),
+            `the step holds ${units} of \`${resource}\`, and there are ${capacity}`,
+          );
+      }
     const cycle = findCycle(steps);
     if (cycle !== undefined)
       yield error(

@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { closed, NAMED_EXPRESSIONS, wordOf } from "./build.ts";
+import { anyValue, closed, NAMED_EXPRESSIONS, wordOf } from "./build.ts";
 
 const Name = Type.String({
   pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
@@ -62,6 +62,12 @@ export const LightWorkflow = closed(
     /** `session`: the steps of a run share one workspace; `ephemeral` (the default): a new one for each attempt. */
     workspace: Type.Optional(wordOf("session", "ephemeral")),
     network: Type.Optional(wordOf("deny-all", "open")),
+    /** Higher is leased first. */
+    priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
+    /** Artifacts that the task reads: `sha256:…`, or lists of them, usually by expressions. */
+    files: Type.Optional(Type.Array(anyValue(), { maxItems: 256 })),
+    /** The task is the function `run` of a TypeScript file with this digest. */
+    code: Type.Optional(closed({ source: Type.String({ pattern: "^[0-9a-f]{64}$" }) })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
   },
   { $id: "LightWorkflow" },

@@ -17,6 +17,7 @@ import { ForTask } from "./tasks/for.ts";
 import { ForkTask } from "./tasks/fork.ts";
 import { GraphTask } from "./tasks/graph.ts";
 import { ListenTask } from "./tasks/listen.ts";
+import { MapTask } from "./tasks/map.ts";
 import { RaiseTask } from "./tasks/raise.ts";
 import { RunTask } from "./tasks/run.ts";
 import { SetTask } from "./tasks/set.ts";
@@ -57,6 +58,7 @@ export interface TaskByKind {
   ask: AskTask;
   assert: AssertTask;
   graph: GraphTask;
+  map: MapTask;
 }
 export type TaskKind = keyof TaskByKind;
 export type Task = TaskByKind[TaskKind];
@@ -67,7 +69,7 @@ export interface TaskItem {
 }
 export type TaskList = TaskItem[];
 
-/** `strict`: the specification alone. `light`: with `ask`, `assert`, `graph` and the dialect's calls. */
+/** `strict`: the specification alone. `light`: with `ask`, `assert`, `graph`, `map` and the dialect's calls. */
 export type Mode = "strict" | "light";
 
 const PROTOCOL_CALL_SCHEMAS = {
@@ -91,7 +93,7 @@ export const CALL_SCHEMAS = {
   },
 } as const;
 
-/** `for` stands before `do`, because a `for` task has a `do` too. */
+/** `for` stands before `do`, because a `for` task has a `do` too; so does `map`. */
 const SPECIFICATION_TASKS = {
   for: ForTask,
   do: DoTask,
@@ -109,7 +111,7 @@ const SPECIFICATION_TASKS = {
 /** The schema of each kind but `call`, by the key that tells it apart, in the order in which to look. */
 export const TASK_SCHEMAS = {
   strict: SPECIFICATION_TASKS,
-  light: { ...SPECIFICATION_TASKS, assert: AssertTask, ask: AskTask, graph: GraphTask },
+  light: { map: MapTask, ...SPECIFICATION_TASKS, assert: AssertTask, ask: AskTask, graph: GraphTask },
 } as const;
 
 const taskOf = (mode: Mode) =>

@@ -13,11 +13,17 @@ export interface GraphStep {
   needs?: string[];
   /** Evaluated when the needs have ended; false skips the step and its output is null. */
   if?: string;
+  /** Units of the graph's resources that it holds while it runs. */
+  resources?: Record<string, number>;
+  /** Higher starts first where not all can; default 0. */
+  priority?: number;
   task: Task;
 }
 const GraphStep = closed({
   needs: Type.Optional(Type.Array(Type.String(), { uniqueItems: true })),
   if: Type.Optional(Condition),
+  resources: Type.Optional(mapOf(Type.Integer({ minimum: 1 }))),
+  priority: Type.Optional(Type.Integer()),
   task: Type.Ref("Task"),
 });
 
@@ -34,6 +40,8 @@ export const GraphTask = closed(
       failure: Type.Optional(wordOf("fail-fast", "continue")),
       /** How many steps run at once; no limit without it. */
       concurrency: Type.Optional(Type.Integer({ minimum: 1 })),
+      /** How many units of each resource there are; of one that is not named here there is no end. */
+      resources: Type.Optional(mapOf(Type.Integer({ minimum: 1 }))),
     }),
     ...taskBase,
   },

@@ -1,0 +1,55 @@
+import type { Json } from "../../base/json.ts";
+import type { CodeBehaviour, CommandBehaviour, HttpBehaviour } from "./options.ts";
+import type { StepTarget } from "./types.ts";
+
+/** A command as the author wrote it, with every default put in. */
+export function commandTarget(options: CommandBehaviour): StepTarget {
+  return {
+    kind: "command",
+    command: options.command,
+    arguments: options.arguments ?? [],
+    environment: options.environment ?? {},
+    ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+    output: options.output ?? "text",
+    workspace: options.workspace ?? "session",
+    artifacts: (options.artifacts ?? []).map(({ path, name, mediaType }) => ({
+      path,
+      ...(name === undefined ? {} : { name }),
+      ...(mediaType === undefined ? {} : { media_type: mediaType }),
+    })),
+    mounts: (options.mounts ?? []).map(({ source, target, readOnly }) => ({
+      source,
+      ...(target === undefined ? {} : { target }),
+      read_only: readOnly ?? true,
+    })),
+    ...(options.files === undefined ? {} : { files: options.files }),
+    repeatable: options.repeatable ?? false,
+    ...(options.pool === undefined ? {} : { pool: options.pool }),
+    capabilities: options.capabilities ?? [],
+  };
+}
+
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export function httpTarget(options: HttpBehaviour): StepTarget {
+  const { headers, query, body } = options;
+  return {
+    kind: "http",
+    method: options.method,
+    endpoint: options.endpoint,
+    ...(headers === undefined ? {} : { headers }),
+    ...(query === undefined ? {} : { query: query as Record<string, Json> }),
+    ...(body === undefined ? {} : { body: body as Json }),
+    output: options.output ?? "content",
+    repeatable: options.repeatable ?? SAFE.has(options.method),
+  };
+}
+
+export function codeTarget(options: CodeBehaviour = {}): StepTarget {
+  return {
+    kind: "code",
+    network: options.network ?? false,
+    ...(options.pool === undefined ? {} : { pool: options.pool }),
+    capabilities: options.capabilities ?? [],
+  };
+}

@@ -1,0 +1,488 @@
+import type { Json, JsonObject } from "../../base/json.ts";
+import type { ComponentDef, StepTarget, WorkflowDef, WorkflowStepDef } from "../definition/types.ts";
+import type { AssetRecord } from "../kinds.ts";
+import { noReferences, type References, referencesOf } from "./references.ts";
+import { innerView, loopView, ROOT_VIEW, type View } from "./view.ts";
+
+/** A node, composition or model that a plan may use. */
+export interface Component {
+  readonly record: AssetRecord;
+  readonly definition: ComponentDef | undefined;
+}
+
+export type Components = ReadonlyMap<string, Component>;
+
+/** One step of a plan: compositions are expanded, nodes have lent their behaviour. */
+export interface PlannedStep {
+  /** Stable: the author's id, behind those of the compositions around it: `outline.draft`. */
+  readonly id: string;
+  /** The composition steps around it, outermost first. */
+  readonly parents: readonly string[];
+  /** The node whose behaviour it is, or the composition whose result it gathers. */
+  readonly asset: string | null;
+  /** SHA-256 of the file that its behaviour stands in: the node's, else that of the workflow or composition. */
+  readonly source: string;
+  /** The file's id: what `source` is of. */
+  readonly sourceId: string;
+  /** As written, with the behaviour and the defaults of its node; the target's kind is never `use`. */
+  readonly step: WorkflowStepDef;
+  readonly target: StepTarget;
+  /** Steps of the plan that must have ended before. */
+  readonly needs: readonly string[];
+  /** What the conditions of the step are about. */
+  readonly outer: View;
+  /** What its behaviour is about. */
+  readonly inner: View;
+  /** Conditions that hold for all of a composition, outermost first, with what they are about. */
+  readonly conditions: readonly { readonly expression: string; readonly view: View }[];
+  /** Of the node: its ports and how its result is made. */
+  readonly node: ComponentDef | undefined;
+  readonly models: readonly string[];
+  readonly impure: boolean;
+}
+
+/** Why a plan cannot be made or run, at a step (or a method) of the workflow's own text. */
+export interface PlanIssue {
+  readonly code: "node_missing" | "model_missing" | "node_without_behaviour" | "step_unsupported" | "cycle";
+  readonly step: string | null;
+  readonly message: string;
+  readonly hint: string;
+  /** There is no document without it; other issues only keep the plan from being run. */
+  readonly fatal: boolean;
+}
+
+export interface Plan {
+  readonly steps: readonly PlannedStep[];
+  readonly issues: readonly PlanIssue[];
+  /** The flow is written out by `then` and `switch`: one step after the other. */
+  readonly sequential: boolean;
+  /** By a composition step's id: the first of the steps that it became. */
+  readonly entries: ReadonlyMap<string, string>;
+}
+
+/** Compositions within compositions: far beyond what a person writes. */
+const DEPTH = 16;
+/** Steps after expansion; more fill the state of a run. */
+const STEPS = 5000;
+
+/** Whether the author says where the flow goes; else the wiring does. */
+export function isSequential(steps: readonly WorkflowStepDef[]): boolean {
+  return steps.some((step) => step.then !== undefined || step.target.kind === "switch");
+}
+
+/** A workflow's steps with every composition expanded and every node's behaviour in its place. */
+export function planWorkflow(definition: WorkflowDef, record: AssetRecord, components: Components): Plan {
+  const planner = new Planner(definition, record, components);
+  planner.expand(definition.steps, {
+    prefix: "",
+    parents: [],
+    view: ROOT_VIEW,
+    source: record.source_sha256,
+    sourceId: record.meta.id,
+    conditions: [],
+    needs: [],
+    impure: false,
+    shown: null,
+    models: definition.required_models,
+    open: [],
+  });
+  planner.checkModels(definition.required_models, null);
+  return {
+    steps: planner.steps,
+    issues: planner.issues,
+    sequential: planner.sequential,
+    entries: planner.entries,
+  };
+}
+
+/** What holds for the steps of one level: the workflow's own, or those of one composition. */
+interface Level {
+  readonly prefix: string;
+  readonly parents: readonly string[];
+  readonly view: View;
+  readonly source: string;
+  readonly sourceId: string;
+  readonly conditions: PlannedStep["conditions"];
+  /** What each of its steps needs, because the composition does. */
+  readonly needs: readonly string[];
+  readonly impure: boolean;
+  /** The workflow's own step that all of this comes from, for problems. */
+  readonly shown: string | null;
+  /** Aliases that request templates may name. */
+  readonly models: readonly string[];
+  /** Compositions being expanded. */
+  readonly open: readonly string[];
+}
+
+class Planner {
+  readonly steps: PlannedStep[] = [];
+  readonly issues: PlanIssue[] = [];
+  readonly entries = new Map<string, string>();
+  readonly sequential: boolean;
+  readonly #workflow: string;
+  readonly #components: Components;
+  /** The last command that shares the run's workspace: the next one waits for it. */
+  #session: string | undefined;
+
+  constructor(definition: WorkflowDef, record: AssetRecord, components: Components) {
+    this.#workflow = record.meta.id;
+    this.#components = components;
+    this.sequential = isSequential(definition.steps);
+  }
+
+  expand(steps: readonly WorkflowStepDef[], level: Level): void {
+    /** An assertion or a failure is a gate: what is written behind it waits for it. */
+    let gate: string | undefined;
+    const before: string[] = [];
+    for (const step of steps) {
+      const id = level.prefix + step.step_id;
+      const named = (name: string) => level.prefix + name;
+      const needs = [...level.needs, ...(step.needs ?? []).map(named), ...(gate === undefined ? [] : [gate])];
+      const shown = level.shown ?? step.step_id;
+      if (this.steps.length >= STEPS) {
+        this.#issue("step_unsupported", shown, `the plan has more than ${STEPS} steps`, "split the workflow");
+        return;
+      }
+      const looped = step.map !== undefined ? "map" : step.while !== undefined ? "while" : undefined;
+      const view = looped === undefined ? level.view : loopView(level.view, looped);
+      if (step.target.kind === "use") this.#use(step, id, level, view, needs, shown, before);
+      else this.#plain(step, id, level, view, needs, shown, before);
+      if (step.target.kind === "assert" || step.target.kind === "fail") gate = id;
+      before.push(id);
+    }
+  }
+
+  /** A step that says itself what it does. */
+  #plain(
+    step: WorkflowStepDef,
+    id: string,
+    level: Level,
+    view: View,
+    needs: readonly string[],
+    shown: string,
+    before: readonly string[],
+  ): void {
+    const asset = step.node_or_composition_id;
+    // A missing one is an issue, but the reference is a label only: the plan stands all the same.
+    if (asset !== null) this.#known(asset, shown, false);
+    this.#checkTemplate(step, level, shown);
+    const component = asset === null ? undefined : this.#components.get(asset);
+    this.#push({
+      id,
+      level,
+      step,
+      target: step.target,
+      outer: level.view,
+      inner: view,
+      view,
+      needs,
+      before,
+      asset,
+      source: component?.record.source_sha256 ?? level.source,
+      sourceId: component?.record.meta.id ?? level.sourceId,
+      node: undefined,
+      models: templateModels(step),
+      impure: step.impure === true || level.impure,
+      extra: [],
+    });
+  }
+
+  /** A step that uses a node or a composition. */
+  #use(
+    step: WorkflowStepDef,
+    id: string,
+    level: Level,
+    view: View,
+    needs: readonly string[],
+    shown: string,
+    before: readonly string[],
+  ): void {
+    const asset = step.node_or_composition_id!;
+    if (!this.#known(asset, shown, true)) return;
+    const { definition, record } = this.#components.get(asset)!;
+    const wired = { ...defaultsOf(definition), ...step.inputs };
+    this.checkModels(definition?.required_models ?? [], shown);
+    if (record.meta.kind === "composition") {
+      this.#compose(step, id, level, needs, shown, before, { definition: definition!, record, wired });
+      return;
+    }
+    if (definition?.behaviour === undefined) {
+      this.#issue(
+        "node_without_behaviour",
+        shown,
+        `the node ${asset} has no behaviour`,
+        "give it one: .api(…), .tool(…), .command(…), .http(…), .code() or .value(…)",
+      );
+      return;
+    }
+    const { target, request } = definition.behaviour;
+    const resolved: WorkflowStepDef = {
+      ...(definition.timeout === undefined ? {} : { timeout: definition.timeout }),
+      ...(definition.retry === undefined ? {} : { retry: definition.retry }),
+      ...(definition.resources === undefined ? {} : { resources: definition.resources }),
+      ...step,
+      target,
+      ...(request === undefined ? {} : { request }),
+    };
+    this.#push({
+      id,
+      level,
+      step: resolved,
+      target,
+      outer: level.view,
+      inner: innerView(view, wired, new Map()),
+      view,
+      needs,
+      before,
+      asset,
+      source: record.source_sha256,
+      sourceId: record.meta.id,
+      node: definition,
+      models: definition.required_models ?? [],
+      impure: step.impure === true || definition.impure === true || level.impure,
+      extra: [definition.result],
+    });
+  }
+
+  /** Every step of a composition, and one more that gathers its result under the composition step's own id. */
+  #compose(
+    step: WorkflowStepDef,
+    id: string,
+    level: Level,
+    needs: readonly string[],
+    shown: string,
+    before: readonly string[],
+    used: { definition: ComponentDef; record: AssetRecord; wired: JsonObject },
+  ): void {
+    const { definition, record, wired } = used;
+    const asset = record.meta.id;
+    for (const [key, what] of [
+      ["map", "once for each item"],
+      ["while", "in a loop"],
+      ["retry", "again"],
+      ["timeout", "under a timeout"],
+      ["resources", "with resources"],
+    ] as const) {
+      if (step[key] === undefined) continue;
+      this.#issue(
+        "step_unsupported",
+        shown,
+        `a composition does not run ${what}`,
+        `put ${key} on the steps inside ${asset}, or use a node`,
+      );
+    }
+    if (isSequential(definition.steps ?? [])) {
+      this.#issue(
+        "step_unsupported",
+        shown,
+        `the composition ${asset} says where the flow goes`,
+        "use if and needs in compositions; then and switch stand in workflows",
+      );
+      return;
+    }
+    if (level.open.includes(asset) || level.open.length >= DEPTH) {
+      this.#issue(
+        "cycle",
+        shown,
+        `the composition ${asset} uses itself: ${[...level.open, asset].join(" → ")}`,
+        "remove the circle",
+      );
+      return;
+    }
+    const inside = definition.steps ?? [];
+    const roots = new Map(inside.map(({ step_id }) => [step_id, `${id}.${step_id}`]));
+    const view = innerView(level.view, wired, roots);
+    const parents = [...level.parents, id];
+    const conditions = [
+      ...level.conditions,
+      ...(step.if === undefined ? [] : [{ expression: step.if, view: level.view }]),
+    ];
+    const first = this.steps.length;
+    this.expand(inside, {
+      prefix: `${id}.`,
+      parents,
+      view,
+      source: record.source_sha256,
+      sourceId: asset,
+      conditions,
+      needs,
+      impure: step.impure === true || level.impure,
+      shown,
+      models: definition.required_models ?? [],
+      open: [...level.open, asset],
+    });
+    this.entries.set(id, this.steps[first]?.id ?? id);
+    const { if: _if, inputs: _inputs, map: _map, while: _while, retry: _retry, ...rest } = step;
+    const { timeout: _timeout, resources: _resources, ...gathering } = rest;
+    this.#push({
+      id,
+      level: { ...level, conditions },
+      step: { ...gathering, target: { kind: "set", value: definition.result ?? {} } },
+      target: { kind: "set", value: definition.result ?? {} },
+      outer: level.view,
+      inner: view,
+      view,
+      needs: [...needs, ...roots.values()],
+      before,
+      asset,
+      source: record.source_sha256,
+      sourceId: asset,
+      node: definition.outputs === undefined ? undefined : { id: asset, outputs: definition.outputs },
+      models: [],
+      impure: false,
+      extra: [],
+    });
+  }
+
+  #push(made: {
+    id: string;
+    level: Level;
+    step: WorkflowStepDef;
+    target: StepTarget;
+    outer: View;
+    inner: View;
+    view: View;
+    needs: readonly string[];
+    before: readonly string[];
+    asset: string | null;
+    source: string;
+    sourceId: string;
+    node: ComponentDef | undefined;
+    models: readonly string[];
+    impure: boolean;
+    extra: readonly (Json | undefined)[];
+  }): void {
+    const { id, level, step, target, inner, outer } = made;
+    const needs = new Set(made.needs);
+    const add = (view: View, references: References) => {
+      const read = view.atRoot(references);
+      for (const [name] of read.steps) needs.add(name!);
+      if (read.allSteps) for (const name of made.before) needs.add(name);
+    };
+    add(inner, behaviourReferences(target, step, made.extra));
+    add(outer, referencesOf(conditionsOf(step)));
+    for (const { expression, view } of level.conditions) add(view, referencesOf(expression));
+    if (target.kind === "command" && target.workspace === "session") {
+      if (this.#session !== undefined) needs.add(this.#session);
+      this.#session = id;
+    }
+    needs.delete(id);
+    this.steps.push({
+      id,
+      parents: level.parents,
+      asset: made.asset,
+      source: made.source,
+      sourceId: made.sourceId,
+      step,
+      target,
+      needs: [...needs],
+      outer,
+      inner,
+      conditions: level.conditions,
+      node: made.node,
+      models: made.models,
+      impure: made.impure,
+    });
+  }
+
+  #known(asset: string, shown: string, fatal: boolean): boolean {
+    const kind = this.#components.get(asset)?.record.meta.kind;
+    if (kind === "node" || kind === "composition") return true;
+    this.#issue(
+      "node_missing",
+      shown,
+      `workflow ${this.#workflow} step ${shown} references missing node or composition asset ${asset}`,
+      `write lightflow/nodes/${fileName(asset)}.ts: lightflow new node ${asset}`,
+      fatal,
+    );
+    return false;
+  }
+
+  checkModels(aliases: readonly string[], shown: string | null): void {
+    for (const alias of new Set(aliases)) {
+      if (this.#components.get(alias)?.record.meta.kind === "model") continue;
+      this.#issue(
+        "model_missing",
+        shown,
+        `workflow ${this.#workflow} requires missing model asset ${alias}`,
+        `write lightflow/models/${fileName(alias)}.ts: lightflow new model ${alias}`,
+        false,
+      );
+    }
+  }
+
+  #checkTemplate(step: WorkflowStepDef, level: Level, shown: string): void {
+    const { request, target } = step;
+    if (request === undefined || request.kind === "json") return;
+    if (!level.models.includes(request.model_alias)) {
+      this.#issue(
+        "model_missing",
+        shown,
+        `request template model alias ${request.model_alias} is not listed in required_models`,
+        `add .requiredModel(${JSON.stringify(request.model_alias)})`,
+        false,
+      );
+    }
+    const format = target.kind === "api" ? target.format : "";
+    const wanted = FORMAT_OF_TEMPLATE[request.kind];
+    if (format === wanted) return;
+    this.#issue(
+      "step_unsupported",
+      shown,
+      `request template for step ${step.step_id} requires an ${wanted} API target`,
+      `write apiStep(${JSON.stringify(step.step_id)}, …, ${JSON.stringify(wanted)})`,
+      false,
+    );
+  }
+
+  #issue(code: PlanIssue["code"], step: string | null, message: string, hint: string, fatal = true): void {
+    if (!this.issues.some((known) => known.message === message)) {
+      this.issues.push({ code, step, message, hint, fatal });
+    }
+  }
+}
+
+const FORMAT_OF_TEMPLATE = {
+  openai_chat_prompt: "openai.chat",
+  openai_responses_prompt: "openai.responses",
+  anthropic_messages_prompt: "anthropic.messages",
+  google_generate_content_prompt: "google.generate_content",
+} as const;
+
+const fileName = (id: string): string =>
+  id.replace(/^(?:node|composition|workflow|llm)\./, "").replaceAll(".", "_");
+
+function defaultsOf(definition: ComponentDef | undefined): JsonObject {
+  const defaults: JsonObject = {};
+  for (const [name, port] of Object.entries(definition?.inputs ?? {})) {
+    if (port.default !== undefined) defaults[name] = port.default;
+  }
+  return defaults;
+}
+
+function templateModels(step: WorkflowStepDef): string[] {
+  return step.request !== undefined && step.request.kind !== "json" ? [step.request.model_alias] : [];
+}
+
+/** The expressions that decide whether and how often a step runs. */
+function conditionsOf(step: WorkflowStepDef): Json {
+  return [step.if ?? null, step.map?.over ?? null, step.while?.that ?? null];
+}
+
+/** What the behaviour of a step reads of its view. */
+export function behaviourReferences(
+  target: StepTarget,
+  step: WorkflowStepDef,
+  extra: readonly (Json | undefined)[] = [],
+): References {
+  const found = referencesOf(target as unknown as Json, noReferences());
+  if (target.kind === "api" || target.kind === "tool" || target.kind === "thread") {
+    if (step.request === undefined) found.allInputs = true;
+    else if (step.request.kind === "json") referencesOf(step.request.body, found);
+    else found.inputs.push([step.request.input_field]);
+  }
+  // The function's one argument is all of its inputs.
+  if (target.kind === "code") found.allInputs = true;
+  for (const value of extra) referencesOf(value, found);
+  return found;
+}
