@@ -66,4 +66,8 @@ export const LIMITS = {
   /** How long a start waits in the queue before `execution_queue_timeout`. */
   queueTimeoutMs: 3_600_000,
   retryAfterMs: 1_000,
+  /** The shortest interval of a schedule. */
+  scheduleEveryMs: 1_000,
+  /** A due time that passed while nobody was there is caught up within this time, and passed over after it. */
+  scheduleCatchUpMs: 3_600_000,
 } as const;

@@ -140,6 +140,11 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       await alive();
       return (await callSocket(path, "publishWorkflow", { document }, undefined, as(tenantId))).created;
     },
+    async directSchedule({ tenantId, ...key }, state, actor) {
+      await alive();
+      const operation = state === "paused" ? "pauseSchedule" : "resumeSchedule";
+      await callSocket(path, operation, key, undefined, as(tenantId, actor));
+    },
     async resolveCall(tenantId, id, resolution, actor) {
       await alive();
       const answer = await callSocket(

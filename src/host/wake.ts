@@ -13,6 +13,7 @@ const TOPICS: readonly Topic[] = [
   "session",
   "call",
   "inbox",
+  "schedule",
 ];
 const NAME = /^wake-\d+\.sock$/;
 /** New peers are looked for this often. */

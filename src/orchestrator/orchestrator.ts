@@ -1,22 +1,36 @@
 import type { Artifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, isoTime } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
-import { answerProblem, newInstance, type Question, refuseUnsupported } from "../engine/index.ts";
+import {
+  answerProblem,
+  listenerDocument,
+  newInstance,
+  type Question,
+  refuseUnsupported,
+  scheduleOf,
+} from "../engine/index.ts";
 import { LOCAL_PROFILE, type PolicySnapshot, policyRequest, snapshotPolicy } from "../policy/index.ts";
 import {
+  type Arming,
   answerQuestion,
   cancelInstance,
+  directSchedule,
   type EnginePort,
+  findSchedule,
   publishDefinition,
+  readDefinition,
   readPolicy,
   receiveEvent,
   resolveCall,
   resumeInstance,
+  type ScheduleKey,
+  type ScheduleRow,
   type Started,
+  type StartInput,
   type Store,
   type StoredSnapshot,
   startInstance,
@@ -28,6 +42,8 @@ import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
 import { NativeLoop } from "./native-loop.ts";
 import { ResultLoop } from "./result-loop.ts";
+import { firstDue } from "./schedules/next-due.ts";
+import { ScheduleLoop } from "./schedules/schedule-loop.ts";
 import { TimerLoop } from "./timer-loop.ts";
 
 export interface OrchestratorOptions {
@@ -61,6 +77,7 @@ export class Orchestrator {
   readonly #timers: TimerLoop;
   readonly #native: NativeLoop;
   readonly #events: EventLoop;
+  readonly #schedules: ScheduleLoop;
   /** Digests of documents that this build can run. */
   readonly #runnable = new Set<string>();
 
@@ -77,18 +94,22 @@ export class Orchestrator {
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
     this.#events = new EventLoop(options, this.#engine);
+    this.#schedules = new ScheduleLoop(options, (row, due) => this.#scheduled(row, due));
   }
 
   /** Start a run: resolve its policy, write instance and first events, advance to the first effects; one commit. */
   async start(run: StartRun): Promise<Started> {
-    const { clock, store } = this.#options;
+    return await this.#options.store.write(startInstance, this.#startInput(run));
+  }
+
+  /** @throws Failure that says why the run cannot be started */
+  #startInput(run: StartRun): StartInput {
     this.#refuseUnsupported(run.document, run.digest);
     this.#refuseMissingSecrets(run.tenantId, run.document);
     const policy = this.#policyFor(run.document);
-    const now = clock.wall();
+    const now = this.#options.clock.wall();
     const instanceId = newId();
-    const named = run.document["document"] as { namespace: string; name: string; version: string };
-    return await store.write(startInstance, {
+    return {
       engine: this.#engine,
       instanceId,
       tenantId: run.tenantId,
@@ -97,19 +118,12 @@ export class Orchestrator {
       idempotent: run.idempotent,
       sourceEventId: run.sourceEventId,
       workflow: run.workflow,
-      definition: {
-        digest: run.digest,
-        namespace: named.namespace,
-        name: named.name,
-        version: named.version,
-        assetId: run.assetId,
-        document: () => JSON.stringify(run.document),
-      },
+      definition: definitionOf(run.document, run.digest, run.assetId),
       policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
       snapshot: newInstance(instanceId, run.runId, now) as unknown as StoredSnapshot,
       input: run.input,
       now,
-    });
+    };
   }
 
   cancel(tenantId: string, runId: string, reason: string): Promise<string> {
@@ -129,25 +143,69 @@ export class Orchestrator {
     return store.write(resumeInstance, { engine: this.#engine, tenantId, runId, reason: "", now });
   }
 
-  /** Publish a document under its name, for other workflows to run. @returns whether it is new */
+  /**
+   * Publish a document under its name, for other workflows to run; its schedule begins, unless a higher version has one.
+   * @returns whether it is new
+   */
   async publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean> {
     this.#refuseUnsupported(document, digest);
     this.#policyFor(document);
-    const { namespace, name, version } = document["document"] as Record<
-      "namespace" | "name" | "version",
-      string
-    >;
     return await this.#options.store.write(publishDefinition, {
+      engine: this.#engine,
       tenantId,
-      definition: {
-        digest,
-        namespace,
-        name,
-        version,
-        assetId: null,
-        document: () => JSON.stringify(document),
-      },
+      definition: definitionOf(document, digest, null),
+      schedule: this.#arming(tenantId, document),
       now: this.#options.clock.wall(),
+    });
+  }
+
+  /** Pause a schedule, or let it go on from now. */
+  async directSchedule(key: ScheduleKey, state: "active" | "paused", actor: string): Promise<void> {
+    const { store, clock } = this.#options;
+    const document = store.read(readDefinition, store.read(findSchedule, key).digest)!;
+    const { nextAt, listener } = this.#arming(key.tenantId, document)!;
+    const now = clock.wall();
+    await store.write(directSchedule, { engine: this.#engine, key, state, nextAt, listener, actor, now });
+  }
+
+  /** How the schedule of a document begins, or null where it has none. */
+  #arming(tenantId: string, document: JsonObject): Arming | null {
+    const now = this.#options.clock.wall();
+    const spec = scheduleOf(document, now);
+    if (spec === null) return null;
+    const listens = spec.kind === "on" ? listenerDocument(document) : null;
+    const { name } = document["document"] as { name: string };
+    return {
+      kind: spec.kind,
+      spec: JSON.stringify(spec),
+      nextAt: firstDue(spec, now),
+      listener:
+        listens === null
+          ? null
+          : this.#startInput({
+              ...SCHEDULED,
+              tenantId,
+              runId: `schedule.${name}.${newId()}`,
+              sourceEventId: null,
+              workflow: `schedule of ${name}`,
+              document: listens,
+              digest: digestOf(listens),
+            }),
+    };
+  }
+
+  /** The run that a due time makes. */
+  #scheduled(row: ScheduleRow, due: number): StartInput {
+    const document = this.#options.store.read(readDefinition, row.digest)!;
+    const time = isoTime(due).replace(/[-:.]/g, "");
+    return this.#startInput({
+      ...SCHEDULED,
+      tenantId: row.tenant_id,
+      runId: `${row.name}-${time}-${row.digest.slice(-8)}`,
+      sourceEventId: `schedule:${row.digest}:${due}`,
+      workflow: row.name,
+      document,
+      digest: row.digest,
     });
   }
 
@@ -187,6 +245,7 @@ export class Orchestrator {
     this.#timers.stop();
     this.#native.stop();
     this.#events.stop();
+    this.#schedules.stop();
   }
 
   /** Refuses by name what would only fail half-way. */
@@ -231,4 +290,19 @@ export class Orchestrator {
     this.#policies.set(digest, policy);
     return policy;
   }
+}
+
+/** What starts by itself has no caller. */
+const SCHEDULED = { idempotent: false, assetId: null, input: {} } as const;
+
+function definitionOf(
+  document: JsonObject,
+  digest: string,
+  assetId: string | null,
+): StartInput["definition"] {
+  const { namespace, name, version } = document["document"] as Record<
+    "namespace" | "name" | "version",
+    string
+  >;
+  return { digest, namespace, name, version, assetId, document: () => JSON.stringify(document) };
 }

@@ -38,6 +38,12 @@ export interface Orchestration {
     resolution: CallResolution,
     actor: string,
   ): Promise<{ runId: string; stepId: string }>;
+  /** Pause the schedule of a published workflow, or let it go on from now. */
+  directSchedule(
+    key: { tenantId: string; namespace: string; name: string },
+    state: "active" | "paused",
+    actor: string,
+  ): Promise<void>;
   /** @returns the run that asked */
   answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string>;
 }

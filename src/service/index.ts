@@ -6,6 +6,7 @@ import { inboxOperations } from "./inbox/index.ts";
 import type { ServiceOperation } from "./operation.ts";
 import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
+import { scheduleOperations } from "./schedules/index.ts";
 import { secretOperations } from "./secrets/index.ts";
 import { tokenOperations } from "./tokens/index.ts";
 import { workflowOperations } from "./workflows/index.ts";
@@ -29,6 +30,7 @@ export const service = {
   ...inboxOperations,
   ...runnerOperations,
   ...tokenOperations,
+  ...scheduleOperations,
   ...secretOperations,
 } as const;
 

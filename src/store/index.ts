@@ -76,6 +76,19 @@ export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
 export { askForSnapshots, auditSnapshot, nextAudit } from "./runners/snapshot.ts";
 export { findRunner, holderOf, listRunners, type RunnerDetail, type RunnerView } from "./runners/views.ts";
 export {
+  type Arming,
+  directSchedule,
+  dueSchedules,
+  endedSchedules,
+  findSchedule,
+  listSchedules,
+  nextSchedule,
+  rearmSchedule,
+  type ScheduleKey,
+  type ScheduleRow,
+  takeSchedule,
+} from "./schedules/schedules.ts";
+export {
   hasSecret,
   listSecrets,
   putSecret,

@@ -10,7 +10,8 @@ export type Topic =
   | "timer"
   | "session"
   | "call"
-  | "inbox";
+  | "inbox"
+  | "schedule";
 
 /** What an operation works with: prepared statements inside the running transaction, and hints to send after it. */
 export interface Transaction {

@@ -5,6 +5,7 @@
 
 export type { CheckOptions } from "./check.ts";
 export { checkDocument } from "./check.ts";
+export { type CronSchedule, parseCron } from "./cron.ts";
 export type { Diagnostic, DiagnosticCode, Position, Positions } from "./diagnostic.ts";
 export { diagnosticText, withPositions } from "./diagnostic.ts";
 export { documentDigest } from "./digest.ts";

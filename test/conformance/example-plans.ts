@@ -13,6 +13,8 @@ const reading = (kind: string) => ({
   data: { reading: 21 },
 });
 
+const TRIGGER = { type: "io.serverlessworkflow.samples.events.trigger.v1", data: { name: "Ann" } };
+
 const BROKER = "needs a broker or a socket; `src/calls/asyncapi` has tests with both";
 
 /** What each example needs beside its document. Those that are not here run on `{}` and complete. */
@@ -65,7 +67,7 @@ export const PLANS: Readonly<Record<string, Plan>> = {
   "listen-to-any-until-consumed.yaml": {
     events: [temperature(39), { type: "com.fake-hospital.patient.checked-out" }],
   },
-  "listen-to-any.yaml": { events: [temperature(39), bpm(120)] },
+  "listen-to-any.yaml": { events: [temperature(39)] },
   "listen-to-one.yaml": {
     events: [{ type: "com.virtual-wf-powered-race.events.race.started.v1" }],
     ends: "faulted",
@@ -81,6 +83,18 @@ export const PLANS: Readonly<Record<string, Plan>> = {
       },
     ],
   },
+  "schedule-cron.yaml": { advanceMs: 24 * 3_600_000, note: "started by its schedule" },
+  "schedule-event-driven.yaml": {
+    events: [
+      {
+        type: "com.example.hospital.events.patients.heartbeat.low",
+        data: { patient: { id: 1, name: "Ann", room: { number: 7 }, vitals: { bpm: 30 } }, timestamp: "now" },
+      },
+    ],
+    note: "started by its schedule",
+  },
+  "set-expression.yaml": { events: [TRIGGER], note: "started by its schedule" },
+  "set.yaml": { events: [TRIGGER], note: "started by its schedule" },
   "star-wars-homeworld.yaml": { input: { id: 1 } },
   "try-catch-retry-inline.yaml": PET,
   "try-catch-retry-reusable.yaml": PET,

@@ -9,7 +9,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { runDocument } from "../../src/cli/workflow/run-document.ts";
 import { SUPPORTED_FEATURES } from "../../src/engine/index.ts";
 import { Orchestrator } from "../../src/orchestrator/index.ts";
-import { findRun, Store } from "../../src/store/index.ts";
+import { listRuns, Store } from "../../src/store/index.ts";
 import { featuresOf, loadDocument, type WorkflowDocument } from "../../src/workflow/index.ts";
 import { DIRECTORY } from "./ctk.ts";
 import { PLANS } from "./example-plans.ts";
@@ -106,21 +106,27 @@ export async function runExample({ name, document }: Example): Promise<{ status:
   });
   try {
     for (const other of plan.publish ?? []) await orchestrator.publish("default", other, digestOf(other));
-    await orchestrator.start({
-      tenantId: "default",
-      runId: "r",
-      idempotent: false,
-      sourceEventId: null,
-      workflow: name,
-      assetId: null,
-      document: document as unknown as JsonObject,
-      digest: digestOf(document),
-      input: plan.input ?? {},
-    });
-    const row = () => store.read(findRun, { tenantId: "default", runId: "r" });
     const settle = async (enough: () => boolean) => {
       for (let tries = 0; !enough() && tries < 400; tries++) await Bun.sleep(5);
     };
+    const runs = () => store.read(listRuns, { tenantId: "default", status: null, limit: 10 });
+    const scheduled = document.schedule !== undefined;
+    if (scheduled)
+      await orchestrator.publish("default", document as unknown as JsonObject, digestOf(document));
+    else
+      await orchestrator.start({
+        tenantId: "default",
+        runId: "r",
+        idempotent: false,
+        sourceEventId: null,
+        workflow: name,
+        assetId: null,
+        document: document as unknown as JsonObject,
+        digest: digestOf(document),
+        input: plan.input ?? {},
+      });
+    /** What listens for a schedule is a run too, and the older one. */
+    const row = () => runs()[0]!;
     for (const [index, event] of (plan.events ?? []).entries()) {
       const before = row().version;
       await orchestrator.receive("default", {
@@ -132,6 +138,7 @@ export async function runExample({ name, document }: Example): Promise<{ status:
       await settle(() => row().version > before);
     }
     if (plan.advanceMs !== undefined) clock.advance(plan.advanceMs);
+    if (scheduled) await settle(() => runs().some(({ run_id }) => !/^schedule\.[^.]+\.[^.]+$/.test(run_id)));
     if (plan.ends === "waiting") await Bun.sleep(50);
     else await settle(() => row().finished_at !== null);
     const { status, snapshot } = row();

@@ -29,6 +29,11 @@ export const WORKFLOWS: readonly CommandRow[] = [
     load: () => import("../workflow/list.ts"),
   },
   {
+    path: "workflow schedules",
+    summary: "what starts by itself; pause it, let it go on",
+    load: () => import("../workflow/schedules.ts"),
+  },
+  {
     path: "workflow check",
     summary: "what is wrong with a document",
     load: () => import("../workflow/check.ts"),

@@ -60,9 +60,10 @@ export const listenTask: TaskHandler = {
       memory.consumed.push(read);
       machine.note("event.consumed", frame, { source: event["source"] ?? null, id: event["id"] ?? null });
       if (node.task["foreach"] === undefined) memory.outputs.push(read);
-      else memory.queue.push(read);
+      else if (!takesBatches(node.task)) memory.queue.push(read);
       memory.done = isMet(machine, frame, to);
     }
+    if (memory.done && takesBatches(node.task)) beginAgain(memory);
     goOn(machine, frame, node.task);
   },
   childCompleted(machine, frame, child, output, directive) {
@@ -71,6 +72,15 @@ export const listenTask: TaskHandler = {
     else endIteration(machine, frame, child, output);
   },
 };
+
+/** The listener behind a schedule: each time its strategy is met, all that was consumed is one item, without an end. */
+const takesBatches = (task: JsonObject): boolean =>
+  (task["foreach"] as JsonObject | undefined)?.["batch"] === true;
+
+function beginAgain(memory: Memory): void {
+  if (memory.consumed.length > 0) memory.queue.push(memory.consumed);
+  Object.assign(memory, { consumed: [], met: [], untilMet: [], correlation: {}, done: false });
+}
 
 const memoryOf = (frame: Frame): Memory => frame.memory as unknown as Memory;
 const strategyOf = (task: JsonObject): JsonObject => (task["listen"] as JsonObject)["to"] as JsonObject;
@@ -164,7 +174,8 @@ function goOn(machine: Machine, frame: Frame, task: JsonObject): void {
     [(loop["item"] as string | undefined) ?? "item"]: item,
     [(loop["at"] as string | undefined) ?? "index"]: index,
   };
-  const iteration = [...frame.iteration, index];
+  // What has no end keeps nothing of each round.
+  const iteration = takesBatches(task) ? frame.iteration : [...frame.iteration, index];
   const first =
     loop["do"] === undefined ? undefined : machine.definition.list(`${frame.pointer}/foreach/do`).tasks[0];
   if (first === undefined) endIteration(machine, frame, { ...frame, locals }, item);
@@ -189,7 +200,7 @@ function endIteration(machine: Machine, frame: Frame, last: Frame, output: Json)
   };
   const shaped = shape("output", output);
   if (loop["export"] !== undefined) machine.instance.context = shape("export", shaped);
-  memory.outputs.push(shaped);
+  if (!takesBatches(task)) memory.outputs.push(shaped);
   memory.running = false;
   goOn(machine, frame, task);
 }

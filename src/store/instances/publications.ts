@@ -1,5 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
+import { type Arming, replaceSchedule } from "../schedules/schedules.ts";
+import type { EnginePort } from "./advance.ts";
 import { keepDefinition, type StartInput } from "./start.ts";
 
 export interface Publication {
@@ -15,9 +17,15 @@ export interface Publication {
  * @throws Failure `conflict` when other content has the name and version
  */
 export const publishDefinition: Operation<
-  { tenantId: string; definition: StartInput["definition"]; now: number },
+  {
+    engine: EnginePort;
+    tenantId: string;
+    definition: StartInput["definition"];
+    schedule: Arming | null;
+    now: number;
+  },
   boolean
-> = (tx, { tenantId, definition, now }) => {
+> = (tx, { engine, tenantId, definition, schedule, now }) => {
   const { namespace, name, version, digest } = definition;
   const known = tx.get<{ digest: string }>(
     "SELECT digest FROM publication WHERE tenant_id = ? AND namespace = ? AND name = ? AND version = ?",
@@ -42,6 +50,9 @@ export const publishDefinition: Operation<
     digest,
     now,
   );
+  // The highest version is the one that starts by itself.
+  if (findPublication(tx, tenantId, { namespace, name, version: "latest" })?.version === version)
+    replaceSchedule(tx, engine, { tenantId, namespace, name }, { version, digest }, schedule, now);
   return true;
 };
 

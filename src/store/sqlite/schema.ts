@@ -2,6 +2,7 @@ import { sql as first } from "./migrations/0001-first.ts";
 import { sql as callsAndEvents } from "./migrations/0002-calls-and-events.ts";
 import { sql as accessTokens } from "./migrations/0010-access-tokens.ts";
 import { sql as secrets } from "./migrations/0020-secrets.ts";
+import { sql as schedules } from "./migrations/0021-schedules.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -9,4 +10,4 @@ import { sql as secrets } from "./migrations/0020-secrets.ts";
  * their rowid: without it the whole row would stand in the inner pages of the key. Those that are only appended to and
  * read in order go without, one tree fewer in each commit.
  */
-export const MIGRATIONS: readonly string[] = [first, callsAndEvents, accessTokens, secrets];
+export const MIGRATIONS: readonly string[] = [first, callsAndEvents, accessTokens, secrets, schedules];

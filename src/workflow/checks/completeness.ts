@@ -1,4 +1,5 @@
 import { isObject } from "../../base/json.ts";
+import { cronProblem } from "../cron.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { isCall, isTask } from "../kind.ts";
 import { nearest } from "../nearest.ts";
@@ -64,6 +65,8 @@ function* checkRoot(document: WorkflowDocument): Generator<Diagnostic> {
   const kinds = (["every", "cron", "after", "on"] as const).filter((kind) => schedule[kind] !== undefined);
   if (kinds.length !== 1)
     yield error("incomplete", "/schedule", "needs exactly one of `every`, `cron`, `after` and `on`");
+  const problem = schedule.cron === undefined ? null : cronProblem(schedule.cron);
+  if (problem !== null) yield error("invalid_value", "/schedule/cron", problem);
   if (schedule.read !== undefined && schedule.on === undefined)
     yield error("incomplete", "/schedule/read", "`read` has a meaning beside `on` only");
 }
