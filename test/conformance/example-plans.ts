@@ -83,7 +83,7 @@ export const PLANS: Readonly<Record<string, Plan>> = {
       },
     ],
   },
-  "schedule-cron.yaml": { advanceMs: 24 * 3_600_000, note: "started by its schedule" },
+  "schedule-cron.yaml": { advanceMs: 12_900_000, note: "started by its schedule" },
   "schedule-event-driven.yaml": {
     events: [
       {
