@@ -61,6 +61,8 @@ export const LIMITS = {
   auditAnswerMs: 60_000,
   /** A lease that was issued this long ago and that its runner does not list never arrived. */
   lostOfferMs: 10_000,
+  /** The steps of a session whose runner was silent for this long fail: a restart and a reconnect fit well inside. */
+  sessionLostMs: 120_000,
   /** TERM, this long, then KILL. */
   killGraceMs: 5_000,
   /** How long a start waits in the queue before `execution_queue_timeout`. */

@@ -3,6 +3,7 @@ import { fail } from "../base/errors.ts";
 import { AUTHORING } from "./commands/authoring.ts";
 import { CONTROL_PLANE } from "./commands/control-plane.ts";
 import { CTX } from "./commands/ctx.ts";
+import { QUEUE } from "./commands/queue.ts";
 import type { CommandRow } from "./commands/row.ts";
 import { RUNS } from "./commands/runs.ts";
 import { START } from "./commands/start.ts";
@@ -23,6 +24,8 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   runner: { noun: "runner action", summary: "be a runner, or approve one" },
   runners: { noun: "runners action", summary: "the runners of this control plane" },
   token: { noun: "token action", summary: "who may call the gateway from elsewhere" },
+  tasks: { noun: "tasks action", summary: "tasks that runners execute" },
+  attempts: { noun: "attempts action", summary: "attempts of tasks whose outcome is open" },
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
   ctx: { noun: "ctx action", summary: "CortexFS: models, providers, tools and threads as files" },
   db: { noun: "db action", summary: "check, back up and restore the store" },
@@ -38,6 +41,7 @@ export const COMMANDS: readonly CommandRow[] = [
   ...AUTHORING,
   ...CONTROL_PLANE,
   ...SURFACES,
+  ...QUEUE,
   ...CTX,
   ...UPKEEP,
 ];

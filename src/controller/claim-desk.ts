@@ -39,7 +39,7 @@ export class ClaimDesk {
       if (topic === "session") {
         for (const waiting of this.#waiting) {
           if (keys.size === 0 || keys.has(waiting.sessionId)) {
-            waiting.checked = false;
+            waiting.session = null;
             waiting.stale = true;
           }
         }
@@ -63,7 +63,7 @@ export class ClaimDesk {
         messageId: message.messageId,
         leaseId: newId(),
         nonce: randomToken(),
-        checked: false,
+        session: null,
         expired: false,
         matching: false,
         stale: false,
@@ -72,7 +72,7 @@ export class ClaimDesk {
       };
       // Never before it was looked at once, and never while a lease may be on its way: that one would be lost.
       const timer = setTimeout(() => {
-        if (waiting.checked && !waiting.matching) waiting.finish(null);
+        if (waiting.session !== null && !waiting.matching) waiting.finish(null);
         else waiting.expired = true;
       }, waitMs);
       signal.addEventListener("abort", () => waiting.finish(null), { once: true });
@@ -97,8 +97,8 @@ export class ClaimDesk {
       for (const [position, answer] of answers.entries()) {
         const waiting = batch[position]!;
         waiting.matching = false;
-        if (answer === null) {
-          waiting.checked = !waiting.stale;
+        if ("idle" in answer) {
+          waiting.session = waiting.stale ? null : answer.idle;
           if (waiting.expired) waiting.finish(null);
           continue;
         }

@@ -132,6 +132,22 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       await alive();
       return (await callSocket(path, "resumeRun", { run_id: runId }, undefined, as(tenantId))).phase;
     },
+    async resolveAttempt({ tenantId, attempt, as: outcome, output, note, actor }) {
+      await alive();
+      const resolved = await callSocket(
+        path,
+        "resolveAttempt",
+        { attempt_id: attempt, as: outcome, ...(outcome === "succeeded" ? { output } : {}), note },
+        undefined,
+        as(tenantId, actor),
+      );
+      return {
+        leaseId: resolved.lease_id,
+        instanceId: resolved.instance_id,
+        stepId: resolved.step_id,
+        attempt: resolved.attempt,
+      };
+    },
     async receive(tenantId, event) {
       await alive();
       return (await callSocket(path, "sendEvent", event, undefined, as(tenantId))).received;

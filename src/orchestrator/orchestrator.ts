@@ -22,9 +22,12 @@ import {
   type EnginePort,
   findSchedule,
   publishDefinition,
+  type Resolution,
+  type ResolvedAttempt,
   readDefinition,
   readPolicy,
   receiveEvent,
+  resolveAttempt,
   resolveCall,
   resumeInstance,
   type ScheduleKey,
@@ -41,6 +44,7 @@ import { type CallResolution, resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
 import { NativeLoop } from "./native-loop.ts";
+import { resolvedInput } from "./result.ts";
 import { ResultLoop } from "./result-loop.ts";
 import { firstDue } from "./schedules/next-due.ts";
 import { ScheduleLoop } from "./schedules/schedule-loop.ts";
@@ -233,6 +237,26 @@ export class Orchestrator {
     const { store, clock } = this.#options;
     const as = resolvedAs(resolution);
     return store.write(resolveCall, { engine: this.#engine, tenantId, id, as, actor, now: clock.wall() });
+  }
+
+  /** Decide what became of an attempt whose outcome nobody knows. @returns the attempt */
+  resolveAttempt(decision: {
+    tenantId: string;
+    attempt: string;
+    as: Resolution;
+    output: Json;
+    note: string;
+    actor: string;
+  }): Promise<ResolvedAttempt> {
+    const { store, clock } = this.#options;
+    const { output, ...rest } = decision;
+    return store.write(resolveAttempt, {
+      ...rest,
+      engine: this.#engine,
+      now: clock.wall(),
+      toInput: (effect, lease) =>
+        resolvedInput(effect, rest.as === "succeeded" ? "succeeded" : "failed", lease, { ...rest, output }),
+    });
   }
 
   /** Take in a CloudEvent for whoever listens. @returns false when it had come before */

@@ -1,6 +1,6 @@
 import { Failure, fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
-import type { Json, JsonObject } from "../base/json.ts";
+import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Effect, taskError } from "../engine/index.ts";
 import { type EffectivePolicy, type PolicySnapshot, policyRequest, resolvePolicy } from "../policy/index.ts";
@@ -21,6 +21,7 @@ export function queueRequest(
 ): QueuedRequest | { denied: { kind: string } } {
   const { request } = effect;
   let payload: TaskPayload;
+  let concurrency: QueuedRequest["concurrency"];
   try {
     const asked = policyRequest(request.light);
     const effective = resolvePolicy(
@@ -29,6 +30,7 @@ export function queueRequest(
       LIMITS.taskTimeoutMs,
     );
     payload = taskPayload(effect, row, effective);
+    concurrency = concurrencyOf(request.light);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const refused = taskError("authorization", error.message, { code: error.code }, "Refused by policy");
@@ -46,8 +48,20 @@ export function queueRequest(
     workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : null,
     repeatable: request.light["repeatable"] === true,
     priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
-    expiresAt: now + LIMITS.queueTimeoutMs,
+    concurrency,
+    expiresAt: now + ((request.light["queueTimeoutMs"] as number | undefined) ?? LIMITS.queueTimeoutMs),
   };
+}
+
+/** The key was evaluated with the rest of the task's metadata, so it may differ from run to run. */
+function concurrencyOf(light: JsonObject): QueuedRequest["concurrency"] {
+  const asked = light["concurrency"];
+  if (!isObject(asked)) return null;
+  const { key, limit } = asked;
+  if (typeof key !== "string" || key === "" || key.length > 256) {
+    throw fail("execution_policy_denied", "the concurrency key must be a text of 1 to 256 characters");
+  }
+  return { key, limit: typeof limit === "number" ? limit : 1 };
 }
 
 function taskPayload(effect: RunEffect, row: InstanceRow, policy: EffectivePolicy): TaskPayload {

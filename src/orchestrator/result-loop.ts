@@ -4,8 +4,16 @@ import { coalesce } from "../base/coalesce.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { TaskResult } from "../protocol/index.ts";
-import { acceptResults, type EnginePort, expireQueued, nextQueueExpiry, type Store } from "../store/index.ts";
-import { queueTimeoutInput, resultInput } from "./result.ts";
+import {
+  acceptResults,
+  type EnginePort,
+  expireQueued,
+  failLostSessions,
+  lostPartitions,
+  nextQueueExpiry,
+  type Store,
+} from "../store/index.ts";
+import { queueTimeoutInput, resultInput, sessionLostInput } from "./result.ts";
 
 const BATCH = 64;
 /** Correctness does not rest on being told: every second the store itself is asked. */
@@ -47,6 +55,7 @@ export class ResultLoop {
     this.#catchUp = setInterval(() => {
       this.#wake();
       void this.#expire();
+      void this.#failLost();
     }, CATCH_UP_MS);
     this.#wake();
   }
@@ -114,6 +123,24 @@ export class ResultLoop {
       });
     } catch (error) {
       log.error("queued requests could not be expired", { error: String(error) });
+    }
+  }
+
+  async #failLost(): Promise<void> {
+    const { store, clock, log } = this.#needs;
+    const silentSince = clock.wall() - LIMITS.sessionLostMs;
+    try {
+      if (store.read(lostPartitions, { silentSince }).length === 0) return;
+      const count = await store.write(failLostSessions, {
+        engine: this.#engine,
+        now: clock.wall(),
+        silentSince,
+        limit: BATCH,
+        toInput: sessionLostInput,
+      });
+      log.warn("runners that hold sessions are gone", { steps: count });
+    } catch (error) {
+      log.error("steps of lost sessions could not be failed", { error: String(error) });
     }
   }
 }

@@ -51,3 +51,39 @@ export function queueTimeoutInput(effect: string, waitedMs: number): EngineInput
     }),
   };
 }
+
+/** The workspace of the session is on a runner that does not come back. */
+export function sessionLostInput(effect: string, runnerId: string): EngineInput {
+  return {
+    kind: "effect_failed",
+    effect,
+    error: taskError("runtime", `runner ${runnerId}, which holds the workspace of the session, is gone`, {
+      code: "execution_session_lost",
+      runnerId,
+    }),
+  };
+}
+
+/** What an operator decided about an attempt whose outcome nobody knows. */
+export function resolvedInput(
+  effect: string,
+  as: "succeeded" | "failed",
+  lease: { id: string; runnerId: string },
+  by: { actor: string; note: string; output: Json },
+): EngineInput {
+  const summary = `${by.actor} decided that it ${as}${by.note === "" ? "" : `: ${by.note}`}`;
+  if (as === "succeeded") {
+    const seen: JsonObject = {
+      exitCode: 0,
+      output: by.output,
+      artifacts: [],
+      summary,
+      durationMs: 0,
+      stdout: typeof by.output === "string" ? by.output : "",
+      stderr: "",
+    };
+    return { kind: "effect_succeeded", effect, output: seen };
+  }
+  const data = { code: "execution_outcome_unknown", runnerId: lease.runnerId, leaseId: lease.id };
+  return { kind: "effect_failed", effect, error: taskError("runtime", summary, data) };
+}

@@ -2,7 +2,7 @@ import type { Artifacts } from "../artifacts/index.ts";
 import type { Clock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
-import type { Operation, Query, Started, Topic } from "../store/index.ts";
+import type { Operation, Query, Resolution, ResolvedAttempt, Started, Topic } from "../store/index.ts";
 import type { Principal } from "./principal.ts";
 
 /** What an operator says became of a call. */
@@ -44,6 +44,15 @@ export interface Orchestration {
     state: "active" | "paused",
     actor: string,
   ): Promise<void>;
+  /** Decides what became of an attempt whose outcome nobody knows. */
+  resolveAttempt(decision: {
+    tenantId: string;
+    attempt: string;
+    as: Resolution;
+    output: Json;
+    note: string;
+    actor: string;
+  }): Promise<ResolvedAttempt>;
   /** @returns the run that asked */
   answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string>;
 }

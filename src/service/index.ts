@@ -3,7 +3,9 @@ import { callOperations } from "./calls/index.ts";
 import { eventOperations } from "./events/index.ts";
 import { health } from "./health.ts";
 import { inboxOperations } from "./inbox/index.ts";
+import { leaseOperations } from "./leases/index.ts";
 import type { ServiceOperation } from "./operation.ts";
+import { queueOperations } from "./queue/index.ts";
 import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
 import { scheduleOperations } from "./schedules/index.ts";
@@ -28,6 +30,8 @@ export const service = {
   ...eventOperations,
   ...callOperations,
   ...inboxOperations,
+  ...queueOperations,
+  ...leaseOperations,
   ...runnerOperations,
   ...tokenOperations,
   ...scheduleOperations,

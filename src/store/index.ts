@@ -34,17 +34,21 @@ export { type Started, type StartInput, startInstance } from "./instances/start.
 export { fireTimers, nextTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
 export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts";
+export { firstDenial, type Requirement } from "./leases/admission.ts";
 export {
   type ClaimAnswer,
   claimLeases,
   type PendingRequest,
-  type Requirement,
   type Waiter,
 } from "./leases/claim.ts";
+export { explainTasks, type TaskExplanation } from "./leases/explain.ts";
 export type { LeaseCaller } from "./leases/live.ts";
 export { appendChunk, type ChunkRow, listChunks, mayLog, streamEnd } from "./leases/logs.ts";
+export { failLostSessions, lostPartitions } from "./leases/lost-session.ts";
+export { type QueueView, viewLeases, viewQueue } from "./leases/queue-views.ts";
 export { nextExpiry, reapLeases } from "./leases/reap.ts";
 export { reportResult } from "./leases/report.ts";
+export { type Resolution, type ResolvedAttempt, resolveAttempt } from "./leases/resolve.ts";
 export {
   type LeaseTimes,
   rejectLease,
@@ -53,7 +57,12 @@ export {
   startLease,
 } from "./leases/start-lease.ts";
 export type { Operation, Query, Topic } from "./operation.ts";
-export { listOperatorTasks, type OperatorTask } from "./operators/operator-tasks.ts";
+export {
+  listOperatorTasks,
+  type OperatorTask,
+  readOperatorTask,
+  resolveOperatorTask,
+} from "./operators/operator-tasks.ts";
 export { drainSession } from "./runners/drain.ts";
 export { type EnrolInput, enrolRunner } from "./runners/enrol.ts";
 export {

@@ -16,7 +16,7 @@ import { figures, pairedRatio, quantile, show } from "./stats.ts";
 export const about =
   "durable create, lease, start, complete over HTTP at 1, 16 and 64 callers, beside a bare queue; fsync on";
 
-const CALLERS = [1, 16, 64];
+const CALLERS = (process.env["BENCH_CALLERS"] ?? "1,16,64").split(",").map(Number);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 3);
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
 

@@ -48,5 +48,4 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
     summary: "ask a runner to show what it runs with",
     load: () => import("../runners/audit.ts"),
   },
-  { path: "inbox list", summary: "what waits for an operator", load: () => import("../inbox/list.ts") },
 ];

@@ -18,6 +18,7 @@ import {
 } from "../../protocol/index.ts";
 import {
   appendChunk,
+  directivesOf,
   type LeaseCaller,
   type LeaseTimes,
   mayLog,
@@ -55,15 +56,15 @@ function leaseState(
   times: LeaseTimes,
   leaseId: string,
   fencingToken: number,
+  directives: LeaseState["directives"] = times.cancelReason === null
+    ? []
+    : [{ kind: "cancel", leaseId, fencingToken, reason: times.cancelReason }],
 ): Response {
   const answer: LeaseState = {
     state: times.state,
     expiresAt: isoTime(times.expiresAt),
     remainingMs: Math.max(0, times.expiresAt - controller.clock.wall()),
-    directives:
-      times.cancelReason === null
-        ? []
-        : [{ kind: "cancel", leaseId, fencingToken, reason: times.cancelReason }],
+    directives,
   };
   return reply(answer);
 }
@@ -82,7 +83,9 @@ const started: Handler = async (controller, request, leaseId) => {
 const renew: Handler = async (controller, request, leaseId) => {
   const message = validate(Renew, await read(request));
   const times = await controller.store.write(renewLease, caller(controller, request, leaseId, message));
-  return leaseState(controller, times, leaseId, message.fencingToken);
+  const { sessionId } = times;
+  const directives = controller.store.read(directivesOf, { sessionId }) as LeaseState["directives"];
+  return leaseState(controller, times, leaseId, message.fencingToken, directives);
 };
 
 const progress: Handler = async (controller, request, leaseId) => {

@@ -1,6 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { type ConcurrencyClaim, releaseKey, takeKey } from "../leases/concurrency.ts";
 import type { Transaction } from "../operation.ts";
 import { type ClaimedCall, cancelCall, insertCall } from "./calls.ts";
 import { cancelChild, startChild, tellParent } from "./children.ts";
@@ -98,7 +99,9 @@ export interface QueuedRequest {
   payload: JsonObject;
   workspaceKey: string | null;
   repeatable: boolean;
+  /** Higher comes first. */
   priority: number;
+  concurrency: ConcurrencyClaim | null;
   expiresAt: number;
 }
 
@@ -295,11 +298,13 @@ function insertRequest(
   const body = JSON.stringify(
     bound === undefined ? request.requirement : { ...request.requirement, runnerId: bound.runner_id },
   );
-  const requirement = requirementId(tx, row.tenant_id, body);
+  const requirement = requirementId(tx, row.tenant_id, body, bound?.runner_id ?? null);
+  const { concurrency } = request;
+  const enters = concurrency === null || takeKey(tx, row.tenant_id, request.id, concurrency);
   tx.run(
     `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
-       repeatable, priority, state, attempts, not_before, expires_at, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?, ?)`,
+       repeatable, priority, state, concurrency_key, concurrency_limit, attempts, not_before, expires_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
     request.id,
     row.tenant_id,
     row.id,
@@ -311,6 +316,9 @@ function insertRequest(
     JSON.stringify(request.payload),
     request.repeatable ? 1 : 0,
     request.priority,
+    enters ? "pending" : "parked",
+    concurrency?.key ?? null,
+    concurrency?.limit ?? null,
     now,
     request.expiresAt,
     now,
@@ -319,7 +327,7 @@ function insertRequest(
 }
 
 /** The queue's partition of tasks that ask the same of a runner. */
-function requirementId(tx: Transaction, tenantId: string, body: string): number {
+function requirementId(tx: Transaction, tenantId: string, body: string, runnerId: string | null): number {
   const known = tx.get<{ id: number }>(
     "SELECT id FROM requirement WHERE tenant_id = ? AND body = ?",
     tenantId,
@@ -328,9 +336,10 @@ function requirementId(tx: Transaction, tenantId: string, body: string): number 
   return (
     known ??
     tx.get<{ id: number }>(
-      "INSERT INTO requirement (tenant_id, body) VALUES (?, ?) RETURNING id",
+      "INSERT INTO requirement (tenant_id, body, runner_id) VALUES (?, ?, ?) RETURNING id",
       tenantId,
       body,
+      runnerId,
     )!
   ).id;
 }
@@ -340,8 +349,8 @@ function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: 
   if (tx.run("DELETE FROM timer WHERE instance_id = ? AND effect_id = ?", row.id, effectId) > 0) return;
   if (unsubscribe(tx, row.id, effectId) || withdrawQuestion(tx, row.id, effectId, now)) return;
   if (cancelCall(tx, row, effectId, now)) return;
-  const request = tx.get<{ id: string; state: string }>(
-    "SELECT id, state FROM request WHERE instance_id = ? AND effect_id = ?",
+  const request = tx.get<{ id: string; tenant_id: string; state: string; concurrency_key: string | null }>(
+    "SELECT id, tenant_id, state, concurrency_key FROM request WHERE instance_id = ? AND effect_id = ?",
     row.id,
     effectId,
   );
@@ -352,6 +361,8 @@ function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: 
     request.id,
   );
   for (const lease of live) tx.notify("session", lease.session_id);
+  // A command that is still running keeps its key until its lease has ended.
+  if (live.length === 0) releaseKey(tx, request);
   if (request.state === "unknown") {
     tx.run(
       "UPDATE operator_task SET state = 'resolved', resolution = 'the run was cancelled', resolved_at = ? WHERE kind = 'outcome_unknown' AND subject = ? AND state = 'open'",

@@ -3,6 +3,7 @@ import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import type { EventRow } from "../instances/events.ts";
 import type { Operation, Query } from "../operation.ts";
+import { releaseKey } from "./concurrency.ts";
 import { outcomeUnknown } from "./outcome-unknown.ts";
 import { requeue } from "./requeue.ts";
 
@@ -20,6 +21,7 @@ interface PendingResult {
   step_id: string;
   reference: string;
   policy_digest: string;
+  concurrency_key: string | null;
 }
 
 export interface AcceptInput {
@@ -52,7 +54,7 @@ export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
   const pending = tx.all<PendingResult>(
     `SELECT result.lease_id, result.body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
             request.attempts AS latest, request.state AS request_state, request.effect_id, request.step_id, request.reference,
-            request.policy_digest
+            request.policy_digest, request.concurrency_key
      FROM result JOIN lease ON lease.id = result.lease_id JOIN request ON request.id = lease.request_id
      WHERE result.verdict = 'pending' ORDER BY result.received_at LIMIT ?`,
     input.limit,
@@ -86,7 +88,10 @@ export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
         approvalRefs: [],
       },
     });
-    if (!current) continue;
+    if (!current) {
+      if (row.request_state === "cancelled") releaseKey(tx, { ...row, id: row.request_id });
+      continue;
+    }
     if (nothingStarted(result) && row.attempt < START_ATTEMPTS) {
       requeue(tx, { ...row, id: row.lease_id }, String(result["summary"]), input.now);
       continue;
@@ -105,6 +110,7 @@ export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
       row.attempt,
       row.request_id,
     );
+    releaseKey(tx, { ...row, id: row.request_id });
     const finished: EventRow = {
       event: "step.attempt_finished",
       step_id: row.step_id,
@@ -127,15 +133,25 @@ export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
 
 /** When the next queued request gives up waiting, or null. */
 export const nextQueueExpiry: Query<null, number | null> = (tx) =>
-  tx.get<{ at: number | null }>("SELECT min(expires_at) AS at FROM request WHERE state = 'pending'")!.at;
+  tx.get<{ at: number | null }>(
+    "SELECT min(expires_at) AS at FROM request WHERE state IN ('pending', 'parked')",
+  )!.at;
 
 /** Requests that waited in the queue past their time: the step fails with `execution_queue_timeout`. */
 export const expireQueued: Operation<
   { engine: EnginePort; now: number; limit: number; toInput(effect: string, waitedMs: number): StoredInput },
   number
 > = (tx, input) => {
-  const late = tx.all<{ id: string; instance_id: string; effect_id: string; created_at: number }>(
-    "SELECT id, instance_id, effect_id, created_at FROM request WHERE state = 'pending' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+  const late = tx.all<{
+    id: string;
+    tenant_id: string;
+    instance_id: string;
+    effect_id: string;
+    created_at: number;
+    concurrency_key: string | null;
+  }>(
+    `SELECT id, tenant_id, instance_id, effect_id, created_at, concurrency_key FROM request
+     WHERE state IN ('pending', 'parked') AND expires_at <= ? ORDER BY expires_at LIMIT ?`,
     input.now,
     input.limit,
   );
@@ -144,6 +160,7 @@ export const expireQueued: Operation<
       "UPDATE request SET state = 'cancelled', diagnostic = 'execution_queue_timeout' WHERE id = ?",
       row.id,
     );
+    releaseKey(tx, row);
     advanceInstance(
       tx,
       input.engine,

@@ -8,6 +8,8 @@ export interface LeaseRow extends RequestFacts {
   instance_id: string;
   tenant_id: string;
   runner_id: string;
+  /** The session that speaks, which may be a newer one of the same runner than the lease was issued to. */
+  session_id: string;
   attempt: number;
   fence: number;
   nonce: string | null;
@@ -26,6 +28,7 @@ interface RequestFacts {
   reference: string;
   policy_digest: string;
   request_state: string;
+  concurrency_key: string | null;
 }
 
 export interface LeaseCaller {
@@ -40,7 +43,7 @@ export interface LeaseCaller {
 function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
   const session = authenticate(tx, "claim", caller.tokenHash, caller.now, { onLease: true });
   // Two look-ups by key: a join of the two takes several times as long.
-  const lease = tx.get<Omit<LeaseRow, keyof RequestFacts> & { request_id: string }>(
+  const lease = tx.get<Omit<LeaseRow, keyof RequestFacts | "session_id">>(
     `SELECT id, request_id, instance_id, tenant_id, runner_id, attempt, fence, nonce, state, issued_at, expires_at,
        deadline_at, start_message_id, cancel_reason FROM lease WHERE id = ?`,
     caller.leaseId,
@@ -49,10 +52,10 @@ function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
   if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
   const request = tx.get<RequestFacts>(
-    "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state FROM request WHERE id = ?",
+    "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state, concurrency_key FROM request WHERE id = ?",
     lease.request_id,
   )!;
-  return { ...lease, ...request };
+  return { ...lease, ...request, session_id: session.id };
 }
 
 /** The lease of a caller, with the attempt and the fence that were issued. */

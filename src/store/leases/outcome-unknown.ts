@@ -3,6 +3,9 @@ import type { Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
 import { requeue } from "./requeue.ts";
 
+/** How many attempts of unknown outcome a repeatable step may have before an operator is asked after all. */
+const REPEATS = 5;
+
 /**
  * An attempt whose outcome nobody knows: a repeatable step gets a new attempt, any other waits for an operator.
  * @param reason for the history and the operator
@@ -26,7 +29,7 @@ export function outcomeUnknown(
   )!;
   if (request.state !== "leased") return;
   const at = { step_id: request.step_id, reference: request.reference };
-  if (request.repeatable === 1) {
+  if (request.repeatable === 1 && unknownAttempts(tx, lease.request_id) < REPEATS) {
     requeue(tx, { ...lease, ...at }, reason, now, 0);
     return;
   }
@@ -43,4 +46,13 @@ export function outcomeUnknown(
   appendEvents(tx, lease.instance_id, now, [
     { event: "step.outcome_unknown", ...at, detail: { ...facts, operator_task: task } },
   ]);
+}
+
+/** The current attempt counts, whether its lease was already marked or not. */
+function unknownAttempts(tx: Transaction, requestId: string): number {
+  const { count } = tx.get<{ count: number }>(
+    "SELECT count(*) AS count FROM lease WHERE request_id = ? AND state IN ('unknown', 'reported')",
+    requestId,
+  )!;
+  return count;
 }

@@ -4,8 +4,14 @@ import type { Transaction } from "../operation.ts";
 const FIRST_MS = 250;
 const LONGEST_MS = 60_000;
 
-/** How long a request waits before its next attempt: doubling, so that a broken host is not asked without pause. */
-export const backoff = (attempt: number): number => Math.min(FIRST_MS * 2 ** (attempt - 1), LONGEST_MS);
+/**
+ * How long a request waits before its next attempt: doubling, so that a broken host is not asked without pause, and up
+ * to a quarter longer by the lease's own random digits, so that what failed together does not come back together.
+ */
+export function backoff(attempt: number, leaseId: string): number {
+  const spread = Number.parseInt(leaseId.slice(-4), 16) / 0xffff;
+  return Math.round(Math.min(FIRST_MS * 2 ** (attempt - 1), LONGEST_MS) * (1 + spread / 4));
+}
 
 /** Put the task of an attempt that did nothing, or that may be repeated, back into the queue. */
 export function requeue(
@@ -21,7 +27,7 @@ export function requeue(
   },
   reason: string,
   now: number,
-  waitMs = backoff(lease.attempt),
+  waitMs = backoff(lease.attempt, lease.id),
 ): void {
   tx.run(
     "UPDATE request SET state = 'pending', not_before = ?, diagnostic = ? WHERE id = ?",

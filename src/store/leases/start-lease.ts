@@ -65,14 +65,19 @@ export const startLease: Operation<
 };
 
 /** `renew`: more time, up to the task's end. Not stored by message id: a repeat just renews again. */
-export const renewLease: Operation<LeaseCaller, LeaseTimes> = (tx, input) => {
+export const renewLease: Operation<LeaseCaller, LeaseTimes & { sessionId: string }> = (tx, input) => {
   const lease = findLease(tx, input);
   const ended = whyEnded(lease, input.now);
   if (ended !== null) throw ended;
   const expiresAt =
     lease.state === "started" ? extended(lease, lease.deadline_at, input.now) : lease.expires_at;
   tx.run("UPDATE lease SET expires_at = ? WHERE id = ?", expiresAt, lease.id);
-  return { state: lease.state, expiresAt, cancelReason: lease.cancel_reason };
+  return {
+    state: lease.state,
+    expiresAt,
+    cancelReason: lease.cancel_reason,
+    sessionId: lease.session_id,
+  };
 };
 
 /** `progress`: an event of the run, for its watchers. */

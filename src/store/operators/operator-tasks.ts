@@ -1,6 +1,8 @@
+import { fail } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { JsonObject } from "../../base/json.ts";
-import type { Query, Transaction } from "../operation.ts";
+import { appendAudit } from "../audit/append.ts";
+import type { Operation, Query, Transaction } from "../operation.ts";
 
 export interface OperatorTask {
   id: string;
@@ -74,3 +76,44 @@ export function resolveOperatorTasks(
   );
   return changed > 0;
 }
+/** One task with all that is known. @throws Failure `not_found` */
+export const readOperatorTask: Query<{ tenantId: string; taskId: string }, OperatorTask> = (
+  tx,
+  { tenantId, taskId },
+) => {
+  const row = tx.get<Omit<OperatorTask, "body"> & { body: string }>(
+    `SELECT id, kind, subject, instance_id, body, state, resolution, created_at FROM operator_task WHERE tenant_id = ? AND id = ?`,
+    tenantId,
+    taskId,
+  );
+  if (row === undefined) {
+    throw fail("not_found", `not found: operator task ${taskId}`, {
+      hint: "`lightflow inbox list` shows them",
+    });
+  }
+  return { ...row, body: JSON.parse(row.body) as JsonObject };
+};
+
+/** Close a task that nothing waits for but a person. @throws Failure `not_found`, `conflict` when it is closed */
+export const resolveOperatorTask: Operation<
+  { tenantId: string; taskId: string; resolution: string; actor: string; now: number },
+  void
+> = (tx, input) => {
+  const task = readOperatorTask(tx, input);
+  if (task.state !== "open")
+    throw fail("conflict", `operator task ${task.id} was resolved: ${task.resolution}`);
+  tx.run(
+    "UPDATE operator_task SET state = 'resolved', resolution = ?, resolved_at = ? WHERE id = ?",
+    `${input.resolution} (${input.actor})`,
+    input.now,
+    task.id,
+  );
+  appendAudit(tx, {
+    tenantId: input.tenantId,
+    now: input.now,
+    actor: input.actor,
+    action: "operator_task.resolved",
+    object: `operator_task:${task.id}`,
+    body: { kind: task.kind, subject: task.subject, resolution: input.resolution },
+  });
+};

@@ -49,6 +49,14 @@ export const MountRequest = closed({
 /** A host directory that the task asks to see; policy and the runner's own configuration decide. */
 export type MountRequest = Static<typeof MountRequest>;
 
+export const ConcurrencyRequest = closed({
+  /** Usually an expression, such as the environment that is deployed to. */
+  key: Type.String({ minLength: 1, maxLength: 1024 }),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+});
+/** At most `limit` (1 where nothing is said) tasks of a tenant with the same key are queued or run at a time. */
+export type ConcurrencyRequest = Static<typeof ConcurrencyRequest>;
+
 export const LightWorkflow = closed(
   {
     runner: Type.Optional(RunnerRequest),
@@ -69,6 +77,11 @@ export const LightWorkflow = closed(
     /** The task is the function `run` of a TypeScript file with this digest. */
     code: Type.Optional(closed({ source: Type.String({ pattern: "^[0-9a-f]{64}$" }) })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
+    concurrency: Type.Optional(ConcurrencyRequest),
+    /** Higher comes first among the tasks that ask the same of a runner. */
+    priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
+    /** How long the task may wait for a runner before it fails with `execution_queue_timeout`. */
+    queueTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
   },
   { $id: "LightWorkflow" },
 );

@@ -71,8 +71,11 @@ CREATE TABLE requirement (
   id INTEGER PRIMARY KEY,
   tenant_id TEXT NOT NULL,
   body TEXT NOT NULL,
+  -- The only runner that may have its tasks: the one that holds their session.
+  runner_id TEXT,
   UNIQUE (tenant_id, body)
 ) STRICT;
+CREATE INDEX requirement_of_runner ON requirement (runner_id) WHERE runner_id IS NOT NULL;
 
 CREATE TABLE request (
   id TEXT PRIMARY KEY,
@@ -86,7 +89,10 @@ CREATE TABLE request (
   payload TEXT NOT NULL,
   repeatable INTEGER NOT NULL,
   priority INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('pending', 'leased', 'satisfied', 'cancelled', 'unknown')),
+  state TEXT NOT NULL CHECK (state IN ('pending', 'parked', 'leased', 'satisfied', 'cancelled', 'unknown')),
+  -- Tasks that share it run at most so many at a time.
+  concurrency_key TEXT,
+  concurrency_limit INTEGER,
   attempts INTEGER NOT NULL,
   accepted_attempt INTEGER,
   not_before INTEGER NOT NULL,
@@ -96,7 +102,8 @@ CREATE TABLE request (
   UNIQUE (instance_id, effect_id)
 ) STRICT;
 CREATE INDEX request_pending ON request (requirement, priority DESC, created_at, id) WHERE state = 'pending';
-CREATE INDEX request_expiry ON request (expires_at) WHERE state = 'pending';
+CREATE INDEX request_expiry ON request (expires_at) WHERE state IN ('pending', 'parked');
+CREATE INDEX request_parked ON request (tenant_id, concurrency_key, priority DESC, created_at, id) WHERE state = 'parked';
 CREATE INDEX request_postponed ON request (not_before) WHERE state = 'pending' AND attempts > 0;
 CREATE TRIGGER request_accepted_once BEFORE UPDATE OF accepted_attempt ON request
   WHEN OLD.accepted_attempt IS NOT NULL AND OLD.accepted_attempt IS NOT NEW.accepted_attempt
