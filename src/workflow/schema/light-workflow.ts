@@ -78,8 +78,6 @@ export const LightWorkflow = closed(
     code: Type.Optional(closed({ source: Type.String({ pattern: "^[0-9a-f]{64}$" }) })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     concurrency: Type.Optional(ConcurrencyRequest),
-    /** Higher comes first among the tasks that ask the same of a runner. */
-    priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
     /** How long the task may wait for a runner before it fails with `execution_queue_timeout`. */
     queueTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
   },
