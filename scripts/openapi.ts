@@ -50,7 +50,7 @@ const WRITE_ERRORS = [...READ_ERRORS, 408, 409, 410, 413, 415, 429].sort();
 function inputOf(path: string, method: string, input: TSchema) {
   const properties = (input["properties"] ?? {}) as Record<string, TSchema>;
   const required = (input["required"] ?? []) as string[];
-  const parameters = [...path.matchAll(/:([a-z_]+)/g)].map((match) => match[1]!);
+  const parameters = [...path.matchAll(/:([a-z_0-9]+)/g)].map((match) => match[1]!);
   const part = (names: string[]) => ({
     ...Type.Object({}),
     properties: Object.fromEntries(names.map((name) => [name, properties[name]!])),
@@ -161,7 +161,7 @@ export function openapiDocument(): Node {
   ) as { paths: Record<string, Record<string, Node>> };
 
   for (const { row, success, takes } of all) {
-    const path = row.path.replaceAll(/:([a-z_]+)/g, "{$1}");
+    const path = row.path.replaceAll(/:([a-z_0-9]+)/g, "{$1}");
     const operation = paths[path]?.[row.method.toLowerCase()];
     if (operation === undefined) throw new Error(`no ${row.method} ${path} in the document`);
     const errors = row.method === "GET" || row.method === "HEAD" ? READ_ERRORS : WRITE_ERRORS;

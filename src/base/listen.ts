@@ -1,15 +1,8 @@
-import { existsSync } from "node:fs";
 import { fail } from "./errors.ts";
 
 export interface Listening {
   readonly url: string;
   stop(): Promise<void>;
-}
-
-/** PEM files of a certificate with its chain, and of its key. */
-export interface TlsFiles {
-  readonly certificate: string;
-  readonly key: string;
 }
 
 /** Longer than any wait that a request may ask for. */
@@ -21,20 +14,15 @@ export function listenTcp(options: {
   port: number;
   flag: string;
   maximumBodyBytes: number;
-  tls?: TlsFiles | undefined;
   handle: (request: Request) => Response | Promise<Response>;
 }): Listening {
-  const { host, port, tls } = options;
-  for (const path of tls === undefined ? [] : [tls.certificate, tls.key]) {
-    if (!existsSync(path)) throw fail("io", `there is no file ${path}`, { hint: "name PEM files" });
-  }
+  const { host, port } = options;
   let server: ReturnType<typeof Bun.serve>;
   try {
     server = Bun.serve({
       hostname: host,
       port,
       reusePort: false,
-      ...(tls === undefined ? {} : { tls: { cert: Bun.file(tls.certificate), key: Bun.file(tls.key) } }),
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: options.maximumBodyBytes,
       fetch: options.handle,
@@ -46,7 +34,7 @@ export function listenTcp(options: {
     });
   }
   return {
-    url: `http${tls === undefined ? "" : "s"}://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
     stop: async () => {
       await server.stop(true);
     },

@@ -23,6 +23,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   expression: { noun: "expression action", summary: "try the expression language" },
   runner: { noun: "runner action", summary: "be a runner, or approve one" },
   runners: { noun: "runners action", summary: "the runners of this control plane" },
+  stream: { noun: "stream action", summary: "runs as they happen, for programs" },
   token: { noun: "token action", summary: "who may call the gateway from elsewhere" },
   tasks: { noun: "tasks action", summary: "tasks that runners execute" },
   attempts: { noun: "attempts action", summary: "attempts of tasks whose outcome is open" },

@@ -2,9 +2,10 @@ import { Elysia } from "elysia";
 import { fail } from "../base/errors.ts";
 import { pathOf, problemResponse } from "../base/http.ts";
 import { OPERATIONS, type ServiceContext } from "../service/index.ts";
-import { answer, answerRoute } from "./call.ts";
+import { answer, answerRoute, type Called } from "./call.ts";
 import type { Access } from "./caller.ts";
 import { checkOrigin } from "./origin.ts";
+import type { GatewayParts } from "./parts.ts";
 import { ROUTES } from "./routes/index.ts";
 
 export interface GatewayOptions {
@@ -14,7 +15,11 @@ export interface GatewayOptions {
 }
 
 /** Every operation of the service as an HTTP route. */
-export function createGateway(context: ServiceContext, { access, allowedHosts }: GatewayOptions) {
+export function createGateway(
+  context: ServiceContext,
+  { access, allowedHosts }: GatewayOptions,
+  parts: GatewayParts,
+) {
   const app = new Elysia({ normalize: false });
   // A Unix socket has no host to check: its file's rights decide who may call.
   if (access !== "socket") {
@@ -27,14 +32,13 @@ export function createGateway(context: ServiceContext, { access, allowedHosts }:
       }
     });
   }
+  const called: Called = { context, access, parts };
   for (const operation of OPERATIONS) {
     app.route(
       operation.method,
       operation.path,
       ({ request, params }) =>
-        answer(operation, context, access, request, (params ?? {}) as Record<string, string>).catch(
-          problemResponse,
-        ),
+        answer(operation, called, request, (params ?? {}) as Record<string, string>).catch(problemResponse),
       { parse: "none" },
     );
   }
@@ -43,9 +47,7 @@ export function createGateway(context: ServiceContext, { access, allowedHosts }:
       route.method,
       route.path,
       ({ request, params }) =>
-        answerRoute(route, context, access, request, (params ?? {}) as Record<string, string>).catch(
-          problemResponse,
-        ),
+        answerRoute(route, called, request, (params ?? {}) as Record<string, string>).catch(problemResponse),
       { parse: "none" },
     );
   }

@@ -6,7 +6,15 @@ import { LIMITS } from "../base/limits.ts";
 import { validate } from "../protocol/validate.ts";
 import { callOperation, type ServiceContext, type ServiceOperation } from "../service/index.ts";
 import { type Access, callerOf, checkScope, contextFor } from "./caller.ts";
+import type { GatewayParts } from "./parts.ts";
 import type { GatewayRoute } from "./routes/index.ts";
+
+/** What every request of one listener has in common. */
+export interface Called {
+  readonly context: ServiceContext;
+  readonly access: Access;
+  readonly parts: GatewayParts;
+}
 
 /**
  * One HTTP request as one service call: path parameters, query and body are the members of the operation's input. The
@@ -14,8 +22,7 @@ import type { GatewayRoute } from "./routes/index.ts";
  */
 export async function answer(
   operation: ServiceOperation,
-  context: ServiceContext,
-  access: Access,
+  { context, access, parts }: Called,
   request: Request,
   parameters: Record<string, string>,
 ): Promise<Response> {
@@ -30,7 +37,7 @@ export async function answer(
       : (headers.get("content-length") ?? (headers.has("transfer-encoding") ? "?" : "0"));
   if (length === "0") {
     return jsonResponse(
-      await callOperation(operation, called, text, request.signal),
+      await callOperation(operation, called, text, waiting(text, request, parts)),
       operation.status ?? 200,
     );
   }
@@ -46,14 +53,13 @@ export async function answer(
 /** One request of a route that is no operation: the same checks, and then its own answer. */
 export async function answerRoute(
   route: GatewayRoute,
-  context: ServiceContext,
-  access: Access,
+  { context, access, parts }: Called,
   request: Request,
   parameters: Record<string, string>,
 ): Promise<Response> {
   const called = route.scope === "public" ? context : authorized(route, context, access, request);
   const input = validate(route.input, textMembers(route, request, parameters)) as Record<string, unknown>;
-  return await route.handle({ context: called, request, input });
+  return await route.handle({ context: called, request, input, parts });
 }
 
 /** The context of whoever calls. @throws Failure `unauthenticated`, `forbidden` */
@@ -66,6 +72,11 @@ export function authorized(
   const principal = callerOf(context, access, request);
   checkScope(principal, operation);
   return contextFor(context, principal);
+}
+
+/** A stopping server waits for nobody: long polls answer with what there is. */
+function waiting(input: Record<string, unknown>, request: Request, parts: GatewayParts): AbortSignal {
+  return "wait_ms" in input ? AbortSignal.any([request.signal, parts.stopping]) : request.signal;
 }
 
 type Taking = Pick<ServiceOperation, "input">;

@@ -2,12 +2,17 @@ import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { fail } from "../base/errors.ts";
 import { makePrivateDirectory } from "../base/files.ts";
-import { LIMITS } from "../base/limits.ts";
-import { IDLE_SECONDS, type Listening, listenTcp, type TlsFiles } from "../base/listen.ts";
+import type { Listening } from "../base/listen.ts";
 import type { ServiceContext } from "../service/index.ts";
 import { hasAccessToken } from "../store/index.ts";
-import { createGateway } from "./app.ts";
 import { hostNames, isLoopback } from "./origin.ts";
+import { type Serving, serveGateway } from "./serve.ts";
+
+/** PEM files of a certificate with its chain, and of its key. */
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
 
 export interface ListenOptions {
   readonly host: string;
@@ -31,18 +36,30 @@ export function listenGateway(context: ServiceContext, options: ListenOptions): 
       hint: "create one first: lightflow token create NAME --scope read --scope run",
     });
   }
-  const gateway = createGateway(context, {
-    allowedHosts: hostNames(host, names),
-    access: needsToken ? "token" : "loopback",
-  });
-  return listenTcp({
-    host,
-    port,
-    flag: "--port",
-    maximumBodyBytes: LIMITS.gatewayBodyBytes * 2,
-    tls: options.tls,
-    handle: (request) => gateway.handle(request),
-  });
+  const { tls } = options;
+  for (const path of tls === undefined ? [] : [tls.certificate, tls.key]) {
+    if (!existsSync(path)) throw fail("io", `there is no file ${path}`, { hint: "name PEM files" });
+  }
+  let serving: Serving;
+  try {
+    serving = serveGateway(
+      context,
+      { allowedHosts: hostNames(host, names), access: needsToken ? "token" : "loopback" },
+      {
+        hostname: host,
+        port,
+        reusePort: false,
+        ...(tls === undefined ? {} : { tls: { cert: Bun.file(tls.certificate), key: Bun.file(tls.key) } }),
+      },
+    );
+  } catch (error) {
+    throw fail("io", `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
+      hint: "another process has the port; choose one with --port",
+      cause: error,
+    });
+  }
+  const name = host.includes(":") ? `[${host}]` : host;
+  return { url: `http${tls === undefined ? "" : "s"}://${name}:${serving.port}`, stop: () => serving.stop() };
 }
 
 /**
@@ -55,18 +72,13 @@ export function listenSocket(context: ServiceContext, path: string): Listening {
   // A directory that was there already may be open to others.
   chmodSync(directory, 0o700);
   if (existsSync(path)) unlinkSync(path);
-  const gateway = createGateway(
-    { ...context, trustsPaths: true },
-    { allowedHosts: new Set(), access: "socket" },
-  );
-  let server: ReturnType<typeof Bun.serve>;
+  let serving: Serving;
   try {
-    server = Bun.serve({
-      unix: path,
-      idleTimeout: IDLE_SECONDS,
-      maxRequestBodySize: LIMITS.gatewayBodyBytes * 2,
-      fetch: (request: Request) => gateway.handle(request),
-    } as never);
+    serving = serveGateway(
+      { ...context, trustsPaths: true },
+      { allowedHosts: new Set(), access: "socket" },
+      { unix: path },
+    );
     chmodSync(path, 0o600);
   } catch (error) {
     throw fail("io", `cannot listen on ${path}: ${(error as Error).message}`, {
@@ -77,7 +89,7 @@ export function listenSocket(context: ServiceContext, path: string): Listening {
   return {
     url: `unix:${path}`,
     stop: async () => {
-      await server.stop(true);
+      await serving.stop();
       if (existsSync(path)) unlinkSync(path);
     },
   };

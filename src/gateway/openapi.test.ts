@@ -23,7 +23,7 @@ ajv.addSchema({ ...DOCUMENT, $id: "api" } as never);
 
 /** Hold an answer against the document: its status is declared, its body has the schema that is declared for it. */
 async function declared(operation: ServiceOperation, response: Response): Promise<string> {
-  const path = operation.path.replaceAll(/:([a-z_]+)/g, "{$1}");
+  const path = operation.path.replaceAll(/:([a-z_0-9]+)/g, "{$1}");
   const pointer = `#/paths/${path.replaceAll("/", "~1")}/${operation.method.toLowerCase()}/responses/${response.status}`;
   let place = pointer;
   let found = at(pointer);
@@ -50,7 +50,7 @@ const OPERATIONS = Object.entries(service as Record<string, ServiceOperation>);
 /** Call an operation with a value for each path parameter, the rest in query or body as the method has it. */
 function ask(g: TestGateway, operation: ServiceOperation, input: Node, token?: string): Promise<Response> {
   const rest = { ...input };
-  const path = operation.path.replaceAll(/:([a-z_]+)/g, (_, name: string) => {
+  const path = operation.path.replaceAll(/:([a-z_0-9]+)/g, (_, name: string) => {
     const value = String(rest[name] ?? "x");
     delete rest[name];
     return encodeURIComponent(value);
@@ -101,7 +101,7 @@ test("every refusal of every operation is a problem that the document declares",
     if (operation.scope !== "read")
       expect(await declared(operation, await ask(g, operation, {}, reader))).toBe("403");
     if (operation.method !== "POST") continue;
-    const path = operation.path.replaceAll(/:[a-z_]+/g, "x");
+    const path = operation.path.replaceAll(/:[a-z_0-9]+/g, "x");
     const send = (body: string, type: string) =>
       g.fetch(path, { method: "POST", body, headers: { "content-type": type }, token });
     expect(await declared(operation, await send("{}", "text/plain"))).toBe("415");

@@ -34,7 +34,7 @@ export async function callSocket<Name extends ServiceName>(
 ): Promise<OutputOf<Name>> {
   const operation = service[name];
   const rest: Record<string, unknown> = { ...input };
-  const route = operation.path.replaceAll(/:([a-z_]+)/g, (_, parameter: string) => {
+  const route = operation.path.replaceAll(/:([a-z_0-9]+)/g, (_, parameter: string) => {
     const value = encodeURIComponent(String(rest[parameter]));
     delete rest[parameter];
     return value;

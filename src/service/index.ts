@@ -15,7 +15,7 @@ import { workflowOperations } from "./workflows/index.ts";
 
 export type { Orchestration, ServiceContext, Views } from "./context.ts";
 export { callOperation, type ServiceOperation } from "./operation.ts";
-export type { EventLine } from "./runs/events.ts";
+export { type EventLine, eventLine } from "./runs/events.ts";
 export type { LogLine } from "./runs/logs.ts";
 export type { RunStep } from "./runs/steps.ts";
 export { isFinished, type RunView } from "./runs/view.ts";
@@ -43,5 +43,7 @@ export type OutputOf<Name extends ServiceName> = Awaited<ReturnType<(typeof serv
 export const OPERATIONS: readonly ServiceOperation[] = Object.values(
   service,
 ) as unknown as ServiceOperation[];
+export type { Call } from "./call.ts";
 export { localPrincipal, loopbackPrincipal, type Principal, type Scope } from "./principal.ts";
 export { newRunId } from "./runs/start.ts";
+export { RunId } from "./shapes.ts";

@@ -30,6 +30,7 @@ export {
   resolveCall,
   type UnknownCall,
 } from "./instances/resolve-call.ts";
+export { readInstanceStatus } from "./instances/run-status.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export { fireTimers, nextTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";

@@ -2,6 +2,9 @@ import type { CommandRow } from "./row.ts";
 
 /** The gateway's surfaces and who may use them. */
 export const SURFACES: readonly CommandRow[] = [
+  { path: "stream info", summary: "which streams there are", load: () => import("../stream/info.ts") },
+  { path: "stream schema", summary: "the schema of their frames", load: () => import("../stream/schema.ts") },
+  { path: "stream snapshot", summary: "a run as one frame", load: () => import("../stream/snapshot.ts") },
   {
     path: "token create",
     summary: "a bearer token for the gateway",

@@ -1,8 +1,9 @@
 import { docsRoutes } from "./docs.ts";
 import { openapiRoutes } from "./openapi.ts";
 import type { GatewayRoute } from "./route.ts";
+import { streamRoutes } from "./streams.ts";
 
 export type { GatewayRoute };
 
 /** Every route beside the operations of the service. */
-export const ROUTES: readonly GatewayRoute[] = [...openapiRoutes, ...docsRoutes];
+export const ROUTES: readonly GatewayRoute[] = [...streamRoutes, ...openapiRoutes, ...docsRoutes];

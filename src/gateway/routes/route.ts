@@ -1,6 +1,6 @@
 import type { TSchema } from "@sinclair/typebox";
 import type { ServiceContext, ServiceOperation } from "../../service/index.ts";
-import type { Access } from "../caller.ts";
+import type { GatewayParts } from "../parts.ts";
 
 /** One kind of successful answer of a route. */
 export interface RouteAnswer {
@@ -16,6 +16,7 @@ export interface RouteCall {
   readonly context: ServiceContext;
   readonly request: Request;
   readonly input: Record<string, unknown>;
+  readonly parts: GatewayParts;
 }
 
 /**
@@ -37,5 +38,3 @@ export interface GatewayRoute {
   readonly answers: readonly RouteAnswer[];
   handle(call: RouteCall): Response | Promise<Response>;
 }
-
-export type { Access };

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import type { Json } from "../../base/json.ts";
-import { listEvents } from "../../store/index.ts";
+import { listEvents, type RunEvent as StoredEvent } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyJson, closed, Integer, named, nullable, Text, Time } from "../shapes.ts";
 import { readOrWait } from "./follow.ts";
@@ -31,6 +31,11 @@ export interface EventLine {
   detail: Json;
 }
 
+export function eventLine({ ts, ...event }: StoredEvent): EventLine {
+  const { seq, ...rest } = event;
+  return { seq, ts: isoTime(ts), ...rest };
+}
+
 export const getEvents = defineOperation({
   name: "run.events",
   scope: "read",
@@ -52,6 +57,6 @@ export const getEvents = defineOperation({
           limit: input.limit ?? 1000,
         }),
     );
-    return { events: rows.map((event) => ({ ...event, ts: isoTime(event.ts) })), finished };
+    return { events: rows.map(eventLine), finished };
   },
 });

@@ -1,0 +1,2 @@
+export { streamInfo } from "./streams/info.ts";
+export { snapshotFrame } from "./streams/snapshot.ts";

@@ -1,0 +1,4 @@
+declare module "*.fbs" {
+  const text: string;
+  export default text;
+}
