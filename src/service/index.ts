@@ -1,4 +1,5 @@
 import { assetOperations } from "./assets/index.ts";
+import { auditOperations } from "./audit/index.ts";
 import { callOperations } from "./calls/index.ts";
 import { eventOperations } from "./events/index.ts";
 import { health } from "./health.ts";
@@ -33,6 +34,7 @@ export const service = {
   ...queueOperations,
   ...leaseOperations,
   ...runnerOperations,
+  ...auditOperations,
   ...tokenOperations,
   ...scheduleOperations,
   ...secretOperations,

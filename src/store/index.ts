@@ -6,7 +6,17 @@ export {
   listAccessTokens,
   revokeAccessToken,
 } from "./access/tokens.ts";
-export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/append.ts";
+export { type AuditEntry, appendAudit } from "./audit/append.ts";
+export { prunableThrough, pruneAudit } from "./audit/prune.ts";
+export {
+  type AuditRow,
+  auditTenants,
+  chainOf,
+  findAudit,
+  listAudit,
+  readChain,
+  verifyAudit,
+} from "./audit/read.ts";
 export { appendRefusals, NO_TENANT, type Refusal } from "./audit/refusals.ts";
 export * from "./instances/advance.ts";
 export {

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { fail, toFailure } from "../base/errors.ts";
 import { syncDirectory } from "../base/files.ts";
-import { verifyAudit } from "./audit/append.ts";
+import { auditTenants, verifyAudit } from "./audit/read.ts";
 import { StatementCache } from "./operation.ts";
 import { openReader, SCHEMA_VERSION, verifyHeader } from "./sqlite/open.ts";
 
@@ -33,12 +33,10 @@ export function checkStore(path: string): CheckReport {
       problems.push(`a row of ${row.table} refers to a missing row of ${row.parent}`);
     }
     const statements = new StatementCache(db);
-    for (const { tenant_id } of statements.all<{ tenant_id: string }>(
-      "SELECT DISTINCT tenant_id FROM audit",
-    )) {
-      const chain = verifyAudit(statements, { tenantId: tenant_id });
+    for (const tenantId of auditTenants(statements, null)) {
+      const chain = verifyAudit(statements, { tenantId });
       if (chain.brokenAt !== null)
-        problems.push(`the audit chain of ${tenant_id} is broken at ${chain.brokenAt}`);
+        problems.push(`the audit chain of ${tenantId} is broken at ${chain.brokenAt}`);
     }
     const counts: Record<string, number> = {};
     for (const table of ["instance", "event", "request", "lease", "result", "artifact", "audit"]) {

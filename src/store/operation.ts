@@ -29,6 +29,8 @@ export interface Transaction {
    */
   recall<Value>(key: string): Value | undefined;
   remember<Value>(key: string, value: Value): void;
+  /** Work that is done once for the whole transaction, at its end: the last one said for a key counts. */
+  beforeCommit(key: string, work: (tx: Transaction) => void): void;
 }
 
 export type SqlValue = string | number | null | Uint8Array;

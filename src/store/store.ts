@@ -37,6 +37,7 @@ export class Store {
   #notices = new Map<Topic, Set<string>>();
   #afterCommit: (() => void)[] = [];
   readonly #remembered = new Map<string, unknown>();
+  readonly #last = new Map<string, (tx: Transaction) => void>();
   #rememberedVersion = 0;
   #dataVersion = 0;
   #closed = false;
@@ -132,7 +133,10 @@ export class Store {
       this.#exec("BEGIN IMMEDIATE");
       this.#checkRemembered();
       settle = this.#together(batch, tx) ?? this.#apart(batch, tx);
+      for (const work of this.#last.values()) work(tx);
+      this.#last.clear();
     } catch (error) {
+      this.#rollBack();
       this.#queue = [...batch, ...this.#queue];
       this.#postpone(error);
       return;
@@ -209,6 +213,7 @@ export class Store {
     this.#notices.clear();
     this.#afterCommit = [];
     this.#remembered.clear();
+    this.#last.clear();
     try {
       this.#exec("ROLLBACK");
     } catch {
@@ -253,6 +258,7 @@ export class Store {
       afterCommit: (work) => void this.#afterCommit.push(work),
       recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
       remember: (key, value) => void this.#remembered.set(key, value),
+      beforeCommit: (key, work) => void this.#last.set(key, work),
     };
   }
 }

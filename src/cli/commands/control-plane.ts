@@ -48,4 +48,22 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
     summary: "ask a runner to show what it runs with",
     load: () => import("../runners/audit.ts"),
   },
+  { path: "inbox list", summary: "what waits for an operator", load: () => import("../inbox/list.ts") },
+  { path: "audit tail", summary: "decisions of the control plane", load: () => import("../audit/tail.ts") },
+  { path: "audit show", summary: "one decision", load: () => import("../audit/show.ts") },
+  {
+    path: "audit verify",
+    summary: "whether the chain of decisions holds",
+    load: () => import("../audit/verify.ts"),
+  },
+  {
+    path: "audit export",
+    summary: "the chain as a file that verifies by itself",
+    load: () => import("../audit/export.ts"),
+  },
+  {
+    path: "audit prune",
+    summary: "export old decisions, then remove them",
+    load: () => import("../audit/prune.ts"),
+  },
 ];

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Store } from "../store.ts";
-import { appendAudit, listAudit, verifyAudit } from "./append.ts";
+import { appendAudit } from "./append.ts";
+import { prunableThrough, pruneAudit } from "./prune.ts";
+import { listAudit, verifyAudit } from "./read.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "audit-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -68,4 +70,35 @@ test("a changed, removed or reordered row is found", async () => {
     expect(again.read(verifyAudit, { tenantId: "t" }).brokenAt).toBe(2);
     await again.close();
   }
+});
+
+test("rows that are cut off the end are missed", async () => {
+  const path = join(directory, "cut.db");
+  const store = Store.open(path);
+  await Promise.all(["a", "b", "c", "d"].map((action) => store.write(appendAudit, entry(action))));
+  await store.close();
+  const raw = new Database(path);
+  raw.run("DROP TRIGGER audit_no_delete");
+  raw.run("DELETE FROM audit WHERE seq > 2");
+  raw.close();
+  const again = Store.open(path);
+  expect(again.read(verifyAudit, { tenantId: "t" })).toEqual({ rows: 2, brokenAt: 3 });
+  await again.close();
+});
+
+test("what was pruned is gone, what is left verifies from its anchor, and nothing else can be removed", async () => {
+  const store = Store.open(join(directory, "prune.db"));
+  for (const now of [1, 2, 3, 4]) await store.write(appendAudit, { ...entry("x"), now });
+  const through = store.read(prunableThrough, { tenantId: "t", before: 3 })!;
+  expect(through.seq).toBe(2);
+  await store.write(pruneAudit, { tenantId: "t", through: 2, artifact: "sha", actor: "me", now: 9 });
+  expect(store.read(listAudit, { tenantId: "t", after: 0, limit: 9 }).map(({ seq }) => seq)).toEqual([
+    3, 4, 5,
+  ]);
+  expect(store.read(verifyAudit, { tenantId: "t" })).toEqual({ rows: 3, brokenAt: null });
+  await expect(store.write((tx) => tx.run("DELETE FROM audit"), null)).rejects.toThrow("append-only");
+  await store.write(pruneAudit, { tenantId: "t", through: 5, artifact: "sha", actor: "me", now: 9 });
+  await store.write(appendAudit, entry("after"));
+  expect(store.read(verifyAudit, { tenantId: "t" })).toEqual({ rows: 2, brokenAt: null });
+  await store.close();
 });

@@ -1,55 +1,23 @@
-import { sha256 } from "../../base/canonical.ts";
+import { CHAIN_START, type ChainEnd, hashOf } from "../../audit/chain.ts";
 import type { JsonObject } from "../../base/json.ts";
-import type { Query, Transaction } from "../operation.ts";
+import type { Transaction } from "../operation.ts";
 
 export interface AuditEntry {
   tenantId: string;
   now: number;
   /** Who: `runner:<id>`, `orchestrator`, `user:<uid>`. */
   actor: string;
-  /** What was decided: `lease.issued`, `registration.refused`. */
+  /** What was decided: `lease.issued`, `message.refused`. */
   action: string;
   object: string;
+  /** Why, under which policy and template, with which artifacts and approvals: what applies. */
   body: JsonObject;
-}
-
-export interface AuditRow {
-  seq: number;
-  ts: number;
-  actor: string;
-  action: string;
-  object: string;
-  body: JsonObject;
-  previous_hash: string;
-  hash: string;
-}
-
-interface StoredAudit extends Omit<AuditRow, "body"> {
-  body: string;
-}
-
-/** Over the row as it is stored, and the hash before it. */
-const hashOf = (row: Omit<StoredAudit, "hash">): string =>
-  sha256(JSON.stringify([row.previous_hash, row.seq, row.ts, row.actor, row.action, row.object, row.body]));
-
-interface ChainEnd {
-  seq: number;
-  hash: string;
-}
-
-function chainEnd(tx: Transaction, tenantId: string): ChainEnd {
-  return (
-    tx.get<ChainEnd>(
-      "SELECT seq, hash FROM audit WHERE tenant_id = ? ORDER BY seq DESC LIMIT 1",
-      tenantId,
-    ) ?? { seq: 0, hash: "" }
-  );
 }
 
 /** Append one decision to the tenant's chain: each row's hash covers the row and the hash before it. */
 export function appendAudit(tx: Transaction, entry: AuditEntry): void {
   const key = `audit ${entry.tenantId}`;
-  const end = tx.recall<ChainEnd>(key) ?? chainEnd(tx, entry.tenantId);
+  const end = tx.recall<ChainEnd>(key) ?? readEnd(tx, entry.tenantId);
   const row = {
     seq: end.seq + 1,
     ts: entry.now,
@@ -73,44 +41,30 @@ export function appendAudit(tx: Transaction, entry: AuditEntry): void {
     hash,
   );
   tx.remember(key, { seq: row.seq, hash });
+  tx.beforeCommit(key, (last) => writeEnd(last, entry.tenantId));
 }
 
-function readAudit(
-  tx: Pick<Transaction, "all">,
-  tenantId: string,
-  after: number,
-  limit: number,
-): StoredAudit[] {
-  return tx.all<StoredAudit>(
-    "SELECT seq, ts, actor, action, object, body, previous_hash, hash FROM audit WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-    tenantId,
-    after,
-    limit,
+/** The end as the rows have it; the chain's own note of it is for `verify` alone. */
+function readEnd(tx: Pick<Transaction, "get">, tenantId: string): ChainEnd {
+  return (
+    tx.get<ChainEnd>("SELECT seq, hash FROM audit WHERE tenant_id = ? ORDER BY seq DESC LIMIT 1", tenantId) ??
+    tx.get<ChainEnd>(
+      "SELECT start_seq AS seq, start_hash AS hash FROM audit_chain WHERE tenant_id = ?",
+      tenantId,
+    ) ??
+    CHAIN_START
   );
 }
 
-export const listAudit: Query<{ tenantId: string; after: number; limit: number }, AuditRow[]> = (tx, input) =>
-  readAudit(tx, input.tenantId, input.after, input.limit).map((row) => ({
-    ...row,
-    body: JSON.parse(row.body) as JsonObject,
-  }));
-
-/** The first row whose hash or link does not fit, or null when the chain holds. */
-export const verifyAudit: Query<{ tenantId: string }, { rows: number; brokenAt: number | null }> = (
-  tx,
-  { tenantId },
-) => {
-  let previous = "";
-  let expected = 1;
-  for (;;) {
-    const rows = readAudit(tx, tenantId, expected - 1, 1000);
-    if (rows.length === 0) return { rows: expected - 1, brokenAt: null };
-    for (const { hash, ...row } of rows) {
-      if (row.seq !== expected || row.previous_hash !== previous || hashOf(row) !== hash) {
-        return { rows: expected - 1, brokenAt: expected };
-      }
-      previous = hash;
-      expected++;
-    }
-  }
-};
+/** Note where the chain ends, once a transaction: a row that is cut off its end is missed too. */
+function writeEnd(tx: Transaction, tenantId: string): void {
+  const end = tx.recall<ChainEnd>(`audit ${tenantId}`) ?? readEnd(tx, tenantId);
+  if (end.seq === 0) return;
+  tx.run(
+    `INSERT INTO audit_chain (tenant_id, start_seq, start_hash, end_seq, end_hash) VALUES (?, 0, '', ?, ?)
+     ON CONFLICT (tenant_id) DO UPDATE SET end_seq = excluded.end_seq, end_hash = excluded.end_hash`,
+    tenantId,
+    end.seq,
+    end.hash,
+  );
+}

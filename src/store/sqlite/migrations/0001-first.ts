@@ -264,7 +264,19 @@ CREATE TABLE audit (
   PRIMARY KEY (tenant_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
-CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
+-- What is before the start was exported and pruned; where the end is, is noted once a transaction.
+CREATE TABLE audit_chain (
+  tenant_id TEXT PRIMARY KEY,
+  start_seq INTEGER NOT NULL,
+  start_hash TEXT NOT NULL,
+  end_seq INTEGER NOT NULL,
+  end_hash TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+  WHEN OLD.seq > coalesce((SELECT start_seq FROM audit_chain WHERE tenant_id = OLD.tenant_id), 0)
+  BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
+CREATE TRIGGER audit_chain_grows BEFORE UPDATE ON audit_chain WHEN NEW.end_seq < OLD.end_seq OR NEW.start_seq < OLD.start_seq
+  BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 
 CREATE TABLE setting (
   key TEXT PRIMARY KEY,

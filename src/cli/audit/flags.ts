@@ -1,0 +1,8 @@
+export const CHAIN_FLAG = {
+  tenant: {
+    type: "string",
+    value: "TENANT",
+    default: "default",
+    about: "whose chain; _ is that of messages whose sender nobody knows",
+  },
+} as const;
