@@ -6,6 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import { validate } from "../protocol/validate.ts";
 import { callOperation, type ServiceContext, type ServiceOperation } from "../service/index.ts";
 import { type Access, callerOf, checkScope, contextFor } from "./caller.ts";
+import { readCloudEvent } from "./cloud-event.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { GatewayRoute } from "./routes/index.ts";
 
@@ -28,20 +29,26 @@ export async function answer(
 ): Promise<Response> {
   // Who calls comes first: a stranger does not even learn whether the request is well formed.
   const called = operation.scope === "public" ? context : authorized(operation, context, access, request);
-  const text = textMembers(operation, request, parameters);
+  const text =
+    operation.idempotent === true
+      ? withKey(request, textMembers(operation, request, parameters))
+      : textMembers(operation, request, parameters);
   const { headers, method } = request;
   // Asking for `request.body` would make a stream of it.
   const length =
     method === "GET"
       ? "0"
       : (headers.get("content-length") ?? (headers.has("transfer-encoding") ? "?" : "0"));
-  if (length === "0") {
+  if (length === "0" && operation.body === undefined) {
     return jsonResponse(
       await callOperation(operation, called, text, waiting(text, request, parts)),
       operation.status ?? 200,
     );
   }
-  const body = await readJson(request, LIMITS.gatewayBodyBytes);
+  const body =
+    operation.body === "cloudevent"
+      ? await readCloudEvent(request)
+      : await readJson(request, LIMITS.gatewayBodyBytes);
   if (!isObject(body)) throw fail("invalid_request", "the body must be a JSON object");
   for (const name of Object.keys(parameters)) {
     if (name in body) throw fail("invalid_request", `/${name}: stands in the path already`);
@@ -60,6 +67,15 @@ export async function answerRoute(
   const called = route.scope === "public" ? context : authorized(route, context, access, request);
   const input = validate(route.input, textMembers(route, request, parameters)) as Record<string, unknown>;
   return await route.handle({ context: called, request, input, parts });
+}
+
+/** The header `Idempotency-Key` as a member. @throws Failure `invalid_request` */
+function withKey(request: Request, members: Record<string, unknown>): Record<string, unknown> {
+  const key = request.headers.get("idempotency-key");
+  if (key === null) return members;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key))
+    throw fail("invalid_request", "the header Idempotency-Key is 1 to 255 visible characters");
+  return { ...members, idempotency_key: key };
 }
 
 /** The context of whoever calls. @throws Failure `unauthenticated`, `forbidden` */
@@ -111,9 +127,11 @@ function textMembers(
   parameters: Record<string, string>,
 ): Record<string, unknown> {
   const question = request.url.indexOf("?");
-  if (question < 0) return parameters;
-  const members: Record<string, unknown> = { ...parameters };
   const kinds = readersOf(operation);
+  if (question < 0 && kinds.size === 0) return parameters;
+  const members: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(parameters)) members[name] = kinds.get(name)?.(value) ?? value;
+  if (question < 0) return members;
   for (const [name, value] of new URLSearchParams(request.url.slice(question + 1))) {
     if (Object.hasOwn(members, name)) throw fail("invalid_request", `/${name}: given twice`);
     members[name] = kinds.get(name)?.(value) ?? value;

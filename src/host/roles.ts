@@ -148,10 +148,6 @@ function remoteOrchestration(path: string, state: string): Orchestration {
         attempt: resolved.attempt,
       };
     },
-    async receive(tenantId, event) {
-      await alive();
-      return (await callSocket(path, "sendEvent", event, undefined, as(tenantId))).received;
-    },
     async publish(tenantId, document) {
       await alive();
       return (await callSocket(path, "publishWorkflow", { document }, undefined, as(tenantId))).created;

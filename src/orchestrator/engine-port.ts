@@ -70,6 +70,13 @@ export function createEnginePort(
       };
       return failed as unknown as StoredInput;
     },
+    tooLarge(input, problem) {
+      const { kind, effect } = input as unknown as EngineInput & { effect?: string };
+      if (effect === undefined || !["effect_succeeded", "effect_failed", "event"].includes(kind)) return null;
+      const error = taskError("runtime", problem, { code: "state_too_large" });
+      const failed: EngineInput = { kind: "effect_failed", effect, error };
+      return failed as unknown as StoredInput;
+    },
     request: (effect, row) =>
       queueRequest(
         effect as Extract<Effect, { kind: "run" }>,

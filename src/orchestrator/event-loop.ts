@@ -1,7 +1,15 @@
 import type { Clock } from "../base/clock.ts";
+import { coalesce } from "../base/coalesce.ts";
 import { toFailure } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { deliverEvent, type EnginePort, nextEvent, type Store, setEventAside } from "../store/index.ts";
+import {
+  countFailedDelivery,
+  deliverEvent,
+  type EnginePort,
+  isStoreTrouble,
+  nextEvents,
+  type Store,
+} from "../store/index.ts";
 
 /** Correctness does not rest on being told: every second the store itself is asked. */
 const CATCH_UP_MS = 1000;
@@ -12,23 +20,26 @@ interface Needs {
   log: Log;
 }
 
-/** Gives events to the tasks that listen for them, in the order in which they came in. */
+/** Events of one commit. */
+const BATCH = 64;
+
+/** Handles events in the order in which they came in: each starts its workflow, or goes to the tasks that listen for it. */
 export class EventLoop {
   readonly #needs: Needs;
   readonly #engine: EnginePort;
   readonly #unlisten: () => void;
   readonly #catchUp: ReturnType<typeof setInterval>;
-  #working = false;
+  readonly #wake = coalesce(() => this.#deliver());
   #stopped = false;
 
   constructor(needs: Needs, engine: EnginePort) {
     this.#needs = needs;
     this.#engine = engine;
     this.#unlisten = needs.store.listen((topic) => {
-      if (topic === "inbox") void this.#deliver();
+      if (topic === "inbox") this.#wake();
     });
-    this.#catchUp = setInterval(() => void this.#deliver(), CATCH_UP_MS);
-    void this.#deliver();
+    this.#catchUp = setInterval(this.#wake, CATCH_UP_MS);
+    this.#wake();
   }
 
   stop(): void {
@@ -38,29 +49,30 @@ export class EventLoop {
   }
 
   async #deliver(): Promise<void> {
-    if (this.#working) return;
-    this.#working = true;
-    const { store, clock, log } = this.#needs;
+    const { store, log } = this.#needs;
     try {
-      // Looked up anew each time, so what came in meanwhile needs no second wake-up.
-      for (let seq = this.#next(); seq !== null; seq = this.#next()) {
-        try {
-          await store.write(deliverEvent, { engine: this.#engine, seq, now: clock.wall() });
-        } catch (error) {
-          const failure = toFailure(error);
-          if (failure.retry === "safe" || this.#stopped) throw error;
-          log.error("an event could not be delivered and was set aside", { seq, error: failure.message });
-          await store.write(setEventAside, { seq, reason: failure.message });
-        }
+      // Looked up anew each time: an event of many listeners is handled in parts, one that failed is tried again.
+      while (!this.#stopped) {
+        const next = store.read(nextEvents, BATCH);
+        if (next.length === 0) return;
+        // Queued together they share a commit, in their order; one that throws leaves the others.
+        await Promise.all(next.map((seq) => this.#deliverOne(seq)));
       }
     } catch (error) {
       if (!this.#stopped) log.error("events could not be delivered", { error: String(error) });
-    } finally {
-      this.#working = false;
     }
   }
 
-  #next(): number | null {
-    return this.#stopped ? null : this.#needs.store.read(nextEvent, null);
+  async #deliverOne(seq: number): Promise<void> {
+    const { store, clock, log } = this.#needs;
+    try {
+      await store.write(deliverEvent, { engine: this.#engine, seq, now: clock.wall() });
+    } catch (error) {
+      const failure = toFailure(error);
+      if (this.#stopped || isStoreTrouble(error)) throw error;
+      const reason = failure.message;
+      if (await store.write(countFailedDelivery, { seq, reason, now: clock.wall() }))
+        log.error("an event could not be handled and was set aside", { seq, error: reason });
+    }
   }
 }

@@ -1,11 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { coalesce } from "../base/coalesce.ts";
-import { Failure } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Log } from "../base/log.ts";
 import { hasEnded, processIdentity } from "../base/process-identity.ts";
 import { CallError, executeCall } from "../calls/index.ts";
-import { type EngineInput, taskError } from "../engine/index.ts";
+import type { EngineInput } from "../engine/index.ts";
 import { createRedaction } from "../redaction/index.ts";
 import {
   type ClaimedCall,
@@ -162,20 +161,15 @@ export class NativeLoop {
 
   async #finish(call: ClaimedCall, input: EngineInput, status: string, durationMs: number): Promise<void> {
     const { store, clock } = this.#needs;
-    const finish = { engine: this.#engine, owner: this.#owner, call, durationMs, now: clock.wall() };
-    try {
-      await store.write(finishCall, { ...finish, status, input: input as unknown as StoredInput });
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== "state_too_large") throw error;
-      // The call was made; what it gave does not fit, which only its task can say.
-      const failed: EngineInput = {
-        kind: "effect_failed",
-        effect: call.effect_id,
-        error: taskError("runtime", error.message, { code: error.code }),
-      };
-      const tooLarge = failed as unknown as StoredInput;
-      await store.write(finishCall, { ...finish, status: "state_too_large", input: tooLarge });
-    }
+    await store.write(finishCall, {
+      engine: this.#engine,
+      owner: this.#owner,
+      call,
+      durationMs,
+      status,
+      input: input as unknown as StoredInput,
+      now: clock.wall(),
+    });
   }
 }
 

@@ -26,7 +26,6 @@ import {
   type ResolvedAttempt,
   readDefinition,
   readPolicy,
-  receiveEvent,
   resolveAttempt,
   resolveCall,
   resumeInstance,
@@ -257,11 +256,6 @@ export class Orchestrator {
       toInput: (effect, lease) =>
         resolvedInput(effect, rest.as === "succeeded" ? "succeeded" : "failed", lease, { ...rest, output }),
     });
-  }
-
-  /** Take in a CloudEvent for whoever listens. @returns false when it had come before */
-  receive(tenantId: string, event: JsonObject): Promise<boolean> {
-    return this.#options.store.write(receiveEvent, { tenantId, event, now: this.#options.clock.wall() });
   }
 
   stop(): void {

@@ -1,8 +1,20 @@
 import type { Clock } from "../base/clock.ts";
+import { toFailure } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { type EnginePort, fireTimers, nextTimer, type Store } from "../store/index.ts";
+import {
+  dueTimers,
+  type EnginePort,
+  fireTimer,
+  fireTimers,
+  isStoreTrouble,
+  nextTimer,
+  postponeTimer,
+  type Store,
+} from "../store/index.ts";
 
 const BATCH = 200;
+/** A timer that cannot be fired is tried again after this. */
+const POSTPONE_MS = 60_000;
 /** The longest sleep: a wall clock that jumps is noticed within it. */
 const LONGEST_MS = 1000;
 
@@ -49,13 +61,36 @@ export class TimerLoop {
       for (;;) {
         const next = this.#store.read(nextTimer, null);
         if (next === null || next > this.#clock.wall()) break;
-        await this.#store.write(fireTimers, { engine: this.#engine, now: this.#clock.wall(), limit: BATCH });
+        await this.#fireBatch();
       }
     } catch (error) {
       this.#log.error("timers could not be fired", { error: String(error) });
     } finally {
       this.#firing = false;
       this.#arm();
+    }
+  }
+
+  /** All that is due in one commit; where one of them cannot be fired, each by itself. */
+  async #fireBatch(): Promise<void> {
+    const now = this.#clock.wall();
+    try {
+      await this.#store.write(fireTimers, { engine: this.#engine, now, limit: BATCH });
+    } catch (error) {
+      if (this.#stopped || isStoreTrouble(error)) throw error;
+      const due = this.#store.read(dueTimers, { now, limit: BATCH });
+      await Promise.all(due.map((timer) => this.#fireOne(timer.instance_id, timer.effect_id, now)));
+    }
+  }
+
+  async #fireOne(instanceId: string, effectId: string, now: number): Promise<void> {
+    try {
+      await this.#store.write(fireTimer, { engine: this.#engine, instanceId, effectId, now });
+    } catch (error) {
+      if (this.#stopped || isStoreTrouble(error)) throw error;
+      const reason = toFailure(error).message;
+      this.#log.error("a timer could not be fired and waits", { instance: instanceId, error: reason });
+      await this.#store.write(postponeTimer, { instanceId, effectId, until: now + POSTPONE_MS, reason, now });
     }
   }
 }

@@ -27,8 +27,6 @@ export interface Orchestration {
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
   suspend(tenantId: string, runId: string, reason: string): Promise<string>;
   resume(tenantId: string, runId: string): Promise<string>;
-  /** @returns false for an event that had come before */
-  receive(tenantId: string, event: JsonObject): Promise<boolean>;
   /** @returns whether it is new */
   publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean>;
   /** What became of a call whose outcome is not known. */

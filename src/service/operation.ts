@@ -18,6 +18,10 @@ export interface ServiceOperation<Input extends TSchema = TSchema, Output = unkn
   readonly path: string;
   /** 200 unless said. */
   readonly status?: number;
+  /** What a request over HTTP carries: JSON unless said; a CloudEvent may also come in headers. */
+  readonly body?: "cloudevent";
+  /** Whether the header `Idempotency-Key` becomes the member `idempotency_key`. */
+  readonly idempotent?: true;
   readonly input: Input;
   /** The shape of the answer, for OpenAPI and MCP; a test holds live answers against it. */
   readonly output: TSchema;

@@ -28,10 +28,25 @@ export {
   renewCalls,
 } from "./instances/calls.ts";
 export { cancelInstance, resumeInstance, suspendInstance } from "./instances/cancel.ts";
+export { countFailedDelivery, deliverEvent, nextEvents } from "./instances/deliver.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
-export { deliverEvent, nextEvent, receiveEvent, setEventAside } from "./instances/inbox.ts";
+export {
+  type InboxEvent,
+  type LaneOffset,
+  listInboxEvents,
+  listLanes,
+  type RepairEvent,
+  readInboxEvent,
+  repairEvent,
+} from "./instances/held-events.ts";
+export { receiveEvent } from "./instances/inbox.ts";
 export { readPolicy } from "./instances/policy.ts";
-export { listPublications, type Publication, publishDefinition } from "./instances/publications.ts";
+export {
+  findPublished,
+  listPublications,
+  type Publication,
+  publishDefinition,
+} from "./instances/publications.ts";
 export { answerQuestion } from "./instances/questions.ts";
 export {
   callId,
@@ -42,7 +57,7 @@ export {
 } from "./instances/resolve-call.ts";
 export { readInstanceStatus } from "./instances/run-status.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
-export { fireTimers, nextTimer } from "./instances/timers.ts";
+export { dueTimers, fireTimer, fireTimers, nextTimer, postponeTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
 export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts";
 export { firstDenial, type Requirement } from "./leases/admission.ts";
@@ -118,3 +133,4 @@ export {
 } from "./secrets/secrets.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
 export { type Listener, Store } from "./store.ts";
+export { isStoreTrouble } from "./trouble.ts";

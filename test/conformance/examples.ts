@@ -9,7 +9,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { runDocument } from "../../src/cli/workflow/run-document.ts";
 import { SUPPORTED_FEATURES } from "../../src/engine/index.ts";
 import { Orchestrator } from "../../src/orchestrator/index.ts";
-import { listRuns, Store } from "../../src/store/index.ts";
+import { listRuns, receiveEvent, Store } from "../../src/store/index.ts";
 import { featuresOf, loadDocument, type WorkflowDocument } from "../../src/workflow/index.ts";
 import { DIRECTORY } from "./ctk.ts";
 import { PLANS } from "./example-plans.ts";
@@ -129,11 +129,11 @@ export async function runExample({ name, document }: Example): Promise<{ status:
     const row = () => runs()[0]!;
     for (const [index, event] of (plan.events ?? []).entries()) {
       const before = row().version;
-      await orchestrator.receive("default", {
-        specversion: "1.0",
-        id: `${index}`,
-        source: "/test",
-        ...event,
+      await store.write(receiveEvent, {
+        tenantId: "default",
+        event: { specversion: "1.0", id: `${index}`, source: "/test", ...event },
+        lane: null,
+        now: clock.wall(),
       });
       await settle(() => row().version > before);
     }

@@ -9,13 +9,13 @@ import type { Json, JsonObject } from "../../src/base/json.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { allowAll } from "../../src/calls/index.ts";
 import { openHost } from "../../src/host/index.ts";
-import type { Orchestration } from "../../src/service/index.ts";
+import { callOperation, type Orchestration, service } from "../../src/service/index.ts";
 import {
   type InstanceRow,
   listEvents,
   listOperatorTasks,
   listUnknownCalls,
-  nextEvent,
+  nextEvents,
   type Query,
 } from "../../src/store/index.ts";
 import { StatementCache } from "../../src/store/operation.ts";
@@ -74,7 +74,7 @@ const listeners: Query<null, { instance_id: string }[]> = (tx) =>
 /** What the world does: events, answers, and an operator who looks at the other side. */
 async function stimulate(): Promise<void> {
   if (scenario.events !== undefined && views.read(listeners, null).length > 0) {
-    for (const event of scenario.events) await orchestration.receive(tenantId, event);
+    for (const event of scenario.events) await callOperation(service.sendEvent, host.context, event);
   }
   for (const task of views.read(listOperatorTasks, { tenantId, all: false })) {
     if (task.kind === "ask")
@@ -96,7 +96,7 @@ const isOver = (): boolean => {
   return (
     rows.length > 0 &&
     rows.every(({ finished_at }) => finished_at !== null) &&
-    views.read(nextEvent, null) === null
+    views.read(nextEvents, 1).length === 0
   );
 };
 

@@ -4,8 +4,20 @@ import type { CommandRow } from "./row.ts";
 export const WORKFLOWS: readonly CommandRow[] = [
   {
     path: "event send",
-    summary: "give an event to the workflows that listen for it",
+    summary: "give an event to workflows, or start one by it",
     load: () => import("../event/send.ts"),
+  },
+  { path: "event list", summary: "events that came in", load: () => import("../event/list.ts") },
+  { path: "event show", summary: "one event with its content", load: () => import("../event/show.ts") },
+  {
+    path: "event repair",
+    summary: "decide about an event that could not be handled",
+    load: () => import("../event/repair.ts"),
+  },
+  {
+    path: "event lanes",
+    summary: "how far the lanes of start events are worked off",
+    load: () => import("../event/lanes.ts"),
   },
   { path: "ask answer", summary: "answer what a workflow asks", load: () => import("../ask/answer.ts") },
   {

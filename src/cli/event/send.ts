@@ -6,12 +6,16 @@ import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
   description:
-    "Gives a CloudEvent to the workflows that listen for it. `type` is needed; id, source and time are made where they are missing. The same source and id again change nothing.",
+    "Gives a CloudEvent to the workflows that listen for it. The types workflow.start.main, .release, .deployment and .tenant.ID start the published workflow that `data` names. `type` is needed; id, source and time are made where they are missing. The same source and id again change nothing.",
   positionals: [{ name: "event", label: "event", about: "a CloudEvent as JSON; @FILE or - for stdin" }],
   examples: [
     {
       command: `lightflow event send '{"type":"order.placed","data":{"order":7}}'`,
       does: "wakes whoever listens for order.placed",
+    },
+    {
+      command: `lightflow event send '{"type":"workflow.start.main","data":{"workflow":{"namespace":"shop","name":"order"},"input":{"order":7}}}'`,
+      does: "starts the latest version of shop/order",
     },
   ],
 } as const satisfies CommandSpec;

@@ -7,7 +7,7 @@ import { digestOf } from "../../base/canonical.ts";
 import { ManualClock } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { silentLog } from "../../base/log.ts";
-import { findSchedule, listRuns, Store } from "../../store/index.ts";
+import { findSchedule, listRuns, receiveEvent, Store } from "../../store/index.ts";
 import { Orchestrator } from "../index.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -118,11 +118,14 @@ const event = (type: string, id: string, data: JsonObject = {}): JsonObject => (
   data,
 });
 
+const receive = (store: Store, body: JsonObject) =>
+  store.write(receiveEvent, { tenantId: "default", event: body, lane: null, now: 1 });
+
 test("events start one run each, none is lost in a burst, and the input is the array of events", async () => {
-  const { orchestrator, runs, until } = stage();
+  const { orchestrator, runs, until, store } = stage();
   await publish(orchestrator, { on: { one: { with: { type: "placed" } } } });
-  for (let n = 0; n < 10; n++) await orchestrator.receive("default", event("placed", `e${n}`, { n }));
-  await orchestrator.receive("default", event("placed", "e9", { n: 9 }));
+  for (let n = 0; n < 10; n++) await receive(store, event("placed", `e${n}`, { n }));
+  await receive(store, event("placed", "e9", { n: 9 }));
   await until(() => runs().length === 10 && runs().every(({ finished_at }) => finished_at !== null));
   expect(runs().map((row) => (output(row)["input"] as JsonObject[])[0]!["data"])).toEqual(
     Array.from({ length: 10 }, (_, n) => ({ n })),
@@ -130,11 +133,11 @@ test("events start one run each, none is lost in a burst, and the input is the a
 });
 
 test("all and any-until schedules start with the batch that met them, and begin again", async () => {
-  const { orchestrator, runs, until } = stage();
+  const { orchestrator, runs, until, store } = stage();
   const on = { all: [{ with: { type: "a" } }, { with: { type: "b" } }] };
   await publish(orchestrator, { on, read: "data" });
   for (const [at, type] of ["a", "a", "b", "b", "a"].entries())
-    await orchestrator.receive("default", event(type, `${at}`, { at }));
+    await receive(store, event(type, `${at}`, { at }));
   await until(() => runs().length === 2 && runs().every(({ finished_at }) => finished_at !== null));
   expect(runs().map((row) => output(row)["input"])).toEqual([
     [{ at: 0 }, { at: 2 }],
@@ -145,7 +148,7 @@ test("all and any-until schedules start with the batch that met them, and begin 
     { on: { any: [{ with: { type: "a" } }], until: ". | length == 2" }, read: "data" },
     "1.0.1",
   );
-  for (let at = 10; at < 14; at++) await orchestrator.receive("default", event("a", `${at}`, { at }));
+  for (let at = 10; at < 14; at++) await receive(store, event("a", `${at}`, { at }));
   await until(() => runs().length === 4 && runs().every(({ finished_at }) => finished_at !== null));
   expect(output(runs()[3]!)["input"]).toEqual([{ at: 12 }, { at: 13 }]);
 });

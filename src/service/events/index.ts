@@ -1,3 +1,10 @@
+import { listEvents, listLanes, repairEvent, showEvent } from "./held.ts";
 import { sendEvent } from "./send.ts";
 
-export const eventOperations = { sendEvent } as const;
+export const eventOperations = {
+  sendEvent,
+  listInboxEvents: listEvents,
+  showEvent,
+  repairEvent,
+  listLanes,
+} as const;

@@ -2,9 +2,10 @@ import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { newId } from "../../base/ids.ts";
 import type { JsonObject } from "../../base/json.ts";
-import { orchestrationOf } from "../context.ts";
+import { receiveEvent } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { closed } from "../shapes.ts";
+import { checkLane, checkStartData, laneOf } from "./lanes.ts";
 
 const Text = Type.String({ minLength: 1, maxLength: 1024 });
 
@@ -15,6 +16,7 @@ const CloudEvent = Type.Object(
     id: Type.Optional(Text),
     source: Type.Optional(Text),
     type: Text,
+    subject: Type.Optional(Text),
     time: Type.Optional(Text),
     data: Type.Optional(Type.Unknown()),
   },
@@ -24,21 +26,35 @@ const CloudEvent = Type.Object(
 export const sendEvent = defineOperation({
   name: "event.send",
   scope: "run",
-  summary: "Give an event to the workflows that listen for it; the same source and id again change nothing",
+  summary:
+    "Give an event to the workflows that listen for it, or start one by a lane; the same source and id again change nothing",
   method: "POST",
   path: "/events",
   status: 202,
+  body: "cloudevent",
   input: CloudEvent,
   output: closed({ id: Text, source: Text, received: Type.Boolean() }),
   async run(context, input) {
+    const lane = laneOf(input.type);
+    if (lane !== null) {
+      checkLane(context.principal, lane);
+      checkStartData(input.data);
+    }
+    const now = context.clock.wall();
     const event = {
       specversion: "1.0",
       id: newId(),
       source: "/lightflow",
-      time: isoTime(context.clock.wall()),
+      time: isoTime(now),
       ...input,
     } as JsonObject;
-    const received = await orchestrationOf(context).receive(context.tenantId, event);
+    // Into the store, whether or not an orchestrator runs: one that starts later finds it there.
+    const received = await context.records.write(receiveEvent, {
+      tenantId: context.tenantId,
+      event,
+      lane,
+      now,
+    });
     return { id: event["id"] as string, source: event["source"] as string, received };
   },
 });

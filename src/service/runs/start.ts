@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
 import { Type } from "@sinclair/typebox";
+import { sha256 } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
 import { randomToken } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
@@ -17,6 +18,28 @@ export function newRunId(workflow: string, now: number): string {
   return `${fragment || "run"}-${now.toString(36)}-${randomToken(4).replaceAll(/[-_]/g, "0")}`;
 }
 
+/** What a caller said about the identity of a run. */
+export interface StartIdentity {
+  run_id?: string;
+  idempotent?: boolean;
+  idempotency_key?: string;
+}
+
+/**
+ * The run's id, and whether a repeat is to find it. A key stands for one request whatever it asks: the same key with another
+ * request is a conflict. Where the caller names the run itself, the name is the key.
+ */
+export function identityOf(given: StartIdentity, workflow: string, now: number) {
+  const { run_id, idempotency_key: key } = given;
+  const idempotent = given.idempotent === true || key !== undefined;
+  if (run_id !== undefined) return { runId: run_id, idempotent };
+  if (key !== undefined) return { runId: `once-${sha256(key).slice(0, 32)}`, idempotent };
+  return { runId: newRunId(workflow, now), idempotent };
+}
+
+/** The header `Idempotency-Key`, as a member of the input. */
+export const IdempotencyKey = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
+
 export const startRun = defineOperation({
   name: "run.start",
   scope: "run",
@@ -24,12 +47,14 @@ export const startRun = defineOperation({
   method: "POST",
   path: "/runs/start",
   status: 202,
+  idempotent: true,
   input: closed({
     workflow_asset_id: Type.String({ minLength: 1, maxLength: 256 }),
     run_id: Type.Optional(RunId),
     inputs: Type.Optional(Type.Unknown()),
     /** Repeating a start with the same run id and content is answered with the first run. */
     idempotent: Type.Optional(Type.Boolean()),
+    idempotency_key: IdempotencyKey,
     /** Only from a caller on this host: the project to take the asset from, and where relative paths start. */
     project_root: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
     working_directory: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
@@ -65,11 +90,10 @@ export const startRun = defineOperation({
     const directory = resolve(input.working_directory ?? root);
     const inputs = completeInputs(found.definition, given, directory, Math.random);
     const document = found.document as unknown as JsonObject;
-    const runId = input.run_id ?? newRunId(input.workflow_asset_id, context.clock.wall());
+    const identity = identityOf(input, input.workflow_asset_id, context.clock.wall());
     const started = await orchestration.start({
       tenantId: context.tenantId,
-      runId,
-      idempotent: input.idempotent === true,
+      ...identity,
       sourceEventId: null,
       workflow: input.workflow_asset_id,
       assetId: input.workflow_asset_id,

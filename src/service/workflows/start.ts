@@ -1,46 +1,97 @@
 import { Type } from "@sinclair/typebox";
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
-import { orchestrationOf } from "../context.ts";
+import { findPublished, readDefinition } from "../../store/index.ts";
+import { orchestrationOf, type ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { newRunId } from "../runs/start.ts";
+import { IdempotencyKey, identityOf } from "../runs/start.ts";
 import { closed, RunId, StartedRun } from "../shapes.ts";
+
+const Name = Type.String({ minLength: 1, maxLength: 128 });
+
+interface Ready {
+  document: JsonObject;
+  digest: string;
+}
+
+/** A document may name any command; over the network only what the project holds or was published is started. */
+async function ownDocument(
+  context: ServiceContext,
+  given: unknown,
+  mode: "strict" | "light",
+): Promise<Ready> {
+  if (!context.trustsPaths)
+    throw fail("forbidden", "only a caller on this host may start a document of its own");
+  const { checkDocument, documentDigest, documentInvalid } = await import("../../workflow/index.ts");
+  const diagnostics = checkDocument(given as JsonObject, { mode });
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (errors.length > 0) throw documentInvalid(errors, diagnostics);
+  return { document: given as JsonObject, digest: documentDigest(given as never) };
+}
+
+/** Documents that were started last, by digest: most starts are of a few. */
+const recent = new Map<string, JsonObject>();
+const RECENT = 64;
+
+/** What stands under a name; it was checked when it was published. */
+function published(
+  context: ServiceContext,
+  wanted: { namespace: string; name: string; version: string },
+): Ready {
+  const found = context.views.read(findPublished, { tenantId: context.tenantId, ...wanted });
+  if (found === undefined)
+    throw fail(
+      "not_found",
+      `no workflow is published as ${wanted.namespace}/${wanted.name} ${wanted.version}`,
+      {
+        hint: "`lightflow workflow list` shows those that are",
+      },
+    );
+  let document = recent.get(found.digest);
+  if (document === undefined) {
+    document = context.views.read(readDefinition, found.digest)!;
+    if (recent.size >= RECENT) recent.delete(recent.keys().next().value!);
+    recent.set(found.digest, document);
+  }
+  return { document, digest: found.digest };
+}
 
 export const startWorkflow = defineOperation({
   name: "workflow.start",
   scope: "run",
-  summary: "Start a run of a document; only for callers on this host",
+  summary: "Start a run of a published workflow, or of a document where the caller is on this host",
   method: "POST",
   path: "/workflows/start",
   status: 202,
+  idempotent: true,
   input: closed({
-    document: Type.Record(Type.String(), Type.Unknown()),
+    document: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    /** The published workflow to start, in place of a document; the highest version where none is said. */
+    workflow: Type.Optional(closed({ namespace: Name, name: Name, version: Type.Optional(Name) })),
     mode: Type.Optional(Type.Union([Type.Literal("strict"), Type.Literal("light")])),
     run_id: Type.Optional(RunId),
     input: Type.Optional(Type.Unknown()),
     /** Repeating a start with the same run id and content is answered with the first run. */
     idempotent: Type.Optional(Type.Boolean()),
+    idempotency_key: IdempotencyKey,
   }),
   output: StartedRun,
   async run(context, input) {
-    // A document may name any command; over the network only what the project holds is started.
-    if (!context.trustsPaths)
-      throw fail("forbidden", "only a caller on this host may start a document of its own");
-    const { checkDocument, documentDigest, documentInvalid } = await import("../../workflow/index.ts");
-    const diagnostics = checkDocument(input.document, { mode: input.mode ?? "light" });
-    const errors = diagnostics.filter(({ severity }) => severity === "error");
-    if (errors.length > 0) throw documentInvalid(errors, diagnostics);
-    const document = input.document as JsonObject;
+    if ((input.document === undefined) === (input.workflow === undefined))
+      throw fail("invalid_request", "either a document or a published workflow is started");
+    const { document, digest } =
+      input.workflow === undefined
+        ? await ownDocument(context, input.document!, input.mode ?? "light")
+        : published(context, { version: "latest", ...input.workflow });
     const { name } = document["document"] as { name: string };
     const started = await orchestrationOf(context).start({
       tenantId: context.tenantId,
-      runId: input.run_id ?? newRunId(name, context.clock.wall()),
-      idempotent: input.idempotent === true,
+      ...identityOf(input, name, context.clock.wall()),
       sourceEventId: null,
       workflow: name,
       assetId: null,
       document,
-      digest: documentDigest(document as never),
+      digest,
       input: (input.input ?? {}) as Json,
     });
     context.onStarted?.(started.runId);

@@ -31,6 +31,8 @@ export interface EnginePort {
   ): { snapshot: StoredSnapshot; policy: { digest: string; body: string } };
   /** What a task hears that runs a workflow which is not published. */
   noWorkflow(effect: WorkflowEffect): StoredInput;
+  /** What the task hears instead of an input that would make the state too large; null where no task waits for it. */
+  tooLarge(input: StoredInput, problem: string): StoredInput | null;
   /** Where this process makes calls and has room: under whose name, until when, and what to do once it is committed. */
   claimsCalls?(): { owner: string; until: number; make: (call: ClaimedCall) => void } | null;
 }
@@ -184,37 +186,41 @@ function advanceOnce(
   now: number,
   before: readonly EventRow[],
 ): { next: InstanceRow; effects: StoredEffect[] } {
-  const seq = row.input_seq + 1;
-  tx.run(
-    "INSERT INTO instance_input (instance_id, seq, kind, body, recorded_at, engine_version) VALUES (?, ?, ?, ?, ?, ?)",
-    row.id,
-    seq,
-    input.kind,
-    JSON.stringify(input),
-    now,
-    engine.version,
-  );
   const definition = {
     digest: row.definition_digest,
     document: () =>
       tx.get<{ document: string }>("SELECT document FROM definition WHERE digest = ?", row.definition_digest)!
         .document,
   };
-  const advanced = engine.advance(definition, JSON.parse(row.snapshot) as StoredSnapshot, input, now);
-  const snapshot = JSON.stringify(advanced.snapshot);
-  if (snapshot.length > LIMITS.snapshotBytes) {
-    throw fail(
-      "state_too_large",
-      `the state of ${row.run_id} is ${snapshot.length} bytes, the limit is ${LIMITS.snapshotBytes}`,
-    );
+  const advance = (given: StoredInput) => {
+    const made = engine.advance(definition, JSON.parse(row.snapshot) as StoredSnapshot, given, now);
+    return { ...made, input: given, text: JSON.stringify(made.snapshot) };
+  };
+  let advanced = advance(input);
+  if (advanced.text.length > LIMITS.snapshotBytes) {
+    const problem = `the state of ${row.run_id} would be ${advanced.text.length} bytes, the limit is ${LIMITS.snapshotBytes}`;
+    // What came in does not fit. Only its task can say so: it has come, and nobody will send it again.
+    const instead = engine.tooLarge(input, problem);
+    if (instead !== null) advanced = advance(instead);
+    if (advanced.text.length > LIMITS.snapshotBytes) throw fail("state_too_large", problem);
   }
+  const seq = row.input_seq + 1;
+  tx.run(
+    "INSERT INTO instance_input (instance_id, seq, kind, body, recorded_at, engine_version) VALUES (?, ?, ?, ?, ?, ?)",
+    row.id,
+    seq,
+    advanced.input.kind,
+    JSON.stringify(advanced.input),
+    now,
+    engine.version,
+  );
   const { status } = advanced.snapshot;
   const next: InstanceRow = {
     ...row,
     version: row.version + 1,
     input_seq: seq,
     status,
-    snapshot,
+    snapshot: advanced.text,
     updated_at: now,
     finished_at: FINISHED.has(status) ? now : null,
   };
@@ -268,7 +274,8 @@ function applyEffect(
       openQuestion(tx, row, effect, now);
       return null;
     case "emit":
-      putEvent(tx, row.tenant_id, effect.event, now);
+      // A workflow's own event is listened for; what starts workflows comes from outside, by the lane's own rights.
+      putEvent(tx, row.tenant_id, effect.event, null, now);
       return null;
     case "run": {
       const request = engine.request(effect, row);

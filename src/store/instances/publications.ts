@@ -62,6 +62,11 @@ export const listPublications: Query<string, Publication[]> = (tx, tenantId) =>
     tenantId,
   );
 
+export const findPublished: Query<
+  { tenantId: string; namespace: string; name: string; version: string },
+  Publication | undefined
+> = (tx, { tenantId, ...wanted }) => findPublication(tx, tenantId, wanted);
+
 /** The digest behind a name; `latest` is the highest version. Undefined where nothing is published. */
 export function findPublication(
   tx: Pick<Transaction, "all">,

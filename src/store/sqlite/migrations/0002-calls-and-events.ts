@@ -22,20 +22,31 @@ CREATE INDEX native_call_claimed ON native_call (claimed_until) WHERE state = 'c
 CREATE TRIGGER native_call_fence_grows BEFORE UPDATE OF fence ON native_call WHEN NEW.fence < OLD.fence
   BEGIN SELECT RAISE(ABORT, 'a fence grows'); END;
 
--- Events for whoever listens. An event is known by its source and id, as CloudEvents has it: a repeat is the same one.
+-- Events that came in: for whoever listens, or in a lane to start a workflow. An event is known by its source and id, as
+-- CloudEvents has it: a repeat is the same one. Those of one aggregate are handled in their order: one that is set aside
+-- holds those after it back. \`delivered_to\` is how far a long list of listeners has been told.
 CREATE TABLE event_inbox (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   tenant_id TEXT NOT NULL,
   source TEXT NOT NULL,
   event_id TEXT NOT NULL,
   type TEXT NOT NULL,
+  lane TEXT,
+  aggregate TEXT,
   body TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'aside')),
+  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'aside', 'blocked', 'dropped')),
+  tries INTEGER NOT NULL DEFAULT 0,
+  delivered_to TEXT,
+  run_id TEXT,
   diagnostic TEXT,
   received_at INTEGER NOT NULL,
   UNIQUE (tenant_id, source, event_id)
 ) STRICT;
 CREATE INDEX event_inbox_pending ON event_inbox (seq) WHERE state = 'pending';
+CREATE INDEX event_inbox_held ON event_inbox (tenant_id, state, seq) WHERE state IN ('aside', 'blocked');
+CREATE INDEX event_inbox_aggregate ON event_inbox (tenant_id, aggregate, seq)
+  WHERE aggregate IS NOT NULL AND state IN ('pending', 'aside', 'blocked');
+CREATE INDEX event_inbox_lane ON event_inbox (tenant_id, lane, seq) WHERE lane IS NOT NULL;
 
 -- Listening tasks, by the types they may be about ('' is any), and the position after which events are for them.
 CREATE TABLE subscription (

@@ -1,0 +1,185 @@
+import { fail } from "../../base/errors.ts";
+import { newId } from "../../base/ids.ts";
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import type { Operation, Query, Transaction } from "../operation.ts";
+import { openOperatorTask } from "../operators/operator-tasks.ts";
+import { advanceInstance, type EnginePort } from "./advance.ts";
+import { findPublication } from "./publications.ts";
+import { startInstance } from "./start.ts";
+
+/** Positions of the oldest events that are not delivered yet. */
+export const nextEvents: Query<number, number[]> = (tx, limit) =>
+  tx
+    .all<{ seq: number }>("SELECT seq FROM event_inbox WHERE state = 'pending' ORDER BY seq LIMIT ?", limit)
+    .map(({ seq }) => seq);
+
+/** Listeners that one transaction tells: more would hold the store for too long. */
+const TELL_AT_ONCE = 500;
+
+interface EventRow {
+  seq: number;
+  tenant_id: string;
+  source: string;
+  event_id: string;
+  type: string;
+  lane: string | null;
+  aggregate: string | null;
+  body: string;
+  state: string;
+  delivered_to: string | null;
+}
+
+/**
+ * Handle one event in one transaction: start its workflow once, or give it to every task that listens for it, each of
+ * which consumes it once or not at all. One that comes after a poisoned event of its aggregate waits for that.
+ * @throws whatever its handling throws; nothing has happened then
+ */
+export const deliverEvent: Operation<{ engine: EnginePort; seq: number; now: number }, void> = (
+  tx,
+  input,
+) => {
+  const row = tx.get<EventRow>(
+    "SELECT seq, tenant_id, source, event_id, type, lane, aggregate, body, state, delivered_to FROM event_inbox WHERE seq = ?",
+    input.seq,
+  );
+  if (row === undefined || row.state !== "pending") return;
+  const before = row.aggregate === null ? null : stateBefore(tx, row, row.aggregate);
+  if (before === "pending") return;
+  if (before !== null) {
+    tx.run("UPDATE event_inbox SET state = 'blocked' WHERE seq = ?", row.seq);
+    return;
+  }
+  const event = JSON.parse(row.body) as JsonObject;
+  if (row.lane === null) tellListeners(tx, input.engine, row, event, input.now);
+  else startFromEvent(tx, input.engine, row, event, input.now);
+};
+
+/** What holds the events of an aggregate up: the state of the earliest one that is not settled, before this one. */
+function stateBefore(tx: Transaction, row: EventRow, aggregate: string): string | null {
+  const earlier = tx.get<{ state: string }>(
+    `SELECT state FROM event_inbox WHERE tenant_id = ? AND aggregate = ? AND state IN ('pending', 'aside', 'blocked') AND seq < ?
+     ORDER BY seq LIMIT 1`,
+    row.tenant_id,
+    aggregate,
+    row.seq,
+  );
+  return earlier?.state ?? null;
+}
+
+function tellListeners(
+  tx: Transaction,
+  engine: EnginePort,
+  row: EventRow,
+  event: JsonObject,
+  now: number,
+): void {
+  const [instance = "", effect = ""] = row.delivered_to?.split(" ") ?? [];
+  const listeners = tx.all<{ instance_id: string; effect_id: string }>(
+    `SELECT DISTINCT instance_id, effect_id FROM subscription WHERE tenant_id = ? AND type IN (?, '') AND after_seq < ?
+       AND (instance_id, effect_id) > (?, ?) ORDER BY instance_id, effect_id LIMIT ?`,
+    row.tenant_id,
+    row.type,
+    row.seq,
+    instance,
+    effect,
+    TELL_AT_ONCE,
+  );
+  for (const { instance_id, effect_id } of listeners)
+    advanceInstance(tx, engine, instance_id, { kind: "event", effect: effect_id, event } as never, now);
+  const last = listeners.length < TELL_AT_ONCE ? undefined : listeners.at(-1);
+  if (last === undefined) settle(tx, row.seq, null);
+  else
+    tx.run(
+      "UPDATE event_inbox SET delivered_to = ? WHERE seq = ?",
+      `${last.instance_id} ${last.effect_id}`,
+      row.seq,
+    );
+}
+
+/** The instance is known by the event: whoever comes second finds it. */
+function startFromEvent(
+  tx: Transaction,
+  engine: EnginePort,
+  row: EventRow,
+  event: JsonObject,
+  now: number,
+): void {
+  const data = isObject(event["data"]) ? (event["data"] as JsonObject) : {};
+  const wanted = (isObject(data["workflow"]) ? data["workflow"] : {}) as Record<string, Json>;
+  const [namespace, name, version] = [wanted["namespace"], wanted["name"], wanted["version"] ?? "latest"].map(
+    String,
+  ) as [string, string, string];
+  const found = findPublication(tx, row.tenant_id, { namespace, name, version });
+  if (found === undefined)
+    throw fail("not_found", `no workflow is published as ${namespace}/${name} ${version}`, {
+      hint: "publish it, then `lightflow event repair` with --retry",
+    });
+  const { document } = tx.get<{ document: string }>(
+    "SELECT document FROM definition WHERE digest = ?",
+    found.digest,
+  )!;
+  const instanceId = newId();
+  const runId = typeof data["run_id"] === "string" ? data["run_id"] : `${name}-event-${row.seq}`;
+  const started = startInstance(tx, {
+    engine,
+    instanceId,
+    tenantId: row.tenant_id,
+    runId,
+    requestDigest: `event:${row.source} ${row.event_id}`,
+    idempotent: false,
+    sourceEventId: `${row.source} ${row.event_id}`,
+    workflow: name,
+    definition: { ...found, assetId: null, document: () => document },
+    ...engine.child(document, instanceId, runId, 0, now),
+    input: data["input"] ?? {},
+    now,
+  });
+  settle(tx, row.seq, started.runId);
+}
+
+function settle(tx: Transaction, seq: number, runId: string | null): void {
+  tx.run(
+    "UPDATE event_inbox SET state = 'delivered', run_id = ?, delivered_to = NULL, diagnostic = NULL WHERE seq = ?",
+    runId,
+    seq,
+  );
+}
+
+/** Tries after which an event is poisoned: what fails for a reason of its own fails every time. */
+const MAX_TRIES = 3;
+
+/**
+ * The handling of an event has failed. After the last try it is set aside and an operator is asked; events of other
+ * aggregates go on. @returns whether it was set aside now
+ */
+export const countFailedDelivery: Operation<{ seq: number; reason: string; now: number }, boolean> = (
+  tx,
+  { seq, reason, now },
+) => {
+  const row = tx.get<EventRow & { tries: number }>(
+    "SELECT tenant_id, source, event_id, type, lane, tries FROM event_inbox WHERE seq = ? AND state = 'pending'",
+    seq,
+  );
+  if (row === undefined) return false;
+  const aside = row.tries + 1 >= MAX_TRIES;
+  tx.run(
+    "UPDATE event_inbox SET tries = tries + 1, state = ?, diagnostic = ? WHERE seq = ?",
+    aside ? "aside" : "pending",
+    reason,
+    seq,
+  );
+  if (aside) {
+    openOperatorTask(tx, {
+      tenantId: row.tenant_id,
+      kind: "poisoned_event",
+      subject: poisonedSubject(seq),
+      instanceId: null,
+      body: { event: seq, source: row.source, id: row.event_id, type: row.type, lane: row.lane, reason },
+      now,
+    });
+  }
+  return aside;
+};
+
+/** How an operator's task names an event. */
+export const poisonedSubject = (seq: number): string => `event:${seq}`;
