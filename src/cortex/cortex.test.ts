@@ -27,7 +27,9 @@ test("the place comes from the environment, and the uid is this process's own", 
     mount: "/m",
     uid: 12,
   });
-  expect(() => cortexPlace({ LIGHTFLOW_CTX_UID: "me" })).toThrow("not a uid");
+  expect(() => cortexPlace({ LIGHTFLOW_CTX_UID: "me" })).toThrow(
+    "invalid LIGHTFLOW_CTX_UID: me is not a uid",
+  );
 });
 
 test("targets name the files of the contract", () => {

@@ -27,6 +27,11 @@ async function readIf(path: string): Promise<string | undefined> {
     if (code === "ENOENT") return undefined;
     if (code === "ENOTCONN" || code === "ECONNABORTED")
       throw fail("unavailable", `the filesystem at ${path} is gone`);
+    if (code === "ENOTDIR") {
+      throw fail("unavailable", `no CortexFS serves ${path}`, {
+        hint: "start it with `lightflow ctx mount`, or set LIGHTFLOW_CTX_MOUNT",
+      });
+    }
     throw fail("io", `cannot read ${path}: ${message}`, { cause: error });
   }
 }

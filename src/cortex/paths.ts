@@ -37,8 +37,10 @@ export interface RequestTarget {
 
 export function cortexPlace(env: Environment = process.env): CortexPlace {
   const uid = env["LIGHTFLOW_CTX_UID"];
-  if (uid !== undefined && uid !== "" && !/^\d{1,10}$/.test(uid)) {
-    throw fail("usage", `LIGHTFLOW_CTX_UID is not a uid: ${uid}`);
+  if (uid !== undefined && uid !== "" && !(/^\d{1,10}$/.test(uid) && Number(uid) <= 0xffff_ffff)) {
+    throw fail("usage", `invalid LIGHTFLOW_CTX_UID: ${uid} is not a uid`, {
+      hint: "an integer from 0 to 4294967295",
+    });
   }
   return {
     mount: env["LIGHTFLOW_CTX_MOUNT"] || "/ctx",

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fail } from "../base/errors.ts";
 import type { RequestTarget } from "./paths.ts";
@@ -19,6 +19,8 @@ export async function submit(target: RequestTarget, body: string | Uint8Array): 
     }
     await rename(target.staged_request, target.commit_request);
   } catch (error) {
+    // A request that was not committed leaves nothing behind, on a full disk too.
+    await rm(target.staged_request, { force: true }).catch(() => {});
     throw await refusal(target, error as NodeJS.ErrnoException);
   }
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { Failure, fail } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
+import type { CortexPlace } from "../cortex/index.ts";
 import { callOperation, isFinished, type OutputOf, type ServiceName, service } from "../service/index.ts";
 import { type Host, type HostOptions, openHost } from "./host.ts";
 import { openParts, serviceContext, socketPath, storePath } from "./parts.ts";
@@ -69,6 +70,24 @@ function openStore(paths: Paths, log: Log, root: string): Client {
 /** For what is kept beside the runs: a running host, else the store itself, made where there is none. */
 export async function connectToRecords(paths: Paths, log: Log, root: string): Promise<Client> {
   return (await findHost(paths)) ?? openStore(paths, log, root);
+}
+
+/**
+ * For commands that take a run step by step: always the store itself, in this process. The files of `/ctx` are then those
+ * of this user and of this environment, whoever hosts runs beside it.
+ */
+export async function connectToStore(
+  paths: Paths,
+  log: Log,
+  root: string,
+  place?: CortexPlace,
+): Promise<Client> {
+  const parts = openParts(paths, log);
+  const context = {
+    ...serviceContext(parts, { root, trustsPaths: true, orchestration: null }),
+    ...(place === undefined ? {} : { place }),
+  };
+  return { kind: "store", failed: NEVER, call: localCall(context), close: () => parts.close() };
 }
 
 /** For commands that change a run: a running host's orchestrator, or `no_orchestrator`. */

@@ -4,6 +4,7 @@ export {
   connectToOrchestrator,
   connectToRead,
   connectToRecords,
+  connectToStore,
   hasStore,
 } from "./client.ts";
 export { type CtxProjection, startCtx } from "./ctx.ts";

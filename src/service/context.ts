@@ -2,6 +2,7 @@ import type { Artifacts } from "../artifacts/index.ts";
 import type { Clock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
+import type { CortexPlace } from "../cortex/index.ts";
 import type { Operation, Query, Resolution, ResolvedAttempt, Started, Topic } from "../store/index.ts";
 import type { Principal } from "./principal.ts";
 
@@ -83,6 +84,8 @@ export interface ServiceContext {
   readonly principal: Principal;
   /** The project whose assets are served. */
   readonly root: string;
+  /** The `/ctx` that runs taken step by step use; from the environment when absent. */
+  readonly place?: CortexPlace;
   /** A caller on the Unix socket or in this process may name another project and files of its own. */
   readonly trustsPaths: boolean;
   readonly version: string;

@@ -1,11 +1,13 @@
 import { assetOperations } from "./assets/index.ts";
 import { auditOperations } from "./audit/index.ts";
 import { callOperations } from "./calls/index.ts";
+import { ctxOperations } from "./ctx/index.ts";
 import { eventOperations } from "./events/index.ts";
 import { health } from "./health.ts";
 import { inboxOperations } from "./inbox/index.ts";
 import { leaseOperations } from "./leases/index.ts";
 import type { ServiceOperation } from "./operation.ts";
+import { planOperations } from "./plans/index.ts";
 import { queueOperations } from "./queue/index.ts";
 import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
@@ -27,6 +29,8 @@ export const service = {
   health,
   ...assetOperations,
   ...runOperations,
+  ...planOperations,
+  ...ctxOperations,
   ...workflowOperations,
   ...eventOperations,
   ...callOperations,

@@ -35,4 +35,41 @@ export const RUNS: readonly CommandRow[] = [
     summary: "what a run handed over, by digest",
     load: () => import("../run/artifacts.ts"),
   },
+  {
+    path: "run preview",
+    summary: "what a run would send where; writes nothing",
+    load: () => import("../run/preview.ts"),
+  },
+  {
+    path: "run create",
+    summary: "plan a run that you take step by step",
+    load: () => import("../run/create.ts"),
+  },
+  {
+    path: "run submit",
+    summary: "commit the request of one step into CortexFS",
+    load: () => import("../run/submit.ts"),
+  },
+  { path: "run refresh", summary: "look what CortexFS answered", load: () => import("../run/refresh.ts") },
+  {
+    path: "run status",
+    summary: "how many steps of a run stand where",
+    load: () => import("../run/status.ts"),
+  },
+  { path: "run request", summary: "the request that made a run", load: () => import("../run/request.ts") },
+  {
+    path: "run workflow",
+    summary: "the definition that a run keeps",
+    load: () => import("../run/workflow.ts"),
+  },
+  {
+    path: "run trace",
+    summary: "what a run read and wrote outside itself, as JSONL",
+    load: () => import("../run/trace.ts"),
+  },
+  {
+    path: "run export",
+    summary: "a run as a directory of JSON files",
+    load: () => import("../run/export.ts"),
+  },
 ];

@@ -1,4 +1,4 @@
-import { connectToOrchestrator } from "../../host/index.ts";
+import { connectToOrchestrator, connectToRead, hasStore } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { RUN_ID } from "./run-id.ts";
 
@@ -11,7 +11,10 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const client = await connectToOrchestrator(io.paths);
+  // A run that is taken step by step needs nobody to advance it.
+  const client = hasStore(io.paths)
+    ? await connectToRead(io.paths, io.log(), io.root())
+    : await connectToOrchestrator(io.paths);
   try {
     const view = await client.call("cancelRun", {
       run_id: positionals.run,

@@ -27,7 +27,7 @@ export async function finishRun(
   if (table) io.stdout.write(reportText(report, io.isTerminal && io.color ? io.paint : createPaint(false)));
   else
     io.stdout.write(
-      `${JSON.stringify({ ...report.run, steps: report.steps, artifacts: report.artifacts }, null, 2)}\n`,
+      `${JSON.stringify({ ...report.run, steps: report.run.steps ?? report.steps, artifacts: report.artifacts }, null, 2)}\n`,
     );
   if (!isFinished(report.run.status)) return EXIT.ok;
   if (report.run.status === "succeeded") return EXIT.ok;

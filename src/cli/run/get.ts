@@ -18,8 +18,9 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
     const report = await readReport(client, positionals.run);
-    io.print({ ...report.run, steps: report.steps, artifacts: report.artifacts }, (paint) =>
-      reportText(report, paint),
+    io.print(
+      { ...report.run, steps: report.run.steps ?? report.steps, artifacts: report.artifacts },
+      (paint) => reportText(report, paint),
     );
     return 0;
   } finally {

@@ -49,6 +49,9 @@ export function reportText(report: RunReport, paint: Paint): string {
       last?.exit_code == null ? "" : String(last.exit_code),
     ];
   });
+  // A run taken step by step has no attempts: its steps stand where its user has brought them.
+  for (const step of run.steps ?? [])
+    rows.push([statusText(step.status, paint), step.step_id, "CortexFS", "", "", ""]);
   const lines = [
     `${statusText(run.status, paint)} ${paint.bold(run.run_id)} (${run.workflow_asset_id}) in ${duration(run.duration_ms)}`,
     "",

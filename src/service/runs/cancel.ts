@@ -1,7 +1,8 @@
 import { Type } from "@sinclair/typebox";
-import { findRun } from "../../store/index.ts";
+import { cancelPlan, findRun, planOf } from "../../store/index.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
+import { exportPlan } from "../plans/export.ts";
 import { closed, RunId } from "../shapes.ts";
 import { Run, runView } from "./view.ts";
 
@@ -14,6 +15,16 @@ export const cancelRun = defineOperation({
   input: closed({ run_id: RunId, reason: Type.Optional(Type.String({ maxLength: 1024 })) }),
   output: Run,
   async run(context, input) {
+    const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
+    if (context.views.read(planOf, row) !== null) {
+      const plan = await context.records.write(cancelPlan, {
+        tenantId: context.tenantId,
+        runId: input.run_id,
+        now: context.clock.wall(),
+      });
+      exportPlan(context, plan);
+      return runView(plan.instance, plan);
+    }
     await orchestrationOf(context).cancel(
       context.tenantId,
       input.run_id,

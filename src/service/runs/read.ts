@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { findRun, listRuns as listRunsQuery, readDefinition } from "../../store/index.ts";
+import { findRun, listRuns as listRunsQuery, planOf, readDefinition } from "../../store/index.ts";
 import { waitFor } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyObject, closed, Limit, RunId, WaitMs } from "../shapes.ts";
@@ -19,7 +19,7 @@ export const listRuns = defineOperation({
       status: null,
       limit: input.limit ?? 50,
     });
-    return { runs: rows.map(runView) };
+    return { runs: rows.map((row) => runView(row, context.views.read(planOf, row))) };
   },
 });
 
@@ -32,7 +32,8 @@ export const getRun = defineOperation({
   input: closed({ run_id: RunId }),
   output: Run,
   run(context, input) {
-    return runView(context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id }));
+    const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
+    return runView(row, context.views.read(planOf, row));
   },
 });
 
@@ -62,14 +63,15 @@ export const waitRun = defineOperation({
 export const getRunWorkflow = defineOperation({
   name: "run.workflow",
   scope: "read",
-  summary: "The workflow document that a run executes",
+  summary: "The workflow document that a run executes; for one taken step by step the definition",
   method: "GET",
   path: "/runs/:run_id/workflow",
   input: closed({ run_id: RunId }),
   output: AnyObject,
   run(context, input) {
     const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
-    return context.views.read(readDefinition, row.definition_digest);
+    const plan = context.views.read(planOf, row);
+    return plan === null ? context.views.read(readDefinition, row.definition_digest) : plan.definition;
   },
 });
 

@@ -1,7 +1,15 @@
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
-import { type AttemptRow, findRun, listAttempts, listEvents, type RunEvent } from "../../store/index.ts";
+import {
+  type AttemptRow,
+  findRun,
+  type InstanceRow,
+  listAttempts,
+  listEvents,
+  type RunEvent,
+} from "../../store/index.ts";
+import type { ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyObject, closed, Integer, named, nullable, oneOf, RunId, Text, Time } from "../shapes.ts";
 
@@ -69,23 +77,27 @@ export const getSteps = defineOperation({
   output: closed({ steps: Type.Array(Step) }),
   run(context, input): { steps: RunStep[] } {
     const row = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
-    const attempts = context.views.read(listAttempts, { instanceId: row.id });
-    const steps = new Map<string, RunStep>();
-    for (let after = 0; ; ) {
-      const events = context.views.read(listEvents, {
-        instanceId: row.id,
-        runId: row.run_id,
-        after,
-        limit: 1000,
-      });
-      if (events.length === 0) break;
-      for (const event of events) fold(steps, event);
-      after = events.at(-1)!.seq;
-    }
-    for (const attempt of attempts) steps.get(attempt.reference)?.attempts.push(attemptView(attempt));
-    return { steps: [...steps.values()] };
+    return { steps: stepsOfRun(context, row) };
   },
 });
+
+export function stepsOfRun(context: ServiceContext, row: InstanceRow): RunStep[] {
+  const steps = new Map<string, RunStep>();
+  for (let after = 0; ; ) {
+    const events = context.views.read(listEvents, {
+      instanceId: row.id,
+      runId: row.run_id,
+      after,
+      limit: 1000,
+    });
+    if (events.length === 0) break;
+    for (const event of events) fold(steps, event);
+    after = events.at(-1)!.seq;
+  }
+  for (const attempt of context.views.read(listAttempts, { instanceId: row.id }))
+    steps.get(attempt.reference)?.attempts.push(attemptView(attempt));
+  return [...steps.values()];
+}
 
 function fold(steps: Map<string, RunStep>, event: RunEvent): void {
   if (event.reference === null || event.step_id === null) return;

@@ -1,6 +1,9 @@
+import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { InstanceRow } from "../../store/index.ts";
+import type { InstanceRow, Plan } from "../../store/index.ts";
+import { manifestOf } from "../plans/manifest.ts";
+import { RunStepRecord, type StepRecord } from "../plans/shapes.ts";
 import { AnyJson, AnyObject, closed, Integer, named, nullable, oneOf, RunId, Text, Time } from "../shapes.ts";
 
 export type RunStatus = "planned" | "running" | "succeeded" | "failed" | "cancelled";
@@ -20,8 +23,11 @@ export const Run = named(
   "Run",
   closed({
     run_id: RunId,
-    instance_id: Text,
     workflow_asset_id: Text,
+    cancelled: Type.Boolean(),
+    /** Of a run that is taken step by step: with the members before it the run's manifest. */
+    steps: Type.Optional(Type.Array(RunStepRecord)),
+    instance_id: Text,
     status: oneOf("planned", "running", "succeeded", "failed", "cancelled"),
     phase: Text,
     inputs: AnyJson,
@@ -38,8 +44,10 @@ export const Run = named(
 
 export interface RunView {
   run_id: string;
-  instance_id: string;
   workflow_asset_id: string;
+  cancelled: boolean;
+  steps?: StepRecord[];
+  instance_id: string;
   status: RunStatus;
   phase: string;
   inputs: Json;
@@ -56,12 +64,14 @@ export interface RunView {
 export const isFinished = (status: RunStatus): boolean =>
   status === "succeeded" || status === "failed" || status === "cancelled";
 
-export function runView(row: InstanceRow): RunView {
+export function runView(row: InstanceRow, plan: Plan | null = null): RunView {
   const snapshot = JSON.parse(row.snapshot) as { raw_input: Json; output: Json; error?: JsonObject };
   return {
     run_id: row.run_id,
-    instance_id: row.id,
     workflow_asset_id: row.workflow,
+    cancelled: row.status === "cancelled",
+    ...(plan === null ? {} : manifestOf(plan)),
+    instance_id: row.id,
     status: STATUS[row.status]!,
     phase: row.status,
     inputs: snapshot.raw_input,

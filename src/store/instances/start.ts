@@ -132,7 +132,7 @@ export function keepDefinition(tx: Transaction, definition: StartInput["definiti
   );
 }
 
-function keepPolicy(tx: Transaction, policy: StartInput["policy"], now: number): void {
+export function keepPolicy(tx: Transaction, policy: StartInput["policy"], now: number): void {
   if (tx.get("SELECT 1 FROM policy_snapshot WHERE digest = ?", policy.digest) !== undefined) return;
   tx.run(
     "INSERT INTO policy_snapshot (digest, body, created_at) VALUES (?, ?, ?)",

@@ -88,11 +88,16 @@ export interface StoredInputRow {
   engine_version: number;
 }
 
-/** Every input of an instance: folding them rebuilds its snapshot. */
-export const listInputs: Query<{ instanceId: string }, StoredInputRow[]> = (tx, { instanceId }) =>
+/** The inputs of an instance after a position: folding all of them rebuilds its snapshot. */
+export const listInputs: Query<{ instanceId: string; after?: number; limit?: number }, StoredInputRow[]> = (
+  tx,
+  { instanceId, after = 0, limit = -1 },
+) =>
   tx
     .all<Omit<StoredInputRow, "body"> & { body: string }>(
-      "SELECT seq, body, recorded_at, engine_version FROM instance_input WHERE instance_id = ? ORDER BY seq",
+      "SELECT seq, body, recorded_at, engine_version FROM instance_input WHERE instance_id = ? AND seq > ? ORDER BY seq LIMIT ?",
       instanceId,
+      after,
+      limit,
     )
     .map((row) => ({ ...row, body: JSON.parse(row.body) as Json }));

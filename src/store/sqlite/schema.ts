@@ -4,6 +4,7 @@ import { sql as accessTokens } from "./migrations/0010-access-tokens.ts";
 import { sql as secrets } from "./migrations/0020-secrets.ts";
 import { sql as schedules } from "./migrations/0021-schedules.ts";
 import { sql as queue } from "./migrations/0030-queue.ts";
+import { sql as plans } from "./migrations/0040-plans.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -11,4 +12,12 @@ import { sql as queue } from "./migrations/0030-queue.ts";
  * their rowid: without it the whole row would stand in the inner pages of the key. Those that are only appended to and
  * read in order go without, one tree fewer in each commit.
  */
-export const MIGRATIONS: readonly string[] = [first, callsAndEvents, accessTokens, secrets, schedules, queue];
+export const MIGRATIONS: readonly string[] = [
+  first,
+  callsAndEvents,
+  accessTokens,
+  secrets,
+  schedules,
+  queue,
+  plans,
+];

@@ -1,0 +1,13 @@
+import type { CommandSpec, Run } from "../spec.ts";
+import { printPaths } from "./place.ts";
+
+export const spec = {
+  description: "The files of one request to a tool.",
+  positionals: [
+    { name: "tool_id", label: "tool id" },
+    { name: "step_id", label: "step id" },
+  ],
+  examples: [{ command: "lightflow ctx tool search step-001", does: "where its request and its answer are" }],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = ({ positionals }, io) => printPaths("ctx.tool", { ...positionals }, io);

@@ -1,0 +1,20 @@
+import { connectToRead } from "../../host/index.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+import { RUN_ID } from "./run-id.ts";
+
+export const spec = {
+  positionals: [RUN_ID],
+  examples: [
+    { command: "lightflow run request run-001 | jq .inputs", does: "the inputs as they were given" },
+  ],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ positionals }, io) => {
+  const client = await connectToRead(io.paths, io.log(), io.root());
+  try {
+    io.print(await client.call("runRequest", { run_id: positionals.run }));
+    return 0;
+  } finally {
+    await client.close();
+  }
+};
