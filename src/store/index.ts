@@ -85,22 +85,11 @@ export {
 export type { Operation, Query, Topic } from "./operation.ts";
 export {
   listOperatorTasks,
-  listOperatorTasks,
-  type OperatorTask,
   type OperatorTask,
   readOperatorTask,
   resolveOperatorTask,
 } from "./operators/operator-tasks.ts";
-export { createPlan } from "./plans/create.ts";
-export { listTrace, type Plan, type PlanStep, planOf, planOfRun, type TraceRow } from "./plans/plan.ts";
-export {
-  abandonSubmit,
-  beginSubmit,
-  cancelPlan,
-  confirmSubmit,
-  type Observation,
-  observeSteps,
-} from "./plans/submit.ts";
+export * from "./plans/index.ts";
 export { drainSession } from "./runners/drain.ts";
 export { type EnrolInput, enrolRunner } from "./runners/enrol.ts";
 export {
