@@ -15,7 +15,12 @@
  *
  * so `"${ .inputs.repository }"` is an input and `"${ .steps.inventory.output.files }"` a value that the step
  * `inventory` gave. A command's entry also has `exitCode`, `artifacts` (`[{name, sha256, size, mediaType, uri}]`)
- * and `summary`. A step that has not run is null. Ids with a dash are written `.steps["step-001"]`.
+ * and `summary`. A step that has not run is null. Ids with a dash are written `.steps["step-001"]`. In a `map` there
+ * are `.item` and `.index` too, in a `while` there is `.index`.
+ *
+ * **Order.** A step waits for the steps that its expressions name and for its `needs`; commands that share the run's
+ * workspace go one after the other; what is written behind an `assertStep` or a `failStep` waits for it. Everything else
+ * runs at once. As soon as a step says `then`, or there is a `switchStep`, the steps run in the order of writing.
  */
 
 /** A string that is one `${ … }` as a whole: jq over `{inputs, steps}`. */
@@ -46,6 +51,8 @@ export interface AssetMeta {
 export interface Port {
   /** `path`: a path on the runner's host, made absolute at the start. `artifact`: `sha256:` and 64 hex digits. */
   readonly type: "string" | "integer" | "number" | "boolean" | "json" | "path" | "artifact";
+  /** The value is a list of such values. */
+  readonly list?: boolean;
   readonly description?: string;
   /** Default false: a missing input is null, or its default. */
   readonly required?: boolean;
@@ -54,29 +61,102 @@ export interface Port {
   readonly enum?: readonly (string | number | boolean | null)[];
   readonly minimum?: number;
   readonly maximum?: number;
+  /** Distance of two values of a slider. */
+  readonly step?: number;
   /** ECMAScript pattern that the whole text must match. */
   readonly pattern?: string;
+  /** How a form shows it. */
+  readonly widget?: "text" | "textarea" | "number" | "slider" | "select" | "checkbox" | "color" | "file";
+  /** Of an integer: a run that is given none draws one, and records it. */
+  readonly seed?: boolean;
 }
 
 export type JsonSchema = { readonly [key: string]: unknown };
+
+/** ISO 8601 duration, such as `PT5M`. */
+export type Duration = string;
+
+export type ApiFormat = "openai.chat" | "openai.responses" | "anthropic.messages" | "google.generate_content";
 
 export interface StepOptions {
   /** For people, in progress lines. */
   readonly title?: string;
   /** The step is skipped unless this gives true. */
   readonly if?: Expression;
-  /** Where the flow goes next: a step's id, `continue` (default), or `end`. */
+  /** Where the flow goes next: a step's id, `continue` (default), or `end`. Not in compositions. */
   readonly then?: string;
+  /** Steps that must have ended before, beside those that its expressions name. */
+  readonly needs?: readonly string[];
 }
 
-export interface ExchangeOptions extends StepOptions {
-  /** ISO 8601 duration, such as `PT5M`. */
-  readonly timeout?: string;
-  /** The request that is committed. Without it the workflow's inputs are. */
+/** Of steps with an effect: how often, how long, with what. */
+export interface EffortOptions extends StepOptions {
+  /** The longest one attempt may take. */
+  readonly timeout?: Duration;
+  /** `attempts` more tries after one that failed. */
+  readonly retry?: {
+    readonly attempts: number;
+    readonly delay?: Duration;
+    readonly backoff?: "constant" | "linear" | "exponential";
+  };
+  /** Once for each item of the list, which expressions see as `.item` with its `.index`. The output is a list. */
+  readonly map?: { readonly over: Expression; readonly concurrency?: number };
+  /** Again while this holds, at most `limit` times. */
+  readonly while?: { readonly that: Expression; readonly limit: number };
+  /** Units of the workflow's resources that it holds while it runs. */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** From -100 to 100; higher goes first where not all can go. */
+  readonly priority?: number;
+  /** Its result depends on more than its inputs, so that it is never taken from a cache. */
+  readonly impure?: boolean;
+}
+
+/** A step that uses a node or a composition. */
+export interface UseOptions extends EffortOptions {
+  /** Values for its ports, which may hold expressions. */
+  readonly inputs?: { readonly [port: string]: Template };
+}
+
+export interface ExchangeBehaviour {
+  /** The request that is committed. Without it the inputs are. */
   readonly request?: Template;
 }
+export interface ExchangeOptions extends EffortOptions, ExchangeBehaviour {}
 
-export interface CommandOptions extends StepOptions {
+/** One HTTP request, made by the orchestrator under its destination policy. */
+export interface HttpBehaviour {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+  /** An address, or an expression that gives one. */
+  readonly endpoint: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly query?: { readonly [name: string]: Template };
+  readonly body?: Template;
+  /** `content` (default): the body, parsed by its media type. */
+  readonly output?: "content" | "raw" | "response";
+  /** Whether it may be sent again when nobody knows what became of it. Default: whether the method is safe. */
+  readonly repeatable?: boolean;
+}
+export interface HttpOptions extends EffortOptions, HttpBehaviour {}
+
+/** The function `run` of the node's own file, in a sandbox on a runner. */
+export interface CodeBehaviour {
+  /** Default false: no network. */
+  readonly network?: boolean;
+  readonly pool?: string;
+  readonly capabilities?: readonly string[];
+}
+
+/** What `run(input, ctx)` of a `code` node gets beside its inputs. */
+export interface CodeContext {
+  /** Where the file of an artifact lies that came in through an `artifact` port. */
+  file(artifact: string): string;
+  /** Keep a file as an artifact: its name, and bytes, text or a path. The reference goes into the output. */
+  keep(name: string, content: Uint8Array | string | { readonly path: string }): Promise<string>;
+  /** A directory of its own that is gone afterwards. */
+  readonly temporary: string;
+}
+
+export interface CommandBehaviour {
   /** The program: a name in PATH or an absolute path. A literal, never an expression. */
   readonly command: string;
   /**
@@ -105,8 +185,8 @@ export interface CommandOptions extends StepOptions {
     readonly target?: string;
     readonly readOnly?: boolean;
   }[];
-  /** ISO 8601 duration, such as `PT5M`. */
-  readonly timeout?: string;
+  /** Artifacts that it reads: expressions. Each lies at `$LIGHTFLOW_INPUTS/<64 hex digits>`. */
+  readonly files?: readonly string[];
   /** Whether it may run again when the outcome of an attempt is not known. Default false. */
   readonly repeatable?: boolean;
   /** Runner pool. */
@@ -115,72 +195,149 @@ export interface CommandOptions extends StepOptions {
   readonly capabilities?: readonly string[];
 }
 
-export interface WorkflowBuilder {
-  /** JSON Schema of the inputs: inline, or a path below `lightflow/`. Not beside {@link input}. */
-  inputSchema(schema: JsonSchema | string): WorkflowBuilder;
-  /** JSON Schema of the output: inline, or a path below `lightflow/`. */
-  outputSchema(schema: JsonSchema | string): WorkflowBuilder;
+export interface CommandOptions extends EffortOptions, CommandBehaviour {}
+
+/** The methods that add steps. */
+export interface StepBuilder<Self> {
   /** A model asset that must be available. */
-  requiredModel(alias: string): WorkflowBuilder;
+  requiredModel(alias: string): Self;
+  /** Use a node or a composition. */
+  step(stepId: string, nodeOrCompositionId: string, options?: UseOptions): Self;
   /** One request to a model API through `/ctx`. */
-  apiStep(
-    stepId: string,
-    nodeId: string,
-    format: "openai.chat" | "openai.responses" | "anthropic.messages" | "google.generate_content",
-    options?: ExchangeOptions,
-  ): WorkflowBuilder;
+  apiStep(stepId: string, nodeId: string, format: ApiFormat, options?: ExchangeOptions): Self;
   /** One call of a tool through `/ctx`. */
-  toolStep(stepId: string, nodeId: string, toolId: string, options?: ExchangeOptions): WorkflowBuilder;
+  toolStep(stepId: string, nodeId: string, toolId: string, options?: ExchangeOptions): Self;
   /** One message into a thread through `/ctx`. */
-  threadStep(stepId: string, nodeId: string, threadId: string, options?: ExchangeOptions): WorkflowBuilder;
-  /** The request of the API step before it: one chat message from an input. */
-  openaiChatInput(modelAlias: string, inputField: string): WorkflowBuilder;
-  /** A typed input. With typed inputs, others are refused. */
-  input(name: string, port: Port): WorkflowBuilder;
-  /** The output of the workflow: an object with expressions, or one expression. */
-  output(value: Expression | { readonly [key: string]: Template }): WorkflowBuilder;
+  threadStep(stepId: string, nodeId: string, threadId: string, options?: ExchangeOptions): Self;
+  /** The request of the `openai.chat` step before it: one message from an input. */
+  openaiChatInput(modelAlias: string, inputField: string): Self;
+  /** The same for `openai.responses`. */
+  openaiResponsesInput(modelAlias: string, inputField: string): Self;
+  /** The same for `anthropic.messages`. */
+  anthropicMessagesInput(modelAlias: string, inputField: string): Self;
+  /** The same for `google.generate_content`. */
+  googleGenerateContentInput(modelAlias: string, inputField: string): Self;
   /** A value computed from inputs and steps. */
-  set(
-    stepId: string,
-    value: Expression | { readonly [key: string]: Template },
-    options?: StepOptions,
-  ): WorkflowBuilder;
+  set(stepId: string, value: Expression | { readonly [key: string]: Template }, options?: StepOptions): Self;
   /** The run fails with `message` unless `that` gives true. */
   assertStep(
     stepId: string,
     claim: { readonly that: Expression; readonly message: string },
     options?: StepOptions,
-  ): WorkflowBuilder;
+  ): Self;
   /** Go where the first case that holds says; a case without `when` always holds and stands last. */
   switchStep(
     stepId: string,
     cases: readonly { readonly when?: Expression; readonly then: string }[],
     options?: StepOptions,
-  ): WorkflowBuilder;
+  ): Self;
   /** Run one program on a runner, under a lease of its own. */
-  commandStep(stepId: string, options: CommandOptions): WorkflowBuilder;
+  commandStep(stepId: string, options: CommandOptions): Self;
+  /** One HTTP request. */
+  httpStep(stepId: string, options: HttpOptions): Self;
   /** The run fails with this error. */
   failStep(
     stepId: string,
     error: { readonly title: string; readonly detail: string; readonly status?: number },
     options?: StepOptions,
+  ): Self;
+}
+
+export interface WorkflowBuilder extends StepBuilder<WorkflowBuilder> {
+  /** JSON Schema of the inputs: inline, or a path below `lightflow/`. Not beside {@link input}. */
+  inputSchema(schema: JsonSchema | string): WorkflowBuilder;
+  /** JSON Schema of the output: inline, or a path below `lightflow/`. */
+  outputSchema(schema: JsonSchema | string): WorkflowBuilder;
+  /** A typed input. With typed inputs, others are refused. */
+  input(name: string, port: Port): WorkflowBuilder;
+  /** The output of the workflow: an object with expressions, or one expression. */
+  output(value: Expression | { readonly [key: string]: Template }): WorkflowBuilder;
+  /** How many units of something the steps of one run share, and the pool whose runners have it. */
+  resource(name: string, options: { readonly capacity: number; readonly pool?: string }): WorkflowBuilder;
+  /** Of the run among others, from -100 to 100. */
+  priority(priority: number): WorkflowBuilder;
+  /** How many steps run at once; no limit without it. */
+  concurrency(most: number): WorkflowBuilder;
+  /** When it starts by itself, once it is published. */
+  schedule(
+    schedule:
+      | { readonly every: Duration | { readonly [unit: string]: number } }
+      | { readonly cron: string }
+      | { readonly after: Duration | { readonly [unit: string]: number } }
+      | { readonly on: { readonly [key: string]: Template } },
   ): WorkflowBuilder;
 }
 
-/** What a node, a composition or a model says of itself. */
-export interface ComponentBuilder {
-  description(text: string): ComponentBuilder;
-  input(name: string, port: Port): ComponentBuilder;
-  output(name: string, port: Port): ComponentBuilder;
+/** What an asset says of itself. */
+export interface DescribedBuilder<Self> {
+  description(text: string): Self;
+  input(name: string, port: Port): Self;
+  output(name: string, port: Port): Self;
   /** What it needs or offers, such as `chat`. */
-  capability(name: string): ComponentBuilder;
+  capability(name: string): Self;
+}
+
+/** A node does one thing: one of `api`, `tool`, `thread`, `command`, `http`, `code` and `value`. */
+export interface NodeBuilder extends DescribedBuilder<NodeBuilder> {
+  /** The outputs, by name: expressions see `.inputs` and what it did as `.output`. Without it that is the output. */
+  result(value: { readonly [output: string]: Template }): NodeBuilder;
+  requiredModel(alias: string): NodeBuilder;
+  api(format: ApiFormat, options?: ExchangeBehaviour): NodeBuilder;
+  tool(toolId: string, options?: ExchangeBehaviour): NodeBuilder;
+  thread(threadId: string, options?: ExchangeBehaviour): NodeBuilder;
+  command(options: CommandBehaviour): NodeBuilder;
+  http(options: HttpBehaviour): NodeBuilder;
+  /** The function `run(input, ctx)` that the same file exports. */
+  code(options?: CodeBehaviour): NodeBuilder;
+  /** Nothing but expressions. */
+  value(value: Expression | { readonly [output: string]: Template }): NodeBuilder;
+  timeout(timeout: Duration): NodeBuilder;
+  retry(retry: NonNullable<EffortOptions["retry"]>): NodeBuilder;
+  resources(units: Readonly<Record<string, number>>): NodeBuilder;
+  /** Never taken from a cache. */
+  impure(): NodeBuilder;
+}
+
+/** Steps with a typed contract, put in the place of each step that uses it. */
+export interface CompositionBuilder
+  extends DescribedBuilder<CompositionBuilder>,
+    StepBuilder<CompositionBuilder> {
+  /** The outputs, by name, with expressions over its own inputs and steps. */
+  result(value: { readonly [output: string]: Template }): CompositionBuilder;
+}
+
+/** A part that models can play, and who can. Weights are no part of it: files are fetched into the model cache. */
+export interface ModelBuilder extends DescribedBuilder<ModelBuilder> {
+  /** A model as its provider calls it; the best first. */
+  candidate(candidate: {
+    readonly model: string;
+    readonly provider?: string;
+    readonly format?: ApiFormat;
+  }): ModelBuilder;
+  /** A file of it, from an address or a path below the project. */
+  file(file: {
+    readonly name: string;
+    readonly from: string;
+    readonly sha256: string;
+    readonly size?: number;
+  }): ModelBuilder;
+  /** SPDX id, or a name. */
+  licence(licence: string): ModelBuilder;
+  homepage(address: string): ModelBuilder;
+}
+
+/** `lightflow/presets/<name>.ts`: `export const PRESET = { … } as const satisfies Preset`. */
+export interface Preset {
+  readonly workflow: string;
+  readonly description?: string;
+  readonly inputs: { readonly [name: string]: Template };
 }
 
 /** Start a workflow's definition; `id` must be `META.id`. */
 export declare function workflow(id: string): WorkflowBuilder;
 /** Start a node's definition. */
-export declare function node(id: string): ComponentBuilder;
+export declare function node(id: string): NodeBuilder;
 /** Start a composition's definition. */
-export declare function composition(id: string): ComponentBuilder;
+export declare function composition(id: string): CompositionBuilder;
 /** Start a model's definition. */
-export declare function model(id: string): ComponentBuilder;
+export declare function model(id: string): ModelBuilder;

@@ -7,7 +7,7 @@ import { readModule, returnedBy } from "./module.ts";
 import { nestingProblem } from "./nesting.ts";
 import { parseTypeScript } from "./parser.ts";
 import type { Source } from "./source.ts";
-import { checkWiring } from "./wiring.ts";
+import { checkComponent, checkWiring } from "./wiring.ts";
 
 /** All that one asset file says. */
 export interface Asset {
@@ -106,7 +106,7 @@ function readText(source: Source, kind: AssetKind, builtin: boolean, problems: P
   const returned = problems.attempt(() => returnedBy(module, "define"));
   if (returned === undefined) {
     // Only a workflow must define something; an unreadable define() has been reported by now.
-    if (kind === "workflow" && problems.list.length === 0) {
+    if (kind === "workflow" && !problems.failed) {
       problems.add(
         "define_missing",
         0,
@@ -118,10 +118,12 @@ function readText(source: Source, kind: AssetKind, builtin: boolean, problems: P
   }
   if (kind !== "workflow") {
     const read = readComponent(returned, meta, path, problems);
+    if (read !== undefined && !problems.failed)
+      checkComponent(read.definition, kind, read.map, module, problems);
     return { asset: { ...asset, component: read?.definition }, map: read?.map };
   }
   const read = readWorkflow(returned, meta, path, problems);
   if (read === undefined) return { asset, map: undefined };
-  if (problems.list.length === 0) checkWiring(read.definition, read.map, problems);
+  if (!problems.failed) checkWiring(read.definition, read.map, problems);
   return { asset: { ...asset, workflow: read.definition }, map: read.map };
 }

@@ -35,6 +35,8 @@ export type DiagnosticCode =
 /** One problem of one file, with where it is and what to do. `line` and `column` count from 1, in UTF-16 units. */
 export interface AssetDiagnostic {
   readonly code: DiagnosticCode;
+  /** A file with an error is not used; a warning is only shown. */
+  readonly severity: "error" | "warning";
   readonly path: string;
   readonly line: number;
   readonly column: number;
@@ -50,6 +52,7 @@ export class SourceProblem extends Error {
     message: string,
     readonly hint: string,
     readonly offset: number,
+    readonly severity: AssetDiagnostic["severity"] = "error",
   ) {
     super(message);
   }
@@ -61,6 +64,15 @@ export class Problems {
 
   add(code: DiagnosticCode, offset: number, message: string, hint: string): void {
     this.list.push(new SourceProblem(code, message, hint, offset));
+  }
+
+  warn(code: DiagnosticCode, offset: number, message: string, hint: string): void {
+    this.list.push(new SourceProblem(code, message, hint, offset, "warning"));
+  }
+
+  /** Whether anything but warnings was found. */
+  get failed(): boolean {
+    return this.list.some(({ severity }) => severity === "error");
   }
 
   /** Run a part; a {@link SourceProblem} that it throws is gathered and the answer is `undefined`. */
@@ -75,6 +87,14 @@ export class Problems {
   }
 }
 
+/** An error about a file as a whole. */
+export const located = (
+  code: DiagnosticCode,
+  path: string,
+  message: string,
+  hint: string,
+): AssetDiagnostic => ({ code, severity: "error", path, line: 1, column: 1, message, hint });
+
 /** More problems of one file than this tell a person nothing. */
 const MAXIMUM_SHOWN = 100;
 
@@ -87,6 +107,7 @@ export function locate(path: string, text: string, problems: readonly SourceProb
     .slice(0, MAXIMUM_SHOWN)
     .map((problem) => ({
       code: problem.code,
+      severity: problem.severity,
       path,
       ...place(problem.offset),
       message: problem.message,

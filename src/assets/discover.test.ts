@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../base/canonical.ts";
 import { LIMITS } from "../base/limits.ts";
-import { checkAssets, discoverAssets } from "./discover.ts";
+import { checkProject } from "./check/project.ts";
+import { discoverAssets } from "./discover.ts";
 import { assetText, TestProject, workflowText } from "./testing.ts";
 
 const own = (root: string) => discoverAssets(root).assets.filter(({ builtin }) => !builtin);
@@ -72,7 +73,7 @@ process.exit(7);
 `,
   );
   expect(ids(project.root)).toEqual(["workflow.i", "workflow.test"]);
-  checkAssets(project.root);
+  checkProject(project.root).diagnostics;
   for (const name of ["imported", "top-level", "called", "static", "const"]) {
     expect([name, existsSync(planted(name))]).toEqual([name, false]);
   }
@@ -86,6 +87,7 @@ test("a bad file gives one diagnostic with its place and hides no other", () => 
   expect(discoverAssets(project.root).diagnostics).toEqual([
     {
       code: "asset_syntax",
+      severity: "error",
       path,
       line: 2,
       column: 7,
@@ -103,6 +105,7 @@ test("of two files with one id the first by path is listed and the other is a di
   expect(discoverAssets(project.root).diagnostics).toEqual([
     {
       code: "id_duplicate",
+      severity: "error",
       path: second,
       line: 3,
       column: 27,
@@ -196,7 +199,9 @@ test("values that grow by names of names, a million steps and a million faults e
     ["value_invalid", "a workflow has more than 2000 steps"],
     ["value_not_static", "x is not a const of this file"],
   ]);
-  expect(checkAssets(project.root).filter(({ path }) => path.endsWith("d-faults.ts"))).toHaveLength(100);
+  expect(
+    checkProject(project.root).diagnostics.filter(({ path }) => path.endsWith("d-faults.ts")),
+  ).toHaveLength(100);
 });
 
 test("a byte order mark and Windows line ends do not move the place of a problem", () => {
@@ -221,14 +226,18 @@ test("a byte order mark and Windows line ends do not move the place of a problem
 test("places count in UTF-16 units, as editors do", () => {
   using project = new TestProject();
   project.write("workflows/a.ts", workflowText('.set("a", { b: "😀é", c: x })'));
-  expect(checkAssets(project.root)).toMatchObject([{ code: "value_not_static", line: 4, column: 52 }]);
+  expect(checkProject(project.root).diagnostics).toMatchObject([
+    { code: "value_not_static", line: 4, column: 52 },
+  ]);
 });
 
 test("check reports every problem of every file", () => {
   using project = new TestProject();
   project.write("workflows/a.ts", workflowText('.set("a", x).nope().set("b", y)'));
   writeFileSync(join(project.root, "lightflow/workflows/b.ts"), "export let META = {};\n");
-  expect(checkAssets(project.root).map(({ code, path }) => [path.split("/").at(-1), code])).toEqual([
+  expect(
+    checkProject(project.root).diagnostics.map(({ code, path }) => [path.split("/").at(-1), code]),
+  ).toEqual([
     ["a.ts", "value_not_static"],
     ["a.ts", "method_unknown"],
     ["a.ts", "value_not_static"],

@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUILTIN_ASSETS } from "../builtins/index.ts";
 import { type Asset, type FindPlace, readAsset } from "./asset.ts";
-import { type AssetDiagnostic, positionsOf } from "./diagnostics.ts";
+import { type AssetDiagnostic, located, positionsOf } from "./diagnostics.ts";
 import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
 import { isBelow, readSource, type SourceResult, sourceOf } from "./source.ts";
 
@@ -30,13 +30,10 @@ export function discoverAssets(root: string, options: DiscoverOptions = {}): Dis
   return {
     assets: assets.map(({ record }) => record),
     // A file's diagnostics come in the order of the text, so the first met is the first of the file.
-    diagnostics: diagnostics.filter(({ path }) => !files.has(path) && files.add(path)),
+    diagnostics: diagnostics.filter(
+      ({ path, severity }) => severity === "error" && !files.has(path) && files.add(path),
+    ),
   };
-}
-
-/** Everything that is wrong with the assets of a project: every problem of every file. */
-export function checkAssets(root: string): AssetDiagnostic[] {
-  return readAssets(root, ASSET_KINDS).diagnostics;
 }
 
 export interface ReadAssets {
@@ -50,14 +47,15 @@ export interface ReadAssets {
 
 /**
  * Assets in full.
- * @param naming only of files whose text holds one of these
+ * @param naming only of files whose text holds one of these; `all` keeps the places of every file
  */
 export function readAssets(
   root: string,
   kinds: readonly AssetKind[],
-  naming?: readonly string[],
+  naming?: readonly string[] | "all",
 ): ReadAssets {
-  const names = (text: string) => naming === undefined || naming.some((name) => text.includes(name));
+  const names = (text: string) =>
+    naming === undefined || naming === "all" || naming.some((name) => text.includes(name));
   const absolute = resolve(root);
   const places = new Map<string, FindPlace>();
   const diagnostics: AssetDiagnostic[] = [];
@@ -110,14 +108,12 @@ function* sourcesOf(root: string, kind: AssetKind): Generator<SourceResult> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") return;
     yield {
-      diagnostic: {
-        code: "asset_unreadable",
-        path: directory,
-        line: 1,
-        column: 1,
-        message: `asset I/O error: ${error instanceof Error ? error.message : String(error)}`,
-        hint: code === "ENOTDIR" ? "make it a directory" : "check that the directory may be read",
-      },
+      diagnostic: located(
+        "asset_unreadable",
+        directory,
+        `asset I/O error: ${error instanceof Error ? error.message : String(error)}`,
+        code === "ENOTDIR" ? "make it a directory" : "check that the directory may be read",
+      ),
     };
     return;
   }
@@ -131,6 +127,7 @@ function* sourcesOf(root: string, kind: AssetKind): Generator<SourceResult> {
 function duplicate(asset: Asset, first: Asset, text: string): AssetDiagnostic {
   return {
     code: "id_duplicate",
+    severity: "error",
     path: asset.record.source_path,
     ...positionsOf(text)(asset.idOffset),
     message: `the id ${asset.record.meta.id} is taken by ${first.record.source_path}`,

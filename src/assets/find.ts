@@ -44,18 +44,35 @@ export function findWorkflow(root: string, id: string): FoundWorkflow {
   const twice = diagnostics.filter(
     (found) => found.code === "id_duplicate" && found.message.includes(` ${id} `),
   );
-  const own = [...diagnostics.filter((found) => found.path === path), ...twice];
+  const own = [...diagnostics.filter((found) => found.path === path && found.severity === "error"), ...twice];
   if (asset.workflow === undefined || own.length > 0) throw invalid(id, own);
-  const place = places.get(id);
-  const schemas = {
-    input: readSchema(root, asset, asset.workflow.input_schema, "inputSchema", place),
-    output: readSchema(root, asset, asset.workflow.output_schema, "outputSchema", place),
-  };
   const { components, diagnostics: below } = findComponents(root, asset.workflow);
-  if (below.length > 0) throw invalid(id, below);
-  const plan = planWorkflow(asset.workflow, asset.record, components);
+  const broken = below.filter(({ severity }) => severity === "error");
+  if (broken.length > 0) throw invalid(id, broken);
+  return workflowFrom(root, asset, places.get(id), components);
+}
+
+/**
+ * A workflow that was read, planned and lowered.
+ * @throws Failure `asset_invalid` with every problem as details
+ */
+export function workflowFrom(
+  root: string,
+  asset: Asset,
+  place: FindPlace | undefined,
+  components: Components,
+): FoundWorkflow {
+  const { source_path: path, meta } = asset.record;
+  const { id } = meta;
+  const definition = asset.workflow!;
+  const schemas = {
+    input: readSchema(root, asset, definition.input_schema, "inputSchema", place),
+    output: readSchema(root, asset, definition.output_schema, "outputSchema", place),
+  };
+  const plan = planWorkflow(definition, asset.record, components);
   const issues = plan.issues.map((issue) => ({
     code: issue.code,
+    severity: "error" as const,
     path,
     ...(place?.(issue.step === null ? { method: "requiredModel" } : { step: issue.step, path: [] }) ?? START),
     message: issue.message,
@@ -64,21 +81,22 @@ export function findWorkflow(root: string, id: string): FoundWorkflow {
   // Without its behaviour a step has no place in the document.
   const fatal = issues.filter((_, at) => plan.issues[at]!.fatal);
   if (fatal.length > 0) throw invalid(id, fatal);
-  const document = lowerWorkflow(asset.workflow, asset.record, asset.version, schemas, plan, components);
+  const document = lowerWorkflow(definition, asset.record, asset.version, schemas, plan, components);
   const faults = checkDocument(document, { mode: "light" }).filter(({ severity }) => severity === "error");
   if (faults.length > 0) {
     throw invalid(
       id,
-      faults.map(({ pointer, message, hint }) => ({
-        code: "document_invalid",
+      faults.map(({ code, pointer, message, hint }) => ({
+        code: code === "cycle" ? "cycle" : "document_invalid",
+        severity: "error",
         path,
-        ...(place?.(sourceOfPointer(pointer, asset.workflow!, plan)) ?? START),
+        ...(place?.(sourceOfPointer(pointer, definition, plan)) ?? START),
         message: `${pointer}: ${message}`,
         hint: hint ?? "see the workflow that this asset becomes",
       })),
     );
   }
-  return { record: asset.record, definition: asset.workflow, document, plan, components, issues };
+  return { record: asset.record, definition, document, plan, components, issues };
 }
 
 const START = { line: 1, column: 1 };
@@ -155,6 +173,7 @@ function readSchema(
     invalid(asset.record.meta.id, [
       {
         code,
+        severity: "error",
         path: asset.record.source_path,
         ...(place?.({ method }) ?? START),
         message: `${method} ${schema}: ${message}`,

@@ -4,6 +4,10 @@
  */
 
 export { type ReadyWorkflow, readyWorkflow } from "./cache.ts";
+export { checkProject, type ProjectCheck } from "./check/project.ts";
+export type { ConstantFile } from "./data/constant.ts";
+export { readPolicyFiles } from "./data/policies.ts";
+export { findPreset, type Preset, readPresets } from "./data/presets.ts";
 export type {
   CommandTarget,
   ComponentDef,
@@ -19,7 +23,8 @@ export type {
   WorkflowStepDef,
 } from "./definition/types.ts";
 export type { AssetDiagnostic, DiagnosticCode } from "./diagnostics.ts";
-export { checkAssets, type DiscoverOptions, type Discovery, discoverAssets } from "./discover.ts";
+export { type DiscoverOptions, type Discovery, discoverAssets } from "./discover.ts";
+export { type ExplainedStep, type Explanation, explainWorkflow } from "./explain.ts";
 export { type FoundWorkflow, findWorkflow } from "./find.ts";
 export { checkInputs, completeInputs, type InputIssue } from "./inputs.ts";
 export {
@@ -32,4 +37,6 @@ export {
   type Stability,
 } from "./kinds.ts";
 export { documentName, lowerWorkflow } from "./lower/lower.ts";
+export { requestBody } from "./lower/requests.ts";
+export { isAssetId } from "./meta.ts";
 export type { Component, Components, Plan, PlanIssue, PlannedStep } from "./plan/plan.ts";

@@ -70,6 +70,7 @@ test("what cannot be read without running it is refused with its place and a hin
           path: "a.ts",
           line: 1,
           column,
+          severity: "error",
           message: expect.stringContaining(message),
           hint: expect.any(String),
         },

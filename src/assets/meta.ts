@@ -9,6 +9,9 @@ const EXAMPLE =
   'export const META = { id, title, kind: "workflow", description, stability: "draft" } as const satisfies AssetMeta';
 /** One path segment of a run id, a document name and a file; dots separate its parts. */
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9][A-Za-z0-9_-]*)*$/;
+/** Whether a text may be an asset's id. */
+export const isAssetId = (id: string): boolean => ID.test(id) && id.length <= 128;
+
 /** Semantic Versioning 2.0.0. */
 const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
 
@@ -71,7 +74,7 @@ export function readMeta(module: AssetModule, path: string): ReadMeta {
     );
   };
   const id = field("id");
-  if (!ID.test(id.value) || id.value.length > 128) {
+  if (!isAssetId(id.value)) {
     throw new SourceProblem(
       "meta_invalid",
       `META.id ${JSON.stringify(id.value)} is not an asset id`,

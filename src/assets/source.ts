@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } fro
 import { sep } from "node:path";
 import { sha256 } from "../base/canonical.ts";
 import { LIMITS } from "../base/limits.ts";
-import type { AssetDiagnostic, DiagnosticCode } from "./diagnostics.ts";
+import { type AssetDiagnostic, type DiagnosticCode, located } from "./diagnostics.ts";
 
 export interface Source {
   /** Shown in records and diagnostics. */
@@ -16,7 +16,7 @@ export interface Source {
 export type SourceResult = { readonly source: Source } | { readonly diagnostic: AssetDiagnostic };
 
 const refuse = (path: string, code: DiagnosticCode, message: string, hint: string): SourceResult => ({
-  diagnostic: { code, path, line: 1, column: 1, message, hint },
+  diagnostic: located(code, path, message, hint),
 });
 
 const outside = (path: string): SourceResult =>

@@ -1,16 +1,19 @@
+import type { Json } from "../base/json.ts";
 import type { DefinitionMap } from "./definition/read.ts";
-import type { StepTarget, WorkflowDef, WorkflowStepDef } from "./definition/types.ts";
+import type { ComponentDef, StepTarget, WorkflowDef, WorkflowStepDef } from "./definition/types.ts";
 import type { Problems } from "./diagnostics.ts";
+import type { AssetKind } from "./kinds.ts";
+import type { AssetModule } from "./module.ts";
 import { nearest } from "./nearest.ts";
+import { isSequential } from "./plan/plan.ts";
+import { expressionsIn, noReferences, referencesOf } from "./plan/references.ts";
 
 /**
  * Check what the parts of a definition say of each other: where the flow goes, the inputs and steps that
- * expressions name, ports beside a schema. Problems are gathered.
+ * expressions name, ports beside a schema, inputs that nothing reads. Problems are gathered.
  */
 export function checkWiring(definition: WorkflowDef, map: DefinitionMap, problems: Problems): void {
-  const ids = definition.steps.map((step) => step.step_id);
-  const ports = definition.inputs === undefined ? undefined : Object.keys(definition.inputs);
-  if (ports !== undefined && definition.input_schema !== null) {
+  if (definition.inputs !== undefined && definition.input_schema !== null) {
     problems.add(
       "value_invalid",
       map.methodOffset("inputSchema"),
@@ -18,104 +21,209 @@ export function checkWiring(definition: WorkflowDef, map: DefinitionMap, problem
       "state the inputs once: by input() or by inputSchema()",
     );
   }
-  const goTo = (step: WorkflowStepDef, then: string, path: string[]): void => {
-    if (["continue", "exit", "end"].includes(then) || ids.includes(then)) return;
-    problems.add(
-      "step_unknown",
-      map.stepOffset(step.step_id, path),
-      `there is no step ${then} to go to`,
-      `write a step's id, continue, exit or end${nearest(then, ids, "; did you mean ")}`,
-    );
-  };
-  const names = (offset: () => number, expression: string): void => {
-    const used = namesIn(expression);
-    for (const name of ports === undefined ? [] : used.inputs) {
-      if (ports!.includes(name)) continue;
-      const hint = `known inputs: ${ports!.join(", ")}${nearest(name, ports!, "; did you mean ")}`;
-      problems.add("input_unknown", offset(), `there is no input ${name}`, hint);
-    }
-    for (const name of used.steps) {
-      if (ids.includes(name)) continue;
-      const hint = `known steps: ${ids.join(", ")}${nearest(name, ids, "; did you mean ")}`;
-      problems.add("step_unknown", offset(), `there is no step ${name}`, hint);
-    }
-  };
-  for (const step of definition.steps) {
-    const id = step.step_id;
-    if (step.then !== undefined) goTo(step, step.then, ["then"]);
-    if (step.if !== undefined) names(() => map.stepOffset(id, ["if"]), step.if);
-    if (step.target.kind === "switch") {
-      for (const [index, item] of step.target.cases.entries()) goTo(step, item.then, [String(index), "then"]);
-    }
-    for (const [path, text] of expressionsIn(bodyOf(step.target)))
-      names(() => map.stepOffset(id, path), text);
-    if (step.request?.kind === "json") {
-      for (const [path, text] of expressionsIn(step.request.body)) {
-        names(() => map.stepOffset(id, ["request", ...path]), text);
-      }
-    } else if (
-      step.request !== undefined &&
-      ports !== undefined &&
-      !ports.includes(step.request.input_field)
-    ) {
-      const field = step.request.input_field;
+  const names = new Names(definition, map, problems);
+  names.checkSteps(definition.steps);
+  names.check(definition.output, () => map.methodOffset("output"));
+  if (isSequential(definition.steps)) {
+    const step = definition.steps.find(({ needs }) => needs !== undefined);
+    if (step !== undefined) {
       problems.add(
-        "input_unknown",
-        map.stepOffset(id),
-        `there is no input ${field}`,
-        `known inputs: ${ports.join(", ")}${nearest(field, ports, "; did you mean ")}`,
+        "value_invalid",
+        map.stepOffset(step.step_id, ["needs"]),
+        "needs in a workflow that says where the flow goes",
+        "the steps run in the order of writing: remove needs, or then and switch",
       );
     }
   }
-  for (const [, text] of expressionsIn(definition.output)) names(() => map.methodOffset("output"), text);
+  const resources = Object.keys(definition.resources ?? {});
+  for (const step of definition.steps) {
+    for (const name of Object.keys(step.resources ?? {})) {
+      if (resources.includes(name)) continue;
+      problems.add(
+        "value_invalid",
+        map.stepOffset(step.step_id, ["resources", name]),
+        `there is no resource ${name}`,
+        `add .resource("${name}", { capacity: 1 })${nearest(name, resources, "; did you mean ")}`,
+      );
+    }
+  }
+  names.checkUnused();
+}
+
+/** The same for a node, a composition or a model. */
+export function checkComponent(
+  definition: ComponentDef,
+  kind: AssetKind,
+  map: DefinitionMap,
+  module: AssetModule,
+  problems: Problems,
+): void {
+  const names = new Names(definition, map, problems);
+  if (kind === "composition") names.checkSteps(definition.steps ?? []);
+  const { behaviour, result, outputs } = definition;
+  if (behaviour !== undefined) {
+    const { target, request } = behaviour;
+    const offset = () => map.methodOffset(METHODS[target.kind] ?? target.kind);
+    if (target.kind === "code") {
+      if (!hasRun(module)) {
+        problems.add(
+          "value_invalid",
+          offset(),
+          "the file exports no function run",
+          "add: export async function run(input, ctx) { … }",
+        );
+      }
+      names.readsAll();
+    } else names.check(target as unknown as Json, offset);
+    const exchange = target.kind === "api" || target.kind === "tool" || target.kind === "thread";
+    if (request?.kind === "json") names.check(request.body, offset);
+    else if (exchange) names.readsAll();
+  }
+  names.check(result, () => map.methodOffset("result"));
+  for (const name of Object.keys(result ?? {})) {
+    const known = Object.keys(outputs ?? {});
+    if (outputs === undefined || known.includes(name)) continue;
+    problems.add(
+      "port_unknown",
+      map.methodOffset("result"),
+      `there is no output ${name}`,
+      `known outputs: ${known.join(", ")}${nearest(name, known, "; did you mean ")}`,
+    );
+  }
+  if (result !== undefined) {
+    for (const [name, port] of Object.entries(outputs ?? {})) {
+      if (port.required !== true || Object.hasOwn(result, name)) continue;
+      problems.add(
+        "port_missing",
+        map.methodOffset("result"),
+        `the result lacks the output ${name}`,
+        `add ${name}: "\${ … }"`,
+      );
+    }
+  }
+  if (definition.steps !== undefined || behaviour !== undefined) names.checkUnused();
+}
+
+const METHODS: Readonly<Record<string, string>> = { set: "value" };
+
+const hasRun = (module: AssetModule): boolean => {
+  const local = module.aliases.get("run") ?? "run";
+  return module.functions.has(local) || module.constants.has(local);
+};
+
+interface Named {
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly steps?: readonly WorkflowStepDef[];
+}
+
+/** The inputs and steps that the expressions of one definition name. */
+class Names {
+  readonly #ports: string[] | undefined;
+  readonly #ids: string[];
+  readonly #used = new Set<string>();
+  #readsAll = false;
+
+  constructor(
+    definition: Named,
+    readonly map: DefinitionMap,
+    readonly problems: Problems,
+  ) {
+    this.#ports = definition.inputs === undefined ? undefined : Object.keys(definition.inputs);
+    this.#ids = (definition.steps ?? []).map((step) => step.step_id);
+  }
+
+  readsAll(): void {
+    this.#readsAll = true;
+  }
+
+  checkSteps(steps: readonly WorkflowStepDef[]): void {
+    for (const step of steps) this.#checkStep(step);
+  }
+
+  #checkStep(step: WorkflowStepDef): void {
+    const { map, problems } = this;
+    const id = step.step_id;
+    const at = (path: readonly string[]) => () => map.stepOffset(id, path);
+    if (step.then !== undefined) this.#goTo(step, step.then, ["then"]);
+    for (const [index, need] of (step.needs ?? []).entries()) {
+      if (this.#ids.includes(need)) continue;
+      const hint = `known steps: ${this.#ids.join(", ")}${nearest(need, this.#ids, "; did you mean ")}`;
+      problems.add(
+        "step_unknown",
+        map.stepOffset(id, ["needs", String(index)]),
+        `there is no step ${need}`,
+        hint,
+      );
+    }
+    this.check(step.if, at(["if"]));
+    this.check(step.map?.over, at(["map", "over"]));
+    this.check(step.while?.that, at(["while", "that"]));
+    this.check(step.inputs, at(["inputs"]), (path) => at(["inputs", ...path]));
+    if (step.target.kind === "switch") {
+      for (const [index, item] of step.target.cases.entries())
+        this.#goTo(step, item.then, [String(index), "then"]);
+    }
+    this.check(bodyOf(step.target), at([]), at);
+    if (step.request?.kind === "json") {
+      this.check(step.request.body, at(["request"]), (path) => at(["request", ...path]));
+    } else if (step.request !== undefined) this.#input(step.request.input_field, () => map.stepOffset(id));
+    else if (["api", "tool", "thread"].includes(step.target.kind)) this.readsAll();
+  }
+
+  #goTo(step: WorkflowStepDef, then: string, path: string[]): void {
+    if (["continue", "exit", "end"].includes(then) || this.#ids.includes(then)) return;
+    this.problems.add(
+      "step_unknown",
+      this.map.stepOffset(step.step_id, path),
+      `there is no step ${then} to go to`,
+      `write a step's id, continue, exit or end${nearest(then, this.#ids, "; did you mean ")}`,
+    );
+  }
+
+  /** Every expression of a value; `into` says where a part of it stands. */
+  check(
+    value: Json | undefined,
+    offset: () => number,
+    into: (path: readonly string[]) => () => number = () => offset,
+  ): void {
+    for (const { path, body } of expressionsIn(value)) {
+      const found = referencesOf(`\${ ${body} }`, noReferences());
+      const place = into(path);
+      for (const [name] of found.inputs) this.#input(name!, place);
+      if (found.allInputs) this.#readsAll = true;
+      for (const [name] of found.steps) {
+        if (this.#ids.includes(name!)) continue;
+        const hint = `known steps: ${this.#ids.join(", ")}${nearest(name!, this.#ids, "; did you mean ")}`;
+        this.problems.add("step_unknown", place(), `there is no step ${name}`, hint);
+      }
+    }
+  }
+
+  #input(name: string, offset: () => number): void {
+    this.#used.add(name);
+    const ports = this.#ports;
+    if (ports === undefined || ports.includes(name)) return;
+    const hint = `known inputs: ${ports.join(", ")}${nearest(name, ports, "; did you mean ")}`;
+    this.problems.add("input_unknown", offset(), `there is no input ${name}`, hint);
+  }
+
+  checkUnused(): void {
+    if (this.#readsAll) return;
+    for (const name of this.#ports ?? []) {
+      if (this.#used.has(name)) continue;
+      this.problems.warn(
+        "input_unused",
+        this.map.portOffset("input", name),
+        `nothing reads the input ${name}`,
+        `use \${ .inputs.${name} }, or remove it`,
+      );
+    }
+  }
 }
 
 /** The part of a target that its step's last argument spells out, so that paths into it lead into the text. */
-function bodyOf(target: StepTarget): unknown {
+function bodyOf(target: StepTarget): Json {
   if (target.kind === "set") return target.value;
-  if (target.kind === "switch") return target.cases;
-  return target;
-}
-
-const EXPRESSION = /^\s*\$\{[\s\S]*\}\s*$/;
-
-/** Every `${ … }` in a value, with the keys that lead to it. */
-function expressionsIn(value: unknown): [string[], string][] {
-  const found: [string[], string][] = [];
-  const path: string[] = [];
-  const visit = (part: unknown): void => {
-    if (typeof part === "string") {
-      if (part.includes("${") && EXPRESSION.test(part)) found.push([[...path], part]);
-    } else if (typeof part === "object" && part !== null) {
-      for (const key in part) {
-        path.push(key);
-        visit((part as Record<string, unknown>)[key]);
-        path.pop();
-      }
-    }
-  };
-  visit(value);
-  return found;
-}
-
-/**
- * The inputs and steps that an expression names by `.inputs.<name>` and `.steps.<id>` at the start of a path.
- * What it reaches otherwise (`$context`, computed keys, after a pipe into something else) is left to the run.
- */
-function namesIn(expression: string): { inputs: string[]; steps: string[] } {
-  if (!/\.(?:inputs|steps)\b/.test(expression)) return { inputs: [], steps: [] };
-  const code = expression.replace(/"(?:[^"\\]|\\.)*"/g, (text, at: number) =>
-    // A quoted key behind a path stays; other texts are blanked.
-    /\.(?:inputs|steps)\.?\[?$/.test(expression.slice(0, at)) ? text : '""',
-  );
-  // After a pipe, `.` may be another value than the scope.
-  const scoped = code.split(/\|(?!=)/)[0] ?? "";
-  const inputs: string[] = [];
-  const steps: string[] = [];
-  for (const match of scoped.matchAll(
-    /(?<![\w.\])"?])\.(inputs|steps)(?:\.([A-Za-z_]\w*)|\.?\[?"((?:[^"\\]|\\.)*)"\]?)/g,
-  )) {
-    (match[1] === "inputs" ? inputs : steps).push(match[2] ?? match[3] ?? "");
-  }
-  return { inputs, steps };
+  if (target.kind === "switch") return target.cases as unknown as Json;
+  return target as unknown as Json;
 }

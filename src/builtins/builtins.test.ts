@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { STARTER_FILES } from "./index.ts";
+import { scaffold } from "./scaffold.ts";
 
 function withProject(use: (root: string) => void): void {
   const root = mkdtempSync(join(tmpdir(), "lightflow starter "));
@@ -20,9 +21,13 @@ function withProject(use: (root: string) => void): void {
 const check = (directory: string) =>
   Bun.spawnSync([process.execPath, "check"], { cwd: directory, stdout: "pipe", stderr: "pipe" });
 
-test("a new project type-checks by itself, and a misspelt method is found", () => {
+test("a new project and every scaffold type-check by themselves, and a misspelt method is found", () => {
   withProject((root) => {
     const directory = join(root, "lightflow");
+    for (const kind of ["node", "composition", "model", "workflow"] as const) {
+      mkdirSync(join(directory, `${kind}s`), { recursive: true });
+      writeFileSync(join(directory, `${kind}s/new.ts`), scaffold(kind, `${kind}.new`, "New"));
+    }
     const first = check(directory);
     expect([first.exitCode, first.stdout.toString()]).toEqual([0, expect.any(String)]);
     const path = join(directory, "workflows/hello.ts");

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { generatedDocs } from "../../scripts/generate-docs.ts";
-import { checkAssets, findWorkflow } from "../../src/assets/index.ts";
+import { checkProject, findWorkflow } from "../../src/assets/index.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -62,7 +62,7 @@ test("the workflow that README.md shows is one", () => {
     const [, text] = /```ts\n([\s\S]*?)```/.exec(read("README.md"))!;
     mkdirSync(join(project, "lightflow", "workflows"), { recursive: true });
     writeFileSync(join(project, "lightflow", "workflows", "hello.ts"), text!);
-    expect(checkAssets(project)).toEqual([]);
+    expect(checkProject(project).diagnostics).toEqual([]);
     expect(findWorkflow(project, "workflow.hello").definition.steps.map((step) => step.step_id)).toEqual([
       "greet",
     ]);

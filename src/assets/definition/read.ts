@@ -16,6 +16,8 @@ export interface DefinitionMap {
   /** Offset of a place in a step's (or the output's) call; `path` leads into its last argument. */
   stepOffset(id: string, path?: readonly string[]): number;
   methodOffset(name: string): number;
+  /** Where `.input(name, …)` or `.output(name, …)` stands. */
+  portOffset(method: string, name: string): number;
 }
 
 export interface ReadDefinition<D> {
@@ -65,6 +67,7 @@ function readDefinition<D>(
   if (chain === undefined) return undefined;
   const stepCalls = new Map<string, ChainCall>();
   const lastCalls = new Map<string, ChainCall>();
+  const ports = new Map<string, ChainCall>();
   const budget = new ValueBudget();
   for (const call of chain.calls) {
     problems.attempt(() => {
@@ -79,7 +82,8 @@ function readDefinition<D>(
         );
       }
       const args = readArguments(call, method, constants, budget);
-      if (typeof args[0] === "string" && !stepCalls.has(args[0])) stepCalls.set(args[0], call);
+      if (name === "input" || name === "output") ports.set(`${name} ${String(args[0])}`, call);
+      else if (typeof args[0] === "string" && !stepCalls.has(args[0])) stepCalls.set(args[0], call);
       lastCalls.set(name, call);
       method.apply(empty, args, (argument, into, code, message, hint) => {
         throw problemAt(call, argument, into, constants, code, message, hint);
@@ -95,6 +99,7 @@ function readDefinition<D>(
         if (call === undefined || last === undefined) return returned.offset;
         return into === undefined ? call.offset : offsetOf(last, into, constants);
       },
+      portOffset: (method, name) => ports.get(`${method} ${name}`)?.offset ?? returned.offset,
       methodOffset: (name) => lastCalls.get(name)?.offset ?? returned.offset,
     },
   };

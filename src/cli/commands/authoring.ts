@@ -2,6 +2,18 @@ import type { CommandRow } from "./row.ts";
 
 /** Assets: what pipelines are written with. */
 export const AUTHORING: readonly CommandRow[] = [
+  {
+    path: "check",
+    summary: "everything that is wrong with the project's files",
+    load: () => import("../check.ts"),
+  },
+  { path: "new", summary: "write a new asset that passes check", load: () => import("../new.ts") },
+  {
+    path: "explain",
+    summary: "what a run of a workflow would do, and where",
+    load: () => import("../explain.ts"),
+  },
+  { path: "types", summary: "write the types for an editor", load: () => import("../types.ts") },
   { path: "assets workflows", summary: "the workflows", load: () => import("../assets/workflows.ts") },
   { path: "assets nodes", summary: "the nodes", load: () => import("../assets/nodes.ts") },
   {
