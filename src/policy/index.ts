@@ -1,5 +1,27 @@
 export { PolicyLayer } from "../protocol/policy.ts";
-export { deniedOf, getValue, POLICY_FIELDS, type PolicyField, type PolicyValue, stated } from "./fields.ts";
+export { coversHost, coversName, coversPath } from "./cover.ts";
+export { coversOf, deniedOf, getValue, POLICY_FIELDS, type PolicyField, type PolicyValue, stated } from "./fields.ts";
+export { type Folded, type LayerKind, layerName, type NamedLayer, narrow } from "./fold.ts";
 export { meet } from "./meet.ts";
-export * from "./profile.ts";
-export * from "./resolve.ts";
+export { completeProfile, type ExecutionProfile, LOCAL_PROFILE, ProfileDocument } from "./profile.ts";
+export { requestLayer } from "./request.ts";
+export { type EffectivePolicy, type PolicyQuestion, PUBLISHING, resolveTask } from "./resolve.ts";
+export {
+  foldedOf,
+  foldLayers,
+  instanceLayers,
+  type PinnedPool,
+  type PinnedTemplate,
+  type PolicyRegistry,
+  type PolicySnapshot,
+  type PolicyTask,
+  policyTasks,
+  type SnapshotWithDigest,
+  snapshotPolicy,
+  taskType,
+  type WorkspacePolicy,
+  workflowLayer,
+} from "./snapshot.ts";
+export { checkTemplate } from "./template/check.ts";
+export { type CommandCall, type RenderedCommand, renderTemplate } from "./template/render.ts";
+export { CommandTemplate } from "./template/schema.ts";

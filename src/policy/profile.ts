@@ -1,22 +1,39 @@
-/** Ordered from weak to strong (runner policy, "Isolation levels"). */
-export const SANDBOX_MODES = ["none", "workflow-session", "per-agent-call", "per-publish"] as const;
-export type SandboxMode = (typeof SANDBOX_MODES)[number];
+import { type Static, Type } from "@sinclair/typebox";
+import { LIMITS } from "../base/limits.ts";
+import { closed, Name } from "../protocol/common.ts";
+import { PolicyLayer } from "../protocol/policy.ts";
+import { getValue, POLICY_FIELDS, setValue } from "./fields.ts";
+import { meet } from "./meet.ts";
 
-export type NetworkPolicy = "deny-all" | "open";
+/** What an operator publishes: a name and what it allows. A field that is left out gets its strictest value. */
+export const ProfileDocument = closed({
+  id: Name,
+  description: Type.Optional(Type.String({ maxLength: 4096 })),
+  policy: PolicyLayer,
+});
+export type ProfileDocument = Static<typeof ProfileDocument>;
 
 /** What an operator approved under a name; a version never changes. The base that every other layer narrows. */
 export interface ExecutionProfile {
   readonly id: string;
   readonly version: number;
-  readonly runnerPools: readonly string[];
-  readonly capabilities: readonly string[];
-  readonly minimumSandbox: SandboxMode;
-  readonly network: readonly NetworkPolicy[];
-  /** Whether a task may ask to see host directories, and how. */
-  readonly hostExposure: "none" | "read-only" | "read-write";
-  readonly maximumTaskMs: number;
-  readonly maximumLogBytes: number;
+  /** Completed: what it does not say, it does not allow. */
+  readonly policy: PolicyLayer;
 }
+
+/** A profile's policy with the strictest value wherever it says nothing. It allows itself, or nothing could name it. */
+export function completeProfile({ id, policy }: Pick<ProfileDocument, "id" | "policy">): PolicyLayer {
+  const complete = meet(policy, {});
+  for (const field of POLICY_FIELDS) {
+    if (field.strictest !== undefined && getValue(complete, field.path) === undefined) {
+      setValue(complete, field.path, field.strictest);
+    }
+  }
+  setValue(complete, "allow.executionProfiles", [id]);
+  return complete;
+}
+
+const ALL = ["*"];
 
 /**
  * The profile of a single host with nobody else's policy on it: `lightflow up` and `run start`. Tasks see no network
@@ -25,25 +42,72 @@ export interface ExecutionProfile {
 export const LOCAL_PROFILE: ExecutionProfile = {
   id: "default",
   version: 1,
-  runnerPools: ["default"],
-  capabilities: [
-    "bash",
-    "bun",
-    "cargo",
-    "docker",
-    "git",
-    "go",
-    "make",
-    "maven",
-    "node",
-    "npm",
-    "python3",
-    "sh",
-    "tar",
-  ],
-  minimumSandbox: "none",
-  network: ["deny-all", "open"],
-  hostExposure: "read-only",
-  maximumTaskMs: 24 * 3_600_000,
-  maximumLogBytes: 1024 * 1024 * 1024,
+  policy: completeProfile({
+    id: "default",
+    policy: {
+      sandboxMode: "none",
+      boundary: "process",
+      modelGeneratedBoundary: "user-namespace",
+      hostExposure: "read-only",
+      network: "open",
+      secretPolicy: "task-scoped",
+      persistence: "session",
+      workloadTrust: "trusted-template",
+      provenance: "unsigned",
+      directCommands: true,
+      artifactExport: true,
+      aiDiagnosisAllowed: true,
+      tenantDataToSaas: true,
+      approvalRequired: false,
+      allow: {
+        runnerPools: ["default"],
+        runnerKinds: ALL,
+        capabilities: [
+          "bash",
+          "bun",
+          "cargo",
+          "docker",
+          "git",
+          "go",
+          "make",
+          "maven",
+          "node",
+          "npm",
+          "python3",
+          "sh",
+          "tar",
+        ],
+        commandTemplates: ALL,
+        executables: ["/"],
+        tools: ALL,
+        actions: ALL,
+        networkHosts: ALL,
+        networkPolicies: ALL,
+        trustBundles: ALL,
+        mounts: ["/"],
+        images: ALL,
+        sandboxProviders: ALL,
+        agentPlacements: ALL,
+        modelProviderScopes: ALL,
+        modelProviders: ALL,
+        dataBoundaries: ALL,
+        credentialClasses: ALL,
+        environmentNames: ALL,
+        artifactPaths: ["."],
+      },
+      limits: {
+        taskMs: 24 * 3_600_000,
+        queueMs: 7 * 24 * 3_600_000,
+        approvalTtlMs: 7 * 24 * 3_600_000,
+        logBytes: 1024 * 1024 * 1024,
+        outputBytes: LIMITS.taskOutputBytes,
+        artifactCount: LIMITS.artifactCount,
+        artifactBytes: LIMITS.artifactBytes,
+        concurrency: 1024,
+        repairAttempts: 100,
+        modelTokens: 1_000_000_000,
+        modelCostMicros: 1_000_000_000,
+      },
+    },
+  }),
 };

@@ -1,143 +1,209 @@
-import { digestOf } from "../base/canonical.ts";
 import { fail } from "../base/errors.ts";
-import { isObject, type JsonObject } from "../base/json.ts";
-import { type ExecutionProfile, type NetworkPolicy, SANDBOX_MODES, type SandboxMode } from "./profile.ts";
+import { LIMITS } from "../base/limits.ts";
+import { POLICY_ORDERS, type PolicyLayer } from "../protocol/policy.ts";
+import { coversName, tidy } from "./cover.ts";
+import { coversOf, deniedOf, getValue, POLICY_FIELDS, setValue } from "./fields.ts";
+import { type Folded, type NamedLayer, narrow } from "./fold.ts";
+import { meet } from "./meet.ts";
+import type { PinnedTemplate, PolicySnapshot } from "./snapshot.ts";
 
-/** What a document or a task asks for, under `metadata.lightWorkflow`. */
-export interface PolicyRequest {
-  runnerPool?: string;
-  executionProfile?: string;
-  capabilities?: string[];
-  commandTemplateId?: string;
-  sandboxMode?: SandboxMode;
-  network?: NetworkPolicy;
-  timeoutMs?: number;
-}
+/** What a task does that nobody may do unseen: each asks for a person and for a sandbox of its own. */
+export const PUBLISHING = ["publish", "sign", "tag"] as const;
 
-/** The policy of one instance, fixed at its start and kept by digest. */
-export interface PolicySnapshot {
-  readonly version: 1;
-  readonly profile: ExecutionProfile;
-  readonly workflow: PolicyRequest;
+export interface PolicyQuestion {
+  /** What the task asks for. */
+  readonly layer: PolicyLayer;
+  /** Its JSON pointer. */
+  readonly reference: string;
+  /** Set for what a model wrote; a template's command is trusted, any other is the tenant's. */
+  readonly modelGenerated?: boolean;
 }
 
 /** What one task may do at last: the lease's scope. */
 export interface EffectivePolicy {
-  readonly runnerPool: string;
   readonly executionProfile: string;
+  readonly profileVersion: number;
+  readonly runnerPool: string;
+  /** What the task asks of a runner. */
   readonly capabilities: readonly string[];
-  readonly commandTemplateId: string | undefined;
-  readonly sandboxMode: SandboxMode;
-  readonly network: NetworkPolicy;
-  readonly hostExposure: ExecutionProfile["hostExposure"];
+  readonly template: (PinnedTemplate & { readonly id: string }) | null;
+  readonly actions: readonly string[];
+  readonly network: NonNullable<PolicyLayer["network"]>;
   readonly taskMs: number;
-  readonly logBytes: number;
+  readonly queueMs: number;
+  readonly approval: { readonly required: boolean; readonly ttlMs: number };
+  readonly workloadTrust: NonNullable<PolicyLayer["workloadTrust"]>;
+  /** Every field, with denied things taken out. */
+  readonly policy: PolicyLayer;
+  readonly decidedBy: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Read `metadata.lightWorkflow` as a request; its schema was checked when the document was loaded. */
-export function policyRequest(light: JsonObject): PolicyRequest {
-  const runner = (isObject(light["runner"]) ? light["runner"] : {}) as PolicyRequest;
-  const security = (isObject(light["security"]) ? light["security"] : {}) as {
-    sandbox?: { mode?: SandboxMode };
-  };
-  const { runnerPool, executionProfile, capabilities, commandTemplateId } = runner;
-  const mode = security.sandbox?.mode;
-  return {
-    ...(runnerPool === undefined ? {} : { runnerPool }),
-    ...(executionProfile === undefined ? {} : { executionProfile }),
-    ...(capabilities === undefined ? {} : { capabilities }),
-    ...(commandTemplateId === undefined ? {} : { commandTemplateId }),
-    ...(mode === undefined ? {} : { sandboxMode: mode }),
-    ...(light["network"] === undefined ? {} : { network: light["network"] as NetworkPolicy }),
-    ...(typeof light["timeoutMs"] === "number" ? { timeoutMs: light["timeoutMs"] } : {}),
-  };
-}
-
-/** Snapshots by profile version and request, both of which never change: most starts ask the same. */
-const known = new Map<string, { body: PolicySnapshot; digest: string }>();
-const KNOWN = 256;
-
-export function snapshotPolicy(
-  profile: ExecutionProfile,
-  workflow: PolicyRequest,
-): { body: PolicySnapshot; digest: string } {
-  const key = `${profile.id}@${profile.version} ${JSON.stringify(workflow)}`;
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  const body: PolicySnapshot = { version: 1, profile, workflow };
-  // Whatever the workflow itself asks for too much is refused at the start, not at the first task.
-  resolvePolicy(body, {});
-  const snapshot = { body, digest: digestOf(body) };
-  if (known.size >= KNOWN) known.clear();
-  known.set(key, snapshot);
-  return snapshot;
-}
-
-const rank = (mode: SandboxMode): number => SANDBOX_MODES.indexOf(mode);
+const PLAIN = (pattern: string): boolean => !pattern.endsWith("*");
 
 /**
- * The strictest of profile, workflow and task. A layer that asks for more than the one above it allows is refused with
- * its name, never cut down in silence.
- * @throws Failure `execution_policy_denied`
+ * The strictest of an instance's layers and a task, and what follows from it.
+ * @throws Failure `execution_policy_denied`, `template_denied` that names layer and field
  */
-export function resolvePolicy(
+export function resolveTask(
   snapshot: PolicySnapshot,
-  task: PolicyRequest,
-  defaultTaskMs = 600_000,
+  folded: Folded,
+  question: PolicyQuestion,
 ): EffectivePolicy {
-  const { profile, workflow } = snapshot;
-  const deny = (layer: string, what: string): never => {
-    throw fail(
-      "execution_policy_denied",
-      `the ${layer} asks for ${what}, which profile ${profile.id} does not allow`,
-      {
-        hint: "ask for less, or have an operator approve a wider profile",
-        details: { layer },
-      },
-    );
+  const profile = snapshot.layers[0]!;
+  const own = narrow(folded, {
+    kind: "task",
+    id: question.reference,
+    version: null,
+    policy: question.layer,
+  } satisfies NamedLayer);
+  const decidedBy = new Map(own.decidedBy);
+  const policy = withoutDenied(own.bounds);
+  const asked = own.asked.allow ?? {};
+
+  const template = templateOf(snapshot, asked.commandTemplates);
+  const workloadTrust =
+    question.modelGenerated === true
+      ? "model-generated"
+      : stricterWord("workloadTrust", policy.workloadTrust, template === null ? "tenant-authored" : "trusted-template");
+  const actions = tidy(coversName, [
+    ...(asked.actions ?? []).filter(PLAIN),
+    ...(template?.template.action === undefined ? [] : [template.template.action]),
+  ]);
+  mayUse(policy, "actions", actions, template);
+  const capabilities = tidy(coversName, [...(asked.capabilities ?? []), ...(template?.template.capabilities ?? [])]);
+  mayUse(policy, "capabilities", capabilities, template);
+  if (template === null && policy.directCommands === false) {
+    throw fail("template_denied", `profile ${profile.id} runs approved command templates alone`, {
+      hint: "name one as metadata.lightWorkflow.runner.commandTemplateId",
+      details: { field: "directCommands", decidedBy: decidedBy.get("directCommands") ?? [] },
+    });
+  }
+
+  const consequences = consequencesOf(policy, actions, workloadTrust);
+  for (const { path, reason } of consequences.changed) decidedBy.set(path, [reason]);
+  const final = meet(policy, consequences.layer);
+  return {
+    executionProfile: profile.id,
+    profileVersion: profile.version!,
+    runnerPool: poolOf(final, decidedBy),
+    capabilities,
+    template,
+    actions,
+    // What is allowed is granted only to those who ask for it.
+    network: own.asked.network === undefined ? "deny-all" : final.network!,
+    taskMs: Math.min(
+      own.asked.limits?.taskMs ?? LIMITS.taskTimeoutMs,
+      final.limits?.taskMs ?? LIMITS.taskTimeoutMs,
+      template?.template.limits?.taskMs ?? Number.POSITIVE_INFINITY,
+    ),
+    queueMs: Math.min(own.asked.limits?.queueMs ?? LIMITS.queueTimeoutMs, final.limits?.queueMs ?? LIMITS.queueTimeoutMs),
+    approval: { required: final.approvalRequired === true, ttlMs: final.limits?.approvalTtlMs ?? 86_400_000 },
+    workloadTrust,
+    policy: final,
+    decidedBy,
   };
-  const layers = [
-    ["workflow", workflow],
-    ["task", task],
-  ] as const;
-  let sandboxMode = profile.minimumSandbox;
-  let network: NetworkPolicy = "deny-all";
-  let taskMs = Math.min(defaultTaskMs, profile.maximumTaskMs);
-  for (const [layer, request] of layers) {
-    if (request.executionProfile !== undefined && request.executionProfile !== profile.id) {
-      deny(layer, `the profile ${request.executionProfile}`);
+}
+
+/** What no layer has to say because it follows: from what the task does, and from who wrote what it runs. */
+function consequencesOf(
+  policy: PolicyLayer,
+  actions: readonly string[],
+  trust: EffectivePolicy["workloadTrust"],
+): { layer: PolicyLayer; changed: { path: string; reason: string }[] } {
+  const layer: PolicyLayer = {};
+  const changed: { path: string; reason: string }[] = [];
+  const demand = (path: string, value: string | boolean, reason: string) => {
+    const before = getValue(policy, path);
+    setValue(layer, path, value);
+    if (before === undefined || POLICY_FIELDS.find((field) => field.path === path)!.join(before, value) !== before) {
+      changed.push({ path, reason });
     }
-    if (request.runnerPool !== undefined && !profile.runnerPools.includes(request.runnerPool)) {
-      deny(layer, `the pool ${request.runnerPool}`);
-    }
-    for (const name of request.capabilities ?? []) {
-      if (!profile.capabilities.includes(name)) deny(layer, `the capability ${name}`);
-    }
-    if (request.sandboxMode !== undefined) {
-      if (rank(request.sandboxMode) < rank(sandboxMode))
-        deny(layer, `the weaker sandbox ${request.sandboxMode}`);
-      sandboxMode = request.sandboxMode;
-    }
-    if (request.network !== undefined) {
-      if (!profile.network.includes(request.network)) deny(layer, `the network policy ${request.network}`);
-      network = request.network;
-    }
-    if (request.timeoutMs !== undefined) {
-      if (request.timeoutMs > profile.maximumTaskMs) deny(layer, `${request.timeoutMs} ms for a task`);
-      taskMs = request.timeoutMs;
+  };
+  const publishing = actions.find((action) => (PUBLISHING as readonly string[]).includes(action));
+  if (publishing !== undefined) {
+    const reason = `rule: ${publishing}`;
+    demand("sandboxMode", "per-publish", reason);
+    demand("approvalRequired", true, reason);
+    demand("provenance", "signed", reason);
+    demand("persistence", "ephemeral", reason);
+  }
+  const before = (policy.requiresHumanApprovalBefore ?? []).find((pattern) =>
+    actions.some((action) => coversName(pattern, action)),
+  );
+  if (before !== undefined) demand("approvalRequired", true, `rule: requiresHumanApprovalBefore ${before}`);
+  if (trust === "model-generated") {
+    demand("boundary", policy.modelGeneratedBoundary ?? "micro-vm", "rule: model-generated");
+  }
+  return { layer, changed };
+}
+
+function stricterWord<Name extends keyof typeof POLICY_ORDERS>(
+  name: Name,
+  a: (typeof POLICY_ORDERS)[Name][number] | undefined,
+  b: (typeof POLICY_ORDERS)[Name][number],
+): (typeof POLICY_ORDERS)[Name][number] {
+  const order = POLICY_ORDERS[name] as readonly string[];
+  return a === undefined || order.indexOf(b) > order.indexOf(a) ? b : a;
+}
+
+/** Denials are applied last: they take away whatever another layer allows. */
+function withoutDenied(bounds: PolicyLayer): PolicyLayer {
+  if (bounds.deny === undefined || bounds.allow === undefined) return bounds;
+  const allow = { ...bounds.allow } as Record<string, string[]>;
+  for (const [set, denied] of Object.entries(bounds.deny)) {
+    if (allow[set] !== undefined) {
+      allow[set] = allow[set].filter((each) => !denied.some((no) => coversOf(set)(no, each)));
     }
   }
-  if (workflow.network === "deny-all" && task.network === "open")
-    deny("task", "a wider network than the workflow");
-  return {
-    runnerPool: task.runnerPool ?? workflow.runnerPool ?? profile.runnerPools[0]!,
-    executionProfile: profile.id,
-    capabilities: [...new Set([...(workflow.capabilities ?? []), ...(task.capabilities ?? [])])].sort(),
-    commandTemplateId: task.commandTemplateId ?? workflow.commandTemplateId,
-    sandboxMode,
-    network,
-    hostExposure: profile.hostExposure,
-    taskMs,
-    logBytes: profile.maximumLogBytes,
-  };
+  return { ...bounds, allow };
+}
+
+/** @throws Failure when a template brings what the layers do not allow, or a request holds a denied thing. */
+function mayUse(
+  policy: PolicyLayer,
+  set: "actions" | "capabilities",
+  names: readonly string[],
+  template: EffectivePolicy["template"],
+): void {
+  const allowed = policy.allow?.[set] ?? [];
+  const denied = deniedOf(set, names, policy.deny?.[set] ?? []);
+  const over = denied ?? names.find((name) => !allowed.some((wide) => coversName(wide, name)));
+  if (over === undefined) return;
+  throw fail(
+    "execution_policy_denied",
+    `${template === null ? "the task" : `the template ${template.id}`} needs ${over} of allow.${set}, which the layers above do not allow`,
+    { details: { field: `allow.${set}`, asked: [...names] } },
+  );
+}
+
+function templateOf(
+  snapshot: PolicySnapshot,
+  asked: readonly string[] | undefined,
+): EffectivePolicy["template"] {
+  const [id, second] = (asked ?? []).filter(PLAIN);
+  if (id === undefined || second !== undefined) return null;
+  const pinned = snapshot.templates[id];
+  if (pinned === undefined) {
+    throw fail("template_denied", `the template ${id} is not part of this instance's policy`, {
+      details: { template: id },
+    });
+  }
+  return { id, ...pinned };
+}
+
+/** The pool that was asked for, which is the only one left then; else the first that has a name. */
+function poolOf(policy: PolicyLayer, decidedBy: ReadonlyMap<string, readonly string[]>): string {
+  const pools = policy.allow?.runnerPools ?? [];
+  const pool = pools.find(PLAIN);
+  if (pool === undefined) {
+    throw fail(
+      "execution_policy_denied",
+      pools.length === 0 ? "the layers leave no runner pool that all of them allow" : "the task must name its runner pool",
+      {
+        hint: "see metadata.lightWorkflow.runner.runnerPool",
+        details: { field: "allow.runnerPools", decidedBy: decidedBy.get("allow.runnerPools") ?? [] },
+      },
+    );
+  }
+  return pool;
 }

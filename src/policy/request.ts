@@ -1,0 +1,37 @@
+import { isObject, type JsonObject } from "../base/json.ts";
+import type { PolicyLayer } from "../protocol/policy.ts";
+import { setValue } from "./fields.ts";
+
+/**
+ * `metadata.lightWorkflow` of a document or a task as a layer of policy; its schema was checked when the document was
+ * loaded. What is asked for as a single thing is a list of one.
+ */
+export function requestLayer(light: JsonObject): PolicyLayer {
+  const { sandbox, ...said } = (isObject(light["security"]) ? light["security"] : {}) as PolicyLayer & {
+    sandbox?: { mode?: string };
+  };
+  // A layer of its own: `allow` and `limits` get more members below.
+  const layer: PolicyLayer = {
+    ...said,
+    ...(said.allow === undefined ? {} : { allow: { ...said.allow } }),
+    ...(said.limits === undefined ? {} : { limits: { ...said.limits } }),
+  };
+  const runner = (isObject(light["runner"]) ? light["runner"] : {}) as JsonObject;
+  const one = (path: string, value: unknown) => {
+    if (typeof value === "string") setValue(layer, path, [value]);
+  };
+  one("allow.runnerPools", runner["runnerPool"]);
+  one("allow.executionProfiles", runner["executionProfile"]);
+  one("allow.commandTemplates", runner["commandTemplateId"]);
+  if (Array.isArray(runner["capabilities"])) {
+    setValue(layer, "allow.capabilities", runner["capabilities"] as string[]);
+  }
+  if (sandbox?.mode !== undefined) setValue(layer, "sandboxMode", sandbox.mode);
+  if (typeof light["network"] === "string") setValue(layer, "network", light["network"]);
+  if (typeof light["timeoutMs"] === "number") setValue(layer, "limits.taskMs", light["timeoutMs"]);
+  if (typeof light["queueTimeoutMs"] === "number") setValue(layer, "limits.queueMs", light["queueTimeoutMs"]);
+  return layer;
+}
+
+/** The profile that a document asks for by name. */
+export const askedProfile = (layer: PolicyLayer): string | undefined => layer.allow?.executionProfiles?.[0];
