@@ -27,11 +27,11 @@ export async function startLocalRunner(
 ): Promise<RunningRunner> {
   const slots = options.slots === 0 ? navigator.hardwareConcurrency : options.slots;
   const identity = { tenantId: DEFAULT_TENANT, runnerId: "local", hostId: nameOf(hostname()) };
-  const capabilities = LOCAL_PROFILE.capabilities.filter(
+  const capabilities = LOCAL_PROFILE.policy.allow!.capabilities!.filter(
     (tool) => Bun.which(tool === "maven" ? "mvn" : tool) !== null,
   );
   const offer = {
-    runnerPools: [...LOCAL_PROFILE.runnerPools],
+    runnerPools: [...LOCAL_PROFILE.policy.allow!.runnerPools!],
     executionProfiles: [LOCAL_PROFILE.id],
     capabilities,
   };

@@ -160,15 +160,6 @@ test("X.8, X.9: another major, unknown fields, duplicate keys, a wrong type and 
   expect((await raw(JSON.stringify({ a: "x".repeat(LIMITS.protocolBodyBytes) }))).status).toBe(413);
 });
 
-test("policy refuses what its profile does not allow, at the start or at the step, with the layer's name", async () => {
-  const p = await plane();
-  await p.start("one", [{ work: shell({ runner: { capabilities: ["event-importer"] } }) }]);
-  const row = await p.until("one", "faulted");
-  expect(JSON.parse(row.snapshot)).toMatchObject({
-    error: { status: 403, data: { code: "execution_policy_denied" } },
-  });
-});
-
 test("SR-5.8: a step that needs an isolation which a runner did not prove waits for one that did", async () => {
   const p = await plane();
   await p.start("one", [{ work: shell({ security: { sandbox: { mode: "per-agent-call" } } }) }]);

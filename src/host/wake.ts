@@ -14,6 +14,7 @@ const TOPICS: readonly Topic[] = [
   "call",
   "inbox",
   "schedule",
+  "policy",
 ];
 const NAME = /^wake-\d+\.sock$/;
 /** New peers are looked for this often. */

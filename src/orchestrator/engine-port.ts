@@ -10,9 +10,10 @@ import {
   newInstance,
   taskError,
 } from "../engine/index.ts";
-import type { PolicySnapshot } from "../policy/index.ts";
 import type { EnginePort, StoredEffect, StoredInput, StoredSnapshot } from "../store/index.ts";
 import { queueRequest } from "./payload.ts";
+import type { Policies } from "./policies.ts";
+import { revokedInput } from "./result.ts";
 
 /** Compiled definitions kept; each holds its compiled expressions. */
 const KEPT = 256;
@@ -20,8 +21,7 @@ const KEPT = 256;
 /** The engine and the policy, as the store calls them inside its transaction. */
 export function createEnginePort(
   clock: Clock,
-  policyOf: (digest: string) => PolicySnapshot,
-  policyFor: (document: JsonObject) => { digest: string; body: PolicySnapshot },
+  policies: Policies,
   claimsCalls: NonNullable<EnginePort["claimsCalls"]>,
 ): EnginePort {
   const definitions = new Map<string, Definition>();
@@ -53,8 +53,8 @@ export function createEnginePort(
         transitions: advanced.transitions,
       };
     },
-    child(document, instanceId, runId, depth, now) {
-      const policy = policyFor(JSON.parse(document) as JsonObject);
+    child(tenantId, document, digest, instanceId, runId, depth, now) {
+      const policy = policies.for(tenantId, JSON.parse(document) as JsonObject, digest);
       const snapshot: Instance = { ...newInstance(instanceId, runId, now), depth };
       return {
         snapshot: snapshot as unknown as StoredSnapshot,
@@ -77,11 +77,12 @@ export function createEnginePort(
       const failed: EngineInput = { kind: "effect_failed", effect, error };
       return failed as unknown as StoredInput;
     },
+    revoked: revokedInput,
     request: (effect, row) =>
       queueRequest(
         effect as Extract<Effect, { kind: "run" }>,
         row,
-        policyOf(row.policy_digest),
+        policies.of(row.policy_digest),
         clock.wall(),
       ),
   };

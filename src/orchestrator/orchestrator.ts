@@ -13,7 +13,7 @@ import {
   refuseUnsupported,
   scheduleOf,
 } from "../engine/index.ts";
-import { LOCAL_PROFILE, type PolicySnapshot, policyRequest, snapshotPolicy } from "../policy/index.ts";
+import type { WorkspacePolicy } from "../policy/index.ts";
 import {
   type Arming,
   answerQuestion,
@@ -25,7 +25,6 @@ import {
   type Resolution,
   type ResolvedAttempt,
   readDefinition,
-  readPolicy,
   resolveAttempt,
   resolveCall,
   resumeInstance,
@@ -43,6 +42,7 @@ import { type CallResolution, resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
 import { NativeLoop } from "./native-loop.ts";
+import { Policies } from "./policies.ts";
 import { resolvedInput } from "./result.ts";
 import { ResultLoop } from "./result-loop.ts";
 import { firstDue } from "./schedules/next-due.ts";
@@ -69,13 +69,15 @@ export interface StartRun {
   document: JsonObject;
   digest: string;
   input: Json;
+  /** The policies of the project that the document comes from. */
+  workspace?: readonly WorkspacePolicy[];
 }
 
 /** The orchestrator role of one process: the only one that starts and advances workflow instances. */
 export class Orchestrator {
   readonly #options: OrchestratorOptions;
   readonly #engine: EnginePort;
-  readonly #policies = new Map<string, PolicySnapshot>();
+  readonly #policies: Policies;
   readonly #results: ResultLoop;
   readonly #timers: TimerLoop;
   readonly #native: NativeLoop;
@@ -86,12 +88,8 @@ export class Orchestrator {
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
-    this.#engine = createEnginePort(
-      options.clock,
-      (digest) => this.#policyOf(digest),
-      (document) => this.#policyFor(document),
-      () => this.#native.claims(),
-    );
+    this.#policies = new Policies(options.store);
+    this.#engine = createEnginePort(options.clock, this.#policies, () => this.#native.claims());
     // Loops begin at once, and whatever they advance may make calls.
     this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
     this.#results = new ResultLoop(options, this.#engine);
@@ -109,7 +107,7 @@ export class Orchestrator {
   #startInput(run: StartRun): StartInput {
     this.#refuseUnsupported(run.document, run.digest);
     this.#refuseMissingSecrets(run.tenantId, run.document);
-    const policy = this.#policyFor(run.document);
+    const policy = this.#policies.for(run.tenantId, run.document, run.digest, run.workspace);
     const now = this.#options.clock.wall();
     const instanceId = newId();
     return {
@@ -152,7 +150,7 @@ export class Orchestrator {
    */
   async publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean> {
     this.#refuseUnsupported(document, digest);
-    this.#policyFor(document);
+    this.#policies.for(tenantId, document, digest);
     return await this.#options.store.write(publishDefinition, {
       engine: this.#engine,
       tenantId,
@@ -283,30 +281,6 @@ export class Orchestrator {
       hint: `lightflow secret set ${missing[0]}`,
       details: { secrets: missing },
     });
-  }
-
-  #policyFor(document: JsonObject): { digest: string; body: PolicySnapshot } {
-    const metadata = (document["document"] as JsonObject | undefined)?.["metadata"] as JsonObject | undefined;
-    const policy = snapshotPolicy(
-      LOCAL_PROFILE,
-      policyRequest((metadata?.["lightWorkflow"] ?? {}) as JsonObject),
-    );
-    this.#remember(policy.digest, policy.body);
-    return policy;
-  }
-
-  #policyOf(digest: string): PolicySnapshot {
-    const known = this.#policies.get(digest);
-    if (known !== undefined) return known;
-    const stored = this.#options.store.read(readPolicy, digest);
-    if (stored === null) throw fail("internal", `the policy snapshot ${digest} is missing`);
-    return this.#remember(digest, stored as unknown as PolicySnapshot);
-  }
-
-  #remember(digest: string, policy: PolicySnapshot): PolicySnapshot {
-    if (this.#policies.size >= 256) this.#policies.delete(this.#policies.keys().next().value!);
-    this.#policies.set(digest, policy);
-    return policy;
   }
 }
 

@@ -3,8 +3,17 @@ import { newId } from "../base/ids.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Effect, taskError } from "../engine/index.ts";
-import { type EffectivePolicy, type PolicySnapshot, policyRequest, resolvePolicy } from "../policy/index.ts";
-import type { Mount, TaskPayload } from "../protocol/index.ts";
+import {
+  coversName,
+  coversPath,
+  type EffectivePolicy,
+  effectivePolicy,
+  overlaps,
+  renderTemplate,
+  requestLayer,
+  type SnapshotWithDigest,
+} from "../policy/index.ts";
+import type { Mount, ShellTask, TaskPayload } from "../protocol/index.ts";
 import type { InstanceRow, QueuedRequest } from "../store/index.ts";
 
 type RunEffect = Extract<Effect, { kind: "run" }>;
@@ -16,19 +25,20 @@ type RunEffect = Extract<Effect, { kind: "run" }>;
 export function queueRequest(
   effect: RunEffect,
   row: InstanceRow,
-  policy: PolicySnapshot,
+  policy: SnapshotWithDigest,
   now: number,
 ): QueuedRequest | { denied: { kind: string } } {
   const { request } = effect;
   let payload: TaskPayload;
   let concurrency: QueuedRequest["concurrency"];
+  let effective: EffectivePolicy;
   try {
-    const asked = policyRequest(request.light);
-    const effective = resolvePolicy(
-      policy,
-      request.timeout_ms === null ? asked : { ...asked, timeoutMs: request.timeout_ms },
-      LIMITS.taskTimeoutMs,
-    );
+    const asked = requestLayer(request.light);
+    const layer =
+      request.timeout_ms === null
+        ? asked
+        : { ...asked, limits: { ...asked.limits, taskMs: request.timeout_ms } };
+    effective = effectivePolicy(policy, { layer, reference: effect.reference });
     payload = taskPayload(effect, row, effective);
     concurrency = concurrencyOf(request.light);
   } catch (error) {
@@ -49,7 +59,7 @@ export function queueRequest(
     repeatable: request.light["repeatable"] === true,
     priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
     concurrency,
-    expiresAt: now + ((request.light["queueTimeoutMs"] as number | undefined) ?? LIMITS.queueTimeoutMs),
+    expiresAt: now + effective.queueMs,
   };
 }
 
@@ -64,53 +74,153 @@ function concurrencyOf(light: JsonObject): QueuedRequest["concurrency"] {
   return { key, limit: typeof limit === "number" ? limit : 1 };
 }
 
-function taskPayload(effect: RunEffect, row: InstanceRow, policy: EffectivePolicy): TaskPayload {
+const SECRET = /(?:saas|runner)-secret:\/\//;
+
+const denied = (why: string, field: string) => fail("execution_policy_denied", why, { details: { field } });
+
+function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePolicy): TaskPayload {
   const { request } = effect;
   const { light } = request;
+  const { policy, template } = effective;
+  const task = shellTask(request, effective);
+  if (effective.approval.required) {
+    throw fail("approval_invalid", "the task needs a person's approval, and there is none for it", {
+      details: { field: "approvalRequired" },
+    });
+  }
+  if (effective.network === "allowlisted") {
+    throw fail(
+      "feature_unsupported",
+      "no sandbox can hold an allow-list of hosts; ask for deny-all or open",
+      {
+        details: { field: "network" },
+      },
+    );
+  }
+  const usesSecrets = Object.values(task.environment).some((value) => SECRET.test(value));
+  if (usesSecrets && policy.secretPolicy === "none") {
+    throw denied("the task uses a secret, and its secret policy is none", "secretPolicy");
+  }
   const session = light["workspace"] === "session";
+  if (session && (policy.persistence === "ephemeral" || usesSecrets)) {
+    throw denied(
+      usesSecrets
+        ? "a task with secrets has a workspace of its own: nothing of it may stay for other steps"
+        : "the task asks for a session's workspace, and its persistence is ephemeral",
+      "persistence",
+    );
+  }
+  const limit = (name: "logBytes" | "outputBytes" | "artifactBytes" | "artifactCount", most: number) =>
+    Math.min(most, policy.limits?.[name] ?? most);
   return {
     taskType: request.type,
-    runnerPool: policy.runnerPool,
-    executionProfile: policy.executionProfile,
-    capabilities: [...policy.capabilities],
-    ...(policy.commandTemplateId === undefined ? {} : { commandTemplateId: policy.commandTemplateId }),
-    deadlineMs: policy.taskMs,
-    task: {
-      type: request.type,
-      command: request.command,
-      arguments: request.arguments,
-      environment: request.environment,
-      ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
-    },
+    runnerPool: effective.runnerPool,
+    executionProfile: effective.executionProfile,
+    executionProfileVersion: effective.profileVersion,
+    capabilities: [...effective.capabilities],
+    ...(template === null ? {} : { commandTemplateId: template.id, commandTemplateDigest: template.digest }),
+    deadlineMs: effective.taskMs,
+    task,
     workspace: session ? { mode: "session", key: row.id } : { mode: "ephemeral", key: newId() },
-    mounts: ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, policy)),
-    sandbox: { mode: policy.sandboxMode },
-    network: policy.network,
-    artifacts: (light["artifacts"] ?? []) as TaskPayload["artifacts"],
+    mounts: ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, effective)),
+    sandbox: { mode: policy.sandboxMode ?? "none" },
+    network: effective.network,
+    secretPolicy: policy.secretPolicy ?? "none",
+    artifacts: artifacts(light, effective),
     output: light["output"] === "json" ? "json" : "none",
     limits: {
-      logBytes: Math.min(LIMITS.taskLogBytes, policy.logBytes),
-      outputBytes: LIMITS.taskOutputBytes,
-      artifactBytes: LIMITS.artifactBytes,
-      artifactCount: LIMITS.artifactCount,
+      logBytes: limit("logBytes", LIMITS.taskLogBytes),
+      outputBytes: limit("outputBytes", LIMITS.taskOutputBytes),
+      artifactBytes: limit("artifactBytes", LIMITS.artifactBytes),
+      artifactCount: limit("artifactCount", LIMITS.artifactCount),
+      ...(policy.limits?.memoryBytes === undefined ? {} : { memoryBytes: policy.limits.memoryBytes }),
+      ...(policy.limits?.processes === undefined ? {} : { processes: policy.limits.processes }),
     },
   };
 }
 
-function hostMount(mount: JsonObject, policy: EffectivePolicy): Mount {
+/** The argument vector: the template's with the task's values in its slots, or the task's own where that is allowed. */
+function shellTask(request: RunEffect["request"], effective: EffectivePolicy): ShellTask {
+  const { policy, template } = effective;
+  const own = asWritten(request);
+  const task: Omit<ShellTask, "type"> =
+    template === null
+      ? {
+          command: request.command,
+          arguments: request.arguments,
+          environment: request.environment,
+          ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
+        }
+      : renderTemplate(template.template, {
+          ...own,
+          environment: request.environment,
+          ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
+        });
+  const programs = policy.allow?.executables ?? [];
+  if (!programs.includes("/") && !programs.some((path) => coversPath(path, task.command))) {
+    throw denied(`the program ${task.command} is not one that policy allows`, "allow.executables");
+  }
+  if ((policy.deny?.executables ?? []).some((path) => coversPath(path, task.command))) {
+    throw denied(`the program ${task.command} is denied by policy`, "deny.executables");
+  }
+  for (const name of Object.keys(task.environment)) {
+    const allowed = (policy.allow?.environmentNames ?? []).some((wide) => coversName(wide, name));
+    const forbidden = (policy.deny?.environmentNames ?? []).some((wide) => coversName(wide, name));
+    if (!allowed || forbidden) {
+      throw denied(
+        `the environment variable ${name} is not one that policy allows`,
+        "allow.environmentNames",
+      );
+    }
+  }
+  return { type: request.type, ...task };
+}
+
+/** A command of several words was made a shell's argument; a template compares what the document says. */
+function asWritten({ command, arguments: given }: RunEffect["request"]): {
+  command: string;
+  arguments: string[];
+} {
+  const isText = command === "sh" && given[0] === "-c" && given[2] === "sh";
+  return isText ? { command: given[1]!, arguments: given.slice(3) } : { command, arguments: given };
+}
+
+function artifacts(light: JsonObject, { policy }: EffectivePolicy): TaskPayload["artifacts"] {
+  const asked = (light["artifacts"] ?? []) as TaskPayload["artifacts"];
+  if (asked.length > 0 && policy.artifactExport === false) {
+    throw denied("the task hands over artifacts, and its policy exports none", "artifactExport");
+  }
+  for (const { path } of asked) {
+    // Whatever a pattern finds lies below the part of it that is plain.
+    const parts = path.split("/").filter((part) => part !== "." && part !== "");
+    const wild = parts.findIndex((part) => part.includes("*"));
+    const base = parts.slice(0, wild === -1 ? parts.length : wild).join("/") || ".";
+    const allowed = (policy.allow?.artifactPaths ?? []).some((wide) => coversPath(wide, base));
+    const forbidden = (policy.deny?.artifactPaths ?? []).some((no) => overlaps(coversPath, no, base));
+    if (!allowed || forbidden) {
+      throw denied(`the artifact path ${path} is not one that policy allows`, "allow.artifactPaths");
+    }
+  }
+  return asked;
+}
+
+function hostMount(mount: JsonObject, { policy }: EffectivePolicy): Mount {
   const source: Json | undefined = mount["source"];
   if (typeof source !== "string" || !source.startsWith("/") || source.split("/").includes("..")) {
-    throw fail(
-      "execution_policy_denied",
-      `the mount source ${JSON.stringify(source)} is not an absolute path`,
-    );
+    throw denied(`the mount source ${JSON.stringify(source)} is not an absolute path`, "allow.mounts");
   }
   const readOnly = mount["readOnly"] !== false;
   if (policy.hostExposure === "none" || (!readOnly && policy.hostExposure !== "read-write")) {
-    throw fail(
-      "execution_policy_denied",
+    throw denied(
       `the task asks to see ${source}${readOnly ? "" : " for writing"}, which its profile does not allow`,
+      "hostExposure",
     );
+  }
+  const path = source.replace(/\/+/g, "/").replace(/\/$/, "") || "/";
+  const allowed = (policy.allow?.mounts ?? []).some((wide) => coversPath(wide, path));
+  const forbidden = (policy.deny?.mounts ?? []).some((no) => overlaps(coversPath, no, path));
+  if (!allowed || forbidden) {
+    throw denied(`the task asks to see ${source}, which is not a path that policy allows`, "allow.mounts");
   }
   return { source, target: typeof mount["target"] === "string" ? mount["target"] : source, readOnly };
 }

@@ -13,7 +13,7 @@ import {
   nextQueueExpiry,
   type Store,
 } from "../store/index.ts";
-import { queueTimeoutInput, resultInput, sessionLostInput } from "./result.ts";
+import { queueTimeoutInput, resultInput, revokedInput, sessionLostInput } from "./result.ts";
 
 const BATCH = 64;
 /** Correctness does not rest on being told: every second the store itself is asked. */
@@ -51,6 +51,8 @@ export class ResultLoop {
     this.#engine = engine;
     this.#unlisten = needs.store.listen((topic) => {
       if (topic === "result") this.#wake();
+      // What was revoked takes its requests out of the queue.
+      if (topic === "policy") void this.#expire();
     });
     this.#catchUp = setInterval(() => {
       this.#wake();
@@ -120,6 +122,7 @@ export class ResultLoop {
         now: clock.wall(),
         limit: BATCH,
         toInput: queueTimeoutInput,
+        revoked: revokedInput,
       });
     } catch (error) {
       log.error("queued requests could not be expired", { error: String(error) });

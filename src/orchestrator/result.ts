@@ -87,3 +87,12 @@ export function resolvedInput(
   const data = { code: "execution_outcome_unknown", runnerId: lease.runnerId, leaseId: lease.id };
   return { kind: "effect_failed", effect, error: taskError("runtime", summary, data) };
 }
+
+/** What a step hears whose policy was taken back, or never let it run. */
+export function revokedInput(effect: string, reason: string): EngineInput {
+  return {
+    kind: "effect_failed",
+    effect,
+    error: taskError("authorization", reason, { code: "execution_policy_denied" }, "Refused by policy"),
+  };
+}

@@ -55,7 +55,10 @@ export function narrow(before: Folded, layer: NamedLayer): Folded {
     const joined = field.join(value, bound ?? value);
     setValue(bounds, field.path, joined);
     if (bound === undefined || !same(joined, bound)) {
-      decidedBy.set(field.path, same(joined, field.join(value, value)) && field.meet !== "union" ? [name] : [...deciders, name]);
+      decidedBy.set(
+        field.path,
+        same(joined, field.join(value, value)) && field.meet !== "union" ? [name] : [...deciders, name],
+      );
     }
   }
   return { bounds, decidedBy, asked };
@@ -69,7 +72,8 @@ const copy = (layer: PolicyLayer): PolicyLayer => ({
 });
 
 const same = (a: PolicyValue, b: PolicyValue): boolean =>
-  a === b || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((each, at) => each === b[at]));
+  a === b ||
+  (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((each, at) => each === b[at]));
 
 function refuseMore(
   layer: NamedLayer,
@@ -86,15 +90,19 @@ function refuseMore(
   if (more === null) return;
   const decided = forbidden === null ? deciders.join(" and ") : "a deny list";
   const name = layerName(layer);
-  throw fail("execution_policy_denied", `the ${name} asks for ${field.path} ${more}, which ${decided} does not allow`, {
-    hint: "ask for less, or have an operator approve more; `lightflow policy explain` shows every field",
-    details: {
-      layer: layer.kind,
-      layerId: layer.id,
-      field: field.path,
-      asked: value,
-      ...(bound === undefined ? {} : { bound }),
-      decidedBy: deciders,
+  throw fail(
+    "execution_policy_denied",
+    `the ${name} asks for ${field.path} ${more}, which ${decided} does not allow`,
+    {
+      hint: "ask for less, or have an operator approve more; `lightflow policy explain` shows every field",
+      details: {
+        layer: layer.kind,
+        layerId: layer.id,
+        field: field.path,
+        asked: value,
+        ...(bound === undefined ? {} : { bound }),
+        decidedBy: deciders,
+      },
     },
-  });
+  );
 }

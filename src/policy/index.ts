@@ -1,6 +1,15 @@
 export { PolicyLayer } from "../protocol/policy.ts";
-export { coversHost, coversName, coversPath } from "./cover.ts";
-export { coversOf, deniedOf, getValue, POLICY_FIELDS, type PolicyField, type PolicyValue, stated } from "./fields.ts";
+export { coversHost, coversName, coversPath, overlaps } from "./cover.ts";
+export { effectivePolicy } from "./effective.ts";
+export {
+  coversOf,
+  deniedOf,
+  getValue,
+  POLICY_FIELDS,
+  type PolicyField,
+  type PolicyValue,
+  stated,
+} from "./fields.ts";
 export { type Folded, type LayerKind, layerName, type NamedLayer, narrow } from "./fold.ts";
 export { meet } from "./meet.ts";
 export { completeProfile, type ExecutionProfile, LOCAL_PROFILE, ProfileDocument } from "./profile.ts";

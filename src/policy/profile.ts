@@ -41,7 +41,8 @@ const ALL = ["*"];
  */
 export const LOCAL_PROFILE: ExecutionProfile = {
   id: "default",
-  version: 1,
+  /** Published ones count from 1. */
+  version: 0,
   policy: completeProfile({
     id: "default",
     policy: {

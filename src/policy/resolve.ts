@@ -64,13 +64,20 @@ export function resolveTask(
   const workloadTrust =
     question.modelGenerated === true
       ? "model-generated"
-      : stricterWord("workloadTrust", policy.workloadTrust, template === null ? "tenant-authored" : "trusted-template");
+      : stricterWord(
+          "workloadTrust",
+          policy.workloadTrust,
+          template === null ? "tenant-authored" : "trusted-template",
+        );
   const actions = tidy(coversName, [
     ...(asked.actions ?? []).filter(PLAIN),
     ...(template?.template.action === undefined ? [] : [template.template.action]),
   ]);
   mayUse(policy, "actions", actions, template);
-  const capabilities = tidy(coversName, [...(asked.capabilities ?? []), ...(template?.template.capabilities ?? [])]);
+  const capabilities = tidy(coversName, [
+    ...(asked.capabilities ?? []),
+    ...(template?.template.capabilities ?? []),
+  ]);
   mayUse(policy, "capabilities", capabilities, template);
   if (template === null && policy.directCommands === false) {
     throw fail("template_denied", `profile ${profile.id} runs approved command templates alone`, {
@@ -96,7 +103,10 @@ export function resolveTask(
       final.limits?.taskMs ?? LIMITS.taskTimeoutMs,
       template?.template.limits?.taskMs ?? Number.POSITIVE_INFINITY,
     ),
-    queueMs: Math.min(own.asked.limits?.queueMs ?? LIMITS.queueTimeoutMs, final.limits?.queueMs ?? LIMITS.queueTimeoutMs),
+    queueMs: Math.min(
+      own.asked.limits?.queueMs ?? LIMITS.queueTimeoutMs,
+      final.limits?.queueMs ?? LIMITS.queueTimeoutMs,
+    ),
     approval: { required: final.approvalRequired === true, ttlMs: final.limits?.approvalTtlMs ?? 86_400_000 },
     workloadTrust,
     policy: final,
@@ -115,7 +125,10 @@ function consequencesOf(
   const demand = (path: string, value: string | boolean, reason: string) => {
     const before = getValue(policy, path);
     setValue(layer, path, value);
-    if (before === undefined || POLICY_FIELDS.find((field) => field.path === path)!.join(before, value) !== before) {
+    if (
+      before === undefined ||
+      POLICY_FIELDS.find((field) => field.path === path)!.join(before, value) !== before
+    ) {
       changed.push({ path, reason });
     }
   };
@@ -198,7 +211,9 @@ function poolOf(policy: PolicyLayer, decidedBy: ReadonlyMap<string, readonly str
   if (pool === undefined) {
     throw fail(
       "execution_policy_denied",
-      pools.length === 0 ? "the layers leave no runner pool that all of them allow" : "the task must name its runner pool",
+      pools.length === 0
+        ? "the layers leave no runner pool that all of them allow"
+        : "the task must name its runner pool",
       {
         hint: "see metadata.lightWorkflow.runner.runnerPool",
         details: { field: "allow.runnerPools", decidedBy: decidedBy.get("allow.runnerPools") ?? [] },

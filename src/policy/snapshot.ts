@@ -3,7 +3,7 @@ import { fail } from "../base/errors.ts";
 import { isObject, type JsonObject } from "../base/json.ts";
 import type { PolicyLayer } from "../protocol/policy.ts";
 import { type WorkflowDocument, walkTasks } from "../workflow/index.ts";
-import { type Folded, NOTHING_FOLDED, type NamedLayer, narrow } from "./fold.ts";
+import { type Folded, type NamedLayer, NOTHING_FOLDED, narrow } from "./fold.ts";
 import type { ExecutionProfile } from "./profile.ts";
 import { askedProfile, requestLayer } from "./request.ts";
 import { resolveTask } from "./resolve.ts";
@@ -77,20 +77,39 @@ export function taskType(task: JsonObject): string {
     return `run.${kind ?? "unknown"}`;
   }
   if (typeof task["call"] === "string") return `call.${task["call"]}`;
-  const [kind] = ["do", "for", "fork", "try", "switch", "set", "ask", "assert", "graph", "emit", "listen", "wait", "raise"].filter(
-    (each) => each in task,
-  );
+  const [kind] = [
+    "do",
+    "for",
+    "fork",
+    "try",
+    "switch",
+    "set",
+    "ask",
+    "assert",
+    "graph",
+    "emit",
+    "listen",
+    "wait",
+    "raise",
+  ].filter((each) => each in task);
   return kind ?? "unknown";
 }
 
 export function* policyTasks(document: JsonObject): Generator<PolicyTask> {
   for (const site of walkTasks(document as unknown as WorkflowDocument)) {
     const task = site.task as unknown as JsonObject;
-    yield { pointer: site.pointer, name: site.name, type: taskType(task), layer: requestLayer(lightOf(task)), task };
+    yield {
+      pointer: site.pointer,
+      name: site.name,
+      type: taskType(task),
+      layer: requestLayer(lightOf(task)),
+      task,
+    };
   }
 }
 
-export const workflowLayer = (document: JsonObject): PolicyLayer => requestLayer(lightOf(document["document"]));
+export const workflowLayer = (document: JsonObject): PolicyLayer =>
+  requestLayer(lightOf(document["document"]));
 
 /** The layers of an instance, from the profile inwards. @throws Failure `execution_policy_denied` */
 export function instanceLayers(
@@ -105,11 +124,20 @@ export function instanceLayers(
   return [
     { kind: "profile", id: profile.id, version: profile.version, policy: profile.policy },
     ...(registry.service === null ? [] : [{ kind: "service" as const, id: "service", ...registry.service }]),
-    ...(registry.tenant === null ? [] : [{ kind: "tenant" as const, id: registry.tenantId, ...registry.tenant }]),
+    ...(registry.tenant === null
+      ? []
+      : [{ kind: "tenant" as const, id: registry.tenantId, ...registry.tenant }]),
     ...workspace.map(({ name, policy }) => ({ kind: "workspace" as const, id: name, version: null, policy })),
     ...(Object.keys(workflow).length === 0
       ? []
-      : [{ kind: "workflow" as const, id: `${named.namespace}/${named.name}`, version: null, policy: workflow }]),
+      : [
+          {
+            kind: "workflow" as const,
+            id: `${named.namespace}/${named.name}`,
+            version: null,
+            policy: workflow,
+          },
+        ]),
   ];
 }
 
@@ -140,10 +168,17 @@ export function snapshotPolicy(
   const layers = instanceLayers(registry, document, workspace);
   const folded = foldLayers(layers);
   if (folded.bounds.allow?.executionProfiles?.length === 0) {
-    throw fail("execution_policy_denied", `the profile ${layers[0]!.id} is not one that the other layers allow`, {
-      hint: "name another profile, or have an operator allow this one",
-      details: { field: "allow.executionProfiles", decidedBy: folded.decidedBy.get("allow.executionProfiles") ?? [] },
-    });
+    throw fail(
+      "execution_policy_denied",
+      `the profile ${layers[0]!.id} is not one that the other layers allow`,
+      {
+        hint: "name another profile, or have an operator allow this one",
+        details: {
+          field: "allow.executionProfiles",
+          decidedBy: folded.decidedBy.get("allow.executionProfiles") ?? [],
+        },
+      },
+    );
   }
   const templates: Record<string, PinnedTemplate> = {};
   const pools: Record<string, PinnedPool> = {};

@@ -11,6 +11,7 @@ import {
   Token,
   Uuid,
 } from "./common.ts";
+import { INNER_PATTERN } from "./policy.ts";
 
 const Argument = Type.String({ maxLength: 131_072 });
 
@@ -21,6 +22,8 @@ export const ShellTask = closed({
   arguments: Type.Array(Argument, { maxItems: 4096 }),
   environment: Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Argument),
   stdin: Type.Optional(Type.String({ maxLength: 1_048_576 })),
+  /** Where in the workspace it runs; without it at the top. */
+  directory: Type.Optional(Type.String({ maxLength: 1024, pattern: INNER_PATTERN })),
 });
 export type ShellTask = Static<typeof ShellTask>;
 
@@ -52,8 +55,11 @@ const leaseBody = {
   taskType: Name,
   runnerPool: Name,
   executionProfile: Name,
+  executionProfileVersion: Type.Optional(Count),
   capabilities: Names,
+  /** The approved command that the task was made from, and the digest of what was approved. */
   commandTemplateId: Type.Optional(Name),
+  commandTemplateDigest: Type.Optional(Digest),
   attempt: Type.Integer({ minimum: 1 }),
   /** Grows with each attempt of a task; an older one is refused everywhere. */
   fencingToken: Type.Integer({ minimum: 1 }),
@@ -76,6 +82,8 @@ const leaseBody = {
   mounts: Type.Array(Mount, { maxItems: 64 }),
   sandbox: closed({ mode: SandboxMode, provider: Type.Optional(SandboxProvider) }),
   network: Type.Union([Type.Literal("deny-all"), Type.Literal("open")]),
+  /** `none`: the task's environment refers to no secret. */
+  secretPolicy: Type.Optional(Type.Union([Type.Literal("task-scoped"), Type.Literal("none")])),
   artifacts: Type.Array(ArtifactRequest, { maxItems: 256 }),
   /** `json`: the file named by LIGHTFLOW_OUTPUT must hold one JSON value. `none`: it is not read. */
   output: Type.Union([Type.Literal("json"), Type.Literal("none")]),
@@ -113,14 +121,17 @@ export type TaskPayload = Pick<
   | "taskType"
   | "runnerPool"
   | "executionProfile"
+  | "executionProfileVersion"
   | "capabilities"
   | "commandTemplateId"
+  | "commandTemplateDigest"
   | "deadlineMs"
   | "task"
   | "workspace"
   | "mounts"
   | "sandbox"
   | "network"
+  | "secretPolicy"
   | "artifacts"
   | "output"
   | "limits"

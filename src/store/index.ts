@@ -40,7 +40,6 @@ export {
   repairEvent,
 } from "./instances/held-events.ts";
 export { receiveEvent } from "./instances/inbox.ts";
-export { readPolicy } from "./instances/policy.ts";
 export {
   findPublished,
   listPublications,
@@ -90,6 +89,18 @@ export {
   resolveOperatorTask,
 } from "./operators/operator-tasks.ts";
 export * from "./plans/index.ts";
+export {
+  listPolicyObjects,
+  POLICY_KINDS,
+  type PolicyKind,
+  type PolicyObject,
+  policyGeneration,
+  publishPolicyObject,
+  readPolicyObject,
+} from "./policy/objects.ts";
+export { policyRegistry } from "./policy/registry.ts";
+export { type Revoked, revokePolicyObject } from "./policy/revoke.ts";
+export { readPolicy } from "./policy/snapshots.ts";
 export { drainSession } from "./runners/drain.ts";
 export { type EnrolInput, enrolRunner } from "./runners/enrol.ts";
 export {

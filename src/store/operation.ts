@@ -11,7 +11,8 @@ export type Topic =
   | "session"
   | "call"
   | "inbox"
-  | "schedule";
+  | "schedule"
+  | "policy";
 
 /** What an operation works with: prepared statements inside the running transaction, and hints to send after it. */
 export interface Transaction {

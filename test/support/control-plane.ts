@@ -130,13 +130,18 @@ export function registration(runnerId: string, more: JsonObject = {}): JsonObjec
   };
 }
 
-export async function enrol(p: Plane, runnerId: string, tenantId = "default") {
+export async function enrol(
+  p: Plane,
+  runnerId: string,
+  tenantId = "default",
+  executionProfiles: string[] = ["default"],
+) {
   const token = randomToken();
   await p.store.write(enrolRunner, {
     admission: {
       ...identity(runnerId, tenantId),
       runnerPools: ["default"],
-      executionProfiles: ["default"],
+      executionProfiles,
       capabilities: ["git"],
       slots: 2,
     },
@@ -164,9 +169,14 @@ export function keyOf(token: string | null): SigningKey {
 }
 
 /** A runner that speaks the protocol by hand, honestly or not. */
-export async function runner(p: Plane, runnerId = "r1", tenantId = "default") {
-  const token = await enrol(p, runnerId, tenantId);
-  const answer = await register(p, registration(runnerId, { tenantId }), token);
+export async function runner(
+  p: Plane,
+  runnerId = "r1",
+  tenantId = "default",
+  executionProfiles: string[] = ["default"],
+) {
+  const token = await enrol(p, runnerId, tenantId, executionProfiles);
+  const answer = await register(p, registration(runnerId, { tenantId, executionProfiles }), token);
   expect(answer.status).toBe(200);
   const session = answer.body as unknown as RegistrationAccepted;
   const claim = async (waitMs = 0, messageId = newId()) => {

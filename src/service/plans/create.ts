@@ -2,7 +2,7 @@ import { digestOf } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
-import { createPlan, type StoredSnapshot } from "../../store/index.ts";
+import { createPlan, policyRegistry, type StoredSnapshot } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { draftRun } from "./draft.ts";
 import { exportPlan } from "./export.ts";
@@ -26,13 +26,16 @@ export const createRun = defineOperation({
         details: { issues: draft.issues },
       });
     }
-    const [{ newInstance }, { LOCAL_PROFILE, policyRequest, snapshotPolicy }] = await Promise.all([
+    const [{ newInstance }, { snapshotPolicy }] = await Promise.all([
       import("../../engine/index.ts"),
       import("../../policy/index.ts"),
     ]);
     const now = context.clock.wall();
     const instanceId = newId();
-    const policy = snapshotPolicy(LOCAL_PROFILE, policyRequest({}));
+    const policy = snapshotPolicy(
+      context.views.read(policyRegistry, { tenantId: context.tenantId }),
+      draft.document as JsonObject,
+    );
     const named = draft.document["document"] as { namespace: string; name: string; version: string };
     const plan = await context.records.write(createPlan, {
       instanceId,

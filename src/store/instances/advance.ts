@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { type ConcurrencyClaim, releaseKey, takeKey } from "../leases/concurrency.ts";
 import type { Transaction } from "../operation.ts";
+import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
 import { type ClaimedCall, cancelCall, insertCall } from "./calls.ts";
 import { cancelChild, startChild, tellParent } from "./children.ts";
 import { appendEvents, type EventRow } from "./events.ts";
@@ -23,7 +24,9 @@ export interface EnginePort {
   request(effect: RunEffect, instance: InstanceRow): QueuedRequest | { denied: StoredInput };
   /** A new instance of a document, and its policy. */
   child(
+    tenantId: string,
     document: string,
+    digest: string,
     instanceId: string,
     runId: string,
     depth: number,
@@ -33,6 +36,8 @@ export interface EnginePort {
   noWorkflow(effect: WorkflowEffect): StoredInput;
   /** What the task hears instead of an input that would make the state too large; null where no task waits for it. */
   tooLarge(input: StoredInput, problem: string): StoredInput | null;
+  /** What a task hears when policy does not let it run, or no longer. */
+  revoked(effectId: string, reason: string): StoredInput;
   /** Where this process makes calls and has room: under whose name, until when, and what to do once it is committed. */
   claimsCalls?(): { owner: string; until: number; make: (call: ClaimedCall) => void } | null;
 }
@@ -280,6 +285,8 @@ function applyEffect(
     case "run": {
       const request = engine.request(effect, row);
       if ("denied" in request) return request.denied;
+      const revoked = revocationOf(tx, row.policy_digest, request.payload);
+      if (revoked !== null) return engine.revoked(effect.id, revokedDiagnostic(revoked));
       insertRequest(tx, row, effect, request, now);
       return null;
     }

@@ -1,3 +1,4 @@
+import { type ErrorCode, Failure } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { Json } from "../../base/json.ts";
 import type { Transaction } from "../operation.ts";
@@ -11,6 +12,8 @@ import {
 } from "./advance.ts";
 import { findPublication } from "./publications.ts";
 import { startInstance } from "./start.ts";
+
+const POLICY_REFUSALS: readonly ErrorCode[] = ["execution_policy_denied", "template_denied"];
 
 /**
  * Start the workflow that a task runs, in the same transaction. @returns what the task hears at once: that there is no such
@@ -33,20 +36,26 @@ export function startChild(
   )!;
   const instanceId = newId();
   const runId = `${row.run_id}.${effect.id}`;
-  startInstance(tx, {
-    engine,
-    instanceId,
-    tenantId: row.tenant_id,
-    runId,
-    requestDigest: found.digest,
-    idempotent: false,
-    sourceEventId: null,
-    workflow: found.name,
-    definition: { ...found, assetId: null, document: () => document },
-    ...engine.child(document, instanceId, runId, effect.depth, now),
-    input: effect.input,
-    now,
-  });
+  try {
+    startInstance(tx, {
+      engine,
+      instanceId,
+      tenantId: row.tenant_id,
+      runId,
+      requestDigest: found.digest,
+      idempotent: false,
+      sourceEventId: null,
+      workflow: found.name,
+      definition: { ...found, assetId: null, document: () => document },
+      ...engine.child(row.tenant_id, document, found.digest, instanceId, runId, effect.depth, now),
+      input: effect.input,
+      now,
+    });
+  } catch (error) {
+    // Policy refuses a start before anything of the instance is written.
+    if (!(error instanceof Failure) || !POLICY_REFUSALS.includes(error.code)) throw error;
+    return effect.await ? engine.revoked(effect.id, error.message) : null;
+  }
   const child = readInstance(tx, instanceId)!;
   if (!effect.await) return null;
   if (child.finished_at !== null) return ended(effect.id, child);

@@ -1,6 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { Json } from "../../base/json.ts";
 import type { Operation, Transaction } from "../operation.ts";
+import { keepPolicy } from "../policy/snapshots.ts";
 import {
   advanceRow,
   type EnginePort,
@@ -128,16 +129,6 @@ export function keepDefinition(tx: Transaction, definition: StartInput["definiti
     definition.version,
     definition.assetId,
     definition.document(),
-    now,
-  );
-}
-
-export function keepPolicy(tx: Transaction, policy: StartInput["policy"], now: number): void {
-  if (tx.get("SELECT 1 FROM policy_snapshot WHERE digest = ?", policy.digest) !== undefined) return;
-  tx.run(
-    "INSERT INTO policy_snapshot (digest, body, created_at) VALUES (?, ?, ?)",
-    policy.digest,
-    policy.body,
     now,
   );
 }

@@ -3,6 +3,7 @@ import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import type { EventRow } from "../instances/events.ts";
 import type { Operation, Query } from "../operation.ts";
+import { isRevokedDiagnostic } from "../policy/snapshots.ts";
 import { releaseKey } from "./concurrency.ts";
 import { outcomeUnknown } from "./outcome-unknown.ts";
 import { requeue } from "./requeue.ts";
@@ -137,9 +138,18 @@ export const nextQueueExpiry: Query<null, number | null> = (tx) =>
     "SELECT min(expires_at) AS at FROM request WHERE state IN ('pending', 'parked')",
   )!.at;
 
-/** Requests that waited in the queue past their time: the step fails with `execution_queue_timeout`. */
+/**
+ * Requests that waited in the queue past their time: the step fails with `execution_queue_timeout`, or with the reason
+ * why policy took it out of the queue.
+ */
 export const expireQueued: Operation<
-  { engine: EnginePort; now: number; limit: number; toInput(effect: string, waitedMs: number): StoredInput },
+  {
+    engine: EnginePort;
+    now: number;
+    limit: number;
+    toInput(effect: string, waitedMs: number): StoredInput;
+    revoked(effect: string, reason: string): StoredInput;
+  },
   number
 > = (tx, input) => {
   const late = tx.all<{
@@ -149,15 +159,18 @@ export const expireQueued: Operation<
     effect_id: string;
     created_at: number;
     concurrency_key: string | null;
+    diagnostic: string | null;
   }>(
-    `SELECT id, tenant_id, instance_id, effect_id, created_at, concurrency_key FROM request
+    `SELECT id, tenant_id, instance_id, effect_id, created_at, concurrency_key, diagnostic FROM request
      WHERE state IN ('pending', 'parked') AND expires_at <= ? ORDER BY expires_at LIMIT ?`,
     input.now,
     input.limit,
   );
   for (const row of late) {
+    const revoked = isRevokedDiagnostic(row.diagnostic) ? row.diagnostic : null;
     tx.run(
-      "UPDATE request SET state = 'cancelled', diagnostic = 'execution_queue_timeout' WHERE id = ?",
+      "UPDATE request SET state = 'cancelled', diagnostic = ? WHERE id = ?",
+      revoked ?? "execution_queue_timeout",
       row.id,
     );
     releaseKey(tx, row);
@@ -165,7 +178,9 @@ export const expireQueued: Operation<
       tx,
       input.engine,
       row.instance_id,
-      input.toInput(row.effect_id, input.now - row.created_at),
+      revoked === null
+        ? input.toInput(row.effect_id, input.now - row.created_at)
+        : input.revoked(row.effect_id, revoked),
       input.now,
     );
   }

@@ -2,8 +2,9 @@ import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { StoredSnapshot } from "../instances/advance.ts";
 import { appendEvents, beginEvents } from "../instances/events.ts";
-import { keepDefinition, keepPolicy, type StartInput } from "../instances/start.ts";
+import { keepDefinition, type StartInput } from "../instances/start.ts";
 import type { Operation, Transaction } from "../operation.ts";
+import { keepPolicy } from "../policy/snapshots.ts";
 import { type Plan, planOfRun, settleInstance } from "./plan.ts";
 
 export interface CreatePlan {

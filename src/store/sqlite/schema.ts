@@ -5,6 +5,7 @@ import { sql as secrets } from "./migrations/0020-secrets.ts";
 import { sql as schedules } from "./migrations/0021-schedules.ts";
 import { sql as queue } from "./migrations/0030-queue.ts";
 import { sql as plans } from "./migrations/0040-plans.ts";
+import { sql as policy } from "./migrations/0040-policy.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly string[] = [
   schedules,
   queue,
   plans,
+  policy,
 ];

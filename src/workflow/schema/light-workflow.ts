@@ -1,4 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { POLICY_MEMBERS } from "../../protocol/policy.ts";
 import { anyValue, closed, NAMED_EXPRESSIONS, wordOf } from "./build.ts";
 
 const Name = Type.String({
@@ -34,8 +35,10 @@ export type RunnerRequest = Static<typeof RunnerRequest>;
 /** Ordered from weak to strong. */
 export const SANDBOX_MODES = ["none", "workflow-session", "per-agent-call", "per-publish"] as const;
 
+/** What the document or the task narrows: a layer of policy, with the sandbox mode at its own place. */
 export const SecurityRequest = closed({
   sandbox: Type.Optional(closed({ mode: wordOf(...SANDBOX_MODES) })),
+  ...POLICY_MEMBERS,
 });
 export type SecurityRequest = Static<typeof SecurityRequest>;
 

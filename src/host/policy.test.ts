@@ -1,0 +1,287 @@
+import { expect, test } from "bun:test";
+import { beat, type Plane, plane, result, runner, shell } from "../../test/support/control-plane.ts";
+import { digestOf } from "../base/canonical.ts";
+import type { JsonObject } from "../base/json.ts";
+import type { PolicyLayer } from "../policy/index.ts";
+import {
+  listAudit,
+  type PolicyKind,
+  policyGeneration,
+  publishPolicyObject,
+  revokePolicyObject,
+  verifyAudit,
+} from "../store/index.ts";
+
+const publish = (p: Plane, kind: PolicyKind, id: string, body: JsonObject) =>
+  p.store.write(publishPolicyObject, {
+    kind,
+    id,
+    body,
+    actor: "user:1",
+    tenantId: "default",
+    now: p.clock.wall(),
+  });
+const revoke = (p: Plane, kind: PolicyKind, id: string, version: number | null = null) =>
+  p.store.write(revokePolicyObject, {
+    kind,
+    id,
+    version,
+    reason: "a key leaked",
+    actor: "user:1",
+    tenantId: "default",
+    now: p.clock.wall(),
+  });
+
+const PROFILE = (policy: PolicyLayer = {}): JsonObject => ({
+  id: "build",
+  policy: {
+    sandboxMode: "none",
+    boundary: "process",
+    approvalRequired: false,
+    directCommands: true,
+    hostExposure: "read-only",
+    artifactExport: true,
+    allow: {
+      runnerPools: ["default"],
+      capabilities: ["git"],
+      executables: ["/"],
+      environmentNames: ["*"],
+      mounts: ["/srv"],
+      artifactPaths: ["dist"],
+      commandTemplates: ["*"],
+      actions: ["*"],
+    },
+    ...policy,
+  } as JsonObject,
+});
+/** A document under that profile. */
+const onBuild = (tasks: JsonObject[]): JsonObject => ({
+  document: {
+    dsl: "1.0.3",
+    namespace: "t",
+    name: "child",
+    version: "1.0.0",
+    metadata: { lightWorkflow: { runner: { executionProfile: "build" } } },
+  },
+  do: tasks,
+});
+const startOnBuild = (p: Plane, runId: string, tasks: JsonObject[]) => {
+  const document = onBuild(tasks);
+  return p.orchestrator.start({
+    tenantId: "default",
+    runId,
+    idempotent: false,
+    sourceEventId: null,
+    workflow: "t",
+    assetId: null,
+    document,
+    digest: digestOf(document),
+    input: {},
+  });
+};
+
+/** A runner whose approval names the profile of these tests. */
+async function builder(p: Plane) {
+  return await runner(p, "r1", "default", ["default", "build"]);
+}
+
+const audit = (p: Plane) =>
+  p.store
+    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
+    .map(({ action, object, actor }) => ({ action, object, actor }));
+const errorOf = (row: { snapshot: string }) =>
+  (JSON.parse(row.snapshot) as { error: { title: string; detail: string; data: JsonObject } }).error;
+
+test("a version is immutable: the same again is the same, another content the next version", async () => {
+  const p = await plane();
+  const before = p.store.read(policyGeneration, null);
+  expect(await publish(p, "profile", "build", PROFILE())).toMatchObject({ version: 1, created: true });
+  expect(await publish(p, "profile", "build", PROFILE())).toMatchObject({ version: 1, created: false });
+  expect(await publish(p, "profile", "build", PROFILE({ network: "open" }))).toMatchObject({
+    version: 2,
+    created: true,
+  });
+  expect(p.store.read(policyGeneration, null)).toBe(before + 2);
+  expect(audit(p)).toMatchObject([
+    { action: "profile.published", object: "profile:build@1", actor: "user:1" },
+    { action: "profile.published", object: "profile:build@2" },
+  ]);
+});
+
+test("SR-5.5: a running instance keeps the profile that it was started with, a new one gets the new version", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", PROFILE());
+  const two: JsonObject[] = [{ one: shell() }, { two: shell({ network: "open" }) }];
+  // The second task asks for a network that the first version does not give.
+  await expect(startOnBuild(p, "refused", two)).rejects.toThrow("/do/1/two: the task asks for network open");
+  await startOnBuild(p, "old", [{ one: shell() }]);
+  await publish(p, "profile", "build", PROFILE({ network: "open" }));
+  await startOnBuild(p, "new", two);
+  const versions = ["old", "new"].map((id) => p.run(id).policy_digest);
+  expect(versions[0]).not.toBe(versions[1]);
+  const r = await builder(p);
+  const first = await r.claim();
+  expect(first.lease).toMatchObject({
+    executionProfile: "build",
+    executionProfileVersion: 1,
+    policyDigest: versions[0],
+  });
+  const second = await r.claim();
+  expect(second.lease).toMatchObject({ executionProfileVersion: 2, policyDigest: versions[1] });
+});
+
+test("SR-5.6: a revoked profile gives no new attempt, and live ones are fenced, told to stop and audited", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", PROFILE());
+  for (const id of ["live", "queued", "later"])
+    await startOnBuild(p, id, [{ one: shell() }, { two: shell() }]);
+  await p.start("other", [{ one: shell() }]);
+  const r = await builder(p);
+  const { lease } = await r.claim();
+  await r.started(lease);
+  expect(await revoke(p, "profile", "build")).toEqual({ versions: [1], requests: 3, leases: 1 });
+
+  for (const id of ["live", "queued", "later"]) {
+    const error = errorOf(await p.until(id, "faulted"));
+    expect(error).toMatchObject({ title: "Refused by policy", data: { code: "execution_policy_denied" } });
+    expect(error.detail).toContain("the profile build: a key leaked");
+  }
+  const told = await beat(p, r);
+  expect(told.body["directives"]).toMatchObject([
+    { kind: "cancel", leaseId: lease.leaseId, reason: "the profile build is revoked: a key leaked" },
+  ]);
+  // What it reports now is kept for a person, and changes nothing.
+  expect((await r.task(lease, "complete", result(lease))).status).toBe(200);
+  expect(p.run("live").status).toBe("faulted");
+  await expect(startOnBuild(p, "again", [{ one: shell() }])).rejects.toThrow("the profile build is revoked");
+  // Others go on.
+  expect((await r.claim()).lease).toMatchObject({ executionProfile: "default" });
+  const actions = audit(p).map(({ action }) => action);
+  expect(actions.filter((action) => action === "lease.revoked")).toHaveLength(1);
+  expect(actions.filter((action) => action === "profile.revoked")).toHaveLength(1);
+  expect(p.store.read(verifyAudit, { tenantId: "default" }).brokenAt).toBeNull();
+});
+
+test("a lease that was offered and not yet started cannot be started once its profile is revoked", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", PROFILE());
+  await startOnBuild(p, "one", [{ one: shell() }]);
+  const r = await builder(p);
+  const { lease } = await r.claim();
+  await revoke(p, "profile", "build");
+  expect((await r.started(lease)).status).toBeGreaterThanOrEqual(400);
+  await p.until("one", "faulted");
+  p.clock.advance(3_600_000);
+  expect(p.run("one").status).toBe("faulted");
+});
+
+test("what is revoked is not replaced by an older version, and comes back as a new one", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", PROFILE());
+  await publish(p, "profile", "build", PROFILE({ network: "open" }));
+  await revoke(p, "profile", "build", 2);
+  await expect(startOnBuild(p, "one", [{ one: shell() }])).rejects.toThrow("the profile build is revoked");
+  expect(await publish(p, "profile", "build", PROFILE())).toMatchObject({ version: 3, created: true });
+  expect((await startOnBuild(p, "one", [{ one: shell() }])).created).toBe(true);
+  await expect(revoke(p, "profile", "nope")).rejects.toThrow("there is no profile nope");
+  expect(await revoke(p, "profile", "build", 2)).toEqual({ versions: [], requests: 0, leases: 0 });
+});
+
+test("a step that comes after the revocation is refused, of a template only where it is used", async () => {
+  const p = await plane();
+  const template = {
+    id: "make-it",
+    executable: "/opt/make-it",
+    slots: [{ name: "version", argumentIndex: 0, pattern: "\\d+" }],
+  };
+  await publish(p, "template", "make-it", template);
+  const uses = {
+    run: { shell: { command: "make-it", arguments: ["7"] } },
+    metadata: { lightWorkflow: { runner: { commandTemplateId: "make-it" } } },
+  };
+  await p.start("one", [{ plain: shell() }, { made: uses }]);
+  const r = await runner(p);
+  const { lease } = await r.claim();
+  await r.started(lease);
+  await revoke(p, "template", "make-it");
+  expect(lease.commandTemplateId).toBeUndefined();
+  expect((await r.task(lease, "complete", result(lease))).status).toBe(200);
+  expect(errorOf(await p.until("one", "faulted")).detail).toContain("the template make-it: a key leaked");
+});
+
+test("a template's command is rendered on the server, with its digest in the lease", async () => {
+  const p = await plane();
+  const template = {
+    id: "release-build",
+    command: "./release.sh",
+    executable: "/opt/release",
+    fixedArguments: ["build", "--"],
+    slots: [{ name: "version", argumentIndex: 2, pattern: "[0-9.]+" }],
+    limits: { taskMs: 5000 },
+  };
+  const { digest } = await publish(p, "template", "release-build", template);
+  const task = (value: string) => ({
+    run: { shell: { command: "./release.sh", arguments: [value] } },
+    metadata: { lightWorkflow: { runner: { commandTemplateId: "release-build" } } },
+  });
+  await p.start("good", [{ build: task("1.2") }]);
+  const r = await runner(p);
+  expect((await r.claim()).lease).toMatchObject({
+    commandTemplateId: "release-build",
+    commandTemplateDigest: digest,
+    deadlineMs: 5000,
+    task: { command: "/opt/release", arguments: ["build", "--", "1.2"] },
+  });
+  await p.start("bad", [{ build: task("--force") }]);
+  expect(errorOf(await p.until("bad", "faulted"))).toMatchObject({ data: { code: "template_denied" } });
+});
+
+for (const [what, light, more, code] of [
+  ["a program that is not listed", {}, { allow: { executables: ["/opt"] } }, "execution_policy_denied"],
+  ["a variable that is not listed", {}, { allow: { environmentNames: ["CI_*"] } }, "execution_policy_denied"],
+  ["a mount outside of what is listed", { mounts: [{ source: "/srv-x" }] }, {}, "execution_policy_denied"],
+  ["a mount for writing", { mounts: [{ source: "/srv/a", readOnly: false }] }, {}, "execution_policy_denied"],
+  ["an artifact beside what is listed", { artifacts: [{ path: "**/*.jar" }] }, {}, "execution_policy_denied"],
+  [
+    "any artifact where none is exported",
+    { artifacts: [{ path: "dist/a" }] },
+    { artifactExport: false },
+    "execution_policy_denied",
+  ],
+  ["a session's workspace where nothing persists", { workspace: "session" }, {}, "execution_policy_denied"],
+  ["what needs an approval that nobody gave", {}, { approvalRequired: true }, "approval_invalid"],
+] as [string, JsonObject, { allow?: object }, string][]) {
+  test(`a task with ${what} fails at its step, and nothing is queued`, async () => {
+    const p = await plane();
+    const base = PROFILE()["policy"] as JsonObject;
+    const policy = { ...base, ...more, allow: { ...(base["allow"] as JsonObject), ...more.allow } };
+    await publish(p, "profile", "build", { id: "build", policy });
+    const task = {
+      run: { shell: { command: "true", environment: { NAME: "x" } } },
+      metadata: { lightWorkflow: light },
+    };
+    await startOnBuild(p, "one", [{ work: task }]);
+    expect(errorOf(await p.until("one", "faulted")).data["code"]).toBe(code);
+    expect((await (await builder(p)).claim()).status).toBe(204);
+  });
+}
+
+test("a revoked tenant starts nothing, and what it runs stops", async () => {
+  const p = await plane();
+  await publish(p, "tenant", "default", { id: "default" });
+  await p.start("one", [{ one: shell() }]);
+  expect(await revoke(p, "tenant", "default")).toMatchObject({ requests: 1 });
+  await p.until("one", "faulted");
+  await expect(p.start("two", [{ one: shell() }])).rejects.toThrow("the tenant default is revoked");
+});
+
+test("a workflow that another one runs is held to the policy of its own start", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", PROFILE());
+  await p.orchestrator.publish("default", onBuild([{ one: shell() }]), `sha256:${"c".repeat(64)}`);
+  await revoke(p, "profile", "build");
+  await p.start("parent", [
+    { call: { run: { workflow: { namespace: "t", name: "child", version: "1.0.0" } } } },
+  ]);
+  expect(errorOf(await p.until("parent", "faulted")).detail).toContain("the profile build is revoked");
+});
