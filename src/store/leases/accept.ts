@@ -2,7 +2,7 @@ import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import type { EventRow } from "../instances/events.ts";
-import type { Operation, Query } from "../operation.ts";
+import type { Operation, Query, Transaction } from "../operation.ts";
 import { isRevokedDiagnostic } from "../policy/snapshots.ts";
 import { releaseKey } from "./concurrency.ts";
 import { outcomeUnknown } from "./outcome-unknown.ts";
@@ -173,7 +173,8 @@ export const expireQueued: Operation<
       revoked ?? "execution_queue_timeout",
       row.id,
     );
-    releaseKey(tx, row);
+    // A command that still runs although its policy was taken back keeps its key until its lease has ended.
+    if (revoked === null || !isLive(tx, row.id)) releaseKey(tx, row);
     advanceInstance(
       tx,
       input.engine,
@@ -186,3 +187,7 @@ export const expireQueued: Operation<
   }
   return late.length;
 };
+
+const isLive = (tx: Transaction, requestId: string): boolean =>
+  tx.get("SELECT 1 FROM lease WHERE request_id = ? AND state IN ('leased', 'started')", requestId) !==
+  undefined;
