@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fail } from "./errors.ts";
 
 export interface Listening {
@@ -8,15 +9,41 @@ export interface Listening {
 /** Longer than any wait that a request may ask for. */
 export const IDLE_SECONDS = 120;
 
+/** PEM files. With `clientCa` only clients that show a certificate of that authority are answered. */
+export interface ServerTls {
+  readonly certificate: string;
+  readonly key: string;
+  readonly clientCa?: string;
+}
+
+function tlsOptions({ certificate, key, clientCa }: ServerTls) {
+  return {
+    cert: readPem(certificate),
+    key: readPem(key),
+    ...(clientCa === undefined ? {} : { ca: readPem(clientCa), requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+/** A PEM file. @throws Failure `io` */
+export function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw fail("io", `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 /** Serve HTTP on a TCP port that nobody else has. @throws Failure `io` when it is taken; `flag` says how to choose another */
 export function listenTcp(options: {
   host: string;
   port: number;
   flag: string;
   maximumBodyBytes: number;
+  tls?: ServerTls | undefined;
   handle: (request: Request) => Response | Promise<Response>;
 }): Listening {
   const { host, port } = options;
+  const tls = options.tls === undefined ? {} : { tls: tlsOptions(options.tls) };
   let server: ReturnType<typeof Bun.serve>;
   try {
     server = Bun.serve({
@@ -26,6 +53,7 @@ export function listenTcp(options: {
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: options.maximumBodyBytes,
       fetch: options.handle,
+      ...tls,
     });
   } catch (error) {
     throw fail("io", `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
@@ -34,7 +62,7 @@ export function listenTcp(options: {
     });
   }
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
+    url: `http${options.tls === undefined ? "" : "s"}://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
     stop: async () => {
       await server.stop(true);
     },

@@ -1,7 +1,7 @@
-import { hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fail } from "../base/errors.ts";
 import { startRemoteRunner } from "../host/index.ts";
+import { RUNNER_FLAGS, runnerConfig } from "./runner/flags.ts";
 import { exitOf, untilStopped } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
@@ -20,41 +20,10 @@ export const spec = {
       value: "FILE",
       about: "the enrolment token that `lightflow runner enroll` wrote; mode 0600; for the first start alone",
     },
-    id: { type: "string", value: "RUNNER", required: true, about: "the id it was enrolled with" },
-    tenant: { type: "string", value: "TENANT", default: "default", about: "the tenant it was enrolled for" },
-    "host-id": {
-      type: "string",
-      value: "HOST",
-      about: "the host it was enrolled for",
-      defaultText: "this host's name",
-    },
-    pool: { type: "list", value: "POOL", about: "pools to offer; may be repeated", defaultText: "default" },
-    profile: {
-      type: "list",
-      value: "PROFILE",
-      about: "execution profiles to offer; may be repeated",
-      defaultText: "default",
-    },
-    capability: { type: "list", value: "NAME", about: "capabilities to offer; may be repeated" },
-    slots: {
-      type: "integer",
-      value: "N",
-      minimum: 1,
-      maximum: 1024,
-      about: "tasks at once",
-      defaultText: "one a processor",
-    },
-    mount: {
-      type: "list",
-      value: "DIR",
-      about: "host directory below which a task may ask for mounts; may be repeated",
-    },
-    "data-dir": {
-      type: "string",
-      value: "DIR",
-      about: "journal and workspaces",
-      defaultText: "runner-ID in the state directory",
-    },
+    "tls-ca": { type: "string", value: "FILE", about: "PEM authority of the controller's certificate" },
+    "tls-cert": { type: "string", value: "FILE", about: "PEM certificate to show to the controller" },
+    "tls-key": { type: "string", value: "FILE", about: "its PEM key; mode 0600" },
+    ...RUNNER_FLAGS,
   },
   examples: [
     {
@@ -67,26 +36,16 @@ export const spec = {
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const stop = io.stop();
-  const { runner } = io.settings();
   if (!URL.canParse(flags.controller)) throw fail("usage", `--controller is not a URL: ${flags.controller}`);
+  if ((flags["tls-cert"] === undefined) !== (flags["tls-key"] === undefined)) {
+    throw fail("usage", "--tls-cert and --tls-key go together", { hint: "give both" });
+  }
+  const pem = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
   const running = startRemoteRunner({
+    tls: { ca: pem(flags["tls-ca"]), certificate: pem(flags["tls-cert"]), key: pem(flags["tls-key"]) },
     controllerUrl: flags.controller.replace(/\/+$/, ""),
     tokenFile: flags["token-file"] === undefined ? null : resolve(io.cwd, flags["token-file"]),
-    config: {
-      runnerId: flags.id,
-      tenantId: flags.tenant,
-      hostId: flags["host-id"] ?? hostname(),
-      runnerPools: flags.pool.length > 0 ? [...flags.pool] : ["default"],
-      executionProfiles: flags.profile.length > 0 ? [...flags.profile] : ["default"],
-      capabilities: [...flags.capability],
-      dataDirectory:
-        flags["data-dir"] === undefined
-          ? join(io.paths.state, `runner-${flags.id}`)
-          : resolve(io.cwd, flags["data-dir"]),
-      slots: flags.slots ?? (runner.slots === 0 ? navigator.hardwareConcurrency : runner.slots),
-      sandbox: runner.sandbox,
-      mounts: flags.mount.map((path) => resolve(io.cwd, path)),
-    },
+    config: runnerConfig(flags, io),
     log: io.log(),
   });
   running.ready.then(

@@ -1,7 +1,7 @@
 import { fail, toFailure } from "../base/errors.ts";
 import { pathOf, problemResponse } from "../base/http.ts";
 import { LIMITS } from "../base/limits.ts";
-import { type Listening, listenTcp } from "../base/listen.ts";
+import { type Listening, listenTcp, type ServerTls } from "../base/listen.ts";
 import {
   PROTOCOL_HEADER,
   PROTOCOL_VERSION,
@@ -71,8 +71,15 @@ async function route(controller: Controller, request: Request): Promise<Response
 }
 
 /** Listen for runners. `flag` is how the caller's command chooses the port. @throws Failure `io` when the port is taken */
-export function serveController(controller: Controller, host: string, port: number, flag: string): Listening {
+export function serveController(
+  controller: Controller,
+  host: string,
+  port: number,
+  flag: string,
+  tls?: ServerTls,
+): Listening {
   return listenTcp({
+    tls,
     host,
     port,
     flag,

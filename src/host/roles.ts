@@ -1,5 +1,6 @@
 import { systemClock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
+import type { ServerTls } from "../base/listen.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
 import { createController, serveController } from "../controller/index.ts";
@@ -80,11 +81,16 @@ export function openOrchestrator(options: RoleOptions): Promise<Role> {
 }
 
 /** The controller alone. Several may share a store. */
-export function openController(options: RoleOptions, host: string, port: number): Promise<Role> {
+export function openController(
+  options: RoleOptions,
+  host: string,
+  port: number,
+  tls?: ServerTls,
+): Promise<Role> {
   return openRole(options, async (parts, closers) => {
     const controller = await createController({ ...parts, clock: systemClock });
     closers.push(() => controller.stop());
-    const server = serveController(controller, host, port, "--port");
+    const server = serveController(controller, host, port, "--port", tls);
     closers.push(() => server.stop());
     return server.url;
   });

@@ -1,2 +1,2 @@
 /** Parts of the runner role that need no controller; its own folder is only reached through here. */
-export { diagnoseRunner, execLease, type RunnerCheck } from "../runner/index.ts";
+export { describeRunner, diagnoseRunner, execLease, type RunnerCheck } from "../runner/index.ts";

@@ -6,7 +6,8 @@ const FACT = "binary";
 /** The same, for a process that runs more than one runner. */
 const hashed = new Map<string, Promise<string>>();
 
-async function hash(path: string): Promise<string> {
+/** `sha256:` and the digest of a file's bytes. */
+export async function digestOfFile(path: string): Promise<string> {
   const hasher = new Bun.CryptoHasher("sha256");
   const file = await open(path);
   try {
@@ -33,7 +34,7 @@ export async function binaryDigest(journal: Journal, path = process.execPath): P
   if (stored?.[0] === identity && stored[1] !== undefined) return stored[1];
   let pending = hashed.get(identity);
   if (pending === undefined) {
-    pending = hash(path);
+    pending = digestOfFile(path);
     hashed.set(identity, pending);
   }
   const digest = await pending;

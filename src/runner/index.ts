@@ -1,4 +1,5 @@
 export { effectiveConfig, RunnerConfig } from "./config.ts";
+export { describeRunner } from "./describe.ts";
 export { diagnoseRunner, type RunnerCheck, type RunnerDoctorOptions } from "./doctor.ts";
 export { type ExecOptions, execLease } from "./exec.ts";
 export { loadIdentity } from "./identity.ts";

@@ -11,6 +11,11 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
     summary: "approve a runner and write its token",
     load: () => import("../runner/enroll.ts"),
   },
+  {
+    path: "runner describe",
+    summary: "what a runner here is, for its approval",
+    load: () => import("../runner/describe.ts"),
+  },
   { path: "runner exec", summary: "run one lease with no server", load: () => import("../runner/exec.ts") },
   {
     path: "runner doctor",

@@ -125,6 +125,8 @@ export const heartbeat: Operation<HeartbeatInput, Beat> = (tx, input) => {
       session.id,
     );
   }
+  // Claims that wait know the session as it was.
+  if (isHealthy(message) !== session.healthy) tx.notify("session", session.id);
   for (const id of lostOffers(tx, session.id, message, now)) takeBack(tx, session, id, now);
   tx.run(
     "UPDATE runner_session SET last_seen_at = ?, expires_at = ?, healthy = ?, active_leases = ? WHERE id = ?",
