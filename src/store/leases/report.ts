@@ -43,6 +43,13 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
       throw fail("identity_mismatch", `the result speaks of ${echo}, the lease of ${issued}`);
   }
   if (result.policyDigest !== lease.policy_digest) throw fail("policy_digest_mismatch");
+  const { template } = tx.get<{ template: string | null }>(
+    "SELECT json_extract(payload, '$.commandTemplateId') AS template FROM request WHERE id = ?",
+    lease.request_id,
+  )!;
+  if ((result["commandTemplateId"] ?? null) !== template) {
+    throw fail("identity_mismatch", "the result does not name the lease's command template");
+  }
   if (lease.state === "leased" && result.status === "succeeded") {
     throw fail("lease_state_conflict", "a task that was not started cannot have succeeded");
   }
