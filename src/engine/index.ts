@@ -4,7 +4,7 @@ export { taskError } from "./errors.ts";
 export { SUPPORTED_FEATURES } from "./features.ts";
 export { refusals, refuseUnsupported } from "./publication.ts";
 export { listenerDocument, type ScheduleSpec, scheduleOf } from "./schedule.ts";
-export { checkSchema, validatesAgainst } from "./schema.ts";
+export { checkSchema, schemaProblem, validatesAgainst } from "./schema.ts";
 export * from "./state.ts";
 export { answerProblem } from "./tasks/ask.ts";
 export { uriVariables } from "./tasks/call.ts";

@@ -17,6 +17,18 @@ function compile(schema: object): ValidateFunction {
   }
 }
 
+/** Why a value is no JSON Schema (2020-12), or null. */
+export function schemaProblem(schema: Json): string | null {
+  if (typeof schema === "boolean") return null;
+  if (!isObject(schema)) return "a schema is an object or a boolean";
+  try {
+    compile(schema);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** The first reason why a value does not fit a JSON Schema (2020-12), or null. */
 export function validatesAgainst(schema: Json, value: Json): string | null {
   if (schema === true) return null;
@@ -39,8 +51,7 @@ export function validatesAgainst(schema: Json, value: Json): string | null {
 export function checkSchema(definition: Definition, pointer: string, value: Json): void {
   const schema = definition.at(pointer) as JsonObject;
   const document = schema["document"];
-  if (document === undefined)
-    throw fault("configuration", `${pointer}: only inline schemas are supported by this build`);
+  if (document === undefined) throw fault("configuration", `${pointer}: the schema was not fetched`);
   const problem = validatesAgainst(document, value);
   if (problem !== null) throw fault("validation", problem);
 }

@@ -156,7 +156,7 @@ function remoteOrchestration(path: string, state: string): Orchestration {
     },
     async publish(tenantId, document) {
       await alive();
-      return (await callSocket(path, "publishWorkflow", { document }, undefined, as(tenantId))).created;
+      return await callSocket(path, "publishWorkflow", { document }, undefined, as(tenantId));
     },
     async directSchedule({ tenantId, ...key }, state, actor) {
       await alive();

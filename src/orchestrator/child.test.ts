@@ -62,8 +62,8 @@ const go = { specversion: "1.0", id: "1", source: "/t", type: "go", data: 5 };
 
 test("a task runs a published workflow and its output is the task's", async () => {
   const { publish, start, parent } = stage();
-  expect(await publish("double", [{ d: { set: { n: "${ .n * 2 }" } } }])).toBe(true);
-  expect(await publish("double", [{ d: { set: { n: "${ .n * 2 }" } } }])).toBe(false);
+  expect(await publish("double", [{ d: { set: { n: "${ .n * 2 }" } } }])).toMatchObject({ created: true });
+  expect(await publish("double", [{ d: { set: { n: "${ .n * 2 }" } } }])).toMatchObject({ created: false });
   await start([calls("double")], { n: 4 });
   expect(parent()).toMatchObject({ status: "completed", output: { n: 8 } });
 });

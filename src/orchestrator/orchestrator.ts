@@ -5,6 +5,7 @@ import { fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
+import type { CallContext } from "../calls/index.ts";
 import {
   answerProblem,
   listenerDocument,
@@ -37,10 +38,11 @@ import {
   startInstance,
   suspendInstance,
 } from "../store/index.ts";
-import type { CallOptions } from "./call-options.ts";
+import { type CallOptions, callContexts } from "./call-options.ts";
 import { type CallResolution, resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
+import { type Linked, linkDocument } from "./link.ts";
 import { NativeLoop } from "./native-loop.ts";
 import { Policies } from "./policies.ts";
 import { resolvedInput } from "./result.ts";
@@ -83,13 +85,19 @@ export class Orchestrator {
   readonly #native: NativeLoop;
   readonly #events: EventLoop;
   readonly #schedules: ScheduleLoop;
+  readonly #stopping = new AbortController();
   /** Digests of documents that this build can run. */
   readonly #runnable = new Set<string>();
+  /** Digests of documents that have all they need inside. */
+  readonly #whole = new Set<string>();
+  readonly #readResource: CallContext["readResource"];
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
     this.#policies = new Policies(options.store);
     this.#engine = createEnginePort(options.clock, this.#policies, () => this.#native.claims());
+    const context = callContexts(options.calls ?? {}, options.clock, options.log);
+    this.#readResource = context(this.#stopping.signal).readResource;
     // Loops begin at once, and whatever they advance may make calls.
     this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
     this.#results = new ResultLoop(options, this.#engine);
@@ -100,14 +108,16 @@ export class Orchestrator {
 
   /** Start a run: resolve its policy, write instance and first events, advance to the first effects; one commit. */
   async start(run: StartRun): Promise<Started> {
-    return await this.#options.store.write(startInstance, this.#startInput(run));
+    const { document, digest } = await this.#link(run.document, run.digest);
+    // Which request it is does not change with what was fetched for it.
+    return await this.#options.store.write(startInstance, this.#startInput({ ...run, document }, digest));
   }
 
   /** @throws Failure that says why the run cannot be started */
-  #startInput(run: StartRun): StartInput {
-    this.#refuseUnsupported(run.document, run.digest);
+  #startInput(run: StartRun, digest = run.digest): StartInput {
+    this.#refuseUnsupported(run.document, digest);
     this.#refuseMissingSecrets(run.tenantId, run.document);
-    const policy = this.#policies.for(run.tenantId, run.document, run.digest, run.workspace);
+    const policy = this.#policies.for(run.tenantId, run.document, digest, run.workspace);
     const now = this.#options.clock.wall();
     const instanceId = newId();
     return {
@@ -119,7 +129,7 @@ export class Orchestrator {
       idempotent: run.idempotent,
       sourceEventId: run.sourceEventId,
       workflow: run.workflow,
-      definition: definitionOf(run.document, run.digest, run.assetId),
+      definition: definitionOf(run.document, digest, run.assetId),
       policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
       snapshot: newInstance(instanceId, run.runId, now) as unknown as StoredSnapshot,
       input: run.input,
@@ -146,18 +156,32 @@ export class Orchestrator {
 
   /**
    * Publish a document under its name, for other workflows to run; its schedule begins, unless a higher version has one.
-   * @returns whether it is new
+   * @returns whether it is new, and the digest with all that stood elsewhere
    */
-  async publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean> {
+  async publish(
+    tenantId: string,
+    written: JsonObject,
+    writtenDigest: string,
+  ): Promise<{ created: boolean; digest: string }> {
+    const { document, digest } = await this.#link(written, writtenDigest);
     this.#refuseUnsupported(document, digest);
     this.#policies.for(tenantId, document, digest);
-    return await this.#options.store.write(publishDefinition, {
+    const created = await this.#options.store.write(publishDefinition, {
       engine: this.#engine,
       tenantId,
       definition: definitionOf(document, digest, null),
       schedule: this.#arming(tenantId, document),
       now: this.#options.clock.wall(),
     });
+    return { created, digest };
+  }
+
+  async #link(document: JsonObject, digest: string): Promise<Linked> {
+    if (this.#whole.has(digest)) return { document, digest };
+    this.#refuseUnsupported(document, digest);
+    const linked = await linkDocument(document, digest, this.#readResource);
+    if (linked.digest === digest) keep(this.#whole, digest);
+    return linked;
   }
 
   /** Pause a schedule, or let it go on from now. */
@@ -257,6 +281,7 @@ export class Orchestrator {
   }
 
   stop(): void {
+    this.#stopping.abort();
     this.#results.stop();
     this.#timers.stop();
     this.#native.stop();
@@ -268,8 +293,7 @@ export class Orchestrator {
   #refuseUnsupported(document: JsonObject, digest: string): void {
     if (this.#runnable.has(digest)) return;
     refuseUnsupported(document);
-    if (this.#runnable.size >= 1024) this.#runnable.clear();
-    this.#runnable.add(digest);
+    keep(this.#runnable, digest);
   }
 
   /** Names what has to be set first; the values stay where they are. */
@@ -282,6 +306,12 @@ export class Orchestrator {
       details: { secrets: missing },
     });
   }
+}
+
+/** Remember a digest; what is forgotten is found out again. */
+function keep(digests: Set<string>, digest: string): void {
+  if (digests.size >= 1024) digests.clear();
+  digests.add(digest);
 }
 
 /** What starts by itself has no caller. */

@@ -28,8 +28,12 @@ export interface Orchestration {
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
   suspend(tenantId: string, runId: string, reason: string): Promise<string>;
   resume(tenantId: string, runId: string): Promise<string>;
-  /** @returns whether it is new */
-  publish(tenantId: string, document: JsonObject, digest: string): Promise<boolean>;
+  /** @returns whether it is new, and the digest with all that was fetched for it */
+  publish(
+    tenantId: string,
+    document: JsonObject,
+    digest: string,
+  ): Promise<{ created: boolean; digest: string }>;
   /** What became of a call whose outcome is not known. */
   resolveCall(
     tenantId: string,

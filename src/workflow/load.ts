@@ -1,4 +1,5 @@
 import { fail } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { checkDocument } from "./check.ts";
 import { type Diagnostic, diagnosticText, withPositions } from "./diagnostic.ts";
@@ -67,6 +68,18 @@ export function inspectDocument(
   const diagnostics = withPositions(checkDocument(loaded.value, { mode: options.mode }), loaded.positions);
   if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics };
   return { document: loaded.value as unknown as WorkflowDocument, diagnostics };
+}
+
+/**
+ * A JSON or YAML text that is no document by itself, such as a schema.
+ * @throws Failure `document_invalid`
+ */
+export function loadValue(text: string): Json {
+  if (Buffer.byteLength(text) > LIMITS.documentBytes)
+    throw fail("document_invalid", `the text has more than ${LIMITS.documentBytes} bytes`);
+  const loaded = /^\s*[{[]/.test(text) ? loadJson(text) : loadYaml(text);
+  if (Array.isArray(loaded)) throw documentInvalid(loaded);
+  return loaded.value as Json;
 }
 
 function formatOf(text: string, options: LoadOptions): "yaml" | "json" {

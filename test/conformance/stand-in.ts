@@ -59,6 +59,8 @@ export function answer(host: string, path: string, headers: Headers): Response {
       return Response.json({ authenticated: true, user: name });
     return new Response(null, { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } });
   }
+  if (url.pathname.endsWith("/functions/log/1.0.0/function.yaml"))
+    return new Response("set: { logged: '${ .message }' }\n");
   if (host === "swapi.dev" && url.pathname.startsWith("/api/people/"))
     return Response.json({ name: "Luke", homeworld: "https://swapi.dev/api/planets/1/" });
   if (host === "swapi.dev") return Response.json({ name: "Tatooine" });

@@ -23,12 +23,15 @@ export const publishWorkflow = defineOperation({
     const errors = diagnostics.filter(({ severity }) => severity === "error");
     if (errors.length > 0) throw documentInvalid(errors, diagnostics);
     const document = input.document as JsonObject;
-    const digest = documentDigest(document as never);
     const { namespace, name, version } = document["document"] as Record<
       "namespace" | "name" | "version",
       string
     >;
-    const created = await orchestrationOf(context).publish(context.tenantId, document, digest);
+    const { created, digest } = await orchestrationOf(context).publish(
+      context.tenantId,
+      document,
+      documentDigest(document as never),
+    );
     return { namespace, name, version, digest, created };
   },
 });
