@@ -28,6 +28,8 @@ export const LIMITS = {
   /** One workflow document. */
   documentBytes: 1 * MIB,
   documentDepth: 64,
+  /** The code of one `run.script`: it travels as one argument, and the kernel takes 128 KiB in one. */
+  scriptBytes: 120 * KIB,
   /** One answer to a call task, unpacked: what enters the workflow state is no larger (`taskOutputBytes`). */
   callResponseBytes: 1 * MIB,
   /** One description that a call reads first (OpenAPI, AsyncAPI, proto): the largest public ones are near it. */

@@ -1,4 +1,5 @@
 import { SUPPORTED_TASKS } from "./tasks/index.ts";
+import { SCRIPT_LANGUAGES } from "./tasks/run-request.ts";
 
 /**
  * What this build runs, by the names of `featuresOf`; publication refuses everything else by name. A task kind that has
@@ -7,6 +8,8 @@ import { SUPPORTED_TASKS } from "./tasks/index.ts";
 export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   ...SUPPORTED_TASKS.filter((kind) => kind !== "run" && kind !== "call"),
   "run.shell",
+  "run.script",
+  ...SCRIPT_LANGUAGES.map((language) => `script.${language}`),
   "run.workflow",
   "run.detached",
   "call.http",

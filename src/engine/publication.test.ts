@@ -36,3 +36,12 @@ test("$secrets may stand where nothing of it enters the state", () => {
     "/do/0/a/set/with/headers/authorization $secrets",
   ]);
 });
+
+test("a script is refused by its language, its size, and when an expression would make it", () => {
+  const script = (language: string, code: string) => ({ run: { script: { language, code } } });
+  expect(refused(script("python", "print(1)"))).toEqual([]);
+  expect(refused(script("javascript", "console.log(`${1}`)"))).toEqual([]);
+  expect(refused(script("ruby", "puts 1"))).toEqual(["/do/0/a script.ruby"]);
+  expect(refused(script("js", "${ .code }"))).toEqual(["/do/0/a/run/script/code run.script"]);
+  expect(refused(script("js", "1;".repeat(70_000)))).toEqual(["/do/0/a/run/script/code run.script"]);
+});

@@ -4,13 +4,16 @@ import { isExpression } from "../expression/index.ts";
 import {
   type Diagnostic,
   diagnosticText,
+  isTask,
   joinPointer,
   type Mode,
   unsupportedFeatures,
   type WorkflowDocument,
+  walkTasks,
 } from "../workflow/index.ts";
 import { SUPPORTED_FEATURES } from "./features.ts";
 import { mentionsSecrets, secretPlaces, secretReference } from "./secret-places.ts";
+import { scriptProblem } from "./tasks/run-request.ts";
 
 /** What in a document this build cannot run, by name; empty when it can. */
 export function refusals(document: WorkflowDocument, mode: Mode = "light"): Diagnostic[] {
@@ -22,7 +25,22 @@ export function refusals(document: WorkflowDocument, mode: Mode = "light"): Diag
   return [
     ...unsupportedFeatures(document, SUPPORTED_FEATURES, mode),
     ...refusedPlaces(document, "", mayHoldSecret),
+    ...refusedScripts(document),
   ];
+}
+
+function* refusedScripts(document: WorkflowDocument): Generator<Diagnostic> {
+  for (const { task, pointer } of walkTasks(document)) {
+    if (!isTask(task, "run") || !("script" in task.run) || !("code" in task.run.script)) continue;
+    const problem = scriptProblem(task.run.script.code);
+    if (problem !== null)
+      yield {
+        code: "unsupported",
+        severity: "error",
+        pointer: `${pointer}/run/script/code`,
+        message: `\`run.script\`: ${problem}`,
+      };
+  }
 }
 
 /** Keys whose text is an expression without `${ }` too. */

@@ -11,6 +11,7 @@ import { walkTasks } from "./walk.ts";
  * - a task's kind: `do`, `set`, `fork`, `listen`, …;
  * - `call.http`, …, `call.function`, and for the protocols inside AsyncAPI `call.asyncapi.kafka`;
  * - `run.shell`, `run.script`, `run.container`, `run.workflow`, and `run.detached` for `await: false`;
+ * - `script.js`, `script.python`, … for the language of a script;
  * - `function.url`, `function.catalog` for functions from elsewhere;
  * - `schedule.every`, `.cron`, `.after`, `.on`; `extension`;
  * - `authentication.basic`, …; `authentication.secret` for a scheme whose properties come from a secret;
@@ -50,6 +51,7 @@ export function* featuresOf(document: WorkflowDocument, mode: Mode = "light"): G
 function* taskFeatures(task: Task, mode: Mode): Generator<string> {
   if (isTask(task, "run")) {
     yield `run.${runKind(task)}`;
+    if ("script" in task.run) yield `script.${task.run.script.language}`;
     if (task.run.await === false) yield "run.detached";
   } else if (isTask(task, "call")) {
     const kind = callKind(task, mode);

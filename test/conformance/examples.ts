@@ -82,7 +82,7 @@ export async function runExample({ name, document }: Example): Promise<{ status:
   const plan = PLANS[name] ?? {};
   const { calls } = standIn(respond);
   const features = [...featuresOf(document, "strict")].map(({ feature }) => feature);
-  if (features.includes("run.shell")) {
+  if (features.includes("run.shell") || features.includes("run.script")) {
     const loaded = { document, digest: digestOf(document), diagnostics: [] };
     const report = await runDocument({
       loaded,

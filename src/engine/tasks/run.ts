@@ -1,13 +1,9 @@
-import { isObject, type Json, type JsonObject } from "../../base/json.ts";
-import { evaluateTemplate } from "../data-flow.ts";
-import { fault } from "../errors.ts";
-import type { Machine } from "../machine.ts";
-import { secretReference } from "../secret-places.ts";
-import type { Frame, RunRequest } from "../state.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
 import type { TaskHandler } from "./handler.ts";
+import { lightOf, runRequest } from "./run-request.ts";
 import { beginWorkflow, runsWorkflow } from "./run-workflow.ts";
 
-/** `run: shell`: always an effect for a runner; nothing is run on the orchestrator's host. */
+/** `run: shell` and `run: script`: always an effect for a runner; nothing is run on the orchestrator's host. */
 export const runTask: TaskHandler = {
   begin(machine, frame, node) {
     const run = node.task["run"] as JsonObject;
@@ -15,11 +11,7 @@ export const runTask: TaskHandler = {
       beginWorkflow(machine, frame, node);
       return;
     }
-    const shell = run["shell"];
-    if (!isObject(shell)) {
-      throw fault("configuration", `run.${Object.keys(run)[0]} is not supported by this build; run.shell is`);
-    }
-    const request = shellRequest(machine, frame, node.task, shell as JsonObject);
+    const request = runRequest(machine, frame, node.task);
     const effect = {
       kind: "run" as const,
       step_id: frame.name,
@@ -50,74 +42,6 @@ export const runTask: TaskHandler = {
     } else machine.fault(frame, error);
   },
 };
-
-function lightOf(task: JsonObject): JsonObject {
-  const metadata = task["metadata"];
-  const light = isObject(metadata) ? metadata["lightWorkflow"] : undefined;
-  return isObject(light) ? (light as JsonObject) : {};
-}
-
-function text(value: Json, what: string): string {
-  if (typeof value === "string") return value;
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  throw fault(
-    "expression",
-    `${what} must be text, a number or a boolean, not ${JSON.stringify(value)?.slice(0, 100)}`,
-  );
-}
-
-function shellRequest(machine: Machine, frame: Frame, task: JsonObject, shell: JsonObject): RunRequest {
-  const command = shell["command"];
-  if (typeof command !== "string" || command.includes("${")) {
-    throw fault("validation", "run.shell.command must be a literal; pass values as arguments");
-  }
-  const evaluated = evaluateTemplate(machine, frame, "run/shell", {
-    arguments: shell["arguments"] ?? [],
-    environment: withReferences((shell["environment"] ?? {}) as JsonObject),
-    stdin: shell["stdin"] ?? null,
-  }) as { arguments: Json; environment: Json; stdin: Json };
-  const light = evaluateTemplate(machine, frame, "metadata/lightWorkflow", lightOf(task)) as JsonObject;
-  return {
-    type: "run.shell",
-    ...invocation(command, argumentVector(evaluated.arguments)),
-    environment: Object.fromEntries(
-      Object.entries((evaluated.environment ?? {}) as JsonObject).map(([name, value]) => [
-        name,
-        text(value, `environment ${name}`),
-      ]),
-    ),
-    ...(evaluated.stdin === null ? {} : { stdin: text(evaluated.stdin, "stdin") }),
-    light,
-    timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
-  };
-}
-
-/** A secret of a command is the runner's to resolve: the state and the queue hold its name. */
-function withReferences(environment: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => {
-      const secret = typeof value === "string" ? secretReference(value) : null;
-      return [name, secret === null ? value : `runner-secret://${secret}`];
-    }),
-  );
-}
-
-/** One word: the name or the path of a program. */
-const PROGRAM = /^[\w@%+=:,./-]+$/;
-
-/**
- * A single word is a program with its arguments. Anything else is shell text as the document wrote it, without any
- * expression in it, and the arguments are its `$1`, `$2`, … .
- */
-function invocation(command: string, given: string[]): { command: string; arguments: string[] } {
-  if (PROGRAM.test(command)) return { command, arguments: given };
-  return { command: "sh", arguments: ["-c", command, "sh", ...given] };
-}
-
-function argumentVector(value: Json): string[] {
-  if (!Array.isArray(value)) throw fault("expression", "run.shell.arguments must be a list");
-  return value.map((item, at) => text(item, `argument ${at}`));
-}
 
 /**
  * What the task returns. A task that declares `metadata.lightWorkflow.output` gets the command's record

@@ -287,3 +287,32 @@ test("a question that nobody answers in time takes its default, or faults with 4
   const faulted = asking({ prompt: "?", timeout: { seconds: 5 } }).fire();
   expect(faulted.instance.error).toMatchObject({ status: 408, instance: "/do/0/a" });
 });
+
+test("a script is its interpreter with the code and the arguments, never shell text", () => {
+  const script = (language: string) =>
+    new Drive(
+      [{ a: { run: { script: { language, code: "x $(y)", arguments: ["${ .n }"], stdin: "in" } } } }],
+      {
+        n: 1,
+      },
+    ).effect("run").request;
+  expect(script("javascript")).toMatchObject({
+    type: "run.shell",
+    command: "node",
+    arguments: ["--input-type=module", "-e", "x $(y)", "--", "script.mjs", "1"],
+    stdin: "in",
+  });
+  expect(script("python")).toMatchObject({ command: "python3", arguments: ["-c", "x $(y)", "1"] });
+});
+
+test("a command's secret is named by the document alone", () => {
+  const shell = (TOKEN: string, input: Json) =>
+    new Drive([{ a: { run: { shell: { command: "true", environment: { TOKEN } } } } }], input);
+  expect(shell("${ $secrets.deploy }", {}).effect("run").request.environment).toEqual({
+    TOKEN: "runner-secret://deploy",
+  });
+  expect(shell("runner-secret://deploy", {}).effect("run").request.environment).toEqual({
+    TOKEN: "runner-secret://deploy",
+  });
+  expect(shell("${ .t }", { t: "runner-secret://deploy" }).instance.error).toMatchObject({ status: 403 });
+});
