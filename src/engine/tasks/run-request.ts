@@ -12,18 +12,18 @@ export function runRequest(machine: Machine, frame: Frame, task: JsonObject): Ru
   const [kind] = ["shell", "script"].filter((name) => isObject(run[name]));
   if (kind === undefined)
     throw fault("configuration", `run.${Object.keys(run)[0]} is not supported by this build`);
-  const process = run[kind] as JsonObject;
-  const declared = withReferences((process["environment"] ?? {}) as JsonObject);
+  const what = run[kind] as JsonObject;
+  const declared = withReferences((what["environment"] ?? {}) as JsonObject);
   const evaluated = evaluateTemplate(machine, frame, `run/${kind}`, {
-    arguments: process["arguments"] ?? [],
+    arguments: what["arguments"] ?? [],
     environment: declared,
-    stdin: process["stdin"] ?? null,
+    stdin: what["stdin"] ?? null,
   }) as { arguments: Json; environment: Json; stdin: Json };
   const light = evaluateTemplate(machine, frame, "metadata/lightWorkflow", lightOf(task)) as JsonObject;
   const given = argumentVector(evaluated.arguments);
   return {
     type: "run.shell",
-    ...(kind === "script" ? interpreted(process, given) : invocation(process["command"], given)),
+    ...(kind === "script" ? interpreted(what, given) : invocation(what["command"], given)),
     environment: environmentOf((evaluated.environment ?? {}) as JsonObject, declared),
     ...(evaluated.stdin === null ? {} : { stdin: text(evaluated.stdin, "stdin") }),
     light,
