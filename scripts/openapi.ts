@@ -33,21 +33,23 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   401: "The credential is missing, expired or revoked",
   403: "The credential does not allow this, or the host or origin is not served",
   404: "There is no such thing",
+  405: "The method is not one of this path",
   408: "It took too long",
   409: "It conflicts with what is stored",
   410: "It is over",
   413: "The body is over its limit",
   415: "The content type is not supported",
+  416: "The range lies outside of the bytes",
   422: "It is understood, and cannot be done",
   429: "Too many at the moment",
   500: "A defect or a broken disk",
   503: "Not available at the moment",
 };
-const READ_ERRORS = [400, 401, 403, 404, 422, 500, 503];
+const READ_ERRORS = [400, 401, 403, 404, 405, 416, 422, 500, 503];
 const WRITE_ERRORS = [...READ_ERRORS, 408, 409, 410, 413, 415, 429].sort();
 
 /** The parts of an operation's input: path parameters, query, body. */
-function inputOf(path: string, method: string, input: TSchema) {
+function inputOf(path: string, inBody: boolean, input: TSchema) {
   const properties = (input["properties"] ?? {}) as Record<string, TSchema>;
   const required = (input["required"] ?? []) as string[];
   const parameters = [...path.matchAll(/:([a-z_0-9]+)/g)].map((match) => match[1]!);
@@ -58,7 +60,6 @@ function inputOf(path: string, method: string, input: TSchema) {
     additionalProperties: input["additionalProperties"] ?? false,
   });
   const rest = Object.keys(properties).filter((name) => !parameters.includes(name));
-  const inBody = method === "POST" || method === "PUT";
   return {
     ...(parameters.length === 0 ? {} : { params: part(parameters) }),
     ...(rest.length === 0 ? {} : inBody ? { body: part(rest) } : { query: part(rest) }),
@@ -145,13 +146,13 @@ function hoist(value: unknown, components: Map<string, string>): unknown {
 export function openapiDocument(): Node {
   const app = new Elysia();
   const all = described();
-  for (const { id, tag, row } of all) {
+  for (const { id, tag, row, takes } of all) {
     app.route(
       row.method,
       row.path,
       (() => "") as never,
       {
-        ...inputOf(row.path, row.method, row.input),
+        ...inputOf(row.path, row.method === "POST" && takes === undefined, row.input),
         detail: { operationId: id, summary: row.summary, tags: [tag] },
       } as never,
     );

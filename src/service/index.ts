@@ -1,3 +1,4 @@
+import { artifactOperations } from "./artifacts/index.ts";
 import { assetOperations } from "./assets/index.ts";
 import { auditOperations } from "./audit/index.ts";
 import { callOperations } from "./calls/index.ts";
@@ -28,6 +29,7 @@ export { identify } from "./tokens/index.ts";
 export const service = {
   health,
   ...assetOperations,
+  ...artifactOperations,
   ...runOperations,
   ...planOperations,
   ...ctxOperations,
@@ -49,6 +51,7 @@ export type OutputOf<Name extends ServiceName> = Awaited<ReturnType<(typeof serv
 export const OPERATIONS: readonly ServiceOperation[] = Object.values(
   service,
 ) as unknown as ServiceOperation[];
+export { Artifact, ArtifactDigest, knownArtifact, uploadArtifact } from "./artifacts/index.ts";
 export type { Call } from "./call.ts";
 export { localPrincipal, loopbackPrincipal, type Principal, type Scope } from "./principal.ts";
 export { newRunId } from "./runs/start.ts";

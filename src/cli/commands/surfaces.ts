@@ -2,6 +2,7 @@ import type { CommandRow } from "./row.ts";
 
 /** The gateway's surfaces and who may use them. */
 export const SURFACES: readonly CommandRow[] = [
+  { path: "mcp", summary: "tools for agents on stdin and stdout", load: () => import("../mcp.ts") },
   { path: "stream info", summary: "which streams there are", load: () => import("../stream/info.ts") },
   { path: "stream schema", summary: "the schema of their frames", load: () => import("../stream/schema.ts") },
   { path: "stream snapshot", summary: "a run as one frame", load: () => import("../stream/snapshot.ts") },

@@ -1,4 +1,6 @@
+import { artifactRoutes } from "./artifacts.ts";
 import { docsRoutes } from "./docs.ts";
+import { mcpRoutes } from "./mcp.ts";
 import { openapiRoutes } from "./openapi.ts";
 import type { GatewayRoute } from "./route.ts";
 import { streamRoutes } from "./streams.ts";
@@ -6,4 +8,10 @@ import { streamRoutes } from "./streams.ts";
 export type { GatewayRoute };
 
 /** Every route beside the operations of the service. */
-export const ROUTES: readonly GatewayRoute[] = [...streamRoutes, ...openapiRoutes, ...docsRoutes];
+export const ROUTES: readonly GatewayRoute[] = [
+  ...streamRoutes,
+  ...artifactRoutes,
+  ...mcpRoutes,
+  ...openapiRoutes,
+  ...docsRoutes,
+];

@@ -1,6 +1,7 @@
 import { sql as first } from "./migrations/0001-first.ts";
 import { sql as callsAndEvents } from "./migrations/0002-calls-and-events.ts";
 import { sql as accessTokens } from "./migrations/0010-access-tokens.ts";
+import { sql as uploads } from "./migrations/0011-uploads.ts";
 import { sql as secrets } from "./migrations/0020-secrets.ts";
 import { sql as schedules } from "./migrations/0021-schedules.ts";
 import { sql as queue } from "./migrations/0030-queue.ts";
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly string[] = [
   queue,
   plans,
   policy,
+  uploads,
 ];

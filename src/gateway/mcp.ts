@@ -1,0 +1,1 @@
+export { createMcpServer, type McpCaller } from "./mcp/server.ts";

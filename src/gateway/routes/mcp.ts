@@ -1,0 +1,83 @@
+import { fail } from "../../base/errors.ts";
+import { jsonResponse, readJson } from "../../base/http.ts";
+import { isObject } from "../../base/json.ts";
+import { LIMITS } from "../../base/limits.ts";
+import { closed } from "../../protocol/common.ts";
+import { type Call, callOperation, service } from "../../service/index.ts";
+import { checkScope } from "../caller.ts";
+import { createMcpServer } from "../mcp/server.ts";
+import type { GatewayRoute, RouteCall } from "./route.ts";
+
+/** Whether a message asks for notifications while it is worked on: those need a stream. */
+function asksForProgress(message: unknown): boolean {
+  const params = isObject(message) ? message["params"] : undefined;
+  const meta = isObject(params) ? params["_meta"] : undefined;
+  return isObject(meta) && meta["progressToken"] !== undefined;
+}
+
+/**
+ * One message of the streamable HTTP transport. No session is kept: each request stands for itself, so that it may come to
+ * any process and survives a restart of all of them.
+ */
+async function message({ context, request, parts }: RouteCall): Promise<Response> {
+  const body = await readJson(request, LIMITS.gatewayBodyBytes);
+  const messages = Array.isArray(body) ? body : [body];
+  const { WebStandardStreamableHTTPServerTransport } = await import(
+    "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js"
+  );
+  const transport = new WebStandardStreamableHTTPServerTransport({
+    enableJsonResponse: !messages.some(asksForProgress),
+  });
+  const server = await createMcpServer({
+    call: ((name, input, signal) =>
+      callOperation(
+        service[name] as never,
+        context,
+        input,
+        AbortSignal.any([signal ?? request.signal, parts.stopping]),
+      )) as Call,
+    allow: (operation) => checkScope(context.principal, operation),
+  });
+  // The SDK types its own transport less strictly than its interface under exactOptionalPropertyTypes.
+  await server.connect(transport as never);
+  return await transport.handleRequest(request, { parsedBody: body });
+}
+
+export const mcpRoutes: readonly GatewayRoute[] = [
+  {
+    id: "mcp",
+    name: "mcp",
+    scope: "read",
+    summary: "Model Context Protocol, streamable HTTP: one JSON-RPC message",
+    method: "POST",
+    path: "/mcp",
+    input: closed({}),
+    takes: "application/json",
+    answers: [
+      { status: 200, about: "The answer, as JSON or as an event stream with progress before it" },
+      { status: 202, about: "A notification was taken" },
+    ],
+    handle: message,
+  },
+  {
+    id: "getMcp",
+    name: "mcp.info",
+    scope: "public",
+    summary: "Where the Model Context Protocol is spoken; there is no stream without a request",
+    method: "GET",
+    path: "/mcp",
+    input: closed({}),
+    answers: [{ status: 200, about: "The endpoint" }],
+    handle({ request }) {
+      if (request.headers.get("accept")?.includes("text/event-stream")) {
+        throw fail("method_not_allowed", "this endpoint sends nothing by itself", { hint: "POST a message" });
+      }
+      return jsonResponse({
+        endpoint: "LightFlow MCP",
+        transport: "streamable-http",
+        method: "POST",
+        path: "/mcp",
+      });
+    },
+  },
+];
