@@ -18,7 +18,6 @@ export {
   verifyAudit,
 } from "./audit/read.ts";
 export { findArtifact, type KnownArtifact, noteUpload } from "./artifacts/uploads.ts";
-export { type AuditRow, appendAudit, listAudit, verifyAudit } from "./audit/append.ts";
 export { appendRefusals, NO_TENANT, type Refusal } from "./audit/refusals.ts";
 export * from "./instances/advance.ts";
 export {
