@@ -6,6 +6,7 @@ export {
   listAccessTokens,
   revokeAccessToken,
 } from "./access/tokens.ts";
+export { findArtifact, type KnownArtifact, noteUpload } from "./artifacts/uploads.ts";
 export { type AuditEntry, appendAudit } from "./audit/append.ts";
 export { prunableThrough, pruneAudit } from "./audit/prune.ts";
 export {
@@ -17,7 +18,6 @@ export {
   readChain,
   verifyAudit,
 } from "./audit/read.ts";
-export { findArtifact, type KnownArtifact, noteUpload } from "./artifacts/uploads.ts";
 export { appendRefusals, NO_TENANT, type Refusal } from "./audit/refusals.ts";
 export * from "./instances/advance.ts";
 export {
