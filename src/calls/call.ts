@@ -1,11 +1,12 @@
 import type { Clock } from "../base/clock.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
+import type { CortexPlace } from "../cortex/index.ts";
 import type { TokenCache } from "./authentication/token-cache.ts";
 import type { DestinationPolicy } from "./destination/policy.ts";
 import type { Sent } from "./error.ts";
 
-export const CALL_KINDS = ["http", "openapi", "grpc", "asyncapi", "a2a", "mcp"] as const;
+export const CALL_KINDS = ["http", "openapi", "grpc", "asyncapi", "a2a", "mcp", "cortex"] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
 /** Decides about one message of a subscription; an expression of the document behind it. */
@@ -50,6 +51,8 @@ export interface CallContext {
   readonly log: Log;
   readResource(endpoint: ResourceEndpoint): Promise<Uint8Array>;
   readonly tokenCache: TokenCache;
+  /** The `/ctx` of this host; that of the environment where it is not told. */
+  readonly cortex?: CortexPlace;
 }
 
 /** What one running call shares: its context, its own deadline, and what it knows about itself. */

@@ -12,6 +12,7 @@ const CLIENTS: Readonly<Record<CallKind, () => Promise<Client>>> = {
   openapi: async () => (await import("./openapi/call-openapi.ts")).callOpenApi,
   a2a: async () => (await import("./a2a/call-a2a.ts")).callA2a,
   grpc: async () => (await import("./grpc/call-grpc.ts")).callGrpc,
+  cortex: async () => (await import("./cortex/call-cortex.ts")).callCortex,
   mcp: async () => (await import("./mcp/call-mcp.ts")).callMcp,
 };
 

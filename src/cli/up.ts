@@ -1,3 +1,4 @@
+import { cortexPlace } from "../cortex/index.ts";
 import { type CtxProjection, openHost, startCtx } from "../host/index.ts";
 import { EXIT } from "./exit.ts";
 import type { Io } from "./io.ts";
@@ -33,6 +34,7 @@ export const spec = {
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const settings = io.settings();
   const stop = io.stop();
+  const served = flags["no-ctx"] ? undefined : (flags.ctx ?? settings.ctx);
   const host = await openHost({
     paths: io.paths,
     log: io.log(),
@@ -44,6 +46,8 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       ...gatewayOptions(flags),
     },
     runner: flags["no-runner"] ? null : settings.runner,
+    // What it serves is what its workflows ask.
+    calls: { cortex: { ...cortexPlace(io.env), ...(served === undefined ? {} : { mount: served }) } },
   });
   const closers: (() => Promise<void>)[] = [() => host.stop()];
   try {

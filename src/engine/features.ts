@@ -20,6 +20,7 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "call.asyncapi.http",
   "call.asyncapi.ws",
   "call.mcp",
+  "call.cortex",
   "call.function",
   "function.url",
   "function.catalog",

@@ -10,6 +10,7 @@ import {
   systemResolveHost,
   type TokenCache,
 } from "../calls/index.ts";
+import type { CortexPlace } from "../cortex/index.ts";
 import type { Secrets } from "../secrets/index.ts";
 
 /** Where the orchestrator's own calls may go, and through what. */
@@ -22,6 +23,8 @@ export interface CallOptions {
   readonly files?: ResourceReaderOptions["files"];
   /** The secrets that documents name. Asked for each call; never stored. */
   readonly secrets?: Secrets;
+  /** Where `/ctx` is; what the environment says where it is not told. */
+  readonly cortex?: CortexPlace;
 }
 
 /** A description (OpenAPI, proto) that takes longer is given up. */
@@ -43,6 +46,7 @@ export function callContexts(
       log,
       tokenCache,
       signal,
+      ...(options.cortex === undefined ? {} : { cortex: options.cortex }),
     };
     const files = options.files === undefined ? {} : { files: options.files };
     return { ...context, readResource: createResourceReader(context, { timeoutMs: RESOURCE_MS, ...files }) };

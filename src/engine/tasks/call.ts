@@ -170,6 +170,8 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 function changesNothing(kind: string, args: JsonObject): boolean {
   const method = String(args["method"] ?? "");
   if (kind === "http") return SAFE_METHODS.has(method.toUpperCase());
+  // The same id finds the same exchange again.
+  if (kind === "cortex") return true;
   if (kind === "mcp") return method !== "tools/call";
   if (kind === "a2a")
     return /^(?:tasks\/(?:get|list)|agent\/|tasks\/pushNotificationConfig\/(?:get|list))/.test(method);

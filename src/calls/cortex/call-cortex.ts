@@ -1,0 +1,81 @@
+import { rm } from "node:fs/promises";
+import { Failure } from "../../base/errors.ts";
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import {
+  apiTarget,
+  type CortexPlace,
+  cortexPlace,
+  type Outcome,
+  type RequestTarget,
+  readOutcome,
+  responseOf,
+  submit,
+  threadTarget,
+  toolTarget,
+  waitForOutcome,
+} from "../../cortex/index.ts";
+import type { CallRequest, CallScope } from "../call.ts";
+import { type CallError, type CallErrorType, callError } from "../error.ts";
+
+/**
+ * `call: cortex` of the dialect: one exchange through the `/ctx` of this host. The request's id is the call's own, so an
+ * exchange that outlived the process that began it is taken up again, and never made twice.
+ */
+export async function callCortex(request: CallRequest, scope: CallScope): Promise<Json> {
+  try {
+    const target = targetOf(request, scope.cortex ?? cortexPlace());
+    const outcome = await exchange(target, request.with["body"] ?? null, scope);
+    return responseOf(target, outcome);
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+async function exchange(target: RequestTarget, body: Json, scope: CallScope): Promise<Outcome> {
+  const known = await readOutcome(target);
+  if (known.state !== "pending") return known;
+  scope.sent = "possible";
+  try {
+    await submit(target, JSON.stringify(body));
+  } catch (error) {
+    // In flight already: this call's own request, from before a restart.
+    if (!(error instanceof Failure) || error.code !== "conflict") {
+      scope.sent = "none";
+      throw error;
+    }
+  }
+  try {
+    return await waitForOutcome(target, { signal: scope.signal });
+  } catch (error) {
+    // Nobody waits any more: taking the request back cancels it.
+    if (scope.signal.aborted) await rm(target.commit_request, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+function targetOf(request: CallRequest, place: CortexPlace): RequestTarget {
+  const { target, requestId } = request.with;
+  const id = typeof requestId === "string" ? requestId : request.idempotencyKey.replaceAll("/", ".");
+  const { kind, format, tool, thread } = (isObject(target) ? target : {}) as JsonObject;
+  if (kind === "api") return apiTarget(place, String(format), id);
+  if (kind === "tool") return toolTarget(place, String(tool), id);
+  if (kind === "thread") return threadTarget(place, String(thread), id);
+  throw callError("configuration", "`call: cortex` names no target");
+}
+
+/** Codes of the client as errors of a task. */
+const TYPES: Readonly<Record<string, [CallErrorType, number]>> = {
+  invalid_request: ["validation", 400],
+  forbidden: ["authorization", 403],
+  payload_too_large: ["validation", 413],
+  unavailable: ["communication", 503],
+  execution_output_invalid: ["communication", 502],
+  command_failed: ["communication", 502],
+};
+
+function translated(error: unknown): unknown {
+  if (!(error instanceof Failure)) return error;
+  const [type, status] = TYPES[error.code] ?? ["communication", 500];
+  const text = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
+  return callError(type, text, status) satisfies CallError;
+}
