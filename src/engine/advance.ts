@@ -40,7 +40,7 @@ export function advance(
 ): Advance {
   const machine = new Machine(definition, instance, now);
   if (!FINISHED.has(instance.status)) step(machine, input);
-  return { instance, effects: machine.effects, transitions: machine.transitions };
+  return { instance, effects: machine.effects, transitions: machine.transitions, outputs: machine.outputs };
 }
 
 function step(machine: Machine, input: EngineInput): void {

@@ -6,6 +6,7 @@ import {
   type ExpressionMode,
 } from "../expression/index.ts";
 import { joinPointer, kindOf, pointerTokens, valueAt } from "../workflow/index.ts";
+import { hearsLifecycle } from "./lifecycle.ts";
 
 export type TaskDefinition = JsonObject;
 
@@ -34,6 +35,8 @@ export class Definition {
   readonly mode: ExpressionMode;
   /** `use.extensions`; most documents have none, and every task asks. */
   readonly extensions: readonly JsonObject[];
+  /** Asked at every advance, so found out once. */
+  readonly hearsLifecycle: boolean;
   readonly #lists = new Map<string, ListNode>();
   readonly #tasks = new Map<string, TaskNode>();
   readonly #evaluators = new Map<string, Evaluate>();
@@ -44,6 +47,7 @@ export class Definition {
     const use = document["use"];
     const extensions = isObject(use) ? use["extensions"] : undefined;
     this.extensions = Array.isArray(extensions) ? (extensions as JsonObject[]) : [];
+    this.hearsLifecycle = hearsLifecycle(document);
     const evaluate = document["evaluate"];
     this.mode = isObject(evaluate) && evaluate["mode"] === "loose" ? "loose" : "strict";
   }

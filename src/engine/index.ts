@@ -2,6 +2,7 @@ export { advance, newInstance } from "./advance.ts";
 export { Definition } from "./definition.ts";
 export { taskError } from "./errors.ts";
 export { SUPPORTED_FEATURES } from "./features.ts";
+export { lifecycleEvents } from "./lifecycle.ts";
 export { refusals, refuseUnsupported } from "./publication.ts";
 export { listenerDocument, type ScheduleSpec, scheduleOf } from "./schedule.ts";
 export { checkSchema, schemaProblem, validatesAgainst } from "./schema.ts";

@@ -34,6 +34,8 @@ export class Machine {
   readonly now: number;
   readonly effects: Effect[] = [];
   readonly transitions: Transition[] = [];
+  /** What tasks gave, for whoever listens for their end. */
+  readonly outputs = new Map<Transition, Json>();
   #queue: (() => void)[] = [];
   #starts = 0;
 
@@ -175,6 +177,7 @@ export class Machine {
       const output = finishData(this, frame, node, rawOutput);
       this.leave(frame);
       this.note("step.succeeded", frame, { duration_ms: this.now - frame.started_at });
+      this.outputs.set(this.transitions.at(-1)!, output);
       this.#tellParent(frame, output, directive ?? (node.task["then"] as string | undefined) ?? "continue");
     });
   }

@@ -198,4 +198,6 @@ export interface Advance {
   instance: Instance;
   effects: Effect[];
   transitions: Transition[];
+  /** What tasks gave that ended; the history does not keep it. */
+  outputs: ReadonlyMap<Transition, Json>;
 }

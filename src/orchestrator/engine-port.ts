@@ -7,6 +7,7 @@ import {
   ENGINE_VERSION,
   type EngineInput,
   type Instance,
+  lifecycleEvents,
   newInstance,
   taskError,
 } from "../engine/index.ts";
@@ -51,6 +52,7 @@ export function createEnginePort(
         snapshot: advanced.instance as unknown as StoredSnapshot,
         effects: advanced.effects as StoredEffect[],
         transitions: advanced.transitions,
+        lifecycle: (key, wanted) => lifecycleEvents({ ...advanced, definition, now }, key, wanted),
       };
     },
     child(tenantId, document, digest, instanceId, runId, depth, now) {

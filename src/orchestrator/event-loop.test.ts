@@ -143,3 +143,65 @@ test("a paused run keeps the event that comes meanwhile, also over a restart, an
   expect(run("one").output).toEqual(["hello"]);
   expect(second.resume("default", "one")).rejects.toThrow("has ended");
 });
+
+const lifecycle = (type: string, more: JsonObject = {}): JsonObject => ({
+  l: {
+    listen: {
+      to: { one: { with: { type: `io.serverlessworkflow.${type}.v1`, ...more } } },
+      read: "envelope",
+    },
+  },
+});
+
+test("another workflow hears of the lifecycle of a run by the specification's events", async () => {
+  const { orchestrator, until } = stage();
+  const made = orchestrator();
+  const types = ["workflow.started", "task.created", "task.completed", "task.retried", "workflow.completed"];
+  for (const type of types) await start(made, type, [lifecycle(type)]);
+  await start(made, "fails", [lifecycle("workflow.faulted"), lifecycle("task.faulted")]);
+  const raise = { raise: { error: { type: "https://x.test/e", status: 500 } } };
+  await start(made, "seen", [
+    { tried: { try: [{ r: raise }], catch: { retry: { limit: { attempt: { count: 1 } } }, do: [] } } },
+    { kept: { set: { n: 1 } } },
+  ]);
+  const data = async (runId: string) => {
+    const [heard] = (await until(runId, "completed")).output as JsonObject[];
+    expect(heard).toMatchObject({ subject: "seen", specversion: "1.0", source: "/workflows/t/t/1.0.0" });
+    return heard!["data"];
+  };
+  const definition = { namespace: "t", name: "t", version: "1.0.0" };
+  const time = expect.any(String);
+  expect(await data("workflow.started")).toEqual({ name: "seen", definition, startedAt: time });
+  expect(await data("task.created")).toEqual({ workflow: "seen", task: "/do/0/tried", createdAt: time });
+  expect(await data("task.retried")).toEqual({ workflow: "seen", task: "/do/0/tried", retriedAt: time });
+  expect(await data("task.completed")).toMatchObject({ workflow: "seen", task: "/do/0/tried" });
+  expect(await data("workflow.completed")).toEqual({
+    name: "seen",
+    definition,
+    completedAt: time,
+    output: { n: 1 },
+  });
+});
+
+test("who listens for every event, or for lifecycle events, is no source of them", async () => {
+  const { orchestrator, until, run, store } = stage();
+  const made = orchestrator();
+  await start(made, "any", [{ l: { listen: { to: { any: [] } } } }]);
+  await start(made, "one", [
+    lifecycle("task.completed"),
+    { s: { set: { n: 1 } } },
+    lifecycle("task.completed"),
+  ]);
+  await start(made, "two", [
+    lifecycle("task.completed"),
+    { s: { set: { n: 1 } } },
+    lifecycle("task.completed"),
+  ]);
+  await start(made, "seen", [{ s: { set: { n: 1 } } }]);
+  const events = () => store.read((tx) => tx.all("SELECT 1 FROM event_inbox"), null).length;
+  for (let tries = 0; events() === 0 && tries < 200; tries++) await Bun.sleep(5);
+  await Bun.sleep(100);
+  expect(events()).toBe(1);
+  expect(["any", "one", "two"].map((id) => run(id).status)).toEqual(["waiting", "waiting", "waiting"]);
+  await until("seen", "completed");
+});

@@ -54,6 +54,7 @@ export const listenTask: TaskHandler = {
     const memory = memoryOf(frame);
     if (memory.done) return;
     const to = strategyOf(node.task);
+    const knew = Object.keys(memory.correlation).length;
     if (endsUntil(machine, frame, to, event)) memory.done = true;
     else if (consumes(machine, frame, to, event)) {
       const read = readEvent(event, (node.task["listen"] as JsonObject)["read"]);
@@ -63,6 +64,10 @@ export const listenTask: TaskHandler = {
       else if (!takesBatches(node.task)) memory.queue.push(read);
       memory.done = isMet(machine, frame, to);
     }
+    const keys = memory.correlation;
+    if (knew === 0 && Object.keys(keys).length > 0) machine.note("run.correlation_started", frame);
+    if (memory.done && Object.keys(keys).length > 0)
+      machine.note("run.correlation_completed", frame, { keys });
     if (memory.done && takesBatches(node.task)) beginAgain(memory);
     goOn(machine, frame, node.task);
   },

@@ -8,6 +8,7 @@ import { type ClaimedCall, cancelCall, insertCall } from "./calls.ts";
 import { cancelChild, startChild, tellParent } from "./children.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 import { putEvent, subscribe, unsubscribe } from "./inbox.ts";
+import { publishLifecycle } from "./lifecycle.ts";
 import { openQuestion, withdrawQuestion } from "./questions.ts";
 
 /** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
@@ -19,7 +20,13 @@ export interface EnginePort {
     snapshot: StoredSnapshot,
     input: StoredInput,
     now: number,
-  ): { snapshot: StoredSnapshot; effects: StoredEffect[]; transitions: EventRow[] };
+  ): {
+    snapshot: StoredSnapshot;
+    effects: StoredEffect[];
+    transitions: EventRow[];
+    /** The same as CloudEvents of the types that are wanted; `key` makes their ids. */
+    lifecycle(key: string, wanted: (type: string) => boolean): JsonObject[];
+  };
   /** What a runner effect becomes in the queue, or the reason why policy refuses it. */
   request(effect: RunEffect, instance: InstanceRow): QueuedRequest | { denied: StoredInput };
   /** A new instance of a document, and its policy. */
@@ -242,6 +249,7 @@ function advanceOnce(
   );
   if (changed !== 1) throw fail("conflict", `instance ${row.id} was advanced by another process`);
   appendEvents(tx, row.id, now, [...before, ...advanced.transitions]);
+  publishLifecycle(tx, row, `${row.id}.${seq}`, advanced.lifecycle, now);
   return { next, effects: advanced.effects };
 }
 

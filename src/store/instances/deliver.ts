@@ -4,6 +4,7 @@ import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
 import { advanceInstance, type EnginePort } from "./advance.ts";
+import { isLifecycle } from "./lifecycle.ts";
 import { findPublication } from "./publications.ts";
 import { startInstance } from "./start.ts";
 
@@ -75,10 +76,12 @@ function tellListeners(
 ): void {
   const [instance = "", effect = ""] = row.delivered_to?.split(" ") ?? [];
   const listeners = tx.all<{ instance_id: string; effect_id: string }>(
-    `SELECT DISTINCT instance_id, effect_id FROM subscription WHERE tenant_id = ? AND type IN (?, '') AND after_seq < ?
+    `SELECT DISTINCT instance_id, effect_id FROM subscription WHERE tenant_id = ? AND type IN (?, ?) AND after_seq < ?
        AND (instance_id, effect_id) > (?, ?) ORDER BY instance_id, effect_id LIMIT ?`,
     row.tenant_id,
     row.type,
+    // Who listens for everything would hear of its own listening, for ever.
+    isLifecycle(row.type) ? row.type : "",
     row.seq,
     instance,
     effect,
