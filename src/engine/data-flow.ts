@@ -1,6 +1,7 @@
 import { isoTime } from "../base/clock.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { VERSION } from "../base/version.ts";
+import { isConstant } from "../expression/index.ts";
 import type { TaskNode } from "./definition.ts";
 import type { Machine } from "./machine.ts";
 import { checkSchema } from "./schema.ts";
@@ -118,10 +119,9 @@ export function evaluateTemplate(
   value: Json,
   input = frame.input,
 ): Json {
-  return machine.definition.template(`${frame.pointer}/${place}`, value)(input, {
-    variables: scope(machine, frame, "definition"),
-    now: machine.now,
-  });
+  const evaluate = machine.definition.template(`${frame.pointer}/${place}`, value);
+  if (isConstant(evaluate)) return evaluate(input);
+  return evaluate(input, { variables: scope(machine, frame, "definition"), now: machine.now });
 }
 
 /**

@@ -23,6 +23,8 @@ export interface ListNode {
   readonly pointer: string;
   readonly tasks: readonly TaskNode[];
   readonly index: ReadonlyMap<string, number>;
+  /** The task that follows each, by its pointer; null after the last. */
+  readonly next: ReadonlyMap<string, TaskNode | null>;
 }
 
 /**
@@ -67,7 +69,9 @@ export class Definition {
         const task = entry[name] as TaskDefinition;
         return this.#node(joinPointer(pointer, position, name), name, task);
       });
-      node = { pointer, tasks, index: new Map(tasks.map((task, position) => [task.name, position])) };
+      const index = new Map(tasks.map((task, position) => [task.name, position]));
+      const next = new Map(tasks.map((task, position) => [task.pointer, tasks[position + 1] ?? null]));
+      node = { pointer, tasks, index, next };
       this.#lists.set(pointer, node);
     }
     return node;

@@ -70,8 +70,8 @@ export class Machine {
 
   /** Pointer, iteration and visit as one text: `/do/2/each/do/0/build[3]#2`. */
   reference(frame: Frame): string {
-    const iteration = frame.iteration.map((index) => `[${index}]`).join("");
-    return `${frame.pointer}${iteration}${frame.visit > 1 ? `#${frame.visit}` : ""}`;
+    const place = frame.pointer + iterationText(frame.iteration);
+    return frame.visit > 1 ? `${place}#${frame.visit}` : place;
   }
 
   frame(id: number): Frame | undefined {
@@ -85,7 +85,7 @@ export class Machine {
     raw: Json,
     inherited: { iteration: number[]; locals: JsonObject; extended?: number },
   ): Frame {
-    const key = `${node.pointer}${inherited.iteration.map((index) => `[${index}]`).join("")}`;
+    const key = node.pointer + iterationText(inherited.iteration);
     const visit = (this.instance.visits[key] ?? 0) + 1;
     this.instance.visits[key] = visit;
     const frame: Frame = {
@@ -248,8 +248,7 @@ export class Machine {
       if (target === undefined) throw new Error(`unknown task ${directive} in ${listPointer}`);
       return list.tasks[target]!;
     }
-    const position = list.tasks.findIndex((task) => task.pointer === pointer);
-    return list.tasks[position + 1] ?? null;
+    return list.next.get(pointer) ?? null;
   }
 
   endWorkflow(output: Json): void {
@@ -332,5 +331,8 @@ export class Machine {
     this.fault(frame, taskError("timeout", `the task ran past its timeout`));
   }
 }
+
+const iterationText = (iteration: readonly number[]): string =>
+  iteration.length === 0 ? "" : iteration.map((index) => `[${index}]`).join("");
 
 const inExtension = (frame: Frame): boolean => frame.around !== undefined && frame.around.phase !== "task";

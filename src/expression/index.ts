@@ -11,6 +11,7 @@ export {
   type Evaluate,
   type ExpressionMode,
   type ExpressionOptions,
+  isConstant,
   isExpression,
   partialExpression,
   type TemplateOptions,

@@ -115,8 +115,15 @@ interface Part {
  * @throws expression_invalid
  */
 export function compileTemplate(value: Json, options: TemplateOptions): Evaluate {
-  return templatePart(value, options).evaluate;
+  const { evaluate, constant } = templatePart(value, options);
+  if (constant) constants.add(evaluate);
+  return evaluate;
 }
+
+const constants = new WeakSet<Evaluate>();
+
+/** Whether a compiled template holds no expression: it needs neither input nor arguments. */
+export const isConstant = (evaluate: Evaluate): boolean => constants.has(evaluate);
 
 function templatePart(value: Json, options: TemplateOptions): Part {
   if (typeof value === "string") {

@@ -160,7 +160,10 @@ export function advanceInstance(
   return advanceRow(tx, engine, row, input, now, before);
 }
 
-/** The same for an instance whose row was just read or written in this transaction. */
+/**
+ * The same for an instance whose row was just read in this transaction, or is not written yet.
+ * @param insert writes the row of a new instance, as its first input has made it
+ */
 export function advanceRow(
   tx: Transaction,
   engine: EnginePort,
@@ -168,7 +171,9 @@ export function advanceRow(
   first: StoredInput,
   now: number,
   before: readonly EventRow[] = [],
+  insert: ((row: InstanceRow) => void) | null = null,
 ): string {
+  let save = insert;
   let row = from;
   let lines = before;
   const inputs = [first];
@@ -177,7 +182,8 @@ export function advanceRow(
       appendEvents(tx, row.id, now, lines);
       return row.status;
     }
-    const { next, effects } = advanceOnce(tx, engine, row, input, now, lines);
+    const { next, effects } = advanceOnce(tx, engine, row, input, now, lines, save);
+    save = null;
     for (const effect of effects) {
       const denied = applyEffect(tx, engine, next, effect, now);
       if (denied !== null) inputs.push(denied);
@@ -197,6 +203,7 @@ function advanceOnce(
   input: StoredInput,
   now: number,
   before: readonly EventRow[],
+  insert: ((row: InstanceRow) => void) | null,
 ): { next: InstanceRow; effects: StoredEffect[] } {
   const definition = {
     digest: row.definition_digest,
@@ -236,21 +243,27 @@ function advanceOnce(
     updated_at: now,
     finished_at: FINISHED.has(status) ? now : null,
   };
-  const changed = tx.run(
-    "UPDATE instance SET version = ?, input_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
-    next.version,
-    next.input_seq,
-    next.status,
-    next.snapshot,
-    next.updated_at,
-    next.finished_at,
-    row.id,
-    row.version,
-  );
-  if (changed !== 1) throw fail("conflict", `instance ${row.id} was advanced by another process`);
+  if (insert === null) updateRow(tx, next, row.version);
+  else insert(next);
   appendEvents(tx, row.id, now, [...before, ...advanced.transitions]);
   publishLifecycle(tx, row, `${row.id}.${seq}`, advanced.lifecycle, now);
   return { next, effects: advanced.effects };
+}
+
+/** @throws Failure `conflict` when it is no longer the version that was read */
+function updateRow(tx: Transaction, row: InstanceRow, from: number): void {
+  const changed = tx.run(
+    "UPDATE instance SET version = ?, input_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
+    row.version,
+    row.input_seq,
+    row.status,
+    row.snapshot,
+    row.updated_at,
+    row.finished_at,
+    row.id,
+    from,
+  );
+  if (changed !== 1) throw fail("conflict", `instance ${row.id} was advanced by another process`);
 }
 
 function applyEffect(

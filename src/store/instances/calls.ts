@@ -45,6 +45,7 @@ export function insertCall(
   now: number,
 ): void {
   const claim = engine.claimsCalls?.() ?? null;
+  const request = JSON.stringify(effect.request);
   const repeatable = effect.request.repeatable;
   tx.run(
     `INSERT INTO native_call (instance_id, effect_id, tenant_id, step_id, reference, request, repeatable, state, marker, owner, fence,
@@ -55,7 +56,7 @@ export function insertCall(
     row.tenant_id,
     effect.step_id,
     effect.reference,
-    JSON.stringify(effect.request),
+    request,
     repeatable ? 1 : 0,
     claim === null ? "pending" : "claimed",
     claim === null || repeatable ? "none" : "possible",
@@ -76,7 +77,8 @@ export function insertCall(
     reference: effect.reference,
     fence: 1,
     attempt: 1,
-    request: effect.request as unknown as JsonObject,
+    // A copy: whoever makes the call puts secrets into it, and the engine's own may share its parts with the document.
+    request: JSON.parse(request) as JsonObject,
   };
   tx.afterCommit(() => claim.make(call));
 }

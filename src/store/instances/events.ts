@@ -30,11 +30,30 @@ export function appendEvents(
     instanceId,
     last,
     now,
-    JSON.stringify(rows),
+    JSON.stringify(rows.map(packed)),
   );
   tx.remember(key, last);
   tx.notify("event", instanceId);
 }
+
+/** Without the names of its members: a line is small, and there are many. */
+type PackedRow = [event: string, stepId: string | null, reference: string | null, detail: Json];
+
+const packed = ({ event, step_id, reference, detail }: EventRow): PackedRow => [
+  event,
+  step_id,
+  reference,
+  detail,
+];
+
+/** The lines of one row of the table. */
+export const unpackEvents = (lines: string): EventRow[] =>
+  (JSON.parse(lines) as PackedRow[]).map(([event, step_id, reference, detail]) => ({
+    event,
+    step_id,
+    reference,
+    detail,
+  }));
 
 /** An instance that was just made has no lines. */
 export function beginEvents(tx: Transaction, instanceId: string): void {
@@ -63,7 +82,7 @@ export const listEvents: Query<
   );
   const events: RunEvent[] = [];
   for (const row of rows) {
-    const lines = JSON.parse(row.lines) as EventRow[];
+    const lines = unpackEvents(row.lines);
     for (const [at, line] of lines.entries()) {
       const seq = row.last_seq - lines.length + at + 1;
       if (seq > after && events.length < limit) events.push({ seq, ts: row.ts, run_id: runId, ...line });

@@ -87,10 +87,23 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     updated_at: start.now,
     finished_at: null,
   };
+  beginEvents(tx, row.id);
+  const created: EventRow = {
+    event: "run.created",
+    step_id: null,
+    reference: null,
+    detail: { workflow: start.workflow, definition_digest: definition.digest, policy_digest: policy.digest },
+  };
+  const input = { kind: "start", input: start.input } as StoredInput;
+  advanceRow(tx, start.engine, row, input, start.now, [created], (made) => insertInstance(tx, start, made));
+  return { instanceId: start.instanceId, runId: start.runId, created: true };
+};
+
+function insertInstance(tx: Transaction, start: StartInput, row: InstanceRow): void {
   tx.run(
     `INSERT INTO instance (id, tenant_id, run_id, definition_digest, policy_digest, source_event_id, request_digest, workflow,
-       status, version, input_seq, snapshot, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       status, version, input_seq, snapshot, created_at, updated_at, finished_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,
     row.tenant_id,
     row.run_id,
@@ -105,18 +118,9 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     row.snapshot,
     row.created_at,
     row.updated_at,
+    row.finished_at,
   );
-  beginEvents(tx, row.id);
-  const created: EventRow = {
-    event: "run.created",
-    step_id: null,
-    reference: null,
-    detail: { workflow: start.workflow, definition_digest: definition.digest, policy_digest: policy.digest },
-  };
-  const input = { kind: "start", input: start.input } as StoredInput;
-  advanceRow(tx, start.engine, row, input, start.now, [created]);
-  return { instanceId: start.instanceId, runId: start.runId, created: true };
-};
+}
 
 /** Most starts are of a definition that is known: asking is cheaper than handing the whole text over. */
 export function keepDefinition(tx: Transaction, definition: StartInput["definition"], now: number): void {
