@@ -7,6 +7,7 @@ import { readSetting, type Store, writeSettingOnce } from "../store/index.ts";
 import { startAuditor } from "./auditor.ts";
 import { Challenges } from "./challenge.ts";
 import { ClaimDesk } from "./claim-desk.ts";
+import { ClaimPace } from "./claim-pace.ts";
 import { HeartbeatDesk } from "./heartbeat-desk.ts";
 import { startReaper } from "./reaper.ts";
 import { Refusals } from "./refusals.ts";
@@ -25,6 +26,7 @@ export interface Controller extends ControllerOptions {
   readonly leaseKey: { publicKey: string; secret: KeyObject };
   readonly challenges: Challenges;
   readonly refusals: Refusals;
+  readonly pace: ClaimPace;
   readonly claims: ClaimDesk;
   readonly heartbeats: HeartbeatDesk;
   stop(): void;
@@ -54,6 +56,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     leaseKey: key,
     challenges,
     refusals,
+    pace: new ClaimPace(options.clock),
     claims,
     heartbeats,
     stop() {

@@ -38,6 +38,10 @@ export async function handleRunner(controller: Controller, request: Request): Pr
         path: pathOf(request),
         error: String(error),
       });
+    const retryAfterMs = failure.details?.["retryAfterMs"];
+    if (typeof retryAfterMs === "number") {
+      response.headers.set("retry-after", String(Math.ceil(retryAfterMs / 1000)));
+    }
     response.headers.set(PROTOCOL_HEADER, PROTOCOL_VERSION);
     return response;
   }

@@ -97,11 +97,17 @@ export const beat: Handler = async (controller, request) => {
 export const claim: Handler = async (controller, request) => {
   const message = validate(Claim, await read(request));
   const waitMs = Math.min(message.waitMs, LIMITS.claimWaitMs);
-  const lease = await controller.claims.claim(message, tokenHash(request), waitMs, request.signal);
-  if (lease !== null) return reply(lease);
+  const credential = tokenHash(request);
+  controller.pace.check(credential);
+  const lease = await controller.claims.claim(message, credential, waitMs, request.signal);
+  if (lease !== null) {
+    controller.pace.served(credential);
+    return reply(lease);
+  }
+  const seconds = Math.ceil(controller.pace.empty(credential) / 1000);
   return new Response(null, {
     status: 204,
-    headers: { "retry-after": String(LIMITS.retryAfterMs / 1000), [PROTOCOL_HEADER]: PROTOCOL_VERSION },
+    headers: { "retry-after": String(seconds), [PROTOCOL_HEADER]: PROTOCOL_VERSION },
   });
 };
 
