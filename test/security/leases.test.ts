@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { newId } from "../../src/base/ids.ts";
+import type { JsonObject } from "../../src/base/json.ts";
+import { ROUTES, TASK_ACTIONS } from "../../src/protocol/index.ts";
+import { runBinary } from "../support/binary.ts";
+import { type ControlHost, controlHost } from "../support/control-host.ts";
+import { ask, audit, enroll, HandRunner, ONE, post, resultOf } from "../support/hand-runner.ts";
+
+setDefaultTimeout(60_000);
+
+let host: ControlHost;
+let runner: HandRunner;
+beforeAll(async () => {
+  host = await controlHost("leases");
+  runner = new HandRunner(host.url, "r");
+  expect((await runner.register(await enroll(host.box, "r", "--slots", "64"), { slots: 64 })).status).toBe(
+    200,
+  );
+});
+afterAll(() => host.stop());
+
+async function leased(run: string, workflow?: string) {
+  await host.run(run, workflow);
+  return await runner.lease();
+}
+
+test("SR-2.1, SR-2.2: a start that is repeated counts once, another one is refused, and the first stays", async () => {
+  const lease = await leased("start");
+  const messageId = newId();
+  const first = await runner.started(lease, { messageId });
+  const same = await runner.started(lease, { messageId });
+  expect({ status: same.status, expiresAt: same.body["expiresAt"] }).toEqual({
+    status: 200,
+    expiresAt: first.body["expiresAt"],
+  });
+  expect(await runner.started(lease)).toMatchObject({ status: 409, body: { code: "lease_used" } });
+  expect((await runner.task(lease, "complete", resultOf(lease))).status).toBe(200);
+});
+
+test("SR-2.3, SR-2.4: a nonce is of use for its own lease alone, and a report speaks of its own task", async () => {
+  const [one, two] = [await leased("nonce-1"), await leased("nonce-2")];
+  expect(await runner.started(two, { nonce: one.nonce })).toMatchObject({ status: 422 });
+  await runner.started(one);
+  const other = await runner.task(one, "complete", resultOf(one, { taskId: "other" }));
+  expect(other).toMatchObject({ status: 422, body: { code: "identity_mismatch" } });
+  const foreign = new HandRunner(host.url, "r2");
+  await foreign.register(await enroll(host.box, "r2"));
+  expect(await foreign.task(one, "complete", resultOf(one))).toMatchObject({ status: 403 });
+  expect(await host.status("nonce-1")).toBe("running");
+});
+
+test("SR-3.1: no route that a runner's credential opens knows of events, definitions or runs", async () => {
+  const credentials = [runner.session.claimToken, runner.session.heartbeatToken];
+  for (const token of credentials) {
+    for (const path of ["/workflows", "/runs", "/runs/start/events", "/inbox", "/admin/runners"]) {
+      const answer = await fetch(`${host.gateway}${path}`, { headers: { authorization: `Bearer ${token}` } });
+      expect({ path, status: answer.status }).toEqual({ path, status: 401 });
+      expect((await post(host.url, path, {}, token)).status).toBe(404);
+    }
+  }
+  const event = { specversion: "1.0", id: "1", source: "s", type: "t" };
+  const sent = await post(host.gateway, "/events", event, credentials[0]!);
+  expect(sent.status).toBe(401);
+  // All there is, and none of it hands out an event or a definition (SR-4.3).
+  expect(
+    [...Object.values(ROUTES), ...TASK_ACTIONS].filter((route) => /event|definition|workflow/.test(route)),
+  ).toEqual([]);
+  for (const path of ["/runner/definition", "/runner/events", `/runner/definition/${newId()}`]) {
+    expect((await post(host.url, path, {}, runner.session.claimToken)).status).toBe(404);
+  }
+});
+
+test("SR-3.3: the runner role takes no source of events, in a flag or in a configuration", async () => {
+  const ran = await runBinary(
+    ["runner", "--controller", host.url, "--id", "r", "--event-source", "nats://x"],
+    { env: host.box.env, cwd: host.box.path },
+  );
+  expect(ran.code).toBe(2);
+  expect(ran.stderr).toContain("--event-source");
+});
+
+test("SR-12.1, SR-12.2: a result that lacks an echo, or has a wrong one, is not accepted", async () => {
+  const lease = await leased("echo");
+  await runner.started(lease);
+  const whole = resultOf(lease);
+  for (const name of ["runnerId", "policyDigest", "artifactRefs", "taskId", "taskReference", "sandbox"]) {
+    const { [name]: _, ...lacking } = whole;
+    expect({ name, status: (await runner.task(lease, "complete", lacking)).status }).toEqual({
+      name,
+      status: 400,
+    });
+  }
+  for (const wrong of [
+    { runnerId: "r2" },
+    { policyDigest: ONE },
+    { taskReference: "/do/9" },
+    { commandTemplateId: "never-approved" },
+  ] as JsonObject[]) {
+    expect((await runner.task(lease, "complete", { ...whole, ...wrong })).status).toBe(422);
+  }
+  expect(await host.status("echo")).toBe("running");
+  expect((await runner.task(lease, "complete", whole)).status).toBe(200);
+  expect(await ask(host.box, "run", "wait", "echo")).toMatchObject({ status: "succeeded" });
+});
+
+test("SR-12.3: an artifact that is not there, or is not what its digest says, keeps a result from counting", async () => {
+  const lease = await leased("artifact");
+  await runner.started(lease);
+  const bytes = Buffer.from("what was made");
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const reference = {
+    name: "made",
+    sha256,
+    size: bytes.length,
+    mediaType: "text/plain",
+    uri: `artifact://sha256/${sha256}`,
+  };
+  const report = () => runner.task(lease, "complete", resultOf(lease, { artifactRefs: [reference] }));
+  expect(await report()).toMatchObject({ status: 422, body: { code: "artifact_digest_mismatch" } });
+  const put = (body: Uint8Array) =>
+    fetch(
+      `${host.url}/runner/task/${lease.leaseId}/artifact/${sha256}?attempt=${lease.attempt}&fencingToken=${lease.fencingToken}`,
+      {
+        method: "PUT",
+        body: new Uint8Array(body),
+        headers: { authorization: `Bearer ${runner.session.claimToken}`, "lightflow-protocol": "1.0" },
+      },
+    );
+  expect((await put(Buffer.from("something else"))).status).toBe(422);
+  expect((await report()).status).toBe(422);
+  expect((await put(bytes)).status).toBe(200);
+  expect((await report()).status).toBe(200);
+});
+
+test("SR-12.4: the audit of each finished task names runner, policy, template, artifacts and approvals, and its chain holds", async () => {
+  const finished = (await audit(host.box)).filter(({ action }) => action === "result.accepted");
+  expect(finished.length).toBeGreaterThan(1);
+  for (const { actor, object, body } of finished) {
+    expect(actor).toBe("runner:r");
+    expect(object).toMatch(/^lease:/);
+    expect(Object.keys(body)).toEqual(
+      expect.arrayContaining(["policyDigest", "commandTemplateId", "artifactRefs", "approvalRefs"]),
+    );
+    expect(body["policyDigest"]).toMatch(/^sha256:/);
+  }
+  expect(finished.some(({ body }) => (body["artifactRefs"] as unknown[]).length === 1)).toBe(true);
+  expect((await ask(host.box, "audit", "verify"))["ok"]).toBe(true);
+});
+
+test("SR-2.7: two runners race for one lease, over and over: exactly one has it each time", async () => {
+  const other = new HandRunner(host.url, "racer");
+  await other.register(await enroll(host.box, "racer", "--slots", "64"), { slots: 64 });
+  for (let round = 0; round < 25; round++) {
+    await host.run(`race-${round}`);
+    const claims = await Promise.all([runner.claim({ waitMs: 30 }), other.claim({ waitMs: 30 })]);
+    const won = claims.filter(({ status }) => status === 200);
+    expect(won).toHaveLength(1);
+    const lease = won[0]!.body as never as Parameters<typeof resultOf>[0];
+    const winner = claims[0] === won[0] ? runner : other;
+    await winner.started(lease);
+    await winner.task(lease, "complete", resultOf(lease));
+  }
+});
+
+test("X.10: ten thousand claims with an empty queue: each answer asks for a longer pause, and then no claim is looked at", async () => {
+  const greedy = new HandRunner(host.url, "greedy");
+  await greedy.register(await enroll(host.box, "greedy"));
+  const waits: number[] = [];
+  let refused = 0;
+  for (let round = 0; round < 200; round++) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => greedy.claim()));
+    for (const { status, headers } of answers) {
+      if (status === 429) refused++;
+      else expect(status).toBe(204);
+      waits.push(Number(headers.get("retry-after")));
+    }
+  }
+  expect(refused).toBeGreaterThan(7_000);
+  expect(waits[0]).toBeLessThanOrEqual(2);
+  expect(waits.at(-1)).toBeGreaterThanOrEqual(60);
+  // Everybody else is served as before.
+  await leased("after-the-flood");
+});
