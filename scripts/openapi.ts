@@ -45,6 +45,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   500: "A defect or a broken disk",
   503: "Not available at the moment",
 };
+/** Answers that are lists also come as lines. */
+const LINES = { "application/x-ndjson": { schema: { type: "string" } } };
 const READ_ERRORS = [400, 401, 403, 404, 405, 416, 422, 500, 503];
 const WRITE_ERRORS = [...READ_ERRORS, 408, 409, 410, 413, 415, 429].sort();
 
@@ -63,6 +65,15 @@ function inputOf(path: string, inBody: boolean, input: TSchema) {
   return {
     ...(parameters.length === 0 ? {} : { params: part(parameters) }),
     ...(rest.length === 0 ? {} : inBody ? { body: part(rest) } : { query: part(rest) }),
+  };
+}
+
+/** The path parameters alone: what else the operation takes, a body of bytes carries. */
+function onlyPath(path: string, input: TSchema): TSchema {
+  const properties = Object.entries((input["properties"] ?? {}) as Record<string, TSchema>);
+  return {
+    ...input,
+    properties: Object.fromEntries(properties.filter(([name]) => path.includes(`:${name}`))),
   };
 }
 
@@ -112,6 +123,7 @@ function described(): Described[] {
           schema: row.output,
         },
       ],
+      ...(row.body === "bytes" ? { takes: "*/*" } : {}),
     }),
   );
   const routes = ROUTES.map(
@@ -152,7 +164,9 @@ export function openapiDocument(): Node {
       row.path,
       (() => "") as never,
       {
-        ...inputOf(row.path, row.method === "POST" && takes === undefined, row.input),
+        ...("output" in row && takes !== undefined
+          ? inputOf(row.path, false, onlyPath(row.path, row.input))
+          : inputOf(row.path, row.method === "POST" && takes === undefined, row.input)),
         detail: { operationId: id, summary: row.summary, tags: [tag] },
       } as never,
     );
@@ -175,6 +189,7 @@ export function openapiDocument(): Node {
             ? {}
             : {
                 content: {
+                  ...("lines" in row && row.lines !== undefined ? LINES : {}),
                   [type]: { schema: schema ?? (type === "application/json" ? {} : { type: "string" }) },
                 },
               }),
@@ -189,7 +204,10 @@ export function openapiDocument(): Node {
       body.required = (schema?.schema.required ?? []).length > 0;
     }
     if (takes !== undefined) {
-      operation["requestBody"] = { required: true, content: { [takes]: { schema: { type: "string" } } } };
+      operation["requestBody"] = {
+        required: !("output" in row),
+        content: { [takes]: { schema: { type: "string" } } },
+      };
     }
     operation["security"] = row.scope === "public" ? [{}] : [{ bearer: [] }, {}];
     if (row.scope !== "public") operation["x-lightflow-scope"] = row.scope;

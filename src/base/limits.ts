@@ -5,6 +5,8 @@ export const MIB = 1024 * KIB;
 export const LIMITS = {
   /** One HTTP request body on the gateway: inputs are references when they are larger. */
   gatewayBodyBytes: 2 * MIB,
+  /** One request to a model through CortexFS: prompts and pictures in it, not archives. */
+  exchangeBodyBytes: 16 * MIB,
   /** One protocol message of a runner: a result holds references, never output. */
   protocolBodyBytes: 1 * MIB,
   /** One log chunk: large enough that 100 MB/s is 400 requests, small enough to show progress. */

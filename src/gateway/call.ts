@@ -1,6 +1,6 @@
 import type { TSchema } from "@sinclair/typebox";
 import { fail } from "../base/errors.ts";
-import { jsonResponse, readJson } from "../base/http.ts";
+import { jsonResponse, readBody, readJson } from "../base/http.ts";
 import { isObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { validate } from "../protocol/validate.ts";
@@ -9,6 +9,16 @@ import { type Access, callerOf, checkScope, contextFor } from "./caller.ts";
 import { readCloudEvent } from "./cloud-event.ts";
 import type { GatewayParts } from "./parts.ts";
 import type { GatewayRoute } from "./routes/index.ts";
+
+/** The type of a JSON body whose members are the operation's, where the operation itself takes bytes. */
+export const MEMBERS_TYPE = "application/vnd.lightflow.members+json";
+
+const LINES_TYPE = "application/x-ndjson";
+
+function linesResponse(values: readonly unknown[]): Response {
+  const text = values.map((value) => `${JSON.stringify(value)}\n`).join("");
+  return new Response(text, { headers: { "content-type": `${LINES_TYPE}; charset=utf-8` } });
+}
 
 /** What every request of one listener has in common. */
 export interface Called {
@@ -39,22 +49,31 @@ export async function answer(
     method === "GET"
       ? "0"
       : (headers.get("content-length") ?? (headers.has("transfer-encoding") ? "?" : "0"));
-  if (length === "0" && operation.body === undefined) {
-    return jsonResponse(
-      await callOperation(operation, called, text, waiting(text, request, parts)),
-      operation.status ?? 200,
-    );
+  if (length === "0" && operation.body !== "cloudevent") {
+    const output = await callOperation(operation, called, text, waiting(text, request, parts));
+    if (operation.lines !== undefined && headers.get("accept")?.includes(LINES_TYPE)) {
+      return linesResponse((output as Record<string, unknown[]>)[operation.lines]!);
+    }
+    return jsonResponse(output, operation.status ?? 200);
   }
-  const body =
-    operation.body === "cloudevent"
-      ? await readCloudEvent(request)
-      : await readJson(request, LIMITS.gatewayBodyBytes);
+  const body = await bodyMembers(operation, request);
   if (!isObject(body)) throw fail("invalid_request", "the body must be a JSON object");
   for (const name of Object.keys(parameters)) {
     if (name in body) throw fail("invalid_request", `/${name}: stands in the path already`);
   }
   const output = await callOperation(operation, called, { ...body, ...text }, request.signal);
   return jsonResponse(output, operation.status ?? 200);
+}
+
+/** The members that a body gives, by what the operation's requests carry. */
+async function bodyMembers(operation: ServiceOperation, request: Request): Promise<unknown> {
+  if (operation.body === "cloudevent") return await readCloudEvent(request);
+  const type = request.headers.get("content-type");
+  if (operation.body !== "bytes" || type === MEMBERS_TYPE) {
+    return await readJson(request, LIMITS.gatewayBodyBytes);
+  }
+  const bytes = await readBody(request, LIMITS.exchangeBodyBytes);
+  return { body_base64: Buffer.from(bytes).toString("base64") };
 }
 
 /** One request of a route that is no operation: the same checks, and then its own answer. */

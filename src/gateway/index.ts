@@ -1,2 +1,3 @@
+export { MEMBERS_TYPE } from "./call.ts";
 export { ACTING_HEADER } from "./caller.ts";
 export { type ListenOptions, listenGateway, listenSocket } from "./listen.ts";

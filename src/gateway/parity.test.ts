@@ -4,6 +4,7 @@ import { putArtifact } from "../../test/support/history.ts";
 import { Failure, toProblem } from "../base/errors.ts";
 import { callSocket } from "../host/socket.ts";
 import { callOperation, type ServiceName, type ServiceOperation, service } from "../service/index.ts";
+import { MEMBERS_TYPE } from "./call.ts";
 import { tools } from "./mcp/tools.ts";
 
 type Input = Record<string, unknown>;
@@ -38,7 +39,10 @@ function surfaces(g: TestGateway): Record<string, Surface> {
       );
       const response =
         operation.method === "POST"
-          ? await g.json(path, { json: rest })
+          ? await g.json(path, {
+              json: rest,
+              ...(operation.body === "bytes" ? { headers: { "content-type": MEMBERS_TYPE } } : {}),
+            })
           : await g.json(`${path}${query.size > 0 ? `?${query}` : ""}`, { method: operation.method });
       return response.body;
     },

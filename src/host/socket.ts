@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { fail, fromProblem } from "../base/errors.ts";
-import { ACTING_HEADER } from "../gateway/index.ts";
+import { ACTING_HEADER, MEMBERS_TYPE } from "../gateway/index.ts";
 import type { OutputOf, ServiceName } from "../service/index.ts";
 import { service } from "../service/index.ts";
 
@@ -50,7 +50,7 @@ export async function callSocket<Name extends ServiceName>(
       method: operation.method,
       unix: path,
       headers: {
-        ...(isGet ? {} : { "content-type": "application/json" }),
+        ...(isGet ? {} : { "content-type": operation.body === "bytes" ? MEMBERS_TYPE : "application/json" }),
         ...(actingFor === undefined ? {} : { [ACTING_HEADER]: JSON.stringify(actingFor) }),
       },
       ...(isGet ? {} : { body: JSON.stringify(rest) }),

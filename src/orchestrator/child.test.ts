@@ -39,7 +39,7 @@ function stage() {
     const parts = { tenantId: "default", runId: "p", idempotent: false, sourceEventId: null, workflow: "p" };
     return orchestrator.start({ ...parts, assetId: null, document: made, digest: digestOf(made), input });
   };
-  const runs = () => store.read(listRuns, { tenantId: "default", status: null, limit: 100 });
+  const runs = () => store.read(listRuns, { tenantId: "default", limit: 100 });
   const parent = () => {
     const row = store.read(findRun, { tenantId: "default", runId: "p" });
     const { output, error } = JSON.parse(row.snapshot) as { output: Json; error?: JsonObject };

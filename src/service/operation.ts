@@ -18,10 +18,13 @@ export interface ServiceOperation<Input extends TSchema = TSchema, Output = unkn
   readonly path: string;
   /** 200 unless said. */
   readonly status?: number;
-  /** What a request over HTTP carries: JSON unless said; a CloudEvent may also come in headers. */
-  readonly body?: "cloudevent";
+  /** What a request over HTTP carries: JSON unless said; a CloudEvent may also come in headers, and bytes
+   * are sent as they are and become the member `body_base64`. */
+  readonly body?: "cloudevent" | "bytes";
   /** Whether the header `Idempotency-Key` becomes the member `idempotency_key`. */
   readonly idempotent?: true;
+  /** The member of the answer whose values are lines, for callers that ask for JSON Lines. */
+  readonly lines?: string;
   readonly input: Input;
   /** The shape of the answer, for OpenAPI and MCP; a test holds live answers against it. */
   readonly output: TSchema;

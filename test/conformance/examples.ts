@@ -109,7 +109,7 @@ export async function runExample({ name, document }: Example): Promise<{ status:
     const settle = async (enough: () => boolean) => {
       for (let tries = 0; !enough() && tries < 400; tries++) await Bun.sleep(5);
     };
-    const runs = () => store.read(listRuns, { tenantId: "default", status: null, limit: 10 });
+    const runs = () => store.read(listRuns, { tenantId: "default", limit: 10 });
     const scheduled = document.schedule !== undefined;
     if (scheduled)
       await orchestrator.publish("default", document as unknown as JsonObject, digestOf(document));

@@ -13,6 +13,14 @@ export const spec = {
       default: 50,
       about: "how many, newest first",
     },
+    status: {
+      type: "string",
+      value: "STATUS",
+      choices: ["planned", "running", "succeeded", "failed", "cancelled"],
+      about: "only runs that stand so",
+    },
+    workflow: { type: "string", value: "ID", about: "only runs of this workflow" },
+    before: { type: "string", value: "RUN_ID", about: "only runs older than this one: the next page" },
   },
   examples: [{ command: "lightflow run list --limit 10", does: "the last ten runs" }],
 } as const satisfies CommandSpec;
@@ -24,7 +32,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
   }
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
-    const answer = await client.call("listRuns", { limit: flags.limit });
+    const answer = await client.call("listRuns", flags);
     io.print(answer, (paint) =>
       tableText([
         ["run", "workflow", "status", "started", "time"].map((head) => paint.dim(head)),

@@ -9,7 +9,7 @@ export const spec = {
 export const run: Run<typeof spec> = async (_args, io) => {
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
-    const answer = await client.call("listWorkflows", {});
+    const answer = await client.call("listPublications", {});
     io.print(answer, (paint) =>
       answer.workflows.length === 0
         ? "nothing is published\n"

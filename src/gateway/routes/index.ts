@@ -1,4 +1,5 @@
 import { artifactRoutes } from "./artifacts.ts";
+import { assetRoutes } from "./assets.ts";
 import { docsRoutes } from "./docs.ts";
 import { mcpRoutes } from "./mcp.ts";
 import { openapiRoutes } from "./openapi.ts";
@@ -11,6 +12,7 @@ export type { GatewayRoute };
 export const ROUTES: readonly GatewayRoute[] = [
   ...streamRoutes,
   ...artifactRoutes,
+  ...assetRoutes,
   ...mcpRoutes,
   ...openapiRoutes,
   ...docsRoutes,

@@ -1,3 +1,5 @@
+import { checkAssets } from "./check.ts";
 import { listAssets } from "./list.ts";
+import { showAsset } from "./show.ts";
 
-export const assetOperations = { listAssets } as const;
+export const assetOperations = { listAssets, showAsset, checkAssets } as const;

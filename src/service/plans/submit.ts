@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { Type } from "@sinclair/typebox";
 import type { WorkflowStepDef } from "../../assets/index.ts";
 import { fail } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
 import { type RequestTarget, readOutcome, submit } from "../../cortex/index.ts";
 import {
   abandonSubmit,
@@ -21,8 +22,7 @@ import { readPlan } from "./read.ts";
 import { exchangeTask, renderRequest } from "./render.ts";
 import { checkRunId, newRecord, RunManifest, RunSegment } from "./shapes.ts";
 
-/** One request to a model: prompts and pictures in it, not archives. */
-const BODY_BYTES = 16 * 1024 * 1024;
+const BODY_BYTES = LIMITS.exchangeBodyBytes;
 
 export const submitStep = defineOperation({
   name: "run.submit",
@@ -31,6 +31,7 @@ export const submitStep = defineOperation({
   method: "POST",
   path: "/runs/:run_id/steps/:step_id/submit",
   status: 202,
+  body: "bytes",
   input: closed({
     run_id: RunSegment,
     step_id: Type.String({ maxLength: 1024 }),

@@ -82,6 +82,7 @@ export const runTrace = defineOperation({
   summary: "What a run read and wrote outside itself, in order, after a position",
   method: "GET",
   path: "/runs/:run_id/trace",
+  lines: "lines",
   input: closed({ run_id: RunSegment, after: After, limit: Limit }),
   output: closed({
     lines: Type.Array(

@@ -42,6 +42,7 @@ export const getEvents = defineOperation({
   summary: "What happened in a run, in order, after a position; may wait for more",
   method: "GET",
   path: "/runs/:run_id/events",
+  lines: "events",
   input: RunQuery,
   output: closed({ events: Type.Array(RunEvent), finished: Type.Boolean() }),
   async run(context, input, signal): Promise<{ events: EventLine[]; finished: boolean }> {

@@ -2,8 +2,8 @@ import { Type } from "@sinclair/typebox";
 import { findRun, listRuns as listRunsQuery, planOf, readDefinition } from "../../store/index.ts";
 import { waitFor } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { AnyObject, closed, Limit, RunId, WaitMs } from "../shapes.ts";
-import { isFinished, Run, runView } from "./view.ts";
+import { AnyObject, closed, Limit, nullable, oneOf, RunId, WaitMs } from "../shapes.ts";
+import { isFinished, phasesOf, Run, runView } from "./view.ts";
 
 export const listRuns = defineOperation({
   name: "run.list",
@@ -11,15 +11,27 @@ export const listRuns = defineOperation({
   summary: "Runs, newest first",
   method: "GET",
   path: "/runs",
-  input: closed({ limit: Limit }),
-  output: closed({ runs: Type.Array(Run) }),
+  input: closed({
+    limit: Limit,
+    status: Type.Optional(oneOf("planned", "running", "succeeded", "failed", "cancelled")),
+    workflow: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    /** Older than this run: `next` of the page before. */
+    before: Type.Optional(RunId),
+  }),
+  output: closed({ runs: Type.Array(Run), next: nullable(RunId) }),
   run(context, input) {
+    const limit = input.limit ?? 50;
     const rows = context.views.read(listRunsQuery, {
       tenantId: context.tenantId,
-      status: null,
-      limit: input.limit ?? 50,
+      statuses: input.status === undefined ? null : phasesOf(input.status),
+      workflow: input.workflow ?? null,
+      before: input.before ?? null,
+      limit,
     });
-    return { runs: rows.map((row) => runView(row, context.views.read(planOf, row))) };
+    return {
+      runs: rows.map((row) => runView(row, context.views.read(planOf, row))),
+      next: rows.length < limit ? null : rows.at(-1)!.run_id,
+    };
   },
 });
 

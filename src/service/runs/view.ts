@@ -19,6 +19,10 @@ const STATUS: Record<string, RunStatus> = {
   cancelled: "cancelled",
 };
 
+/** The phases that one word stands for. */
+export const phasesOf = (status: RunStatus): string[] =>
+  Object.keys(STATUS).filter((phase) => STATUS[phase] === status);
+
 export const Run = named(
   "Run",
   closed({

@@ -1,5 +1,5 @@
-import { listWorkflows } from "./list.ts";
+import { listPublications } from "./list.ts";
 import { publishWorkflow } from "./publish.ts";
 import { startWorkflow } from "./start.ts";
 
-export const workflowOperations = { startWorkflow, publishWorkflow, listWorkflows } as const;
+export const workflowOperations = { startWorkflow, publishWorkflow, listPublications } as const;

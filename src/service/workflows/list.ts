@@ -1,15 +1,15 @@
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
-import { listPublications } from "../../store/index.ts";
+import { listPublications as readPublications } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, named, Text, Time } from "../shapes.ts";
 
-export const listWorkflows = defineOperation({
+export const listPublications = defineOperation({
   name: "workflow.list",
   scope: "read",
   summary: "Published documents: name, version, digest",
   method: "GET",
-  path: "/workflows",
+  path: "/publications",
   input: closed({}),
   output: closed({
     workflows: Type.Array(
@@ -22,7 +22,7 @@ export const listWorkflows = defineOperation({
   run(context) {
     return {
       workflows: context.views
-        .read(listPublications, context.tenantId)
+        .read(readPublications, context.tenantId)
         .map(({ created_at, ...publication }) => ({ ...publication, created_at: isoTime(created_at) })),
     };
   },

@@ -10,7 +10,7 @@ export const publishWorkflow = defineOperation({
   scope: "run",
   summary: "Publish a document under its namespace, name and version; a version never changes",
   method: "POST",
-  path: "/workflows",
+  path: "/publications",
   input: closed({
     document: Type.Record(Type.String(), Type.Unknown()),
     mode: Type.Optional(Type.Union([Type.Literal("strict"), Type.Literal("light")])),

@@ -15,18 +15,41 @@ export const findRun: Query<{ tenantId: string; runId: string }, InstanceRow> = 
   return row;
 };
 
-/** Runs, newest first. */
-export const listRuns: Query<{ tenantId: string; status: string | null; limit: number }, InstanceRow[]> = (
-  tx,
-  input,
-) =>
-  tx.all<InstanceRow>(
-    "SELECT * FROM instance WHERE tenant_id = ? AND (? IS NULL OR status = ?) ORDER BY rowid DESC LIMIT ?",
-    input.tenantId,
-    input.status,
-    input.status,
-    input.limit,
+export interface RunFilter {
+  tenantId: string;
+  /** Of these statuses alone. */
+  statuses?: readonly string[] | null;
+  workflow?: string | null;
+  /** Older than this run. */
+  before?: string | null;
+  limit: number;
+}
+
+/** Runs, newest first. @throws Failure `not_found` for a `before` that is no run */
+export const listRuns: Query<RunFilter, InstanceRow[]> = (tx, input) => {
+  const { tenantId, statuses = null, workflow = null, before = null, limit } = input;
+  let below = Number.MAX_SAFE_INTEGER;
+  if (before !== null) {
+    const row = tx.get<{ at: number }>(
+      "SELECT rowid AS at FROM instance WHERE tenant_id = ? AND run_id = ?",
+      tenantId,
+      before,
+    );
+    if (row === undefined) throw fail("not_found", `not found: run ${before}`);
+    below = row.at;
+  }
+  return tx.all<InstanceRow>(
+    `SELECT * FROM instance WHERE rowid < ? AND tenant_id = ? AND (? IS NULL OR workflow = ?)
+       AND (? IS NULL OR status IN (SELECT value FROM json_each(?))) ORDER BY rowid DESC LIMIT ?`,
+    below,
+    tenantId,
+    workflow,
+    workflow,
+    statuses === null ? null : 1,
+    JSON.stringify(statuses ?? []),
+    limit,
   );
+};
 
 export const readDefinition: Query<string, JsonObject | null> = (tx, digest) => {
   const row = tx.get<{ document: string }>("SELECT document FROM definition WHERE digest = ?", digest);
