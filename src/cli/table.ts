@@ -3,6 +3,7 @@ import { fail } from "../base/errors.ts";
 import { AUTHORING } from "./commands/authoring.ts";
 import { CONTROL_PLANE } from "./commands/control-plane.ts";
 import { CTX } from "./commands/ctx.ts";
+import { POLICY } from "./commands/policy.ts";
 import { QUEUE } from "./commands/queue.ts";
 import type { CommandRow } from "./commands/row.ts";
 import { RUNS } from "./commands/runs.ts";
@@ -27,6 +28,11 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   token: { noun: "token action", summary: "who may call the gateway from elsewhere" },
   tasks: { noun: "tasks action", summary: "tasks that runners execute" },
   attempts: { noun: "attempts action", summary: "attempts of tasks whose outcome is open" },
+  policy: { noun: "policy action", summary: "what tasks may do, and which layer says so" },
+  profile: { noun: "profile action", summary: "execution profiles: the base that policies narrow" },
+  template: { noun: "template action", summary: "commands that an operator approved" },
+  pool: { noun: "pool action", summary: "where tasks may be sent" },
+  tenant: { noun: "tenant action", summary: "tenants as policy knows them" },
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
   ctx: { noun: "ctx action", summary: "CortexFS: models, providers, tools and threads as files" },
   db: { noun: "db action", summary: "check, back up and restore the store" },
@@ -43,6 +49,7 @@ export const COMMANDS: readonly CommandRow[] = [
   ...CONTROL_PLANE,
   ...SURFACES,
   ...QUEUE,
+  ...POLICY,
   ...CTX,
   ...UPKEEP,
 ];

@@ -1,6 +1,13 @@
 export { PolicyLayer } from "../protocol/policy.ts";
 export { coversHost, coversName, coversPath, overlaps } from "./cover.ts";
+export { PoolDocument, TenantDocument } from "./documents.ts";
 export { effectivePolicy } from "./effective.ts";
+export {
+  type ExplainedField,
+  type ExplainedPolicy,
+  type ExplainedTask,
+  explainPolicy,
+} from "./explain.ts";
 export {
   coversOf,
   deniedOf,
@@ -12,6 +19,16 @@ export {
 } from "./fields.ts";
 export { type Folded, type LayerKind, layerName, type NamedLayer, narrow } from "./fold.ts";
 export { meet } from "./meet.ts";
+export {
+  type AgentMode,
+  type AgentPlacement,
+  type AgentQuestion,
+  literalHost,
+  type Placement,
+  placeAgent,
+  placeTask,
+  type Runtime,
+} from "./placement.ts";
 export { completeProfile, type ExecutionProfile, LOCAL_PROFILE, ProfileDocument } from "./profile.ts";
 export { requestLayer } from "./request.ts";
 export { type EffectivePolicy, type PolicyQuestion, PUBLISHING, resolveTask } from "./resolve.ts";

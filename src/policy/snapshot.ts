@@ -4,6 +4,7 @@ import { isObject, type JsonObject } from "../base/json.ts";
 import type { PolicyLayer } from "../protocol/policy.ts";
 import { type WorkflowDocument, walkTasks } from "../workflow/index.ts";
 import { type Folded, type NamedLayer, NOTHING_FOLDED, narrow } from "./fold.ts";
+import { literalHost, placeTask } from "./placement.ts";
 import type { ExecutionProfile } from "./profile.ts";
 import { askedProfile, requestLayer } from "./request.ts";
 import { resolveTask } from "./resolve.ts";
@@ -193,7 +194,7 @@ export function snapshotPolicy(
   return { body, digest: digestOf(body) };
 }
 
-function pinTask(
+export function pinTask(
   registry: PolicyRegistry,
   snapshot: PolicySnapshot,
   folded: Folded,
@@ -203,7 +204,18 @@ function pinTask(
 ): void {
   const isRun = task.type.startsWith("run.") && task.type !== "run.workflow";
   if (!isRun) {
-    if (Object.keys(task.layer).length > 0) narrow(folded, taskLayer(task.pointer, task.layer));
+    const { bounds } = narrow(folded, taskLayer(task.pointer, task.layer));
+    const placed = placeTask(task.type, literalHost(task.task), bounds);
+    if (placed.runtime === "runner") {
+      throw fail(
+        "execution_policy_denied",
+        `the call may not go out from here: ${placed.reasons.join("; ")}`,
+        {
+          hint: "call it by a command that a runner in that network executes",
+          details: { field: "privateHosts" },
+        },
+      );
+    }
     return;
   }
   const own = narrow(folded, taskLayer(task.pointer, task.layer));

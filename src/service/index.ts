@@ -9,6 +9,7 @@ import { inboxOperations } from "./inbox/index.ts";
 import { leaseOperations } from "./leases/index.ts";
 import type { ServiceOperation } from "./operation.ts";
 import { planOperations } from "./plans/index.ts";
+import { policyOperations } from "./policy/index.ts";
 import { queueOperations } from "./queue/index.ts";
 import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
@@ -37,6 +38,7 @@ export const service = {
   ...eventOperations,
   ...callOperations,
   ...inboxOperations,
+  ...policyOperations,
   ...queueOperations,
   ...leaseOperations,
   ...runnerOperations,

@@ -1,6 +1,6 @@
 import { digestOf } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
-import type { JsonObject } from "../../base/json.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 
@@ -83,6 +83,14 @@ export const listPolicyObjects: Query<{ kind: PolicyKind; all: boolean }, Policy
     )
     .map(parse);
 
+/** What the queue reads of a tenant. */
+function share(tx: Transaction, tenantId: string, weight: Json | undefined): void {
+  tx.run("DELETE FROM tenant_share WHERE tenant_id = ?", tenantId);
+  if (typeof weight === "number") {
+    tx.run("INSERT INTO tenant_share (tenant_id, weight) VALUES (?, ?)", tenantId, weight);
+  }
+}
+
 export interface PublishInput {
   kind: PolicyKind;
   id: string;
@@ -120,6 +128,7 @@ export const publishPolicyObject: Operation<
     actor,
     now,
   );
+  if (kind === "tenant") share(tx, id, body["weight"]);
   nextGeneration(tx);
   appendAudit(tx, {
     tenantId,

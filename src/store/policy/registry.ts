@@ -1,13 +1,11 @@
+import type { CommandTemplate, PinnedTemplate, PolicyRegistry } from "../../policy/index.ts";
 import {
-  type CommandTemplate,
   completeProfile,
   type ExecutionProfile,
   LOCAL_PROFILE,
-  type PinnedTemplate,
-  type PolicyLayer,
-  type PolicyRegistry,
   type ProfileDocument,
-} from "../../policy/index.ts";
+} from "../../policy/profile.ts";
+import type { PolicyLayer } from "../../protocol/policy.ts";
 import type { Query } from "../operation.ts";
 import { type PolicyKind, type PolicyObject, readPolicyObject } from "./objects.ts";
 

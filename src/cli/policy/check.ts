@@ -1,0 +1,42 @@
+import { connectToRecords } from "../../host/index.ts";
+import { EXIT } from "../exit.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+import { POLICY_FILE, readPolicyFile } from "./read-policy-file.ts";
+
+export const spec = {
+  description:
+    "Says whether a file could be published, without publishing it. Of a profile it shows what it comes to.",
+  positionals: [POLICY_FILE],
+  flags: {
+    as: {
+      type: "string",
+      value: "KIND",
+      choices: ["policy", "profile", "template", "pool", "tenant"],
+      default: "policy",
+      about: "what the file is",
+    },
+  },
+  examples: [
+    {
+      command: "lightflow policy check release.yaml --as profile",
+      does: "exit code 2 when it cannot be published",
+    },
+  ],
+  exits: { [EXIT.usage]: "the file cannot be published" },
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
+  const document = await readPolicyFile(positionals.file, io);
+  const client = await connectToRecords(io.paths, io.log(), io.root());
+  try {
+    const answer = await client.call("checkPolicy", { kind: flags.as, document });
+    io.print(answer, (paint) => {
+      if (answer.problem !== null) return `${paint.red("✗")} ${answer.problem.message}\n`;
+      const complete = answer.complete === null ? "" : `${JSON.stringify(answer.complete, null, 2)}\n`;
+      return `${paint.green("✓")} ${positionals.file} can be published\n${complete}`;
+    });
+    return answer.valid ? EXIT.ok : EXIT.usage;
+  } finally {
+    await client.close();
+  }
+};

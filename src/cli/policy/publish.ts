@@ -1,0 +1,37 @@
+import { connectToRecords } from "../../host/index.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+import { POLICY_FILE, readPolicyFile } from "./read-policy-file.ts";
+
+export const spec = {
+  description:
+    "Publishes the policy of the whole service or of one tenant as a new version. It holds for what starts from now on; what runs keeps the one that it began with.",
+  positionals: [{ name: "layer", label: "layer", choices: ["service", "tenant"] }, POLICY_FILE],
+  flags: {
+    tenant: { type: "string", value: "TENANT", default: "default", about: "whose, for the layer tenant" },
+  },
+  examples: [
+    { command: "lightflow policy publish service service.yaml", does: "what no tenant may go beyond" },
+    {
+      command: "lightflow policy publish tenant acme.yaml --tenant acme",
+      does: "what no workflow of acme may go beyond",
+    },
+  ],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
+  const policy = await readPolicyFile(positionals.file, io);
+  const client = await connectToRecords(io.paths, io.log(), io.root());
+  try {
+    const { layer } = positionals;
+    const tenant = layer === "tenant" ? { tenant: flags.tenant } : {};
+    const answer = await client.call("publishPolicy", { layer, policy, ...tenant });
+    io.print(
+      answer,
+      () =>
+        `${answer.kind} ${answer.id}@${answer.version} ${answer.created ? "published" : "was published before"}\n`,
+    );
+    return 0;
+  } finally {
+    await client.close();
+  }
+};

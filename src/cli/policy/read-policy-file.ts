@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fail, toFailure } from "../../base/errors.ts";
+import { parseStrictJson } from "../../base/strict-json.ts";
+import type { Io } from "../io.ts";
+
+export const POLICY_FILE = {
+  name: "file",
+  label: "file",
+  about: "JSON or YAML; - for stdin",
+} as const;
+
+/** The value of a file that an operator publishes. A key that stands there twice is refused. */
+export async function readPolicyFile(file: string, io: Io): Promise<unknown> {
+  let text: string;
+  if (file === "-") text = await io.readInput();
+  else {
+    const path = resolve(io.cwd, file);
+    try {
+      text = readFileSync(path, "utf8");
+    } catch (error) {
+      throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
+    }
+  }
+  if (/^\s*[[{]/.test(text)) return parseStrictJson(text);
+  const [{ loadYaml }, { diagnosticText }] = await Promise.all([
+    import("../../workflow/load-yaml.ts"),
+    import("../../workflow/index.ts"),
+  ]);
+  const loaded = loadYaml(text);
+  if (!Array.isArray(loaded)) return loaded.value;
+  throw fail("invalid_request", `${file}: ${loaded.map(diagnosticText).join("; ")}`);
+}
