@@ -205,3 +205,15 @@ test("who listens for every event, or for lifecycle events, is no source of them
   expect(["any", "one", "two"].map((id) => run(id).status)).toEqual(["waiting", "waiting", "waiting"]);
   await until("seen", "completed");
 });
+
+test("an event for one run is heard by no other", async () => {
+  const { orchestrator, until, store } = stage();
+  const made = orchestrator();
+  await start(made, "one", [listen]);
+  await start(made, "two", [listen]);
+  await receive(store, "default", { ...event("1", "psst"), lightflowrun: "two" });
+  expect((await until("two", "completed")).output).toEqual(["psst"]);
+  await receive(store, "default", { ...event("2", "nobody"), lightflowrun: "gone" });
+  await receive(store, "default", event("3", "all"));
+  expect((await until("one", "completed")).output).toEqual(["all"]);
+});

@@ -29,7 +29,7 @@ export {
   renewCalls,
 } from "./instances/calls.ts";
 export { cancelInstance, resumeInstance, suspendInstance } from "./instances/cancel.ts";
-export { countFailedDelivery, deliverEvent, nextEvents } from "./instances/deliver.ts";
+export { countFailedDelivery, deliverEvent, listensFor, nextEvents } from "./instances/deliver.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
 export {
   type InboxEvent,

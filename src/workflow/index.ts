@@ -8,6 +8,7 @@ export { checkDocument } from "./check.ts";
 export { type CronSchedule, parseCron } from "./cron.ts";
 export type { Diagnostic, DiagnosticCode, Position, Positions } from "./diagnostic.ts";
 export { diagnosticText, withPositions } from "./diagnostic.ts";
+export { type Difference, diffDocuments } from "./diff.ts";
 export { documentDigest } from "./digest.ts";
 export { durationMs } from "./duration.ts";
 export { featuresOf, type UsedFeature, unsupportedFeatures } from "./features.ts";

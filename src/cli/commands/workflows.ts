@@ -40,6 +40,17 @@ export const WORKFLOWS: readonly CommandRow[] = [
     summary: "the published documents",
     load: () => import("../workflow/list.ts"),
   },
+  { path: "workflow get", summary: "one published document", load: () => import("../workflow/get.ts") },
+  {
+    path: "workflow diff",
+    summary: "what differs between two documents",
+    load: () => import("../workflow/diff.ts"),
+  },
+  {
+    path: "workflow signal",
+    summary: "give an event to one run alone",
+    load: () => import("../workflow/signal.ts"),
+  },
   {
     path: "workflow schedules",
     summary: "what starts by itself; pause it, let it go on",

@@ -94,3 +94,15 @@ test("expression eval prints each output on a line, and a failing program exits 
   expect((await evaluate("1 +")).code).toBe(2);
   expect((await evaluate(".a", "--input", "1")).code).toBe(2);
 });
+
+test("workflow diff says where two files differ, and exits with 3", async () => {
+  writeFileSync(join(directory, "old.yaml"), document("do:\n  - one: {set: {n: 1}}\n"));
+  const text = document("do:\n  - one: {set: {n: 2}}\n  - two: {set: {m: 1}}\n");
+  const { code, stdout } = await lightflow(["workflow", "diff", "old.yaml", "-", "--json"], text);
+  expect(code).toBe(3);
+  expect(JSON.parse(stdout).differences).toEqual([
+    { pointer: "/do/0/one/set/n", change: "changed", before: 1, after: 2 },
+    { pointer: "/do/1/two", change: "added", after: { set: { m: 1 } } },
+  ]);
+  expect((await lightflow(["workflow", "diff", "old.yaml", "old.yaml"])).code).toBe(0);
+});

@@ -67,6 +67,23 @@ function stateBefore(tx: Transaction, row: EventRow, aggregate: string): string 
   return earlier?.state ?? null;
 }
 
+/** An event with the extension attribute `lightflowrun` is for that run alone. */
+function addressee(tx: Transaction, tenantId: string, event: JsonObject): string | null {
+  const run = event["lightflowrun"];
+  if (typeof run !== "string") return null;
+  const found = tx.get<{ id: string }>(
+    "SELECT id FROM instance WHERE tenant_id = ? AND run_id = ?",
+    tenantId,
+    run,
+  );
+  return found?.id ?? "";
+}
+
+/** Whether a run listens for a type at the moment. */
+export const listensFor: Query<{ instanceId: string; type: string }, boolean> = (tx, { instanceId, type }) =>
+  tx.get("SELECT 1 FROM subscription WHERE instance_id = ? AND type IN (?, '') LIMIT 1", instanceId, type) !==
+  undefined;
+
 function tellListeners(
   tx: Transaction,
   engine: EnginePort,
@@ -75,14 +92,17 @@ function tellListeners(
   now: number,
 ): void {
   const [instance = "", effect = ""] = row.delivered_to?.split(" ") ?? [];
+  const only = addressee(tx, row.tenant_id, event);
   const listeners = tx.all<{ instance_id: string; effect_id: string }>(
     `SELECT DISTINCT instance_id, effect_id FROM subscription WHERE tenant_id = ? AND type IN (?, ?) AND after_seq < ?
-       AND (instance_id, effect_id) > (?, ?) ORDER BY instance_id, effect_id LIMIT ?`,
+       AND (? IS NULL OR instance_id = ?) AND (instance_id, effect_id) > (?, ?) ORDER BY instance_id, effect_id LIMIT ?`,
     row.tenant_id,
     row.type,
     // Who listens for everything would hear of its own listening, for ever.
     isLifecycle(row.type) ? row.type : "",
     row.seq,
+    only,
+    only,
     instance,
     effect,
     TELL_AT_ONCE,
