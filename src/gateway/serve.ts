@@ -4,6 +4,7 @@ import { LIMITS } from "../base/limits.ts";
 import { IDLE_SECONDS } from "../base/listen.ts";
 import type { ServiceContext } from "../service/index.ts";
 import { createGateway, type GatewayOptions } from "./app.ts";
+import { Metrics } from "./metrics.ts";
 import { Feeds } from "./streams/feed.ts";
 import { type SocketData, webSockets } from "./streams/websocket.ts";
 
@@ -27,6 +28,7 @@ export function serveGateway(
   let server: Server<SocketData>;
   const gateway = createGateway(context, options, {
     feeds,
+    metrics: new Metrics(),
     stopping: stopping.signal,
     upgrade: (request, data) => server.upgrade(request, { data }),
   });

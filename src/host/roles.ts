@@ -122,6 +122,11 @@ function remoteOrchestration(path: string, state: string): Orchestration {
   };
   const as = (tenantId: string, subject = "gateway") => ({ tenantId, subject });
   return {
+    isReady: () =>
+      alive().then(
+        () => true,
+        () => false,
+      ),
     async start(run) {
       await alive();
       return await callSocket(path, "startDocument", { ...run }, undefined, as(run.tenantId));

@@ -14,6 +14,8 @@ export type CallResolution =
 
 /** What the service asks of the orchestrator role, wherever it runs. */
 export interface Orchestration {
+  /** Whether it answers; one in this process always does. */
+  isReady?(): Promise<boolean>;
   start(run: {
     tenantId: string;
     runId: string;

@@ -11,6 +11,7 @@ import type { ServiceOperation } from "./operation.ts";
 import { planOperations } from "./plans/index.ts";
 import { policyOperations } from "./policy/index.ts";
 import { queueOperations } from "./queue/index.ts";
+import { ready } from "./ready.ts";
 import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
 import { scheduleOperations } from "./schedules/index.ts";
@@ -29,6 +30,7 @@ export { identify } from "./tokens/index.ts";
 /** Every operation, by its member name here. Surfaces are made from this table. */
 export const service = {
   health,
+  ready,
   ...assetOperations,
   ...artifactOperations,
   ...runOperations,

@@ -82,6 +82,7 @@ export {
   reportProgress,
   startLease,
 } from "./leases/start-lease.ts";
+export { countStore, type StoreCounts } from "./metrics.ts";
 export type { Operation, Query, Topic } from "./operation.ts";
 export {
   listOperatorTasks,

@@ -2,6 +2,7 @@ import { artifactRoutes } from "./artifacts.ts";
 import { assetRoutes } from "./assets.ts";
 import { docsRoutes } from "./docs.ts";
 import { mcpRoutes } from "./mcp.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { openapiRoutes } from "./openapi.ts";
 import type { GatewayRoute } from "./route.ts";
 import { streamRoutes } from "./streams.ts";
@@ -14,6 +15,7 @@ export const ROUTES: readonly GatewayRoute[] = [
   ...artifactRoutes,
   ...assetRoutes,
   ...mcpRoutes,
+  ...metricsRoutes,
   ...openapiRoutes,
   ...docsRoutes,
 ];
