@@ -13,6 +13,7 @@ export class HeartbeatDesk {
   readonly #unlisten: () => void;
   #seen = new Map<string, number>();
   #flush: ReturnType<typeof setTimeout> | null = null;
+  #closed = false;
 
   constructor(store: Store, log: Log) {
     this.#store = store;
@@ -40,16 +41,26 @@ export class HeartbeatDesk {
     });
   }
 
-  /** What a session must be told, waiting up to `waitMs` while there is nothing. */
+  /** What a session must be told, waiting up to `waitMs` while there is nothing; one that has ended waits no longer. */
   async directives(sessionId: string, waitMs: number, signal: AbortSignal): Promise<Directive[]> {
-    const read = () => this.#store.read(directivesOf, { sessionId }) as Directive[];
-    const first = read();
-    if (first.length > 0 || waitMs === 0) return first;
-    await new Promise<void>((resolve) => {
+    const end = performance.now() + waitMs;
+    for (;;) {
+      const told = this.#store.read(directivesOf, { sessionId });
+      const left = end - performance.now();
+      if (told === null) return [];
+      if (told.length > 0 || left <= 0 || signal.aborted || this.#closed) return told as Directive[];
+      // Another process's commit wakes everybody: most have nothing to hear, and wait on.
+      await this.#woken(sessionId, left, signal);
+    }
+  }
+
+  #woken(sessionId: string, waitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
       const wakers = this.#waiting.get(sessionId) ?? new Set();
       this.#waiting.set(sessionId, wakers);
       const wake = () => {
         clearTimeout(timer);
+        signal.removeEventListener("abort", wake);
         wakers.delete(wake);
         if (wakers.size === 0) this.#waiting.delete(sessionId);
         resolve();
@@ -58,10 +69,10 @@ export class HeartbeatDesk {
       signal.addEventListener("abort", wake, { once: true });
       wakers.add(wake);
     });
-    return read();
   }
 
   close(): void {
+    this.#closed = true;
     this.#unlisten();
     if (this.#flush !== null) {
       clearTimeout(this.#flush);

@@ -84,7 +84,7 @@ const renew: Handler = async (controller, request, leaseId) => {
   const message = validate(Renew, await read(request));
   const times = await controller.store.write(renewLease, caller(controller, request, leaseId, message));
   const { sessionId } = times;
-  const directives = controller.store.read(directivesOf, { sessionId }) as LeaseState["directives"];
+  const directives = (controller.store.read(directivesOf, { sessionId }) ?? []) as LeaseState["directives"];
   return leaseState(controller, times, leaseId, message.fencingToken, directives);
 };
 

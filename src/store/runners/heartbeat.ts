@@ -200,8 +200,16 @@ export interface StoredDirective {
   reason?: string;
 }
 
-/** What a session must be told: leases to stop, whether to take no more, and whether to show what it runs with. */
-export const directivesOf: Query<{ sessionId: string }, StoredDirective[]> = (tx, { sessionId }) => {
+/**
+ * What a session must be told: leases to stop, whether to take no more, and whether to show what it runs with. Null for
+ * one that is no longer the runner's.
+ */
+export const directivesOf: Query<{ sessionId: string }, StoredDirective[] | null> = (tx, { sessionId }) => {
+  const session = tx.get<{ state: string; reason: string | null; audit_asked_at: number | null }>(
+    "SELECT state, reason, audit_asked_at FROM runner_session WHERE id = ?",
+    sessionId,
+  );
+  if (session === undefined || session.state === "closed") return null;
   const directives: StoredDirective[] = tx
     .all<{ id: string; fence: number; cancel_reason: string }>(
       "SELECT id, fence, cancel_reason FROM lease WHERE session_id = ? AND state IN ('leased', 'started') AND cancel_reason IS NOT NULL",
@@ -213,13 +221,10 @@ export const directivesOf: Query<{ sessionId: string }, StoredDirective[]> = (tx
       fencingToken: lease.fence,
       reason: lease.cancel_reason,
     }));
-  const session = tx.get<{ state: string; reason: string | null; audit_asked_at: number | null }>(
-    "SELECT state, reason, audit_asked_at FROM runner_session WHERE id = ?",
-    sessionId,
-  );
-  if (session?.state === "draining") {
+  if (session.state === "draining") {
     directives.push({ kind: "drain", reason: session.reason ?? "asked to drain" });
   }
-  if (session !== undefined && session.audit_asked_at !== null) directives.push({ kind: "audit" });
-  return directives;
+  if (session.audit_asked_at !== null) directives.push({ kind: "audit" });
+  // It is to learn of its quarantine now, by what its next message is told.
+  return session.state === "quarantined" && directives.length === 0 ? null : directives;
 };
