@@ -81,10 +81,13 @@ async function startFloor(directory: string): Promise<{ target: Target; stop(): 
 }
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  // The stream stays open: a server whose reader has gone ends.
+  const reader = stream.getReader();
   let text = "";
-  for await (const part of stream) {
-    text += Buffer.from(part).toString();
-    if (text.includes("\n")) break;
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("the server ended before it was ready");
+    text += Buffer.from(value).toString();
   }
   return text.split("\n")[0]!;
 }

@@ -363,20 +363,25 @@ function insertRequest(
 
 /** The queue's partition of tasks that ask the same of a runner. */
 function requirementId(tx: Transaction, tenantId: string, body: string, runnerId: string | null): number {
+  // Partitions are never removed, so what was seen once need not be asked for again.
+  const key = `requirement ${tenantId} ${body}`;
+  const recalled = tx.recall<number>(key);
+  if (recalled !== undefined) return recalled;
   const known = tx.get<{ id: number }>(
     "SELECT id FROM requirement WHERE tenant_id = ? AND body = ?",
     tenantId,
     body,
   );
-  return (
+  const { id } =
     known ??
     tx.get<{ id: number }>(
       "INSERT INTO requirement (tenant_id, body, runner_id) VALUES (?, ?, ?) RETURNING id",
       tenantId,
       body,
       runnerId,
-    )!
-  ).id;
+    )!;
+  tx.remember(key, id);
+  return id;
 }
 
 /** Stop what an instance no longer waits for: a queued request is taken back, a live lease is told to stop. */

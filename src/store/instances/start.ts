@@ -124,6 +124,9 @@ function insertInstance(tx: Transaction, start: StartInput, row: InstanceRow): v
 
 /** Most starts are of a definition that is known: asking is cheaper than handing the whole text over. */
 export function keepDefinition(tx: Transaction, definition: StartInput["definition"], now: number): void {
+  const key = `definition ${definition.digest}`;
+  if (tx.recall(key) === true) return;
+  tx.remember(key, true);
   if (tx.get("SELECT 1 FROM definition WHERE digest = ?", definition.digest) !== undefined) return;
   tx.run(
     "INSERT INTO definition (digest, namespace, name, version, asset_id, document, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -97,8 +97,8 @@ export const listAttempts: Query<{ instanceId: string }, AttemptRow[]> = (tx, { 
   tx
     .all<Omit<AttemptRow, "result"> & { result: string | null }>(
       `SELECT lease.id AS lease_id, request.step_id, request.reference, lease.attempt, lease.runner_id, lease.state, lease.sandbox,
-         lease.issued_at, lease.started_at, lease.finished_at, result.body AS result, result.verdict
-       FROM request JOIN lease ON lease.request_id = request.id LEFT JOIN result ON result.lease_id = lease.id
+         lease.issued_at, lease.started_at, lease.finished_at, lease.result, lease.verdict
+       FROM request JOIN lease ON lease.request_id = request.id
        WHERE request.instance_id = ? ORDER BY lease.issued_at, lease.id`,
       instanceId,
     )

@@ -53,11 +53,11 @@ export interface Accepted {
 export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
   const left: Accepted["left"] = [];
   const pending = tx.all<PendingResult>(
-    `SELECT result.lease_id, result.body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
+    `SELECT lease.id AS lease_id, lease.result AS body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
             request.attempts AS latest, request.state AS request_state, request.effect_id, request.step_id, request.reference,
             request.policy_digest, request.concurrency_key
-     FROM result JOIN lease ON lease.id = result.lease_id JOIN request ON request.id = lease.request_id
-     WHERE result.verdict = 'pending' ORDER BY result.received_at LIMIT ?`,
+     FROM lease JOIN request ON request.id = lease.request_id
+     WHERE lease.verdict = 'pending' ORDER BY lease.finished_at LIMIT ?`,
     input.limit,
   );
   for (const row of pending) {
@@ -69,11 +69,7 @@ export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
       left.push({ leaseId: row.lease_id, result });
       continue;
     }
-    tx.run(
-      "UPDATE result SET verdict = ? WHERE lease_id = ?",
-      current ? "accepted" : "diagnosis",
-      row.lease_id,
-    );
+    tx.run("UPDATE lease SET verdict = ? WHERE id = ?", current ? "accepted" : "diagnosis", row.lease_id);
     appendAudit(tx, {
       tenantId: row.tenant_id,
       now: input.now,

@@ -19,6 +19,8 @@ export interface LeaseRow extends RequestFacts {
   deadline_at: number;
   start_message_id: string | null;
   cancel_reason: string | null;
+  result_digest: string | null;
+  verdict: string | null;
 }
 
 /** What a lease's request says. */
@@ -45,7 +47,7 @@ function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
   // Two look-ups by key: a join of the two takes several times as long.
   const lease = tx.get<Omit<LeaseRow, keyof RequestFacts | "session_id">>(
     `SELECT id, request_id, instance_id, tenant_id, runner_id, attempt, fence, nonce, state, issued_at, expires_at,
-       deadline_at, start_message_id, cancel_reason FROM lease WHERE id = ?`,
+       deadline_at, start_message_id, cancel_reason, result_digest, verdict FROM lease WHERE id = ?`,
     caller.leaseId,
   );
   // One of another tenant reads exactly as one that does not exist.

@@ -23,15 +23,11 @@ export interface ReportInput extends LeaseCaller {
 export const reportResult: Operation<ReportInput, { refused: Failure | null }> = (tx, input) => {
   const lease = findLease(tx, input);
   const { result } = input;
-  const stored = tx.get<{ digest: string; verdict: string }>(
-    "SELECT digest, verdict FROM result WHERE lease_id = ?",
-    lease.id,
-  );
-  if (stored !== undefined) {
-    if (stored.digest !== input.digest) throw fail("result_conflict");
+  if (lease.result_digest !== null) {
+    if (lease.result_digest !== input.digest) throw fail("result_conflict");
     return {
       refused:
-        stored.verdict === "diagnosis" ? (whyEnded(lease, input.now) ?? fail("runner_lease_expired")) : null,
+        lease.verdict === "diagnosis" ? (whyEnded(lease, input.now) ?? fail("runner_lease_expired")) : null,
     };
   }
   for (const [echo, issued] of [
@@ -54,18 +50,21 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
     throw fail("lease_state_conflict", "a task that was not started cannot have succeeded");
   }
   const refused = whyEnded(lease, input.now);
+  const body = JSON.stringify(result);
+  if (refused !== null) {
+    tx.run(
+      "UPDATE lease SET result_digest = ?, result = ?, verdict = 'diagnosis' WHERE id = ?",
+      input.digest,
+      body,
+      lease.id,
+    );
+    return { refused };
+  }
   tx.run(
-    "INSERT INTO result (lease_id, digest, body, received_at, verdict) VALUES (?, ?, ?, ?, ?)",
-    lease.id,
+    "UPDATE lease SET state = 'reported', nonce = NULL, finished_at = ?, result_digest = ?, result = ?, verdict = 'pending' WHERE id = ?",
+    input.now,
     input.digest,
-    JSON.stringify(result),
-    input.now,
-    refused === null ? "pending" : "diagnosis",
-  );
-  if (refused !== null) return { refused };
-  tx.run(
-    "UPDATE lease SET state = 'reported', nonce = NULL, finished_at = ? WHERE id = ?",
-    input.now,
+    body,
     lease.id,
   );
   for (const artifact of result.artifactRefs) {

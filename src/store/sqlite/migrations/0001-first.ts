@@ -136,10 +136,17 @@ CREATE TABLE lease (
   finished_at INTEGER,
   sandbox TEXT,
   cancel_reason TEXT,
+  -- What the runner reported: its digest without the message id, and what became of it.
+  result_digest TEXT,
+  result TEXT,
+  verdict TEXT CHECK (verdict IN ('pending', 'accepted', 'diagnosis')),
   UNIQUE (request_id, attempt)
 ) STRICT;
-CREATE INDEX lease_expiry ON lease (expires_at) WHERE state IN ('leased', 'started');
-CREATE INDEX lease_of_session ON lease (session_id, claim_message_id) WHERE state IN ('leased', 'started');
+-- The few that are out, by session and with their end: looked through as a whole for those that ran out.
+CREATE INDEX lease_live ON lease (session_id, claim_message_id, expires_at) WHERE state IN ('leased', 'started');
+CREATE INDEX lease_reported ON lease (finished_at) WHERE verdict = 'pending';
+CREATE TRIGGER lease_result_immutable BEFORE UPDATE OF result_digest, result ON lease WHEN OLD.result_digest IS NOT NULL
+  BEGIN SELECT RAISE(ABORT, 'a result is immutable'); END;
 CREATE TRIGGER lease_once_and_newer BEFORE INSERT ON lease
   WHEN EXISTS (SELECT 1 FROM lease WHERE request_id = NEW.request_id AND (fence >= NEW.fence OR state IN ('leased', 'started')))
   BEGIN SELECT RAISE(ABORT, 'a request has one live lease, and its fence grows'); END;
@@ -150,16 +157,6 @@ CREATE TABLE lease_message (
   answer TEXT NOT NULL,
   PRIMARY KEY (lease_id, message_id)
 ) STRICT, WITHOUT ROWID;
-
-CREATE TABLE result (
-  lease_id TEXT PRIMARY KEY,
-  digest TEXT NOT NULL,
-  body TEXT NOT NULL,
-  received_at INTEGER NOT NULL,
-  verdict TEXT NOT NULL CHECK (verdict IN ('pending', 'accepted', 'diagnosis'))
-) STRICT;
-CREATE INDEX result_pending ON result (received_at) WHERE verdict = 'pending';
-CREATE TRIGGER result_immutable BEFORE UPDATE OF digest, body ON result BEGIN SELECT RAISE(ABORT, 'a result is immutable'); END;
 
 CREATE TABLE log_chunk (
   id INTEGER PRIMARY KEY,
