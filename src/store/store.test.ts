@@ -102,24 +102,12 @@ test("events, inputs, definitions, results and audit rows cannot be changed", as
     tx.run("INSERT INTO event (instance_id, last_seq, ts, lines) VALUES ('i', 1, 0, '[]')");
     tx.run("INSERT INTO audit VALUES ('t', 1, 0, 'a', 'b', 'c', '{}', '', 'h')");
     tx.run("INSERT INTO definition VALUES ('d', 'n', 'n', '1', NULL, '{}', 0)");
-    tx.run("INSERT INTO policy_snapshot VALUES ('p', '{}', 0)");
-    tx.run(
-      "INSERT INTO instance (id, tenant_id, run_id, definition_digest, policy_digest, request_digest, workflow, status, version, input_seq, snapshot, created_at, updated_at) VALUES ('i', 't', 'r', 'd', 'p', '', '', 'running', 1, 1, '{}', 0, 0)",
-    );
-    tx.run("INSERT INTO requirement (id, tenant_id, body) VALUES (1, 't', '{}')");
-    tx.run(
-      "INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload, repeatable, priority, state, attempts, not_before, expires_at, created_at) VALUES ('q', 't', 'i', 'e', '', '', 1, 'p', '{}', 0, 0, 'satisfied', 1, 0, 0, 0)",
-    );
-    tx.run(
-      "INSERT INTO lease (id, request_id, instance_id, tenant_id, runner_id, session_id, attempt, fence, state, claim_message_id, issued_at, expires_at, deadline_at, result_digest, result) VALUES ('l', 'q', 'i', 't', 'r', 's', 1, 1, 'reported', 'm', 0, 0, 0, 'd', '{}')",
-    );
   }, null);
   for (const sql of [
     "UPDATE event SET lines = ''",
     "UPDATE audit SET actor = 'y'",
     "DELETE FROM audit",
     "UPDATE definition SET document = ''",
-    "UPDATE lease SET result = ''",
   ]) {
     await expect(store.write((tx) => tx.run(sql), null)).rejects.toThrow(/immutable|append-only/);
   }

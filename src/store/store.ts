@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { fail, toFailure } from "../base/errors.ts";
 import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
+import { LogSync } from "./sqlite/log-sync.ts";
 import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
 
 interface Job {
@@ -20,9 +21,9 @@ const REMEMBERED = 20_000;
 /**
  * The run store of one process: one writer with group commit, and a read-only connection for views.
  *
- * All operations queued in one turn of the event loop share one `BEGIN IMMEDIATE … COMMIT` at `synchronous=FULL`, and are
- * answered after the commit: acknowledged means fsynced. An operation may run twice before that, so it changes nothing
- * but the store.
+ * All operations queued in one turn of the event loop share one `BEGIN IMMEDIATE … COMMIT`, and are answered when
+ * the log was synced behind it: acknowledged means fsynced. This thread goes on meanwhile, and what it queues is the next
+ * batch. An operation may run twice, so it changes nothing but the store.
  */
 export class Store {
   readonly path: string;
@@ -31,6 +32,10 @@ export class Store {
   readonly #reader: Database;
   readonly #readStatements: StatementCache;
   readonly #listeners = new Set<Listener>();
+  readonly #sync: LogSync;
+  /** Rows changed by this connection so far: a batch that changed none needs no sync of its own. */
+  #changes = 0;
+  #broken: Error | null = null;
   #queue: Job[] = [];
   #scheduled = false;
   #busySince = 0;
@@ -45,6 +50,7 @@ export class Store {
   private constructor(path: string) {
     this.path = path;
     this.#writer = openWriter(path);
+    this.#sync = new LogSync(path);
     this.#statements = new StatementCache(this.#writer);
     this.#reader = openReader(path);
     this.#readStatements = new StatementCache(this.#reader);
@@ -58,6 +64,10 @@ export class Store {
   /** Queue a named operation. Rejects with the operation's own error, or with the whole batch's. */
   write<Input, Output>(operation: Operation<Input, Output>, input: Input): Promise<Output> {
     if (this.#closed) return Promise.reject(fail("unavailable", "the store is closed"));
+    if (this.#broken !== null) {
+      const problem = `the disk of ${this.path} failed: ${toFailure(this.#broken).message}`;
+      return Promise.reject(fail("io", problem, { hint: "look after the disk, then start again" }));
+    }
     return new Promise<Output>((resolve, reject) => {
       this.#queue.push({
         run: (tx) => operation(tx, input),
@@ -99,8 +109,9 @@ export class Store {
   /** Finish what is queued, then close both connections. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    while (this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (this.#queue.length > 0 || !this.#sync.idle) await new Promise((resolve) => setTimeout(resolve, 1));
     this.#closed = true;
+    this.#sync.close();
     this.#readStatements.close();
     this.#statements.close();
   }
@@ -115,7 +126,8 @@ export class Store {
   }
 
   #schedule(): void {
-    if (this.#scheduled) return;
+    // What comes while the disk is busy shares the next batch: many small ones would cost more than they gain.
+    if (this.#scheduled || !this.#sync.idle) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -146,20 +158,46 @@ export class Store {
       this.#exec("COMMIT");
     } catch (error) {
       this.#rollBack();
-      const failure = fail("io", `the store could not commit: ${toFailure(error).message}`, {
-        hint: "check the space and the health of the disk",
-        cause: error,
-      });
-      for (const job of batch) job.reject(failure);
+      this.#reject(batch, error);
       return;
     }
     const notices = this.#notices;
     const afterCommit = this.#afterCommit;
     this.#notices = new Map();
     this.#afterCommit = [];
-    for (const finish of settle) finish();
-    for (const work of afterCommit) work();
-    for (const [topic, keys] of notices) for (const listener of this.#listeners) listener(topic, keys, false);
+    const answer = (): void => {
+      for (const finish of settle) finish();
+      for (const work of afterCommit) work();
+      for (const [topic, keys] of notices)
+        for (const listener of this.#listeners) listener(topic, keys, false);
+    };
+    const changes = this.#totalChanges();
+    if (changes === this.#changes && this.#sync.idle) {
+      answer();
+      return;
+    }
+    this.#changes = changes;
+    this.#sync.after((error) => {
+      if (error === null) answer();
+      else {
+        // What the disk holds is no longer known: nothing is built upon it.
+        this.#broken ??= error;
+        this.#reject(batch, error);
+      }
+      if (this.#queue.length > 0) this.#schedule();
+    });
+  }
+
+  #reject(batch: readonly Job[], error: unknown): void {
+    const failure = fail("io", `the store could not commit: ${toFailure(error).message}`, {
+      hint: "check the space and the health of the disk",
+      cause: error,
+    });
+    for (const job of batch) job.reject(failure);
+  }
+
+  #totalChanges(): number {
+    return this.#statements.get<{ changes: number }>("SELECT total_changes() AS changes")!.changes;
   }
 
   /**
