@@ -3,7 +3,7 @@ import type { Artifacts } from "../artifacts/index.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { importSecretKey, newSigningKey } from "../protocol/index.ts";
-import { readSetting, type Store, writeSettingOnce } from "../store/index.ts";
+import { type AcceptPort, readSetting, type Store, writeSettingOnce } from "../store/index.ts";
 import { startAuditor } from "./auditor.ts";
 import { Challenges } from "./challenge.ts";
 import { ClaimDesk } from "./claim-desk.ts";
@@ -29,6 +29,8 @@ export interface Controller extends ControllerOptions {
   readonly pace: ClaimPace;
   readonly claims: ClaimDesk;
   readonly heartbeats: HeartbeatDesk;
+  /** The orchestrator of the same process, set by whoever composes the two; it takes results in the reporting commit. */
+  acceptance: AcceptPort | null;
   stop(): void;
 }
 
@@ -59,6 +61,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     pace: new ClaimPace(options.clock),
     claims,
     heartbeats,
+    acceptance: null,
     stop() {
       stopReaper();
       stopAuditor();

@@ -81,6 +81,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       calls: { secrets: openSecrets(parts.store, paths.state), ...options.calls },
     });
     opened.push(() => orchestrator.stop());
+    controller.acceptance = orchestrator.acceptance;
     const context = serviceContext(parts, {
       root: options.root,
       trustsPaths: false,

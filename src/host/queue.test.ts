@@ -276,3 +276,37 @@ test("X.8: a directive that a session has to hear comes with its renewals too", 
   await send(p.controller, "POST", "/runner/drain", drain, r.session.heartbeatToken);
   expect((await r.task(lease, "renew", {})).body["directives"]).toMatchObject([{ kind: "drain" }]);
 });
+
+test("F4, F5: a result that no orchestrator was at hand for is taken by the next look, once", async () => {
+  const p = await plane();
+  p.controller.acceptance = null;
+  await p.start("one", [{ work: shell() }, { again: shell() }]);
+  const r = await runner(p);
+  const { lease } = await r.claim();
+  await r.started(lease);
+  await Promise.all([1, 2, 3].map(() => r.task(lease, "complete", result(lease))));
+  p.store.announce("result", new Set([lease.leaseId]));
+  p.store.announce("result");
+  await queued(p, "one", 2);
+  expect(events(p, "one").filter(({ event }) => event === "step.attempt_finished")).toHaveLength(1);
+  expect(audit(p, "result.accepted")).toHaveLength(1);
+});
+
+test("a result is stored and acknowledged also when the run cannot go on with it", async () => {
+  const p = await plane();
+  await p.start("one", [{ work: shell() }]);
+  const r = await runner(p);
+  const { lease } = await r.claim();
+  await r.started(lease);
+  p.controller.acceptance = {
+    ...p.orchestrator.acceptance,
+    engine: {
+      ...p.orchestrator.acceptance.engine,
+      advance: () => {
+        throw new Error("a defect");
+      },
+    },
+  };
+  expect((await r.task(lease, "complete", result(lease))).status).toBe(200);
+  await p.until("one", "completed");
+});

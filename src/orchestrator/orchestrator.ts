@@ -16,6 +16,7 @@ import {
 } from "../engine/index.ts";
 import type { WorkspacePolicy } from "../policy/index.ts";
 import {
+  type AcceptPort,
   type Arming,
   answerQuestion,
   cancelInstance,
@@ -46,7 +47,7 @@ import { type Linked, linkDocument } from "./link.ts";
 import { NativeLoop } from "./native-loop.ts";
 import { Policies } from "./policies.ts";
 import { resolvedInput } from "./result.ts";
-import { ResultLoop } from "./result-loop.ts";
+import { acceptance, ResultLoop } from "./result-loop.ts";
 import { firstDue } from "./schedules/next-due.ts";
 import { ScheduleLoop } from "./schedules/schedule-loop.ts";
 import { TimerLoop } from "./timer-loop.ts";
@@ -92,6 +93,9 @@ export class Orchestrator {
   readonly #whole = new Set<string>();
   readonly #readResource: CallContext["readResource"];
 
+  /** For a controller in the same process. */
+  readonly acceptance: AcceptPort;
+
   constructor(options: OrchestratorOptions) {
     this.#options = options;
     this.#policies = new Policies(options.store);
@@ -100,6 +104,7 @@ export class Orchestrator {
     this.#readResource = context(this.#stopping.signal).readResource;
     // Loops begin at once, and whatever they advance may make calls.
     this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
+    this.acceptance = acceptance(this.#engine);
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
     this.#events = new EventLoop(options, this.#engine);

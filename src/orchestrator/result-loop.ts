@@ -5,6 +5,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { TaskResult } from "../protocol/index.ts";
 import {
+  type AcceptPort,
   acceptResults,
   type EnginePort,
   expireQueued,
@@ -36,6 +37,15 @@ const NO_TEXT: Texts = { stdout: "", stderr: "" };
 /** A command that gives no structured output is known by what it wrote. */
 const hasText = (result: TaskResult): boolean =>
   result.output === null && (result.stdoutRef !== null || result.stderrRef !== null);
+
+/** How a result that names no text becomes the input of its step, for whoever takes it in the commit that reports it. */
+export const acceptance = (engine: EnginePort): AcceptPort => ({
+  engine,
+  toInput: (_lease, effect, result) => {
+    const task = result as unknown as TaskResult;
+    return hasText(task) ? null : resultInput(effect, task, NO_TEXT);
+  },
+});
 
 /** Takes reported results into their instances as they come. */
 export class ResultLoop {

@@ -73,7 +73,7 @@ export { appendChunk, type ChunkRow, listChunks, mayLog, streamEnd } from "./lea
 export { failLostSessions, lostPartitions } from "./leases/lost-session.ts";
 export { type QueueView, viewLeases, viewQueue } from "./leases/queue-views.ts";
 export { nextExpiry, reapLeases } from "./leases/reap.ts";
-export { reportResult } from "./leases/report.ts";
+export { NotTaken, reportResult } from "./leases/report.ts";
 export { type Resolution, type ResolvedAttempt, resolveAttempt } from "./leases/resolve.ts";
 export {
   type LeaseTimes,
@@ -82,6 +82,7 @@ export {
   reportProgress,
   startLease,
 } from "./leases/start-lease.ts";
+export type { AcceptPort } from "./leases/take-result.ts";
 export { countStore, type StoreCounts } from "./metrics.ts";
 export type { Operation, Query, Topic } from "./operation.ts";
 export {

@@ -42,6 +42,7 @@ export async function plane() {
   const parts = { store, artifacts, spool, clock, log: silentLog };
   const controller = await createController(parts);
   const orchestrator = new Orchestrator(parts);
+  controller.acceptance = orchestrator.acceptance;
   closers.push(async () => {
     controller.stop();
     orchestrator.stop();

@@ -22,6 +22,7 @@ import {
   type LeaseCaller,
   type LeaseTimes,
   mayLog,
+  NotTaken,
   rejectLease,
   renewLease,
   reportProgress,
@@ -156,14 +157,19 @@ const report =
       }
     }
     const { messageId: _, ...result } = message;
-    const { refused } = await controller.store.write(reportResult, {
-      ...caller(controller, request, leaseId, message),
-      result: result as never,
-      digest: digestOf(result),
-    });
+    const digest = digestOf(result);
+    const input = { ...caller(controller, request, leaseId, message), result: result as never, digest };
+    const { refused } = await controller.store
+      .write(reportResult, { ...input, accept: controller.acceptance })
+      .catch((error: unknown) => {
+        if (!(error instanceof NotTaken)) throw error;
+        // The runner's part is done whatever the run makes of it.
+        controller.log.error("a run could not go on with a result", { leaseId, error: String(error.cause) });
+        return controller.store.write(reportResult, { ...input, accept: null });
+      });
     if (refused !== null) throw refused;
     controller.spool.finish(leaseId);
-    return reply({ state: "accepted", resultDigest: digestOf(result) });
+    return reply({ state: "accepted", resultDigest: digest });
   };
 
 export const TASK_HANDLERS: Readonly<Record<TaskAction, Handler>> = {

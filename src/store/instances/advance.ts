@@ -338,8 +338,8 @@ function insertRequest(
   const enters = concurrency === null || takeKey(tx, row.tenant_id, request.id, concurrency);
   tx.run(
     `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
-       repeatable, priority, state, concurrency_key, concurrency_limit, attempts, not_before, expires_at, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+       template, repeatable, priority, state, concurrency_key, concurrency_limit, attempts, not_before, expires_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
     request.id,
     row.tenant_id,
     row.id,
@@ -349,6 +349,7 @@ function insertRequest(
     requirement,
     row.policy_digest,
     JSON.stringify(request.payload),
+    (request.payload["commandTemplateId"] as string | undefined) ?? null,
     request.repeatable ? 1 : 0,
     request.priority,
     enters ? "pending" : "parked",

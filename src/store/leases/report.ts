@@ -2,6 +2,7 @@ import { type Failure, fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Operation } from "../operation.ts";
 import { findLease, type LeaseCaller, whyEnded } from "./live.ts";
+import { type AcceptPort, howToTake, takeResult } from "./take-result.ts";
 
 export interface ReportInput extends LeaseCaller {
   result: JsonObject & {
@@ -14,7 +15,12 @@ export interface ReportInput extends LeaseCaller {
   };
   /** Digest of the result without its message id: an identical repeat has the same. */
   digest: string;
+  /** The orchestrator of this process, which takes the result in the same commit; null leaves it to one elsewhere. */
+  accept: AcceptPort | null;
 }
+
+/** The result is good, but the run could not go on from it: it is stored without, and taken later. */
+export class NotTaken extends Error {}
 
 /**
  * `complete` and `fail`: store the outcome once. A repeat of the same result is acknowledged again; another one is
@@ -39,11 +45,7 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
       throw fail("identity_mismatch", `the result speaks of ${echo}, the lease of ${issued}`);
   }
   if (result.policyDigest !== lease.policy_digest) throw fail("policy_digest_mismatch");
-  const { template } = tx.get<{ template: string | null }>(
-    "SELECT json_extract(payload, '$.commandTemplateId') AS template FROM request WHERE id = ?",
-    lease.request_id,
-  )!;
-  if ((result["commandTemplateId"] ?? null) !== template) {
+  if ((result["commandTemplateId"] ?? null) !== lease.template) {
     throw fail("identity_mismatch", "the result does not name the lease's command template");
   }
   if (lease.state === "leased" && result.status === "succeeded") {
@@ -60,11 +62,15 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
     );
     return { refused };
   }
+  const row = { ...lease, lease_id: lease.id };
+  const taking = input.accept === null ? null : howToTake(input.accept, row, result);
+  const takes = taking !== null && taking.kind === "now";
   tx.run(
-    "UPDATE lease SET state = 'reported', nonce = NULL, finished_at = ?, result_digest = ?, result = ?, verdict = 'pending' WHERE id = ?",
+    "UPDATE lease SET state = 'reported', nonce = NULL, finished_at = ?, result_digest = ?, result = ?, verdict = ? WHERE id = ?",
     input.now,
     input.digest,
     body,
+    takes ? "accepted" : "pending",
     lease.id,
   );
   for (const artifact of result.artifactRefs) {
@@ -80,6 +86,14 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
       input.now,
     );
   }
-  tx.notify("result", lease.id);
+  if (!takes) {
+    tx.notify("result", lease.id);
+    return { refused: null };
+  }
+  try {
+    takeResult(tx, input.accept!.engine, row, result, taking, input.now);
+  } catch (error) {
+    throw new NotTaken("the run could not go on", { cause: error });
+  }
   return { refused: null };
 };

@@ -87,6 +87,8 @@ CREATE TABLE request (
   requirement INTEGER NOT NULL REFERENCES requirement (id),
   policy_digest TEXT NOT NULL,
   payload TEXT NOT NULL,
+  -- The command template of the payload, for the result to name.
+  template TEXT,
   repeatable INTEGER NOT NULL,
   priority INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'parked', 'leased', 'satisfied', 'cancelled', 'unknown')),
