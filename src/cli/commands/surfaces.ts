@@ -2,6 +2,12 @@ import type { CommandRow } from "./row.ts";
 
 /** The gateway's surfaces and who may use them. */
 export const SURFACES: readonly CommandRow[] = [
+  {
+    path: "skill",
+    summary: "a SKILL.md that teaches agents this executable",
+    load: () => import("../skill.ts"),
+  },
+  { path: "install", summary: "a service unit for any role", load: () => import("../install.ts") },
   { path: "mcp", summary: "tools for agents on stdin and stdout", load: () => import("../mcp.ts") },
   { path: "stream info", summary: "which streams there are", load: () => import("../stream/info.ts") },
   { path: "stream schema", summary: "the schema of their frames", load: () => import("../stream/schema.ts") },

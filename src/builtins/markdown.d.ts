@@ -1,0 +1,5 @@
+/** Texts that the executable carries. */
+declare module "*.md" {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,235 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkProject } from "../../src/assets/index.ts";
+import { childEnvironment } from "../../src/base/child-env.ts";
+import { binary, runBinary, sandbox } from "../support/binary.ts";
+import { type Started, startBinary } from "../support/processes.ts";
+
+const box = sandbox("lf surfaces");
+const project = join(box.path, "project");
+const lf = (args: string[], env: Record<string, string> = {}) =>
+  runBinary(args, { env: { ...box.env, ...env }, cwd: project });
+let host: Started;
+
+beforeAll(async () => {
+  await runBinary(["init", "project"], { env: box.env, cwd: box.path });
+  host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], box.env, project);
+});
+afterAll(async () => {
+  await host.stop();
+  box.remove();
+});
+
+test("a token is printed once, lets in, is listed without its secret, and ends when it is revoked", async () => {
+  const made = JSON.parse(
+    (await lf(["token", "create", "ci", "--scope", "read", "--role", "builder"])).stdout,
+  ) as { token: string; id: string };
+  const ask = () =>
+    fetch(`${host.ready["gateway"]}/runs`, { headers: { authorization: `Bearer ${made.token}` } });
+  expect((await ask()).status).toBe(200);
+  const listed = (await lf(["token", "list"])).stdout;
+  expect(JSON.parse(listed)).toMatchObject({
+    tokens: [{ subject: "ci", roles: ["builder"], scopes: ["read"] }],
+  });
+  expect(listed).not.toContain(made.token.split(".")[1]!);
+  expect((await lf(["token", "revoke", made.id])).code).toBe(0);
+  expect((await ask()).status).toBe(401);
+  expect((await lf(["token", "revoke", "nobody"])).code).toBe(2);
+  expect((await lf(["token", "create", "-x", "--scope", "odd"])).code).toBe(2);
+  // Nothing that was said stays anywhere on disk.
+  const store = readFileSync(join(box.env["XDG_STATE_HOME"]!, "lightflow/lightflow.db"), "latin1");
+  expect(store).not.toContain(made.token.split(".")[1]!);
+});
+
+test("an address that others reach is refused without a token, and a second server on a port is refused", async () => {
+  const other = sandbox("lf bind");
+  const open = await runBinary(["serve", "--host", "0.0.0.0", "--port", "0"], {
+    env: other.env,
+    cwd: project,
+  });
+  expect(open).toMatchObject({ code: 2, stdout: "" });
+  expect(open.stderr).toContain("token create");
+  const port = new URL(host.ready["gateway"]!).port;
+  const second = await runBinary(["serve", "--port", port], { env: other.env, cwd: project });
+  expect(second.code).toBe(1);
+  expect(second.stderr).toContain("another process has the port");
+  const half = await runBinary(["serve", "--port", "0", "--tls-cert", "x.pem"], {
+    env: other.env,
+    cwd: project,
+  });
+  expect(half.stderr).toContain("go together");
+  other.remove();
+});
+
+test("with a certificate it speaks TLS", async () => {
+  const made = Bun.spawnSync(
+    [
+      "openssl",
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      "-keyout",
+      "key.pem",
+      "-out",
+      "cert.pem",
+      "-days",
+      "1",
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    ],
+    { cwd: box.path },
+  );
+  expect(made.exitCode).toBe(0);
+  const files = ["--tls-cert", join(box.path, "cert.pem"), "--tls-key", join(box.path, "key.pem")];
+  const served = await startBinary(["serve", "--port", "0", ...files], box.env, project);
+  const ca = readFileSync(join(box.path, "cert.pem"), "utf8");
+  expect(served.ready["url"]).toStartWith("https://");
+  const health = await fetch(`${served.ready["url"]}/health`, { tls: { ca } } as RequestInit);
+  expect(await health.json()).toMatchObject({ status: "ok" });
+  await expect(fetch(`${served.ready["url"]}/health`)).rejects.toThrow();
+  expect(await served.stop()).toBe(143);
+  writeFileSync(join(box.path, "bad.pem"), "no certificate");
+  const bad = await lf([
+    "serve",
+    "--port",
+    "0",
+    "--tls-cert",
+    join(box.path, "bad.pem"),
+    "--tls-key",
+    join(box.path, "key.pem"),
+  ]);
+  expect(bad.code).toBe(1);
+});
+
+test("a stopping host lets streams end with a reason and takes its socket file away", async () => {
+  const own = sandbox("lf stop");
+  const up = await startBinary(
+    ["up", "--no-ctx", "--no-runner", "--port", "0", "--controller-port", "0"],
+    own.env,
+    project,
+  );
+  const start = await fetch(`${up.ready["gateway"]}/runs/start`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ workflow_asset_id: "workflow.hello", run_id: "r" }),
+  });
+  expect(start.status).toBe(202);
+  const stream = await fetch(`${up.ready["gateway"]}/runs/r/stream`);
+  const text = stream.text();
+  expect(existsSync(up.ready["socket"]!)).toBe(true);
+  expect(await up.stop()).toBe(143);
+  expect(await text).toEndWith(
+    `event: end\ndata: ${JSON.stringify({ reason: "stopping", after: (await text).match(/^id: /gm)!.length })}\n\n`,
+  );
+  expect(existsSync(up.ready["socket"]!)).toBe(false);
+  own.remove();
+});
+
+test("a snapshot comes as a frame, the schema and the transports as text", async () => {
+  await lf(["run", "start", "workflow.hello", "--id", "snap", "--watch"]);
+  const child = Bun.spawn([await binary(), "stream", "snapshot", "snap"], {
+    env: childEnvironment(box.env),
+    cwd: project,
+    stdout: "pipe",
+  });
+  const frame = new Uint8Array(await new Response(child.stdout).arrayBuffer());
+  expect(Buffer.from(frame.slice(4, 8)).toString()).toBe("LFRS");
+  const served = await (await fetch(`${host.ready["gateway"]}/runtime/streams/snap/snapshot.fb`)).bytes();
+  expect(served.length).toBe(frame.length);
+  expect((await lf(["stream", "schema"])).stdout).toContain("Unknown = 0");
+  const info = JSON.parse((await lf(["stream", "info"])).stdout) as {
+    transports: { name: string; status: string }[];
+  };
+  expect(info.transports.find(({ name }) => name === "webtransport")).toMatchObject({ status: "planned" });
+  expect(await (await fetch(`${host.ready["gateway"]}/runtime/streams`)).json()).toEqual(info);
+});
+
+test("an agent speaks MCP on stdin and stdout, against a running host and without one", async () => {
+  const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+  const { StdioClientTransport } = await import("@modelcontextprotocol/sdk/client/stdio.js");
+  const alone = sandbox("lf mcp");
+  for (const env of [box.env, alone.env]) {
+    const transport = new StdioClientTransport({
+      command: await binary(),
+      args: ["mcp"],
+      env,
+      cwd: project,
+      stderr: "inherit",
+    });
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(transport);
+    const id = env === box.env ? "by-host" : "alone";
+    const started = await client.callTool({
+      name: "start_run",
+      arguments: { workflow_asset_id: "workflow.hello", run_id: id },
+    });
+    expect(started.structuredContent).toMatchObject({ run_id: id, created: true });
+    const ended = await client.callTool({ name: "watch_run", arguments: { run_id: id, timeout_ms: 20_000 } });
+    expect(ended.structuredContent).toMatchObject({
+      status: "succeeded",
+      output: { greeting: "Hello, world!" },
+    });
+    await client.close();
+  }
+  alone.remove();
+});
+
+test("the skill's own example is a workflow, and its commands are commands", async () => {
+  const { code, stdout } = await lf(["skill"]);
+  expect(code).toBe(0);
+  expect(stdout).toStartWith("---\nname: lightflow\ndescription: ");
+  const [, example] = /```ts\n([\s\S]*?)```/.exec(stdout)!;
+  const own = join(box.path, "skilled");
+  await runBinary(["init", "skilled"], { env: box.env, cwd: box.path });
+  writeFileSync(join(own, "lightflow/workflows/hello.ts"), example!);
+  expect(checkProject(own).diagnostics).toEqual([]);
+  const named = [...stdout.matchAll(/`lightflow ([a-z]+(?: [a-z]+)?)/g)].map((match) => match[1]!.split(" "));
+  expect(named.length).toBeGreaterThan(12);
+  const help = async (words: string[]) => (await lf([...words, "--help"])).code;
+  for (const words of named) {
+    const known = (await help(words)) === 0 || (await help(words.slice(0, 1))) === 0;
+    expect(known, words.join(" ")).toBe(true);
+  }
+});
+
+test("a unit runs any role hardened, and an existing one is never replaced by accident", async () => {
+  for (const role of ["up", "serve", "orchestrator", "controller", "runner"]) {
+    const { stdout } = await lf([
+      "install",
+      "--systemd",
+      "--role",
+      role,
+      "--project",
+      "/srv/my pipelines",
+      "--out",
+      "-",
+      "--",
+      "--port",
+      "5999",
+    ]);
+    expect(stdout).toContain(`ExecStart=${await binary()} ${role} --root "/srv/my pipelines" --port 5999`);
+    for (const line of [
+      "NoNewPrivileges=yes",
+      "ProtectSystem=strict",
+      "PrivateTmp=yes",
+      "UMask=0077",
+      "SystemCallArchitectures=native",
+    ])
+      expect(stdout).toContain(line);
+    // A sandbox is made of namespaces; who makes none may make none.
+    expect(stdout).toContain(`RestrictNamespaces=${role === "up" || role === "runner" ? "no" : "yes"}`);
+  }
+  const out = join(box.path, "unit.service");
+  expect((await lf(["install", "--systemd", "--out", out])).code).toBe(0);
+  expect(statSync(out).mode & 0o777).toBe(0o644);
+  expect((await lf(["install", "--systemd", "--out", out])).code).toBe(2);
+  expect((await lf(["install"])).code).toBe(2);
+  expect((await lf(["install", "--systemd", "--user", "a b", "--out", "-"])).code).toBe(2);
+});
