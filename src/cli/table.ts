@@ -17,6 +17,9 @@ export type { CommandRow };
 /** Commands with a second word; `noun` is what messages call that word: `missing run action`. */
 export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly summary: string }>> = {
   run: { noun: "run action", summary: "start runs and look into them" },
+  cache: { noun: "cache action", summary: "outputs of steps that are kept" },
+  artifact: { noun: "artifact action", summary: "bytes by their digest" },
+
   event: { noun: "event action", summary: "what workflows listen for" },
   ask: { noun: "ask action", summary: "what workflows ask" },
   workflow: { noun: "workflow action", summary: "check, convert and execute documents" },

@@ -15,6 +15,7 @@ import type { EnginePort, StoredEffect, StoredInput, StoredSnapshot } from "../s
 import { queueRequest } from "./payload.ts";
 import type { Policies } from "./policies.ts";
 import { revokedInput } from "./result.ts";
+import { type CacheableEffect, keepsOutputs, stepKey } from "./step-key.ts";
 
 /** Compiled definitions kept; each holds its compiled expressions. */
 const KEPT = 256;
@@ -24,6 +25,7 @@ export function createEnginePort(
   clock: Clock,
   policies: Policies,
   claimsCalls: NonNullable<EnginePort["claimsCalls"]>,
+  hasArtifact: EnginePort["hasArtifact"],
 ): EnginePort {
   const definitions = new Map<string, Definition>();
 
@@ -35,6 +37,17 @@ export function createEnginePort(
     } else definitions.delete(digest);
     definitions.set(digest, definition);
     return definition;
+  };
+
+  const kept = new Map<string, boolean>();
+  const keeps = (digest: string, document: () => JsonObject): boolean => {
+    let answer = kept.get(digest);
+    if (answer === undefined) {
+      answer = keepsOutputs(document());
+      if (kept.size >= KEPT) kept.clear();
+      kept.set(digest, answer);
+    }
+    return answer;
   };
 
   return {
@@ -80,6 +93,10 @@ export function createEnginePort(
       return failed as unknown as StoredInput;
     },
     revoked: revokedInput,
+    caches: ({ digest, document }) => keeps(digest, () => definitionOf(digest, document).document),
+    stepKey: ({ digest, document }, effect, request) =>
+      stepKey(definitionOf(digest, document), effect as unknown as CacheableEffect, request?.payload ?? null),
+    hasArtifact,
     request: (effect, row) =>
       queueRequest(
         effect as Extract<Effect, { kind: "run" }>,

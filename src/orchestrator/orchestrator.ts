@@ -26,6 +26,7 @@ import {
   publishDefinition,
   type Resolution,
   type ResolvedAttempt,
+  type RunOptions,
   readDefinition,
   resolveAttempt,
   resolveCall,
@@ -74,6 +75,8 @@ export interface StartRun {
   input: Json;
   /** The policies of the project that the document comes from. */
   workspace?: readonly WorkspacePolicy[];
+  options?: RunOptions | undefined;
+  reuse?: readonly { reference: string; output: Json }[] | undefined;
 }
 
 /** The orchestrator role of one process: the only one that starts and advances workflow instances. */
@@ -99,7 +102,12 @@ export class Orchestrator {
   constructor(options: OrchestratorOptions) {
     this.#options = options;
     this.#policies = new Policies(options.store);
-    this.#engine = createEnginePort(options.clock, this.#policies, () => this.#native.claims());
+    this.#engine = createEnginePort(
+      options.clock,
+      this.#policies,
+      () => this.#native.claims(),
+      (sha256) => options.artifacts.has(sha256),
+    );
     const context = callContexts(options.calls ?? {}, options.clock, options.log);
     this.#readResource = context(this.#stopping.signal).readResource;
     // Loops begin at once, and whatever they advance may make calls.
@@ -138,6 +146,8 @@ export class Orchestrator {
       policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
       snapshot: newInstance(instanceId, run.runId, now) as unknown as StoredSnapshot,
       input: run.input,
+      options: run.options,
+      reuse: run.reuse,
       now,
     };
   }

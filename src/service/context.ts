@@ -3,7 +3,15 @@ import type { Clock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { CortexPlace } from "../cortex/index.ts";
-import type { Operation, Query, Resolution, ResolvedAttempt, Started, Topic } from "../store/index.ts";
+import type {
+  Operation,
+  Query,
+  Resolution,
+  ResolvedAttempt,
+  RunOptions,
+  Started,
+  Topic,
+} from "../store/index.ts";
 import type { Principal } from "./principal.ts";
 
 /** What an operator says became of a call. */
@@ -26,6 +34,8 @@ export interface Orchestration {
     document: JsonObject;
     digest: string;
     input: Json;
+    options?: RunOptions | undefined;
+    reuse?: readonly { reference: string; output: Json }[] | undefined;
   }): Promise<Started>;
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
   suspend(tenantId: string, runId: string, reason: string): Promise<string>;

@@ -1,6 +1,7 @@
 import { artifactOperations } from "./artifacts/index.ts";
 import { assetOperations } from "./assets/index.ts";
 import { auditOperations } from "./audit/index.ts";
+import { cacheOperations } from "./cache/index.ts";
 import { callOperations } from "./calls/index.ts";
 import { ctxOperations } from "./ctx/index.ts";
 import { eventOperations } from "./events/index.ts";
@@ -35,6 +36,7 @@ export const service = {
   ...artifactOperations,
   ...runOperations,
   ...planOperations,
+  ...cacheOperations,
   ...ctxOperations,
   ...workflowOperations,
   ...eventOperations,

@@ -19,6 +19,7 @@ export {
   verifyAudit,
 } from "./audit/read.ts";
 export { appendRefusals, NO_TENANT, type Refusal } from "./audit/refusals.ts";
+export * from "./cache/index.ts";
 export * from "./instances/advance.ts";
 export {
   type ClaimedCall,

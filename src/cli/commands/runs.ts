@@ -72,4 +72,13 @@ export const RUNS: readonly CommandRow[] = [
     summary: "a run as a directory of JSON files",
     load: () => import("../run/export.ts"),
   },
+  { path: "run why", summary: "why a step was cached or run", load: () => import("../run/why.ts") },
+  {
+    path: "cache show",
+    summary: "how many outputs of steps are kept",
+    load: () => import("../cache/show.ts"),
+  },
+  { path: "cache prune", summary: "forget outputs of steps", load: () => import("../cache/prune.ts") },
+  { path: "artifact put", summary: "store a file by its digest", load: () => import("../artifact/put.ts") },
+  { path: "artifact get", summary: "the bytes of a digest", load: () => import("../artifact/get.ts") },
 ];

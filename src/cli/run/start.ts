@@ -1,11 +1,11 @@
 import { connectOrHost } from "../../host/index.ts";
 import { newRunId } from "../../service/index.ts";
 import { EXIT } from "../exit.ts";
-import { readJsonArgument } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { finishRun } from "./finish.ts";
+import { readInputs } from "./read-inputs.ts";
 import { watchRun } from "./watch.ts";
 
 export const spec = {
@@ -14,6 +14,18 @@ export const spec = {
   positionals: [{ name: "workflow", label: "workflow asset id", about: "such as workflow.hello" }],
   flags: {
     inputs: { type: "string", value: "JSON|@FILE|-", about: "the workflow's inputs, as a JSON object" },
+    set: {
+      type: "pairs",
+      value: "NAME=VALUE",
+      about:
+        "one input, over those of --inputs; `NAME=@FILE` puts the file in as an artifact. May be repeated",
+    },
+    preset: {
+      type: "string",
+      value: "NAME",
+      about: "inputs of lightflow/presets/NAME.json, below the others",
+    },
+    "no-cache": { type: "boolean", about: "run every step, also those whose output is known" },
     id: { type: "string", value: "RUN_ID", about: "name of the run; made up when left out" },
     watch: { type: "boolean", about: "show the run as it goes, and exit as it ends" },
     idempotent: {
@@ -40,7 +52,6 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const inputs = flags.inputs === undefined ? {} : await readJsonArgument(flags.inputs, "--inputs", io);
   const { runner } = io.settings();
   const stop = io.stop();
   const client = await connectOrHost({ paths: io.paths, log: io.log(), root: io.root(), runner });
@@ -50,7 +61,9 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     const started = await client.call("startRun", {
       workflow_asset_id: positionals.workflow,
       run_id: flags.id ?? newRunId(positionals.workflow, Date.now()),
-      inputs,
+      ...(await readInputs(flags, client, io)),
+      ...(flags.preset === undefined ? {} : { preset: flags.preset }),
+      ...(flags["no-cache"] ? { no_cache: true } : {}),
       idempotent: flags.idempotent,
       project_root: io.root(),
       working_directory: io.cwd,

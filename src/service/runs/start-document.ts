@@ -6,6 +6,19 @@ import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, RunId, Text } from "../shapes.ts";
 
+/** How a run was asked for beyond its inputs. */
+const RunOptionsShape = closed({
+  cache: Type.Optional(Type.Literal("off")),
+  reuses: Type.Optional(Type.Boolean()),
+  origin: Type.Optional(
+    closed({
+      run_id: RunId,
+      how: Type.Union([Type.Literal("retry"), Type.Literal("rerun"), Type.Literal("replay")]),
+    }),
+  ),
+  preset: Type.Optional(Type.String({ maxLength: 128 })),
+});
+
 const NullableText = Type.Union([Type.String({ maxLength: 256 }), Type.Null()]);
 
 /**
@@ -29,6 +42,12 @@ export const startDocument = defineOperation({
     document: Type.Record(Type.String(), Type.Unknown()),
     digest: Type.String(),
     input: Type.Unknown(),
+    options: Type.Optional(RunOptionsShape),
+    reuse: Type.Optional(
+      Type.Array(closed({ reference: Type.String({ maxLength: 1024 }), output: Type.Unknown() }), {
+        maxItems: 10_000,
+      }),
+    ),
   }),
   output: closed({ runId: Text, instanceId: Text, created: Type.Boolean() }),
   async run(context, input) {
@@ -41,6 +60,11 @@ export const startDocument = defineOperation({
     const { checkDocument } = await import("../../workflow/index.ts");
     const faults = checkDocument(document, { mode: "light" }).filter(({ severity }) => severity === "error");
     if (faults.length > 0) throw fail("document_invalid", `${faults[0]!.pointer}: ${faults[0]!.message}`);
-    return await orchestrationOf(context).start({ ...input, document, input: input.input as Json });
+    return await orchestrationOf(context).start({
+      ...input,
+      document,
+      input: input.input as Json,
+      reuse: input.reuse as { reference: string; output: Json }[] | undefined,
+    });
   },
 });

@@ -4,9 +4,11 @@ import { sha256 } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
 import { randomToken } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
+import type { RunOptions } from "../../store/index.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, RunId, StartedRun } from "../shapes.ts";
+import { layInputs } from "./inputs.ts";
 
 /** `workflow.text_plan` at some time becomes `text_plan-m3k9x2-7Qx4`: sortable, short enough to type. */
 export function newRunId(workflow: string, now: number): string {
@@ -40,6 +42,16 @@ export function identityOf(given: StartIdentity, workflow: string, now: number) 
 /** The header `Idempotency-Key`, as a member of the input. */
 export const IdempotencyKey = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 
+/** What of a request is kept with the run beside its inputs; nothing for a plain start. */
+function optionsFor(input: { no_cache?: boolean; preset?: string; origin?: RunOptions["origin"] }) {
+  const options: RunOptions = {
+    ...(input.no_cache === true ? { cache: "off" } : {}),
+    ...(input.preset === undefined ? {} : { preset: input.preset }),
+    ...(input.origin === undefined ? {} : { origin: input.origin }),
+  };
+  return Object.keys(options).length === 0 ? undefined : options;
+}
+
 export const startRun = defineOperation({
   name: "run.start",
   scope: "run",
@@ -52,9 +64,15 @@ export const startRun = defineOperation({
     workflow_asset_id: Type.String({ minLength: 1, maxLength: 256 }),
     run_id: Type.Optional(RunId),
     inputs: Type.Optional(Type.Unknown()),
+    /** Single inputs as texts, over those of `inputs`; each is read as its port wants it. */
+    set: Type.Optional(Type.Record(Type.String({ maxLength: 256 }), Type.String())),
+    /** A file of `lightflow/presets/` whose inputs stand below the others. */
+    preset: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
     /** Repeating a start with the same run id and content is answered with the first run. */
     idempotent: Type.Optional(Type.Boolean()),
     idempotency_key: IdempotencyKey,
+    /** Run every step, whatever is known; the outputs replace what is kept. */
+    no_cache: Type.Optional(Type.Boolean()),
     /** Only from a caller on this host: the project to take the asset from, and where relative paths start. */
     project_root: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
     working_directory: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
@@ -67,9 +85,16 @@ export const startRun = defineOperation({
     }
     const root = input.project_root ?? context.root;
     if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
-    const { checkInputs, completeInputs, readyWorkflow } = await import("../../assets/index.ts");
+    const { checkInputs, completeInputs, findPreset, readyWorkflow } = await import("../../assets/index.ts");
     const found = readyWorkflow(root, input.workflow_asset_id);
-    const given = (input.inputs ?? {}) as Json;
+    const given = layInputs(found.definition, {
+      preset:
+        input.preset === undefined
+          ? undefined
+          : (findPreset(root, input.preset, input.workflow_asset_id).inputs as JsonObject),
+      inputs: input.inputs as Json | undefined,
+      set: input.set as Record<string, string> | undefined,
+    });
     const issues = checkInputs(found.definition, given);
     if (issues.length > 0) {
       throw fail(
@@ -100,6 +125,7 @@ export const startRun = defineOperation({
       document,
       digest: found.digest,
       input: inputs,
+      options: optionsFor(input),
     });
     context.onStarted?.(started.runId);
     return { run_id: started.runId, instance_id: started.instanceId, created: started.created };

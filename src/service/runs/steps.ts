@@ -34,6 +34,8 @@ const Step = named(
       }),
     ),
     error: nullable(AnyObject),
+    cached: Type.Boolean(),
+    origin_run: nullable(Text),
   }),
 );
 
@@ -56,6 +58,10 @@ export interface RunStep {
   duration_ms: number | null;
   attempts: StepAttempt[];
   error: JsonObject | null;
+  /** Whether its output was known and it did not run. */
+  cached: boolean;
+  /** The run that made a cached output. */
+  origin_run: string | null;
 }
 
 const ENDS: Record<string, RunStep["status"]> = {
@@ -112,10 +118,16 @@ function fold(steps: Map<string, RunStep>, event: RunEvent): void {
       duration_ms: null,
       attempts: [],
       error: null,
+      cached: false,
+      origin_run: null,
     });
     return;
   }
   const step = steps.get(event.reference);
+  if (step !== undefined && (event.event === "step.cached" || event.event === "step.reused")) {
+    step.cached = true;
+    step.origin_run = typeof detail["origin_run"] === "string" ? detail["origin_run"] : null;
+  }
   const end = ENDS[event.event];
   if (step === undefined || end === undefined) return;
   step.status = end;

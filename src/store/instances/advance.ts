@@ -1,6 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { consult, type Known, keepOutput, type StepKey } from "../cache/consult.ts";
 import { type ConcurrencyClaim, releaseKey, takeKey } from "../leases/concurrency.ts";
 import type { Transaction } from "../operation.ts";
 import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
@@ -16,7 +17,7 @@ export interface EnginePort {
   readonly version: number;
   /** One input into a snapshot. Uses `snapshot` up. */
   advance(
-    definition: { digest: string; document: () => string },
+    definition: StoredDefinition,
     snapshot: StoredSnapshot,
     input: StoredInput,
     now: number,
@@ -45,10 +46,23 @@ export interface EnginePort {
   tooLarge(input: StoredInput, problem: string): StoredInput | null;
   /** What a task hears when policy does not let it run, or no longer. */
   revoked(effectId: string, reason: string): StoredInput;
+  /** Whether outputs of a document's steps may be kept. */
+  caches(definition: StoredDefinition): boolean;
+  /** What a step's output depends on, or null for a step that is done anew each time. */
+  stepKey(
+    definition: StoredDefinition,
+    effect: RunEffect | CallEffect,
+    request: QueuedRequest | null,
+  ): StepKey | null;
+  hasArtifact(sha256: string): boolean;
   /** Where this process makes calls and has room: under whose name, until when, and what to do once it is committed. */
   claimsCalls?(): { owner: string; until: number; make: (call: ClaimedCall) => void } | null;
 }
 
+export interface StoredDefinition {
+  readonly digest: string;
+  document(): string;
+}
 export interface StoredSnapshot {
   status: string;
 }
@@ -133,6 +147,8 @@ export interface InstanceRow {
   created_at: number;
   updated_at: number;
   finished_at: number | null;
+  /** {@link RunOptions} as JSON. */
+  options?: string | null;
 }
 
 const FINISHED = new Set(["cancelled", "faulted", "completed"]);
@@ -176,21 +192,23 @@ export function advanceRow(
   let save = insert;
   let row = from;
   let lines = before;
-  const inputs = [first];
-  for (let input = inputs.shift(); input !== undefined; input = inputs.shift()) {
+  const inputs: Known[] = [{ input: first, lines: [] }];
+  for (let given = inputs.shift(); given !== undefined; given = inputs.shift()) {
+    lines = [...lines, ...given.lines];
     if (row.finished_at !== null) {
       appendEvents(tx, row.id, now, lines);
       return row.status;
     }
-    const { next, effects } = advanceOnce(tx, engine, row, input, now, lines, save);
+    const { next, effects } = advanceOnce(tx, engine, row, given.input, now, lines, save);
     save = null;
     for (const effect of effects) {
-      const denied = applyEffect(tx, engine, next, effect, now);
-      if (denied !== null) inputs.push(denied);
+      const known = applyEffect(tx, engine, next, effect, now);
+      if (known !== null) inputs.push(known);
     }
     row = next;
     lines = [];
   }
+  if (first.kind === "effect_succeeded") keepOutput(tx, engine, row, first, now);
   tx.notify("instance", row.id);
   if (row.finished_at !== null) tellParent(tx, engine, row, now);
   return row.status;
@@ -272,7 +290,7 @@ function applyEffect(
   row: InstanceRow,
   effect: StoredEffect,
   now: number,
-): StoredInput | null {
+): Known | null {
   switch (effect.kind) {
     case "timer":
     case "continue":
@@ -288,14 +306,16 @@ function applyEffect(
     case "cancel":
       if (!cancelChild(tx, engine, row, effect.id, now)) cancelEffect(tx, row, effect.id, now);
       return null;
-    case "call":
-      insertCall(tx, engine, row, effect, now);
-      return null;
+    case "call": {
+      const known = consult(tx, engine, row, effect, null, now);
+      if (known === null) insertCall(tx, engine, row, effect, now);
+      return known;
+    }
     case "listen":
       subscribe(tx, row, effect);
       return null;
     case "workflow":
-      return startChild(tx, engine, row, effect, now);
+      return told(startChild(tx, engine, row, effect, now));
     case "ask":
       openQuestion(tx, row, effect, now);
       return null;
@@ -305,14 +325,17 @@ function applyEffect(
       return null;
     case "run": {
       const request = engine.request(effect, row);
-      if ("denied" in request) return request.denied;
+      if ("denied" in request) return told(request.denied);
       const revoked = revocationOf(tx, row.policy_digest, request.payload);
-      if (revoked !== null) return engine.revoked(effect.id, revokedDiagnostic(revoked));
-      insertRequest(tx, row, effect, request, now);
-      return null;
+      if (revoked !== null) return told(engine.revoked(effect.id, revokedDiagnostic(revoked)));
+      const known = consult(tx, engine, row, effect, request, now);
+      if (known === null) insertRequest(tx, row, effect, request, now);
+      return known;
     }
   }
 }
+
+const told = (input: StoredInput | null): Known | null => (input === null ? null : { input, lines: [] });
 
 function insertRequest(
   tx: Transaction,

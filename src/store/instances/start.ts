@@ -1,5 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { Json } from "../../base/json.ts";
+import type { RunOptions } from "../cache/consult.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { keepPolicy } from "../policy/snapshots.ts";
 import {
@@ -32,6 +33,10 @@ export interface StartInput {
   policy: { digest: string; body: string };
   snapshot: StoredSnapshot;
   input: Json;
+  /** {@link RunOptions}; absent for a plain start. */
+  options?: RunOptions | undefined;
+  /** Outputs that the run takes over, by the reference of their step. */
+  reuse?: readonly { reference: string; output: Json }[] | undefined;
   now: number;
 }
 
@@ -86,6 +91,7 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     created_at: start.now,
     updated_at: start.now,
     finished_at: null,
+    options: start.options === undefined ? null : JSON.stringify(start.options),
   };
   beginEvents(tx, row.id);
   const created: EventRow = {
@@ -102,8 +108,8 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
 function insertInstance(tx: Transaction, start: StartInput, row: InstanceRow): void {
   tx.run(
     `INSERT INTO instance (id, tenant_id, run_id, definition_digest, policy_digest, source_event_id, request_digest, workflow,
-       status, version, input_seq, snapshot, created_at, updated_at, finished_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       status, version, input_seq, snapshot, created_at, updated_at, finished_at, options)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,
     row.tenant_id,
     row.run_id,
@@ -119,7 +125,17 @@ function insertInstance(tx: Transaction, start: StartInput, row: InstanceRow): v
     row.created_at,
     row.updated_at,
     row.finished_at,
+    row.options ?? null,
   );
+  for (const { reference, output } of start.reuse ?? []) {
+    tx.run(
+      "INSERT INTO reuse (instance_id, reference, output, origin_run) VALUES (?, ?, ?, ?)",
+      row.id,
+      reference,
+      JSON.stringify(output),
+      start.options?.origin?.run_id ?? "",
+    );
+  }
 }
 
 /** Most starts are of a definition that is known: asking is cheaper than handing the whole text over. */

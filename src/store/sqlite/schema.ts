@@ -7,6 +7,7 @@ import { sql as schedules } from "./migrations/0021-schedules.ts";
 import { sql as queue } from "./migrations/0030-queue.ts";
 import { sql as plans } from "./migrations/0040-plans.ts";
 import { sql as policy } from "./migrations/0040-policy.ts";
+import { sql as stepCache } from "./migrations/0041-step-cache.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly string[] = [
   plans,
   policy,
   uploads,
+  stepCache,
 ];

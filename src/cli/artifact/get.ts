@@ -1,0 +1,36 @@
+import { copyFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fail, toFailure } from "../../base/errors.ts";
+import { connectToRead } from "../../host/index.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+
+export const spec = {
+  description: "Writes the bytes to stdout, or with --output into a file.",
+  positionals: [{ name: "sha256", label: "digest", about: "64 hex digits, with or without `sha256:`" }],
+  flags: { output: { type: "string", value: "FILE", about: "write here instead; it must not exist" } },
+  examples: [{ command: "lightflow artifact get sha256:… --output result.png", does: "a result as a file" }],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
+  const client = await connectToRead(io.paths, io.log(), io.root());
+  try {
+    const found = await client.call("showArtifact", { sha256: positionals.sha256.replace(/^sha256:/, "") });
+    const path = join(io.paths.state, "artifacts", "sha256", found.sha256.slice(0, 2), found.sha256);
+    if (flags.output === undefined) {
+      for await (const chunk of Bun.file(path).stream()) io.stdout.write(chunk);
+      return 0;
+    }
+    const target = resolve(io.cwd, flags.output);
+    if (await Bun.file(target).exists()) throw fail("conflict", `${target} already exists`);
+    try {
+      copyFileSync(path, target);
+    } catch (error) {
+      rmSync(target, { force: true });
+      throw fail("io", `cannot write ${target}: ${toFailure(error).message}`, { cause: error });
+    }
+    io.print({ ...found, path: target }, () => `${target}\n`);
+    return 0;
+  } finally {
+    await client.close();
+  }
+};

@@ -1,0 +1,213 @@
+import type { Json, JsonObject } from "../../base/json.ts";
+import type {
+  CallEffect,
+  EnginePort,
+  InstanceRow,
+  QueuedRequest,
+  RunEffect,
+  StoredInput,
+} from "../instances/advance.ts";
+import type { EventRow } from "../instances/events.ts";
+import type { Transaction } from "../operation.ts";
+
+/** What a step's output depends on, each part by its digest, and the digest of all. */
+export interface StepKey {
+  readonly key: string;
+  readonly components: Readonly<Record<string, string>>;
+}
+
+/** How a run was asked for. */
+export interface RunOptions {
+  /** `off`: no step is looked up; what it gives replaces what is kept. */
+  cache?: "off";
+  /** Whether outputs of another run stand in `reuse`. */
+  reuses?: boolean;
+  /** The run that this one repeats, and how. */
+  origin?: { run_id: string; how: "retry" | "rerun" | "replay" };
+  /** The preset that filled in inputs. */
+  preset?: string;
+}
+
+export const optionsOf = (row: InstanceRow): RunOptions =>
+  row.options === undefined || row.options === null ? {} : (JSON.parse(row.options) as RunOptions);
+
+/** A step that need not run: its output as the engine's input, and the line of the history that says so. */
+export interface Known {
+  readonly input: StoredInput;
+  readonly lines: readonly EventRow[];
+}
+
+/**
+ * Whether an effect's output is known already: taken over from the run that is tried again, or kept in the cache. All in
+ * the transaction that asks for the effect, so that a crash leaves both or neither.
+ */
+export function consult(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  effect: RunEffect | CallEffect,
+  request: QueuedRequest | null,
+  now: number,
+): Known | null {
+  const options = optionsOf(row);
+  if (options.reuses === true) {
+    const found = tx.get<{ output: string; origin_run: string }>(
+      "SELECT output, origin_run FROM reuse WHERE instance_id = ? AND reference = ?",
+      row.id,
+      effect.reference,
+    );
+    if (found !== undefined) {
+      return known(
+        tx,
+        row,
+        effect,
+        { key: "", components: {} },
+        "reused",
+        found.origin_run,
+        found.output,
+        now,
+      );
+    }
+  }
+  if (engine.stepKey === undefined) return null;
+  const definition = { digest: row.definition_digest, document: () => documentOf(tx, row) };
+  if (!engine.caches(definition)) return null;
+  const key = engine.stepKey(definition, effect, request);
+  if (key === null) return null;
+  if (options.cache === "off") {
+    remember(tx, row, effect, key, { state: "miss", reason: "the run was started with --no-cache" }, now);
+    return null;
+  }
+  const entry = tx.get<{ id: number; output: string; run_id: string }>(
+    "SELECT id, output, run_id FROM step_cache WHERE tenant_id = ? AND key = ?",
+    row.tenant_id,
+    key.key,
+  );
+  if (entry === undefined) {
+    remember(tx, row, effect, key, { state: "miss", reason: null }, now);
+    return null;
+  }
+  if (!artifactsOf(entry.output).every(({ sha256 }) => engine.hasArtifact(sha256))) {
+    remember(tx, row, effect, key, { state: "miss", reason: "an artifact of the kept output is gone" }, now);
+    return null;
+  }
+  tx.run("UPDATE step_cache SET used_at = ? WHERE id = ?", now, entry.id);
+  return known(tx, row, effect, key, "hit", entry.run_id, entry.output, now);
+}
+
+function documentOf(tx: Transaction, row: InstanceRow): string {
+  return tx.get<{ document: string }>(
+    "SELECT document FROM definition WHERE digest = ?",
+    row.definition_digest,
+  )!.document;
+}
+
+function known(
+  tx: Transaction,
+  row: InstanceRow,
+  effect: RunEffect | CallEffect,
+  key: StepKey,
+  state: "hit" | "reused",
+  origin: string,
+  output: string,
+  now: number,
+): Known {
+  remember(tx, row, effect, key, { state, reason: null, origin, artifacts: artifactsOf(output) }, now);
+  const detail: JsonObject = { origin_run: origin, ...(state === "hit" ? { key: key.key } : {}) };
+  return {
+    input: { kind: "effect_succeeded", effect: effect.id, output: JSON.parse(output) } as StoredInput,
+    lines: [
+      {
+        event: state === "hit" ? "step.cached" : "step.reused",
+        step_id: effect.step_id,
+        reference: effect.reference,
+        detail,
+      },
+    ],
+  };
+}
+
+export interface KeptArtifact {
+  name: string;
+  sha256: string;
+  size: number;
+  mediaType: string;
+}
+
+/** The artifacts that a command's record names. */
+function artifactsOf(output: string): KeptArtifact[] {
+  if (!output.includes('"artifacts":[{')) return [];
+  const { artifacts } = JSON.parse(output) as { artifacts?: Json };
+  if (!Array.isArray(artifacts)) return [];
+  return (artifacts as unknown as Partial<KeptArtifact>[]).filter(
+    (each): each is KeptArtifact => typeof each?.sha256 === "string" && typeof each.name === "string",
+  );
+}
+
+function remember(
+  tx: Transaction,
+  row: InstanceRow,
+  effect: RunEffect | CallEffect,
+  { key, components }: StepKey,
+  use: {
+    state: "hit" | "miss" | "reused";
+    reason: string | null;
+    origin?: string;
+    artifacts?: readonly KeptArtifact[];
+  },
+  now: number,
+): void {
+  tx.run(
+    `INSERT INTO step_use (instance_id, effect_id, step_id, reference, state, reason, key, components, origin_run, artifacts, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.id,
+    effect.id,
+    effect.step_id,
+    effect.reference,
+    use.state,
+    use.reason,
+    key,
+    JSON.stringify(components),
+    use.origin ?? null,
+    JSON.stringify(use.artifacts ?? []),
+    now,
+  );
+}
+
+/** What one output may take in the store; larger ones are made again. */
+const OUTPUT_CHARACTERS = 256 * 1024;
+
+/** Keep the output of a step that was looked up and missed. */
+export function keepOutput(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  input: StoredInput,
+  now: number,
+): void {
+  if (engine.stepKey === undefined) return;
+  if (!engine.caches({ digest: row.definition_digest, document: () => documentOf(tx, row) })) return;
+  const { effect, output } = input as StoredInput & { effect: string; output: Json };
+  const use = tx.get<{ reference: string; key: string; components: string; state: string }>(
+    "SELECT reference, key, components, state FROM step_use WHERE instance_id = ? AND effect_id = ?",
+    row.id,
+    effect,
+  );
+  if (use?.state !== "miss") return;
+  const text = JSON.stringify(output ?? null);
+  if (text.length > OUTPUT_CHARACTERS) return;
+  tx.run("DELETE FROM step_cache WHERE tenant_id = ? AND key = ?", row.tenant_id, use.key);
+  tx.run(
+    `INSERT INTO step_cache (tenant_id, key, workflow, reference, components, output, run_id, created_at, used_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.tenant_id,
+    use.key,
+    row.workflow,
+    use.reference,
+    use.components,
+    text,
+    row.run_id,
+    now,
+    now,
+  );
+}
