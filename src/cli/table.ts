@@ -19,7 +19,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   run: { noun: "run action", summary: "start runs and look into them" },
   cache: { noun: "cache action", summary: "outputs of steps that are kept" },
   artifact: { noun: "artifact action", summary: "bytes by their digest" },
-
+  batch: { noun: "batch action", summary: "many runs from a file of jobs" },
   event: { noun: "event action", summary: "what workflows listen for" },
   ask: { noun: "ask action", summary: "what workflows ask" },
   workflow: { noun: "workflow action", summary: "check, convert and execute documents" },
@@ -36,6 +36,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   template: { noun: "template action", summary: "commands that an operator approved" },
   pool: { noun: "pool action", summary: "where tasks may be sent" },
   tenant: { noun: "tenant action", summary: "tenants as policy knows them" },
+  audit: { noun: "audit action", summary: "what was done, and by whom" },
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
   ctx: { noun: "ctx action", summary: "CortexFS: models, providers, tools and threads as files" },
   db: { noun: "db action", summary: "check, back up and restore the store" },
