@@ -72,7 +72,7 @@ export class ClaimLoop {
 
   async #claim(): Promise<void> {
     const { client, session, runnerId, signal, log } = this.#options;
-    const backoff = createBackoff(250, 10_000, this.#options.random);
+    const backoff = createBackoff(250, 8_000, this.#options.random);
     let messageId = newId();
     let last: Failure | null = null;
     while (!signal.aborted && this.#options.pausedBecause() === null) {

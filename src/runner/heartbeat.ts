@@ -33,7 +33,7 @@ const AFTER_DIRECTIVE_MS = 500;
  */
 export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
   const { client, session, clock, log, signal } = options;
-  const backoff = createBackoff(250, 10_000, options.random);
+  const backoff = createBackoff(250, 8_000, options.random);
   let lastCode: string | null = null;
   while (!signal.aborted) {
     let current: RegistrationAccepted | null = null;
