@@ -20,7 +20,9 @@ export function refusals(document: WorkflowDocument, mode: Mode = "light"): Diag
   const { evaluated, referenced } = secretPlaces(document);
   const mayHoldSecret = (pointer: string, text: string): boolean => {
     const within = (place: string) => pointer === place || pointer.startsWith(`${place}/`);
-    return evaluated.some(within) || (referenced.some(within) && secretReference(text) !== null);
+    // The tasks of a subscription's `foreach` stand in the call's arguments, and have places of their own.
+    const evaluatedAt = (place: string) => within(place) && !within(`${place}/subscription/foreach`);
+    return evaluated.some(evaluatedAt) || (referenced.some(within) && secretReference(text) !== null);
   };
   return [
     ...unsupportedFeatures(document, SUPPORTED_FEATURES, mode),
@@ -82,8 +84,6 @@ function* refusedPlaces(
       yield* refusedPlaces(item, joinPointer(pointer, index), mayHoldSecret);
   } else if (isObject(value)) {
     if (isObject(value["ask"]) && value["ask"]["sensitive"] === true) yield refused("ask.sensitive");
-    if (isObject(value["subscription"]) && value["subscription"]["foreach"] !== undefined)
-      yield refused("asyncapi.foreach");
     for (const [key, member] of Object.entries(value))
       yield* refusedPlaces(member, joinPointer(pointer, key), mayHoldSecret);
   }

@@ -146,6 +146,8 @@ export interface CallEffectRequest {
   /** Expressions about each message of a subscription, and the arguments that they see. */
   predicates?: { texts: Record<string, string>; variables: JsonObject };
   deferred?: DeferredArguments;
+  /** Each message of a subscription comes in as an event while the call goes on. */
+  each?: boolean;
   /** Whether it may be made again when nobody knows what became of it. */
   repeatable: boolean;
   timeout_ms: number | null;

@@ -40,12 +40,16 @@ export function callRequest(
     ...(predicates === undefined ? {} : { predicates }),
     kind: stored.call as CallKind,
     with: stored.with,
-    timeoutMs: stored.timeout_ms ?? LIMITS.taskTimeoutMs,
+    timeoutMs: stored.timeout_ms ?? (listens(stored) ? Number.MAX_SAFE_INTEGER : LIMITS.taskTimeoutMs),
     // The same for every attempt: a service that keeps it answers a repeat with the first result.
     idempotencyKey: `${call.instance_id}/${call.effect_id}`,
     secrets: [...hidden],
   };
 }
+
+/** A subscription ends as it says itself; one that says nothing goes on for ever. */
+const listens = (stored: CallEffectRequest): boolean =>
+  stored.call === "asyncapi" && stored.with["subscription"] !== undefined;
 
 function secretOf(name: string, secret: (name: string) => SecretValue | undefined): SecretValue {
   let value: SecretValue | undefined;

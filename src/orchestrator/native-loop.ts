@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { coalesce } from "../base/coalesce.ts";
 import { newId } from "../base/ids.ts";
+import type { Json } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import { hasEnded, processIdentity } from "../base/process-identity.ts";
 import { CallError, executeCall } from "../calls/index.ts";
@@ -16,6 +17,7 @@ import {
   renewCalls,
   type Store,
   type StoredInput,
+  tellOfCall,
 } from "../store/index.ts";
 import { type CallOptions, callContexts } from "./call-options.ts";
 import { callFailed, callRequest } from "./call-request.ts";
@@ -148,15 +150,35 @@ export class NativeLoop {
     try {
       const secret = (name: string) => this.#options.secrets?.resolve(call.tenant_id, name);
       const request = callRequest(call, secret, this.#needs.clock.wall());
-      const answer = await executeCall(request, this.#context(signal));
       // What the other side sends back of a secret is not kept either.
       const { secrets = [] } = request;
-      const output = secrets.length === 0 ? answer : createRedaction(secrets).json(answer);
+      const masked = (value: Json) => (secrets.length === 0 ? value : createRedaction(secrets).json(value));
+      const each = (message: Json) => this.#tell(call, masked(message));
+      const told = (call.request as { each?: boolean }).each === true;
+      const answer = await executeCall(
+        told ? { ...request, predicates: { ...request.predicates, each } } : request,
+        this.#context(signal),
+      );
+      // What was told message by message is in the state already.
+      const output = told ? null : masked(answer);
       return { input: { kind: "effect_succeeded", effect, output }, status: "succeeded" };
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       return { input: callFailed(effect, error), status: error.type };
     }
+  }
+
+  /** One message of a call that goes on; it is on disk before the next one is looked at. */
+  async #tell(call: ClaimedCall, message: Json): Promise<void> {
+    const { store, clock } = this.#needs;
+    const held = await store.write(tellOfCall, {
+      engine: this.#engine,
+      owner: this.#owner,
+      call,
+      input: { kind: "event", effect: call.effect_id, event: message } as unknown as StoredInput,
+      now: clock.wall(),
+    });
+    if (!held) throw new CallError("communication", "the call is somebody else's now", 500, "none");
   }
 
   async #finish(call: ClaimedCall, input: EngineInput, status: string, durationMs: number): Promise<void> {

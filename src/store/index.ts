@@ -28,6 +28,7 @@ export {
   finishCall,
   heldCalls,
   renewCalls,
+  tellOfCall,
 } from "./instances/calls.ts";
 export { cancelInstance, resumeInstance, suspendInstance } from "./instances/cancel.ts";
 export { countFailedDelivery, deliverEvent, listensFor, nextEvents } from "./instances/deliver.ts";

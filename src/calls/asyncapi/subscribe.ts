@@ -15,7 +15,7 @@ import { openWebSocket } from "./websocket.ts";
 
 /**
  * Consume messages until the policy is met, its time is over, or the other side ends in order; the output is the list
- * of those that were kept. `while` is asked about each message before it is kept, `until` after it was.
+ * of those that were kept, empty where `each` took them. `while` is asked about each message before it is kept, `until` after it was.
  */
 export async function subscribe(
   channel: Channel,
@@ -35,17 +35,19 @@ export async function subscribe(
   const limited = { ...scope, signal: AbortSignal.any([scope.signal, over.signal]) };
   const timer = timerFor(consume["for"], over);
   let size = 0;
+  let count = 0;
   try {
     for await (const message of received(channel, credentials, limited)) {
-      if (predicates.filter !== undefined && !(await predicates.filter(message, kept.length))) continue;
-      if (predicates.while !== undefined && !(await predicates.while(message, kept.length))) break;
-      size += JSON.stringify(message).length;
+      if (predicates.filter !== undefined && !(await predicates.filter(message, count))) continue;
+      if (predicates.while !== undefined && !(await predicates.while(message, count))) break;
+      size = JSON.stringify(message).length + (predicates.each === undefined ? size : 0);
       if (size > LIMITS.callResponseBytes)
         throw callError("communication", `the messages are over ${LIMITS.callResponseBytes} bytes`);
-      kept.push(message);
-      const index = kept.length - 1;
-      await predicates.each?.(message, index);
-      if (kept.length === amount) break;
+      const index = count++;
+      // Whoever takes them one by one keeps them, and there may be no end of them.
+      if (predicates.each === undefined) kept.push(message);
+      else await predicates.each(message, index);
+      if (count === amount) break;
       if (predicates.until !== undefined && (await predicates.until(message, index))) break;
     }
     return kept;

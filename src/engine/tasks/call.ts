@@ -6,6 +6,7 @@ import type { Machine } from "../machine.ts";
 import { deferExpressions, holdsSecrets, PROTOCOLS } from "../secret-places.ts";
 import type { CallEffectRequest, DeferredArguments, Frame } from "../state.ts";
 import type { TaskHandler } from "./handler.ts";
+import { goOn, iterationContinues, type MessageLoop, type MessageMemory } from "./message-loop.ts";
 
 /** Functions within functions: far beyond what a person writes, far below what fills the state. */
 const FUNCTION_DEPTH = 32;
@@ -22,6 +23,11 @@ export const callTask: TaskHandler = {
       return;
     }
     const request = callRequest(machine, frame, kind, node.task);
+    if (loopOf(frame, node.task) !== null) {
+      const memory: MessageMemory = { outputs: [], queue: [], running: false, done: false };
+      frame.memory = memory as unknown as JsonObject;
+      request.each = true;
+    }
     machine.await(frame, (id) => ({
       kind: "call",
       id,
@@ -30,13 +36,36 @@ export const callTask: TaskHandler = {
       request,
     }));
   },
-  childCompleted(machine, frame, _child, output) {
-    machine.complete(frame, output);
+  childCompleted(machine, frame, child, output, directive) {
+    const loop = loopOf(frame, machine.definition.task(frame.pointer).task);
+    if (loop === null) machine.complete(frame, output);
+    else iterationContinues(machine, frame, loop, child, output, directive);
   },
-  effectSucceeded(machine, frame, _node, output) {
-    machine.complete(frame, output);
+  /** A message of a subscription, while the call goes on. */
+  event(machine, frame, node, message) {
+    memoryOf(frame).queue.push(message);
+    goOn(machine, frame, loopOf(frame, node.task));
+  },
+  effectSucceeded(machine, frame, node, output) {
+    const loop = loopOf(frame, node.task);
+    if (loop === null) machine.complete(frame, output);
+    else {
+      memoryOf(frame).done = true;
+      goOn(machine, frame, loop);
+    }
   },
 };
+
+const memoryOf = (frame: Frame): MessageMemory => frame.memory as unknown as MessageMemory;
+
+/** The `foreach` of an AsyncAPI subscription, or null. */
+function loopOf(frame: Frame, task: JsonObject): MessageLoop | null {
+  if (task["call"] !== "asyncapi") return null;
+  const { subscription } = (task["with"] ?? {}) as JsonObject;
+  const loop = isObject(subscription) ? (subscription["foreach"] as JsonObject | undefined) : undefined;
+  if (loop === undefined) return null;
+  return { loop, pointer: `${frame.pointer}/with/subscription/foreach`, endless: false };
+}
 
 function enterFunction(machine: Machine, frame: Frame, name: string, declared: JsonObject): void {
   const pointer = joinPointer("/use/functions", name);
@@ -98,11 +127,14 @@ function deferredPart(
   return { template, part };
 }
 
-/** A subscription's `filter`, `while` and `until` are about messages that are still to come: they stay texts. */
+/**
+ * A subscription's `filter`, `while` and `until` are about messages that are still to come: they stay texts. Its `foreach`
+ * is the engine's own.
+ */
 function withoutPredicates(args: JsonObject): { args: JsonObject; texts: Record<string, string> } {
   const { subscription } = args;
   if (!isObject(subscription)) return { args, texts: {} };
-  const { filter, consume, ...rest } = subscription as JsonObject;
+  const { filter, consume, foreach: _, ...rest } = subscription as JsonObject;
   const { while: going, until, ...amount } = (consume ?? {}) as JsonObject;
   const texts = Object.entries({ filter, while: going, until }).filter(
     ([, text]) => typeof text === "string",
@@ -173,6 +205,8 @@ function changesNothing(kind: string, args: JsonObject): boolean {
   // The same id finds the same exchange again.
   if (kind === "cortex") return true;
   if (kind === "mcp") return method !== "tools/call";
+  // Listening changes nothing on the other side; after a crash it is listened to again.
+  if (kind === "asyncapi") return isObject(args["subscription"]);
   if (kind === "a2a")
     return /^(?:tasks\/(?:get|list)|agent\/|tasks\/pushNotificationConfig\/(?:get|list))/.test(method);
   return false;

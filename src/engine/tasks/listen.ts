@@ -1,23 +1,19 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { evaluateAt, scope, truthy } from "../data-flow.ts";
+import { evaluateAt, truthy } from "../data-flow.ts";
 import type { Machine } from "../machine.ts";
 import type { Frame } from "../state.ts";
 import { matchEvent, typesOf } from "./event-filter.ts";
 import type { TaskHandler } from "./handler.ts";
+import { goOn, iterationContinues, type MessageLoop, type MessageMemory } from "./message-loop.ts";
 
-interface Memory {
-  /** What was consumed, as `read` gives it; with `foreach`, what each iteration gave. */
-  outputs: Json[];
-  /** Consumed events that wait for their iteration, and how many were consumed. */
-  queue: Json[];
+interface Memory extends MessageMemory {
+  /** What was consumed, as `read` gives it. */
   consumed: Json[];
   /** Filters of `all` that have their event, by position. */
   met: number[];
   /** Filters of an `until` strategy that have their event. */
   untilMet: number[];
   correlation: JsonObject;
-  running: boolean;
-  done: boolean;
 }
 
 /**
@@ -69,18 +65,23 @@ export const listenTask: TaskHandler = {
     if (memory.done && Object.keys(keys).length > 0)
       machine.note("run.correlation_completed", frame, { keys });
     if (memory.done && takesBatches(node.task)) beginAgain(memory);
-    goOn(machine, frame, node.task);
+    goOn(machine, frame, loopOf(frame, node.task));
   },
   childCompleted(machine, frame, child, output, directive) {
-    const next = machine.nextOf(`${frame.pointer}/foreach/do`, child.pointer, directive);
-    if (next !== null) machine.enter(next, frame.id, output, child);
-    else endIteration(machine, frame, child, output);
+    const { task } = machine.definition.task(frame.pointer);
+    iterationContinues(machine, frame, loopOf(frame, task)!, child, output, directive);
   },
 };
 
 /** The listener behind a schedule: each time its strategy is met, all that was consumed is one item, without an end. */
 const takesBatches = (task: JsonObject): boolean =>
   (task["foreach"] as JsonObject | undefined)?.["batch"] === true;
+
+function loopOf(frame: Frame, task: JsonObject): MessageLoop | null {
+  const loop = task["foreach"] as JsonObject | undefined;
+  if (loop === undefined) return null;
+  return { loop, pointer: `${frame.pointer}/foreach`, endless: takesBatches(task) };
+}
 
 function beginAgain(memory: Memory): void {
   if (memory.consumed.length > 0) memory.queue.push(memory.consumed);
@@ -162,50 +163,4 @@ function readEvent(event: JsonObject, read: Json | undefined): Json {
   if (read === "envelope") return event;
   const data = event["data"] ?? null;
   return read === "raw" && typeof data !== "string" ? JSON.stringify(data) : data;
-}
-
-function goOn(machine: Machine, frame: Frame, task: JsonObject): void {
-  const memory = memoryOf(frame);
-  if (memory.running) return;
-  const item = memory.queue.shift();
-  if (item === undefined) {
-    if (memory.done) machine.complete(frame, memory.outputs);
-    return;
-  }
-  const index = memory.outputs.length;
-  const loop = task["foreach"] as JsonObject;
-  const locals: JsonObject = {
-    ...frame.locals,
-    [(loop["item"] as string | undefined) ?? "item"]: item,
-    [(loop["at"] as string | undefined) ?? "index"]: index,
-  };
-  // What has no end keeps nothing of each round.
-  const iteration = takesBatches(task) ? frame.iteration : [...frame.iteration, index];
-  const first =
-    loop["do"] === undefined ? undefined : machine.definition.list(`${frame.pointer}/foreach/do`).tasks[0];
-  if (first === undefined) endIteration(machine, frame, { ...frame, locals }, item);
-  else {
-    memory.running = true;
-    machine.enter(first, frame.id, frame.input, { ...frame, iteration, locals });
-  }
-}
-
-/** `foreach.output` and `foreach.export`, then the next event. */
-function endIteration(machine: Machine, frame: Frame, last: Frame, output: Json): void {
-  const { task } = machine.definition.task(frame.pointer);
-  const loop = task["foreach"] as JsonObject;
-  const memory = memoryOf(frame);
-  const view: Frame = { ...frame, locals: last.locals };
-  const shape = (name: "output" | "export", value: Json): Json => {
-    const as = (loop[name] as JsonObject | undefined)?.["as"];
-    if (as === undefined) return value;
-    const variables = scope(machine, view, name, { output: value });
-    const pointer = `${frame.pointer}/foreach/${name}/as`;
-    return machine.definition.expression(pointer, as)(value, { variables, now: machine.now });
-  };
-  const shaped = shape("output", output);
-  if (loop["export"] !== undefined) machine.instance.context = shape("export", shaped);
-  if (!takesBatches(task)) memory.outputs.push(shaped);
-  memory.running = false;
-  goOn(machine, frame, task);
 }

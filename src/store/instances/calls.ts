@@ -204,6 +204,31 @@ export const finishCall: Operation<FinishCall, boolean> = (tx, finish) => {
   return true;
 };
 
+/**
+ * Take one message of a call that goes on into its instance. @returns false when the claim is no longer this process's
+ */
+export const tellOfCall: Operation<
+  {
+    engine: EnginePort;
+    owner: string;
+    call: Pick<ClaimedCall, "instance_id" | "effect_id" | "fence">;
+    input: StoredInput;
+    now: number;
+  },
+  boolean
+> = (tx, { engine, owner, call, input, now }) => {
+  const held = tx.get(
+    "SELECT 1 FROM native_call WHERE instance_id = ? AND effect_id = ? AND owner = ? AND fence = ? AND state = 'claimed'",
+    call.instance_id,
+    call.effect_id,
+    owner,
+    call.fence,
+  );
+  if (held === undefined) return false;
+  advanceInstance(tx, engine, call.instance_id, input, now);
+  return true;
+};
+
 /** The calls that a process holds: what it makes and does not find here was cancelled or taken over. */
 export const heldCalls: Query<string, { instance_id: string; effect_id: string; fence: number }[]> = (
   tx,
