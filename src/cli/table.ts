@@ -23,7 +23,6 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   event: { noun: "event action", summary: "what workflows listen for" },
   ask: { noun: "ask action", summary: "what workflows ask" },
   workflow: { noun: "workflow action", summary: "check, convert and execute documents" },
-  audit: { noun: "audit action", summary: "what was decided, in a chain that shows changes" },
   secret: { noun: "secret action", summary: "what workflows may know and nobody may see" },
   expression: { noun: "expression action", summary: "try the expression language" },
   runner: { noun: "runner action", summary: "be a runner, or approve one" },
