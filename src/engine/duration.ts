@@ -15,6 +15,7 @@ export function durationOf(value: Json, evaluate: (text: string) => Json): numbe
   const given = typeof value === "string" && value.startsWith("${") ? evaluate(value) : value;
   const milliseconds =
     typeof given === "string" || isObject(given) ? parseDuration(given as string | DurationParts) : undefined;
-  if (milliseconds === undefined) throw fault("validation", `${JSON.stringify(given)} is not a duration`);
+  if (milliseconds === undefined || !Number.isFinite(milliseconds))
+    throw fault("validation", `${JSON.stringify(given)} is not a duration`);
   return milliseconds;
 }

@@ -9,3 +9,4 @@ export { checkSchema, schemaProblem, validatesAgainst } from "./schema.ts";
 export * from "./state.ts";
 export { answerProblem } from "./tasks/ask.ts";
 export { uriVariables } from "./tasks/call.ts";
+export { correlationOf } from "./tasks/event-filter.ts";

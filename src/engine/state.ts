@@ -112,12 +112,21 @@ export type EngineInput =
   | { kind: "suspend"; reason: string }
   | { kind: "resume" };
 
+/** What an event has that a listening task may consume. */
+export interface ListenFilter {
+  /** Its type; `""` is any. */
+  type: string;
+  /** The expression that gives `value` of the event, compared as `correlationOf` does; `""` where nothing is compared. */
+  from: string;
+  value: string;
+}
+
 /** What the engine asks for. `id` is unique in the instance and the same at every replay. */
 export type Effect =
   | { kind: "run"; id: string; step_id: string; reference: string; request: RunRequest }
   | { kind: "call"; id: string; step_id: string; reference: string; request: CallEffectRequest }
-  /** Events of these types are for it; `""` is any. */
-  | { kind: "listen"; id: string; step_id: string; reference: string; types: string[] }
+  /** Events that pass one of these may be for it. */
+  | { kind: "listen"; id: string; step_id: string; reference: string; filters: ListenFilter[] }
   /** A published workflow as an instance of its own. */
   | {
       kind: "workflow";

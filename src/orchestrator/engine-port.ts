@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
 import {
   advance,
+  correlationOf,
   Definition,
   type Effect,
   ENGINE_VERSION,
@@ -85,6 +86,7 @@ export function createEnginePort(
       };
       return failed as unknown as StoredInput;
     },
+    correlation: correlationOf,
     tooLarge(input, problem) {
       const { kind, effect } = input as unknown as EngineInput & { effect?: string };
       if (effect === undefined || !["effect_succeeded", "effect_failed", "event"].includes(kind)) return null;

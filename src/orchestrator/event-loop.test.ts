@@ -7,7 +7,7 @@ import { digestOf } from "../base/canonical.ts";
 import { ManualClock } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
-import { findRun, listOperatorTasks, receiveEvent, Store } from "../store/index.ts";
+import { findRun, listEvents, listOperatorTasks, receiveEvent, Store } from "../store/index.ts";
 import { Orchestrator } from "./index.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -216,4 +216,68 @@ test("an event for one run is heard by no other", async () => {
   await receive(store, "default", { ...event("2", "nobody"), lightflowrun: "gone" });
   await receive(store, "default", event("3", "all"));
   expect((await until("one", "completed")).output).toEqual(["all"]);
+});
+
+test("an event reaches the listeners whose correlation it has, and touches no other one", async () => {
+  const { orchestrator, until, store } = stage();
+  const made = orchestrator();
+  const hears = (order: number) => ({
+    l: {
+      listen: {
+        to: {
+          one: {
+            with: { type: "greeted" },
+            correlate: { order: { from: "${ .data.order }", expect: order } },
+          },
+        },
+      },
+    },
+  });
+  for (const order of [1, 2, 3]) await start(made, `r${order}`, [hears(order)]);
+  await start(made, "any", [{ l: { listen: { to: { one: { with: { type: "greeted" } } } } } }]);
+  const inputs = (runId: string) => store.read(findRun, { tenantId: "default", runId }).input_seq;
+  await receive(store, "default", event("1", { order: 2 } as never));
+  await until("r2", "completed");
+  await until("any", "completed");
+  await receive(store, "default", event("2", {} as never));
+  await receive(store, "default", event("3", { order: 3 } as never));
+  await until("r3", "completed");
+  expect(inputs("r1")).toBe(1);
+  // What the expression fails on is the task's to say.
+  await receive(store, "default", event("4", "no object"));
+  await until("r1", "faulted");
+});
+
+test("an event of very many listeners is told in parts, to each once", async () => {
+  const { orchestrator, store } = stage();
+  const made = orchestrator();
+  const count = 1100;
+  await Promise.all(Array.from({ length: count }, (_, n) => start(made, `r${n}`, [listen, listen])));
+  await receive(store, "default", event("1", "hello"));
+  const told = () =>
+    store.read((tx) => tx.get<{ n: number }>("SELECT count(*) AS n FROM instance WHERE input_seq = 2"), null)!
+      .n;
+  for (let tries = 0; told() < count && tries < 1000; tries++) await Bun.sleep(5);
+  await Bun.sleep(20);
+  expect(told()).toBe(count);
+});
+
+test("what does not fit into the state fails the task that hears it, and nobody else", async () => {
+  const { orchestrator, until, store } = stage();
+  const made = orchestrator();
+  const catches = { t: { try: [listen], catch: { do: [{ c: { set: { caught: true } } }] } } };
+  await start(made, "full", [
+    { s: { set: { big: "x".repeat(150_000) }, export: { as: "${ . }" } } },
+    catches,
+    { p: { wait: { hours: 1 } } },
+  ]);
+  await start(made, "free", [listen]);
+  await receive(store, "default", event("1", "y".repeat(480_000)));
+  expect((await until("free", "completed")).output).toEqual(["y".repeat(480_000)]);
+  const { id } = store.read(findRun, { tenantId: "default", runId: "full" });
+  const lines = store.read(listEvents, { instanceId: id, runId: "full", after: 0, limit: 100 });
+  expect(lines.find(({ event: name }) => name === "step.failed")?.detail).toMatchObject({
+    error: { data: { code: "state_too_large" } },
+  });
+  expect(lines.at(-1)).toMatchObject({ event: "step.started", step_id: "p" });
 });

@@ -6,8 +6,11 @@ import { digestOf } from "../../src/base/canonical.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Json, JsonObject } from "../../src/base/json.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { createEnginePort } from "../../src/orchestrator/engine-port.ts";
 import { Orchestrator } from "../../src/orchestrator/index.ts";
-import { receiveEvent, Store } from "../../src/store/index.ts";
+import { Policies } from "../../src/orchestrator/policies.ts";
+import { fireTimers, Store } from "../../src/store/index.ts";
+import type { Transaction } from "../../src/store/operation.ts";
 import { against, figures, pairedRatio, quantile, show } from "./stats.ts";
 
 export const about =
@@ -227,40 +230,38 @@ async function until(test: () => boolean): Promise<void> {
   while (!test()) await Bun.sleep(2);
 }
 
-/** The cost of an event for an instance that has taken ten, and for one that has taken a hundred thousand. */
+/** The cost of an input for an instance that has taken ten, and for one that has taken a hundred thousand. */
 async function history(directory: string, length: number): Promise<void> {
   const { store, start, close } = open(directory);
   try {
-    const tasks = [{ hear: { listen: { to: { one: { with: { type: "go" } } } }, then: "hear" } }];
-    await start("long", tasks, {});
-    const inputs = () =>
-      store.read((tx) => tx.get<{ n: number }>("SELECT input_seq AS n FROM instance"), null)!.n - 1;
-    let sent = 0;
+    await start("long", [{ pause: { wait: { hours: 1 }, then: "pause" } }], {});
+    const engine = createEnginePort(systemClock, new Policies(store), () => null);
+    const AT_ONCE = 100;
+    let now = Date.now();
+    const fire = (tx: Transaction): void => {
+      for (let n = 0; n < AT_ONCE; n++) {
+        now += 3_600_001;
+        fireTimers(tx, { engine, now, limit: 1 });
+      }
+    };
+    let taken = 0;
     const take = async (count: number): Promise<number> => {
       const begun = performance.now();
-      for (let left = count; left > 0; left -= 64) {
-        const batch = Array.from({ length: Math.min(64, left) }, () => event(String(++sent), "go", sent));
-        const now = Date.now();
-        await Promise.all(
-          batch.map((each) =>
-            store.write(receiveEvent, { tenantId: "default", event: each, lane: null, now }),
-          ),
-        );
-        // One after the other: the next position is heard only by who listens already.
-        await until(
-          () =>
-            store.read((tx) => tx.get("SELECT 1 FROM event_inbox WHERE state = 'pending'"), null) ===
-            undefined,
-        );
-      }
+      for (let left = count; left > 0; left -= AT_ONCE) await store.write(fire, null);
+      taken += count;
       return ((performance.now() - begun) / count) * 1000;
     };
-    await take(10);
-    const early = [await take(1000), await take(1000), await take(1000)];
-    await take(length - sent);
-    const late = [await take(1000), await take(1000), await take(1000)];
-    console.log(`after 10 events      ${show(figures(early), "µs an event")}`);
-    console.log(`after ${length} events  ${show(figures(late), "µs an event")} (${inputs()} inputs)`);
+    const several = async () =>
+      [await take(2000), await take(2000), await take(2000), await take(2000)].slice(1);
+    const early = await several();
+    await take(Math.max(0, length - taken));
+    const late = await several();
+    const rows = store.read(
+      (tx) => tx.get<{ n: number }>("SELECT count(*) AS n FROM instance_input"),
+      null,
+    )!.n;
+    console.log(`history of 2,000 inputs  ${show(figures(early), "µs an input")}`);
+    console.log(`history of ${rows} inputs  ${show(figures(late), "µs an input")}`);
     console.log(against("late against early", figures(late).median / figures(early).median, 1.5, "x"));
   } finally {
     await close();
@@ -276,6 +277,11 @@ function usage(pid: number): { cpu: number; memory: number } {
     cpu: (Number(fields[11]) + Number(fields[12])) * 10,
     memory: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024,
   };
+}
+
+function durationInput(due: number): JsonObject {
+  const ms = Math.max(1, due - Date.now());
+  return { ms, duration: `PT${(ms / 1000).toFixed(3)}S` };
 }
 
 /** Half wait for a time, spread at five hundred a second, half for an event of their own. */
@@ -297,9 +303,7 @@ async function waiting(directory: string, count: number): Promise<void> {
             { order: n },
           );
         const due = first + Math.floor((n / count) * spreadMs);
-        return seeding.start(`t${n}`, [{ pause: { wait: { milliseconds: "${ .ms }" } } }], {
-          ms: Math.max(1, due - Date.now()),
-        });
+        return seeding.start(`t${n}`, [{ pause: { wait: "${ .duration }" } }], durationInput(due));
       }),
     );
   }

@@ -1,20 +1,81 @@
-import { canonicalJson } from "../../base/canonical.ts";
+import { canonicalJson, sha256 } from "../../base/canonical.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
-import { isExpression } from "../../expression/index.ts";
+import { compileExpression, type Evaluate, isExpression } from "../../expression/index.ts";
 import { evaluateAt, truthy } from "../data-flow.ts";
 import type { Machine } from "../machine.ts";
-import type { Frame } from "../state.ts";
+import type { Frame, ListenFilter } from "../state.ts";
 
 /** Nothing in it is special to a regular expression but the dot, which names of types are full of. */
 const LITERAL = /^[\w.:/-]*$/;
 
-/** Types that a filter may match, for the store's first look; `""` when any may. */
-export function typesOf(filters: readonly JsonObject[]): string[] {
-  const types = filters.map((filter) => {
-    const type = (filter["with"] as JsonObject | undefined)?.["type"];
-    return typeof type === "string" && LITERAL.test(type) ? type : "";
-  });
-  return types.length === 0 || types.includes("") ? [""] : [...new Set(types)];
+/** The arguments that change while a task listens, and what differs at each evaluation. */
+const CHANGING = /\$context|\bnow\b|\brandom\b|\bmktime\b|\binput/;
+
+/** What holds of every event that a filter may match, for the store's first look. */
+export function listenFilter(
+  machine: Machine,
+  frame: Frame,
+  pointer: string,
+  filter: JsonObject,
+): ListenFilter {
+  const type = (filter["with"] as JsonObject | undefined)?.["type"];
+  const named = typeof type === "string" && LITERAL.test(type) ? type : "";
+  return { type: named, ...correlated(machine, frame, pointer, filter) };
+}
+
+/** The first correlation whose value is known from the beginning and cannot change. */
+function correlated(
+  machine: Machine,
+  frame: Frame,
+  pointer: string,
+  filter: JsonObject,
+): { from: string; value: string } {
+  const none = { from: "", value: "" };
+  if (machine.definition.mode === "loose") return none;
+  for (const [key, rule] of Object.entries((filter["correlate"] ?? {}) as JsonObject)) {
+    const { from, expect } = rule as JsonObject;
+    // Outside of the instance only the event itself is there to look at.
+    if (typeof from !== "string" || /\$(?!\{)/.test(from) || CHANGING.test(from)) continue;
+    if (expect === undefined || (typeof expect === "string" && CHANGING.test(expect))) continue;
+    try {
+      const value = evaluateExpect(machine, frame, `${pointer}/correlate/${key}/expect`, expect);
+      return { from, value: correlationKey(value) };
+    } catch {
+      // An expectation that fails does so when an event comes.
+    }
+  }
+  return none;
+}
+
+/** A value as a short text: equal texts for equal values. */
+function correlationKey(value: Json): string {
+  const text = canonicalJson(value);
+  return text.length <= 64 ? text : sha256(text);
+}
+
+/**
+ * What an event has where filters look. @returns null for nothing, which no filter takes; undefined where it cannot be known
+ */
+export function correlationOf(from: string, event: JsonObject): string | null | undefined {
+  try {
+    const value = correlationProgram(from)(event);
+    return value === null ? null : correlationKey(value);
+  } catch {
+    return undefined;
+  }
+}
+
+const programs = new Map<string, Evaluate>();
+const KEPT = 256;
+
+function correlationProgram(from: string): Evaluate {
+  let program = programs.get(from);
+  if (program === undefined) {
+    program = compileExpression(from, { bare: true });
+    if (programs.size >= KEPT) programs.clear();
+    programs.set(from, program);
+  }
+  return program;
 }
 
 /**

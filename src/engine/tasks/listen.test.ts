@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Drive } from "../../../test/support/engine-drive.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
+import { correlationOf } from "./event-filter.ts";
 
 let sent = 0;
 const event = (type: string, data: Json = null, more: JsonObject = {}): JsonObject => ({
@@ -22,7 +23,7 @@ const hear = (drive: Drive, ...events: JsonObject[]): Drive => {
 
 test("one takes the first event that fits, and asks only for its type", () => {
   const drive = listening({ one: { with: { type: "a.b" } } });
-  expect(drive.effect("listen").types).toEqual(["a.b"]);
+  expect(drive.effect("listen").filters).toEqual([{ type: "a.b", from: "", value: "" }]);
   hear(drive, event("a.c", 1), event("a.b", 2));
   expect(drive.instance).toMatchObject({ status: "completed", output: [2] });
   drive.expectFold();
@@ -40,7 +41,7 @@ test("any takes the first of several; attributes may be regular expressions of t
   const drive = listening({
     any: [{ with: { type: "x" } }, { with: { type: "t.(one|two)", source: "/t.*" } }],
   });
-  expect(drive.effect("listen").types).toEqual([""]);
+  expect(new Set(drive.effect("listen").filters.map(({ type }) => type))).toContain("");
   hear(drive, event("t.one.more"), event("t.two", "yes"));
   expect(drive.instance.output).toEqual(["yes"]);
 });
@@ -114,4 +115,23 @@ test("a listening task that ends takes its subscription back", () => {
   drive.fire();
   expect(drive.instance.error).toMatchObject({ status: 408 });
   expect(drive.effects).toContainEqual({ kind: "cancel", id });
+});
+
+test("a correlation that is known from the beginning is asked for, one that may change is not", () => {
+  const filtersOf = (correlate: JsonObject, input: Json = { n: 7 }) =>
+    new Drive([{ l: { listen: { to: { one: { with: { type: "go" }, correlate } } } } }], input).effect(
+      "listen",
+    ).filters[0]!;
+  const from = "${ .data.order }";
+  expect(filtersOf({ order: { from, expect: "${ .n }" } })).toEqual({ type: "go", from, value: "7" });
+  expect(filtersOf({ order: { from, expect: "seven" } })).toMatchObject({ from, value: '"seven"' });
+  expect(filtersOf({ order: { from, expect: "x".repeat(100) } }).value).toHaveLength(64);
+  const unknown = { type: "go", from: "", value: "" };
+  expect(filtersOf({ order: { from } })).toEqual(unknown);
+  expect(filtersOf({ order: { from, expect: "${ $context.n }" } })).toEqual(unknown);
+  expect(filtersOf({ order: { from: "${ .data.order + $workflow.id }", expect: 1 } })).toEqual(unknown);
+  expect(filtersOf({ order: { from, expect: "${ error }" } })).toEqual(unknown);
+  expect(correlationOf(from, { data: { order: 7 } })).toBe("7");
+  expect(correlationOf(from, { data: {} })).toBeNull();
+  expect(correlationOf(from, { data: "text" })).toBeUndefined();
 });

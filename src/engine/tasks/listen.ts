@@ -1,8 +1,8 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import { evaluateAt, truthy } from "../data-flow.ts";
 import type { Machine } from "../machine.ts";
-import type { Frame } from "../state.ts";
-import { matchEvent, typesOf } from "./event-filter.ts";
+import type { Frame, ListenFilter } from "../state.ts";
+import { listenFilter, matchEvent } from "./event-filter.ts";
 import type { TaskHandler } from "./handler.ts";
 import { goOn, iterationContinues, type MessageLoop, type MessageMemory } from "./message-loop.ts";
 
@@ -36,14 +36,13 @@ export const listenTask: TaskHandler = {
       done: false,
     };
     frame.memory = memory as unknown as JsonObject;
-    const filters = [...filtersOf(to), ...untilFilters(to)];
-    const types = filtersOf(to).length === 0 ? [""] : typesOf(filters);
+    const filters = listenFilters(machine, frame, to);
     machine.await(frame, (id) => ({
       kind: "listen",
       id,
       step_id: frame.name,
       reference: machine.reference(frame),
-      types,
+      filters,
     }));
   },
   event(machine, frame, node, event) {
@@ -99,6 +98,19 @@ function filtersOf(strategy: JsonObject): JsonObject[] {
 
 const untilFilters = (to: JsonObject): JsonObject[] =>
   typeof to["until"] === "object" && to["until"] !== null ? filtersOf(to["until"] as JsonObject) : [];
+
+/** No filter is every event. */
+function listenFilters(machine: Machine, frame: Frame, to: JsonObject): ListenFilter[] {
+  const own = filtersOf(to);
+  if (own.length === 0) return [{ type: "", from: "", value: "" }];
+  const until = to["until"] as JsonObject;
+  return [
+    ...own.map((filter, position) => listenFilter(machine, frame, place(frame, to, position), filter)),
+    ...untilFilters(to).map((filter, position) =>
+      listenFilter(machine, frame, place(frame, until, position, "/until"), filter),
+    ),
+  ];
+}
 
 const place = (frame: Frame, strategy: JsonObject, position: number, below = ""): string => {
   const kind = ["one", "all", "any"].find((name) => strategy[name] !== undefined)!;

@@ -42,6 +42,8 @@ export interface EnginePort {
   ): { snapshot: StoredSnapshot; policy: { digest: string; body: string } };
   /** What a task hears that runs a workflow which is not published. */
   noWorkflow(effect: WorkflowEffect): StoredInput;
+  /** What an expression gives of an event, as listeners are kept by; null for nothing, undefined where it cannot be known. */
+  correlation(from: string, event: JsonObject): string | null | undefined;
   /** What the task hears instead of an input that would make the state too large; null where no task waits for it. */
   tooLarge(input: StoredInput, problem: string): StoredInput | null;
   /** What a task hears when policy does not let it run, or no longer. */
@@ -85,7 +87,7 @@ export interface CallEffect {
 export interface ListenEffect {
   kind: "listen";
   id: string;
-  types: string[];
+  filters: { type: string; from: string; value: string }[];
 }
 export interface WorkflowEffect {
   kind: "workflow";

@@ -91,22 +91,7 @@ function tellListeners(
   event: JsonObject,
   now: number,
 ): void {
-  const [instance = "", effect = ""] = row.delivered_to?.split(" ") ?? [];
-  const only = addressee(tx, row.tenant_id, event);
-  const listeners = tx.all<{ instance_id: string; effect_id: string }>(
-    `SELECT DISTINCT instance_id, effect_id FROM subscription WHERE tenant_id = ? AND type IN (?, ?) AND after_seq < ?
-       AND (? IS NULL OR instance_id = ?) AND (instance_id, effect_id) > (?, ?) ORDER BY instance_id, effect_id LIMIT ?`,
-    row.tenant_id,
-    row.type,
-    // Who listens for everything would hear of its own listening, for ever.
-    isLifecycle(row.type) ? row.type : "",
-    row.seq,
-    only,
-    only,
-    instance,
-    effect,
-    TELL_AT_ONCE,
-  );
+  const listeners = listenersOf(tx, engine, row, event);
   for (const { instance_id, effect_id } of listeners)
     advanceInstance(tx, engine, instance_id, { kind: "event", effect: effect_id, event } as never, now);
   const last = listeners.length < TELL_AT_ONCE ? undefined : listeners.at(-1);
@@ -117,6 +102,89 @@ function tellListeners(
       `${last.instance_id} ${last.effect_id}`,
       row.seq,
     );
+}
+
+interface Listening {
+  instance_id: string;
+  effect_id: string;
+}
+
+/** The next listeners that an event may be for, in order, each once. */
+function listenersOf(tx: Transaction, engine: EnginePort, row: EventRow, event: JsonObject): Listening[] {
+  // Who listens for everything would hear of its own listening, for ever.
+  const types = isLifecycle(row.type) ? [row.type] : [row.type, ""];
+  const only = addressee(tx, row.tenant_id, event);
+  if (only !== null) return listenersIn(tx, row, only, types);
+  const found = new Map<string, Listening>();
+  for (const type of types) {
+    for (const correlation of correlationsOf(tx, row.tenant_id, type)) {
+      const value = correlation === "" ? "" : engine.correlation(correlation, event);
+      if (value === null) continue;
+      for (const each of listenersBy(tx, row, type, correlation, value))
+        found.set(`${each.instance_id} ${each.effect_id}`, each);
+    }
+  }
+  return [...found]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .slice(0, TELL_AT_ONCE)
+    .map(([, each]) => each);
+}
+
+/** What one instance listens with. */
+function listenersIn(
+  tx: Transaction,
+  row: EventRow,
+  instanceId: string,
+  types: readonly string[],
+): Listening[] {
+  return tx.all<Listening>(
+    `SELECT DISTINCT instance_id, effect_id FROM subscription WHERE instance_id = ? AND tenant_id = ? AND type IN (?, ?)
+       AND after_seq < ? ORDER BY effect_id`,
+    instanceId,
+    row.tenant_id,
+    types[0]!,
+    types.at(-1)!,
+    row.seq,
+  );
+}
+
+/** The expressions by which listeners of a type are kept: a look each, however many listen. */
+function correlationsOf(tx: Transaction, tenantId: string, type: string): string[] {
+  const found: string[] = [];
+  for (let last: string | undefined; ; found.push(last)) {
+    const next = tx.get<{ correlation: string }>(
+      `SELECT correlation FROM subscription WHERE tenant_id = ? AND type = ? AND correlation ${last === undefined ? ">=" : ">"} ? ORDER BY correlation LIMIT 1`,
+      tenantId,
+      type,
+      last ?? "",
+    );
+    if (next === undefined) return found;
+    last = next.correlation;
+  }
+}
+
+/** @param value undefined where it cannot be known: all of them, and each says itself what is wrong */
+function listenersBy(
+  tx: Transaction,
+  row: EventRow,
+  type: string,
+  correlation: string,
+  value: string | undefined,
+): Listening[] {
+  const [instance = "", effect = ""] = row.delivered_to?.split(" ") ?? [];
+  return tx.all<Listening>(
+    `SELECT instance_id, effect_id FROM subscription WHERE tenant_id = ? AND type = ? AND correlation = ?
+       ${value === undefined ? "" : "AND value = ?"} AND (instance_id, effect_id) > (?, ?) AND after_seq < ?
+     ORDER BY instance_id, effect_id LIMIT ?`,
+    row.tenant_id,
+    type,
+    correlation,
+    ...(value === undefined ? [] : [value]),
+    instance,
+    effect,
+    row.seq,
+    TELL_AT_ONCE,
+  );
 }
 
 /** The instance is known by the event: whoever comes second finds it. */

@@ -42,11 +42,13 @@ export const receiveEvent: Operation<
 /** The task hears what comes in from now on. */
 export function subscribe(tx: Transaction, row: InstanceRow, effect: ListenEffect): void {
   const { last } = tx.get<{ last: number | null }>("SELECT max(seq) AS last FROM event_inbox")!;
-  for (const type of effect.types) {
+  for (const { type, from, value } of effect.filters) {
     tx.run(
-      "INSERT INTO subscription (tenant_id, type, instance_id, effect_id, after_seq) VALUES (?, ?, ?, ?, ?)",
+      "INSERT OR IGNORE INTO subscription (tenant_id, type, correlation, value, instance_id, effect_id, after_seq) VALUES (?, ?, ?, ?, ?, ?, ?)",
       row.tenant_id,
       type,
+      from,
+      value,
       row.id,
       effect.id,
       last ?? 0,

@@ -48,14 +48,17 @@ CREATE INDEX event_inbox_aggregate ON event_inbox (tenant_id, aggregate, seq)
   WHERE aggregate IS NOT NULL AND state IN ('pending', 'aside', 'blocked');
 CREATE INDEX event_inbox_lane ON event_inbox (tenant_id, lane, seq) WHERE lane IS NOT NULL;
 
--- Listening tasks, by the types they may be about ('' is any), and the position after which events are for them.
+-- Listening tasks, by the type of the events that they may be about ('' is any) and what an expression must give of them ('' is
+-- none), and the position after which events are for them.
 CREATE TABLE subscription (
   tenant_id TEXT NOT NULL,
   type TEXT NOT NULL,
+  correlation TEXT NOT NULL,
+  value TEXT NOT NULL,
   instance_id TEXT NOT NULL,
   effect_id TEXT NOT NULL,
   after_seq INTEGER NOT NULL,
-  PRIMARY KEY (tenant_id, type, instance_id, effect_id)
+  PRIMARY KEY (tenant_id, type, correlation, value, instance_id, effect_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subscription_of_effect ON subscription (instance_id, effect_id);
 
