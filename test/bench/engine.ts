@@ -235,7 +235,12 @@ async function history(directory: string, length: number): Promise<void> {
   const { store, start, close } = open(directory);
   try {
     await start("long", [{ pause: { wait: { hours: 1 }, then: "pause" } }], {});
-    const engine = createEnginePort(systemClock, new Policies(store), () => null);
+    const engine = createEnginePort(
+      systemClock,
+      new Policies(store),
+      () => null,
+      () => false,
+    );
     const AT_ONCE = 100;
     let now = Date.now();
     const fire = (tx: Transaction): void => {
