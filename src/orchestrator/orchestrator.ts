@@ -74,7 +74,7 @@ export interface StartRun {
   digest: string;
   input: Json;
   /** The policies of the project that the document comes from. */
-  workspace?: readonly WorkspacePolicy[];
+  workspace?: readonly WorkspacePolicy[] | undefined;
   options?: RunOptions | undefined;
   reuse?: readonly { reference: string; output: Json }[] | undefined;
 }

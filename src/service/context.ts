@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { CortexPlace } from "../cortex/index.ts";
+import type { WorkspacePolicy } from "../policy/index.ts";
 import type {
   Operation,
   Query,
@@ -36,6 +37,8 @@ export interface Orchestration {
     input: Json;
     options?: RunOptions | undefined;
     reuse?: readonly { reference: string; output: Json }[] | undefined;
+    /** The policies of the project that the document comes from. */
+    workspace?: readonly WorkspacePolicy[] | undefined;
   }): Promise<Started>;
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
   suspend(tenantId: string, runId: string, reason: string): Promise<string>;

@@ -55,7 +55,9 @@ export function readConstants<T>(
 ): ConstantFile<T>[] {
   const files: ConstantFile<T>[] = [];
   for (const { name, result } of filesOf(root, folder)) {
-    if (!name.endsWith(".ts") || name.endsWith(".d.ts") || name.endsWith(".test.ts")) continue;
+    const isSource = name.endsWith(".ts") && !name.endsWith(".d.ts") && !name.endsWith(".test.ts");
+    // What stands for the whole folder says that it could not be read.
+    if (!isSource && name !== folder) continue;
     const short = name.slice(0, -3);
     if ("diagnostic" in result) {
       files.push({ name: short, source: undefined, value: undefined, diagnostics: [result.diagnostic] });

@@ -4,6 +4,7 @@ import { newId } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { createPlan, policyRegistry, type StoredSnapshot } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
+import { workspacePolicies } from "../policy/workspace.ts";
 import { draftRun } from "./draft.ts";
 import { exportPlan } from "./export.ts";
 import { manifestOf } from "./manifest.ts";
@@ -35,6 +36,7 @@ export const createRun = defineOperation({
     const policy = snapshotPolicy(
       context.views.read(policyRegistry, { tenantId: context.tenantId }),
       draft.document as JsonObject,
+      await workspacePolicies(context.root),
     );
     const named = draft.document["document"] as { namespace: string; name: string; version: string };
     const plan = await context.records.write(createPlan, {

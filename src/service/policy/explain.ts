@@ -2,11 +2,13 @@ import { isAbsolute } from "node:path";
 import { Type } from "@sinclair/typebox";
 import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
+import type { WorkspacePolicy } from "../../policy/index.ts";
 import { findPublished, policyRegistry, readDefinition } from "../../store/index.ts";
 import type { ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyJson, closed, Integer, named, nullable, Text } from "../shapes.ts";
 import { Tenant, tenantOf } from "../tokens/view.ts";
+import { workspacePolicies } from "./workspace.ts";
 
 const Field = closed({ field: Text, value: AnyJson, meet: Text, decided_by: Type.Array(Text) });
 const Refused = nullable(closed({ code: Text, message: Text, layer: nullable(Text), field: nullable(Text) }));
@@ -58,10 +60,10 @@ export const explainPolicy = defineOperation({
   ),
   async run(context, given) {
     const tenantId = tenantOf(context, given.tenant);
-    const document = await documentOf(context, tenantId, given);
+    const { document, workspace } = await documentOf(context, tenantId, given);
     const policy = await import("../../policy/index.ts");
     const registry = context.views.read(policyRegistry, { tenantId });
-    const explained = policy.explainPolicy(registry, document);
+    const explained = policy.explainPolicy(registry, document, workspace);
     const tasks =
       given.task === undefined
         ? explained.tasks
@@ -84,7 +86,7 @@ async function documentOf(
     workflow_asset_id?: string;
     project_root?: string;
   },
-): Promise<JsonObject> {
+): Promise<{ document: JsonObject; workspace: WorkspacePolicy[] }> {
   const { document, workflow, workflow_asset_id: asset } = given;
   if ([document, workflow, asset].filter((each) => each !== undefined).length !== 1) {
     throw fail("invalid_request", "give one of document, workflow and workflow_asset_id");
@@ -94,14 +96,14 @@ async function documentOf(
     const diagnostics = checkDocument(document as JsonObject, { mode: "light" });
     const errors = diagnostics.filter(({ severity }) => severity === "error");
     if (errors.length > 0) throw documentInvalid(errors, diagnostics);
-    return document as JsonObject;
+    return { document: document as JsonObject, workspace: [] };
   }
   if (workflow !== undefined) {
     const { namespace, name, version = "latest" } = workflow;
     const found = context.views.read(findPublished, { tenantId, namespace, name, version });
     if (found === undefined)
       throw fail("not_found", `no workflow is published as ${namespace}/${name} ${version}`);
-    return context.views.read(readDefinition, found.digest)!;
+    return { document: context.views.read(readDefinition, found.digest)!, workspace: [] };
   }
   if (given.project_root !== undefined && !context.trustsPaths) {
     throw fail("forbidden", "only a caller on this host may name a project directory");
@@ -109,5 +111,8 @@ async function documentOf(
   const root = given.project_root ?? context.root;
   if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
   const { readyWorkflow } = await import("../../assets/index.ts");
-  return readyWorkflow(root, asset!).document as unknown as JsonObject;
+  return {
+    document: readyWorkflow(root, asset!).document as unknown as JsonObject,
+    workspace: await workspacePolicies(root),
+  };
 }

@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { digestOf } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
+import { PolicyLayer } from "../../protocol/policy.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, RunId, Text } from "../shapes.ts";
@@ -47,6 +48,9 @@ export const startDocument = defineOperation({
       Type.Array(closed({ reference: Type.String({ maxLength: 1024 }), output: Type.Unknown() }), {
         maxItems: 10_000,
       }),
+    ),
+    workspace: Type.Optional(
+      Type.Array(closed({ name: Type.String({ maxLength: 4096 }), policy: PolicyLayer }), { maxItems: 256 }),
     ),
   }),
   output: closed({ runId: Text, instanceId: Text, created: Type.Boolean() }),

@@ -7,6 +7,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import type { RunOptions } from "../../store/index.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
+import { workspacePolicies } from "../policy/workspace.ts";
 import { closed, RunId, StartedRun } from "../shapes.ts";
 import { layInputs } from "./inputs.ts";
 
@@ -126,6 +127,7 @@ export const startRun = defineOperation({
       digest: found.digest,
       input: inputs,
       options: optionsFor(input),
+      workspace: await workspacePolicies(root),
     });
     context.onStarted?.(started.runId);
     return { run_id: started.runId, instance_id: started.instanceId, created: started.created };
