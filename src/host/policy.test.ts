@@ -285,3 +285,27 @@ test("a workflow that another one runs is held to the policy of its own start", 
   ]);
   expect(errorOf(await p.until("parent", "faulted")).detail).toContain("the profile build is revoked");
 });
+
+test("X.1: a task that needs a stronger boundary than a runner proved is not given to it", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", {
+    id: "build",
+    policy: { ...(PROFILE()["policy"] as JsonObject), boundary: "micro-vm" },
+  });
+  await startOnBuild(p, "one", [{ one: shell() }]);
+  expect((await (await builder(p)).claim()).status).toBe(204);
+  expect(p.run("one").status).not.toBe("faulted");
+  const denied = p.store
+    .read(listAudit, { tenantId: "default", after: 0, limit: 100 })
+    .filter(({ action }) => action === "lease.denied");
+  expect(denied.map(({ body }) => body["reason"])).toEqual(["boundary_too_weak"]);
+});
+
+test("a call to a host that is private to the tenant does not go out from the orchestrator", async () => {
+  const p = await plane();
+  await publish(p, "tenant-policy", "default", { policy: { privateHosts: ["*.corp.example"] } });
+  const call = (uri: string) => ({ call: "http", with: { method: "get", endpoint: uri } });
+  await expect(p.start("one", [{ get: call("http://db.corp.example/x") }])).rejects.toThrow(
+    "private to the tenant's network",
+  );
+});

@@ -53,6 +53,7 @@ export function queueRequest(
       executionProfile: payload.executionProfile,
       capabilities: payload.capabilities,
       sandboxMode: payload.sandbox.mode,
+      ...(payload.sandbox.boundary === undefined ? {} : { boundary: payload.sandbox.boundary }),
     },
     payload: payload as unknown as JsonObject,
     workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : null,
@@ -123,7 +124,12 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     task,
     workspace: session ? { mode: "session", key: row.id } : { mode: "ephemeral", key: newId() },
     mounts: ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, effective)),
-    sandbox: { mode: policy.sandboxMode ?? "none" },
+    sandbox: {
+      mode: policy.sandboxMode ?? "none",
+      ...(policy.boundary === undefined || policy.boundary === "process"
+        ? {}
+        : { boundary: policy.boundary }),
+    },
     network: effective.network,
     secretPolicy: policy.secretPolicy ?? "none",
     artifacts: artifacts(light, effective),

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { canonicalJson } from "../base/canonical.ts";
 import { POLICY_LIMITS, POLICY_ORDERS, POLICY_SETS, PolicyLayer } from "../protocol/policy.ts";
 import { validate } from "../protocol/validate.ts";
 import { getValue, POLICY_FIELDS, setValue } from "./fields.ts";
@@ -64,23 +63,22 @@ function layers(count: number, seed: number): PolicyLayer[] {
   });
 }
 
-/** 12,000 sets of three. */
-const GENERATED = layers(36_000, 20_261_121);
+/** 10,500 sets of three. */
+const GENERATED = layers(31_500, 20_261_121);
 const sets = () =>
   Array.from(
-    { length: 12_000 },
+    { length: 10_500 },
     (_, at) => GENERATED.slice(at * 3, at * 3 + 3) as [PolicyLayer, PolicyLayer, PolicyLayer],
   );
 
 test("SR-5.4 the meet of layers does not depend on their order or grouping, and repeats change nothing", () => {
   for (const [a, b, c] of sets()) {
     const ab = meet(a, b);
-    const all = canonicalJson(meet(ab, c));
+    const all = meet(ab, c);
     const laws = {
-      commutative: canonicalJson(ab) === canonicalJson(meet(b, a)),
-      associative: all === canonicalJson(meet(a, meet(b, c))),
-      idempotent:
-        canonicalJson(meet(ab, ab)) === canonicalJson(ab) && canonicalJson(meet(meet(ab, c), b)) === all,
+      commutative: Bun.deepEquals(ab, meet(b, a)),
+      associative: Bun.deepEquals(all, meet(a, meet(b, c))),
+      idempotent: Bun.deepEquals(meet(ab, ab), ab) && Bun.deepEquals(meet(all, b), all),
     };
     if (Object.values(laws).includes(false)) throw new Error(JSON.stringify({ laws, a, b, c }));
   }

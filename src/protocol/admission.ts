@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { closed, Digest, Name, Names, SandboxMode, SandboxProvider } from "./common.ts";
+import { Commands, closed, Digest, Name, Names, SandboxMode, SandboxProvider } from "./common.ts";
 
 const Paths = Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 256 });
 
@@ -34,7 +34,7 @@ export const Admission = closed({
   /** What deep audits compare with. */
   snapshot: Type.Optional(
     closed({
-      commands: Names,
+      commands: Commands,
       sandboxTemplates: Names,
       mounts: Paths,
       networkPolicy: Name,

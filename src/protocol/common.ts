@@ -15,6 +15,8 @@ export const Digest = Type.String({ pattern: "^sha256:[0-9a-f]{64}$" });
 export const Sha256 = Type.String({ pattern: "^[0-9a-f]{64}$" });
 export const Name = Type.String({ minLength: 1, maxLength: 128, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$" });
 export const Names = Type.Array(Name, { maxItems: 256 });
+/** Programs by name or path, and approved templates by digest. */
+export const Commands = Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { maxItems: 512 });
 export const Timestamp = Type.String({
   pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$",
 });
@@ -35,6 +37,16 @@ export const SandboxMode = Type.Union([
   Type.Literal("per-agent-call"),
   Type.Literal("per-publish"),
 ]);
+
+/** From the weakest to the strongest. */
+export const BOUNDARIES = ["process", "container", "user-namespace", "micro-vm", "remote-sandbox"] as const;
+export const Boundary = Type.Unsafe<(typeof BOUNDARIES)[number]>(
+  Type.Union(BOUNDARIES.map((name) => Type.Literal(name))),
+);
+
+/** Whether what a sandbox proved is at least what is asked for. An unknown boundary is none. */
+export const holdsBoundary = (proved: string, asked: string): boolean =>
+  (BOUNDARIES as readonly string[]).indexOf(proved) >= (BOUNDARIES as readonly string[]).indexOf(asked);
 
 export const SandboxProvider = Type.Union([
   Type.Literal("process"),

@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import {
+  Boundary,
   Count,
   closed,
   Digest,
@@ -80,7 +81,12 @@ const leaseBody = {
     key: Name,
   }),
   mounts: Type.Array(Mount, { maxItems: 64 }),
-  sandbox: closed({ mode: SandboxMode, provider: Type.Optional(SandboxProvider) }),
+  sandbox: closed({
+    mode: SandboxMode,
+    provider: Type.Optional(SandboxProvider),
+    /** The weakest isolation that will do; without it any. */
+    boundary: Type.Optional(Boundary),
+  }),
   network: Type.Union([Type.Literal("deny-all"), Type.Literal("open")]),
   /** `none`: the task's environment refers to no secret. */
   secretPolicy: Type.Optional(Type.Union([Type.Literal("task-scoped"), Type.Literal("none")])),

@@ -1,5 +1,5 @@
 import { type Static, type TOptional, type TSchema, Type } from "@sinclair/typebox";
-import { closed } from "./common.ts";
+import { BOUNDARIES, closed } from "./common.ts";
 
 /**
  * What one layer of policy says. Every field may be left out, which restricts nothing. The same shape serves the service,
@@ -32,8 +32,8 @@ const words = <const T extends readonly string[]>(values: T) =>
 /** The words of the ordered fields, from the widest to the strictest. */
 export const POLICY_ORDERS = {
   sandboxMode: ["none", "workflow-session", "per-agent-call", "per-publish"],
-  boundary: ["process", "container", "user-namespace", "micro-vm", "remote-sandbox"],
-  modelGeneratedBoundary: ["process", "container", "user-namespace", "micro-vm", "remote-sandbox"],
+  boundary: BOUNDARIES,
+  modelGeneratedBoundary: BOUNDARIES,
   hostExposure: ["read-write", "read-only", "none"],
   network: ["open", "allowlisted", "deny-all"],
   secretPolicy: ["task-scoped", "none"],

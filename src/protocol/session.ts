@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import {
+  Commands,
   Count,
   closed,
   Digest,
@@ -132,7 +133,7 @@ export const AuditSnapshot = closed({
   messageId: Uuid,
   runnerId: Name,
   sessionId: Uuid,
-  commands: Names,
+  commands: Commands,
   sandboxTemplates: Names,
   mounts: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 256 }),
   networkPolicy: Name,

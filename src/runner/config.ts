@@ -46,7 +46,9 @@ export const RunnerConfig = closed({
   /** Host directories that every bubblewrap sandbox sees, read-only, beside the system's own. */
   readOnlyPaths: Type.Optional(Type.Array(Path, { maxItems: 64 })),
   /** When present, the only programs a task may name. */
-  commands: Type.Optional(Type.Array(Name, { maxItems: 256 })),
+  commands: Type.Optional(Type.Array(Type.Union([Name, Path]), { maxItems: 256 })),
+  /** When present, only leases made from one of these approved command templates, by their digest. */
+  commandTemplates: Type.Optional(Type.Array(Digest, { maxItems: 256 })),
   secrets: Type.Optional(Type.Record(Name, SecretSource)),
   workspacePolicy: Type.Optional(Name),
   networkZone: Type.Optional(Name),
@@ -75,13 +77,17 @@ export type RunnerConfig = Static<typeof RunnerConfig>;
 /** A configuration with every default filled in. */
 export interface EffectiveConfig
   extends Required<
-    Omit<RunnerConfig, "imageDigest" | "vmImageId" | "commands" | "taskMemoryBytes" | "taskProcesses">
+    Omit<
+      RunnerConfig,
+      "imageDigest" | "vmImageId" | "commands" | "commandTemplates" | "taskMemoryBytes" | "taskProcesses"
+    >
   > {
   readonly taskProcesses: number | undefined;
   readonly taskMemoryBytes: number | undefined;
   readonly imageDigest: string | undefined;
   readonly vmImageId: string | undefined;
   readonly commands: string[] | undefined;
+  readonly commandTemplates: string[] | undefined;
   readonly configHash: string;
   readonly commandAllowlistHash: string;
 }
@@ -102,6 +108,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     mounts: config.mounts ?? [],
     readOnlyPaths: config.readOnlyPaths ?? [],
     commands: config.commands,
+    commandTemplates: config.commandTemplates,
     secrets: config.secrets ?? {},
     workspacePolicy: config.workspacePolicy ?? "per-lease",
     networkZone: config.networkZone ?? "default",
@@ -118,6 +125,6 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     temporaryBytes: config.temporaryBytes ?? 512 * MIB,
     minimumFreeBytes: config.minimumFreeBytes ?? 64 * MIB,
     configHash: digestOf(config),
-    commandAllowlistHash: digestOf(config.commands ?? []),
+    commandAllowlistHash: digestOf([...(config.commands ?? []), ...(config.commandTemplates ?? [])]),
   };
 }

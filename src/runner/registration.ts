@@ -55,7 +55,7 @@ export function auditSnapshot(
     messageId: newId(),
     runnerId: config.runnerId,
     sessionId,
-    commands: config.commands ?? [],
+    commands: [...(config.commands ?? []), ...(config.commandTemplates ?? [])],
     sandboxTemplates: capabilities.map((capability) => capability.template),
     mounts: config.mounts,
     networkPolicy: "per-lease",

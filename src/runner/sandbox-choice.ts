@@ -1,5 +1,5 @@
 import { fail } from "../base/errors.ts";
-import type { Lease } from "../protocol/index.ts";
+import { holdsBoundary, type Lease } from "../protocol/index.ts";
 import type { EffectiveConfig } from "./config.ts";
 import {
   openProvenCgroups,
@@ -66,14 +66,18 @@ function sandboxes(
  * @throws Failure `feature_unsupported`
  */
 export function chooseProvider(lease: Pick<Lease, "sandbox">, sandboxes: Sandboxes): SandboxProvider {
-  const { mode, provider: wanted } = lease.sandbox;
-  const fitting = sandboxes.providers.filter((provider) => provider.capability.modes.includes(mode));
+  const { mode, provider: wanted, boundary } = lease.sandbox;
+  const fitting = sandboxes.providers.filter(
+    ({ capability }) =>
+      capability.modes.includes(mode) &&
+      (boundary === undefined || holdsBoundary(capability.boundary, boundary)),
+  );
   const found =
     wanted === undefined ? fitting[0] : fitting.find(({ capability }) => capability.provider === wanted);
   if (found !== undefined) return found;
   throw fail(
     "feature_unsupported",
-    `this runner has no sandbox for mode ${mode}${wanted === undefined ? "" : ` by ${wanted}`}`,
+    `this runner has no sandbox for mode ${mode}${wanted === undefined ? "" : ` by ${wanted}`}${boundary === undefined ? "" : ` behind ${boundary}`}`,
     { hint: sandboxes.remedy ?? "choose another sandbox provider" },
   );
 }

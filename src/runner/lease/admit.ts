@@ -35,7 +35,10 @@ export function verifyOffer(
  * What no policy of a server can make this runner do.
  * @throws Failure `secret_denied`, `template_denied`, `execution_policy_denied`
  */
-export function checkContent(lease: Pick<Lease, "task">, config: EffectiveConfig): void {
+export function checkContent(
+  lease: Pick<Lease, "task" | "commandTemplateId" | "commandTemplateDigest" | "secretPolicy">,
+  config: EffectiveConfig,
+): void {
   const { task } = lease;
   const visible = [task.command, ...task.arguments, task.stdin ?? ""];
   for (const text of [...visible, ...Object.values(task.environment)]) {
@@ -50,7 +53,24 @@ export function checkContent(lease: Pick<Lease, "task">, config: EffectiveConfig
   if ([task.command, ...task.arguments].some((text) => text.includes("\0"))) {
     throw fail("execution_policy_denied", "an argument holds a NUL byte");
   }
+  if (
+    lease.secretPolicy === "none" &&
+    Object.values(task.environment).some((value) => value.includes(RUNNER_SECRET))
+  ) {
+    throw fail("secret_denied", "the lease's secret policy is none, and its environment refers to a secret");
+  }
   checkEnvironmentNames(task.environment);
+  if (config.commandTemplates !== undefined) {
+    const digest = lease.commandTemplateDigest;
+    if (digest === undefined || !config.commandTemplates.includes(digest)) {
+      throw fail(
+        "template_denied",
+        digest === undefined
+          ? "this runner runs approved command templates alone, and the lease names none"
+          : `the template ${lease.commandTemplateId} (${digest}) is not in the runner's list`,
+      );
+    }
+  }
   if (config.commands !== undefined && !config.commands.includes(task.command)) {
     throw fail("template_denied", `${task.command} is not in the runner's list of commands`);
   }

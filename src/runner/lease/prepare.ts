@@ -1,3 +1,5 @@
+import { realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { fail } from "../../base/errors.ts";
 import type { Lease } from "../../protocol/index.ts";
 import type { EffectiveConfig } from "../config.ts";
@@ -47,7 +49,7 @@ export async function prepareTask(
         secrets.environment,
       ),
       stdin: lease.task.stdin,
-      directory: workspace.directory,
+      directory: workingDirectory(workspace.directory, lease.task.directory),
       writable: [workspace.root],
       mounts,
       network: lease.network,
@@ -60,6 +62,24 @@ export async function prepareTask(
     workspaces.release(lease.workspace.key);
     throw error;
   }
+}
+
+/** A folder of the workspace, reached without a link. */
+function workingDirectory(root: string, directory: string | undefined): string {
+  if (directory === undefined || directory === ".") return root;
+  let real: string;
+  try {
+    real = realpathSync(join(root, directory));
+  } catch {
+    throw fail("execution_start_failed", `the workspace has no directory ${directory}`);
+  }
+  if (real !== join(realpathSync(root), directory)) {
+    throw fail("execution_policy_denied", `the directory ${directory} leads out of the workspace by a link`);
+  }
+  if (!statSync(real).isDirectory()) {
+    throw fail("execution_start_failed", `${directory} is not a directory of the workspace`);
+  }
+  return join(root, directory);
 }
 
 /** The lease's limits, never above the runner's own. The sandbox refuses what it cannot hold. */

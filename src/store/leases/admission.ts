@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { holdsBoundary } from "../../protocol/common.ts";
 import { offerOf, type RunnerOffer, type SessionRow } from "../runners/session.ts";
 
 /** What a queued task asks of a runner; one queue partition each. */
@@ -8,6 +9,8 @@ export interface Requirement {
   executionProfile: string;
   capabilities: string[];
   sandboxMode: string;
+  /** The weakest isolation that will do, where it is more than a process. */
+  boundary?: string;
   /** The runner that holds the workspace of the session. */
   runnerId?: string;
   /** The host that the task must run on. */
@@ -110,6 +113,14 @@ const TASK_CHECKS: readonly Check[] = [
       offer.sandboxModes.includes(requirement.sandboxMode)
         ? null
         : `the runner cannot isolate a task as ${requirement.sandboxMode}`,
+  ],
+  [
+    12,
+    "boundary_too_weak",
+    ({ offer, requirement: { boundary } }) =>
+      boundary === undefined || offer.sandboxProviders.some((each) => holdsBoundary(each.boundary, boundary))
+        ? null
+        : `the runner has no sandbox behind ${boundary}`,
   ],
 ];
 
