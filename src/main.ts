@@ -5,6 +5,10 @@ import { VERSION } from "./base/version.ts";
 const argv = process.argv.slice(2);
 if (argv.length === 1 && argv[0] === "--version") {
   console.log(VERSION);
+} else if (argv[0] === "code-child") {
+  // The function of a node, inside the sandbox of its task: nothing of the command line is needed there.
+  const { runCode } = await import("./code/child.ts");
+  process.exit(await runCode(argv[1]));
 } else {
   const { main } = await import("./cli/main.ts");
   // Output is written when it is written, so nothing is cut off; and no handle that a command left open keeps it alive.

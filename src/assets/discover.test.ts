@@ -22,15 +22,9 @@ test("assets of the four kinds are found in their folders, sorted by id, and not
   project.write("workflows/deep/w.ts", workflowText("", "", "workflow.deep"));
   project.write("workflows/readme.md", "not an asset");
   project.write("presets/p.ts", "not an asset");
-  const { assets, diagnostics } = discoverAssets(project.root);
-  expect(diagnostics).toEqual([]);
-  expect(assets.map(({ meta }) => meta.id)).toEqual([
-    "a.node",
-    "c.one",
-    "m.b",
-    "workflow.self_check",
-    "workflow.test",
-  ]);
+  expect(discoverAssets(project.root).diagnostics).toEqual([]);
+  const assets = own(project.root);
+  expect(assets.map(({ meta }) => meta.id)).toEqual(["a.node", "c.one", "m.b", "workflow.test"]);
   expect(assets[2]).toEqual({
     meta: {
       id: "m.b",

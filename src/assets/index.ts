@@ -5,6 +5,7 @@
 
 export { type ReadyWorkflow, readyWorkflow } from "./cache.ts";
 export { checkProject, type ProjectCheck } from "./check/project.ts";
+export { type CodeSource, codeSources } from "./code-sources.ts";
 export type { ConstantFile } from "./data/constant.ts";
 export { readPolicyFiles } from "./data/policies.ts";
 export { findPreset, type Preset, readPresets } from "./data/presets.ts";

@@ -17,6 +17,8 @@ export interface NestingProblem {
 const BEFORE_EXPRESSION = new Set(
   "return typeof case in delete void throw new else do yield await instanceof extends default".split(" "),
 );
+/** Statements whose head stands in brackets: a slash behind them starts a pattern, behind any other bracket it divides. */
+const HEADS = new Set(["if", "while", "for", "with"]);
 /** Words that are names in one place and operators in another. */
 const CONTEXTUAL = new Set("of as satisfies is keyof infer asserts".split(" "));
 
@@ -43,8 +45,12 @@ export function nestingProblem(text: string): NestingProblem | undefined {
   const angles: number[] = [0];
   /** For each open level: whether its closing brace returns into a template literal. */
   const template: boolean[] = [false];
+  /** For each open level: whether it is the head of a statement. */
+  const heads: boolean[] = [false];
   let total = 0;
   let previous = "";
+  /** The word that `previous` stands for, unless it is a member's name. */
+  let word = "";
   let at = 0;
 
   const endItem = (): void => {
@@ -70,10 +76,15 @@ export function nestingProblem(text: string): NestingProblem | undefined {
     levels.push(0);
     angles.push(0);
     template.push(inTemplate);
+    heads.push((previous === "word" || previous === "keyword") && HEADS.has(word));
+    word = "";
   };
+  /** Whether the level that ends was the head of a statement. */
+  let head = false;
   const close = (): boolean => {
     if (levels.length === 1) return false;
     total -= levels.pop()! + angles.pop()!;
+    head = heads.pop()!;
     return template.pop()!;
   };
   /** Skip template text from `at` to its end or to the next substitution. */
@@ -105,12 +116,16 @@ export function nestingProblem(text: string): NestingProblem | undefined {
     } else if (isWord(code)) {
       const start = at;
       while (at < text.length && isWord(text.charCodeAt(at))) at++;
-      const word = text.slice(start, at);
+      const member = previous === ".";
+      const before = previous === "word" ? word : "";
+      word = text.slice(start, at);
       // A module's `export` always starts a statement, so nothing before it can hold what follows.
       if (word === "export" && levels.length === 1 && previous !== ".") endStatement();
       else if (previous !== ".") count();
       if (previous === ".") previous = "word";
       else previous = BEFORE_EXPRESSION.has(word) ? "keyword" : CONTEXTUAL.has(word) ? "either" : "word";
+      if (member) word = "";
+      else if (word === "await" && before === "for") word = before;
     } else if (char === '"' || char === "'") {
       for (at++; at < text.length && text[at] !== char && text[at] !== "\n"; at++)
         if (text[at] === "\\") at++;
@@ -128,10 +143,11 @@ export function nestingProblem(text: string): NestingProblem | undefined {
       at = end === -1 ? text.length : end + 2;
     } else if (char === "/") {
       count();
-      const division = previous === "word" || previous === "]" || previous === "`";
+      const division = previous === "word" || previous === "]" || previous === "`" || previous === ")";
       const pattern =
         previous === "" ||
         previous === "keyword" ||
+        previous === "head" ||
         (previous.length === 1 && "(,=:[&|?{;+-*%~^<".includes(previous));
       if (division) {
         at++;
@@ -157,7 +173,9 @@ export function nestingProblem(text: string): NestingProblem | undefined {
       } else if (char === ")" || char === "]" || char === "}") {
         at++;
         previous = char;
-        if (close() && char === "}") templateText();
+        const inTemplate = close();
+        if (char === ")" && head) previous = "head";
+        if (inTemplate && char === "}") templateText();
         else if (char === ")" && levels[levels.length - 1]! > 0) {
           levels[levels.length - 1]!--;
           total--;

@@ -3,20 +3,8 @@
 import preload from "./preload/lightflow.ts" with { type: "text" };
 // @ts-expect-error
 import hello from "./templates/hello.ts" with { type: "text" };
-// @ts-expect-error
-import selfCheck from "./workflows/self_check.ts" with { type: "text" };
 
-/** An asset that the executable carries, as text. It is read like a project's, and never run. */
-export interface BuiltinAsset {
-  readonly kind: "model" | "node" | "composition" | "workflow";
-  /** File name. */
-  readonly name: string;
-  readonly text: string;
-}
-
-export const BUILTIN_ASSETS: readonly BuiltinAsset[] = [
-  { kind: "workflow", name: "self_check.ts", text: selfCheck },
-];
+export { BUILTIN_ASSETS, type BuiltinAsset } from "./assets.ts";
 
 /** A file that the executable writes into a project. */
 export interface ProjectFile {

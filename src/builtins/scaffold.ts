@@ -1,4 +1,4 @@
-import type { BuiltinAsset } from "./index.ts";
+import type { BuiltinAsset } from "./assets.ts";
 
 type Kind = BuiltinAsset["kind"];
 

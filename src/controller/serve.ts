@@ -12,7 +12,7 @@ import {
 import type { Controller } from "./controller.ts";
 import { reply } from "./reply.ts";
 import { beat, challenge, claim, drain, register, snapshot } from "./routes/session.ts";
-import { putArtifact, TASK_HANDLERS } from "./routes/task.ts";
+import { getArtifact, putArtifact, TASK_HANDLERS } from "./routes/task.ts";
 
 const SESSION_ROUTES: Record<string, typeof register> = {
   [ROUTES.challenge]: challenge,
@@ -67,6 +67,8 @@ async function route(controller: Controller, request: Request): Promise<Response
     const [, leaseId, action, digest] = task;
     if (digest !== undefined && request.method === "PUT")
       return await putArtifact(controller, request, leaseId!, digest);
+    if (digest !== undefined && request.method === "GET")
+      return getArtifact(controller, request, leaseId!, digest);
     if (request.method === "POST" && TASK_ACTIONS.includes(action as TaskAction)) {
       return await TASK_HANDLERS[action as TaskAction](controller, request, leaseId!);
     }

@@ -3,7 +3,15 @@ import { isExpression } from "../expression/index.ts";
 import { isTask, joinPointer, type WorkflowDocument, walkTasks } from "../workflow/index.ts";
 
 /** The calls that go out over a protocol; any other name is a function of the document. */
-export const PROTOCOLS: ReadonlySet<string> = new Set(["http", "openapi", "grpc", "asyncapi", "a2a", "mcp"]);
+export const PROTOCOLS: ReadonlySet<string> = new Set([
+  "http",
+  "openapi",
+  "grpc",
+  "asyncapi",
+  "a2a",
+  "mcp",
+  "cortex",
+]);
 
 export const mentionsSecrets = (text: string): boolean => /\$secrets\b/.test(text);
 

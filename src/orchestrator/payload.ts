@@ -133,6 +133,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     network: effective.network,
     secretPolicy: policy.secretPolicy ?? "none",
     artifacts: artifacts(light, effective),
+    ...filesOf(light),
     output: light["output"] === "json" ? "json" : "none",
     limits: {
       logBytes: limit("logBytes", LIMITS.taskLogBytes),
@@ -229,4 +230,30 @@ function hostMount(mount: JsonObject, { policy }: EffectivePolicy): Mount {
     throw denied(`the task asks to see ${source}, which is not a path that policy allows`, "allow.mounts");
   }
   return { source, target: typeof mount["target"] === "string" ? mount["target"] : source, readOnly };
+}
+
+const ARTIFACT = /^sha256:([0-9a-f]{64})$/;
+/** With the code itself. */
+const FILES = 256;
+
+/** The artifacts that a task reads, as digests: what an expression gave is one, a list of them, or nothing. */
+function filesOf(light: JsonObject): Pick<TaskPayload, "files" | "code"> {
+  const code = light["code"];
+  const source = isObject(code) ? String((code as JsonObject)["source"]) : undefined;
+  const digests = new Set<string>(source === undefined ? [] : [source]);
+  const add = (value: Json): void => {
+    if (value === null) return;
+    if (Array.isArray(value)) for (const item of value) add(item);
+    else {
+      const digest = typeof value === "string" ? ARTIFACT.exec(value)?.[1] : undefined;
+      if (digest === undefined) throw denied("a file of the task is not sha256: and 64 hex digits", "files");
+      digests.add(digest);
+    }
+  };
+  add((light["files"] ?? []) as Json);
+  if (digests.size > FILES) throw denied(`the task reads more than ${FILES} files`, "files");
+  return {
+    ...(digests.size === 0 ? {} : { files: [...digests] }),
+    ...(source === undefined ? {} : { code: { source } }),
+  };
 }

@@ -8,6 +8,7 @@ import {
   Names,
   SandboxMode,
   SandboxProvider,
+  Sha256,
   Timestamp,
   Token,
   Uuid,
@@ -91,6 +92,10 @@ const leaseBody = {
   /** `none`: the task's environment refers to no secret. */
   secretPolicy: Type.Optional(Type.Union([Type.Literal("task-scoped"), Type.Literal("none")])),
   artifacts: Type.Array(ArtifactRequest, { maxItems: 256 }),
+  /** Artifacts that the task reads: each lies under its digest in the directory that LIGHTFLOW_INPUTS names. */
+  files: Type.Optional(Type.Array(Sha256, { maxItems: 257 })),
+  /** The task is the function `run` of this file, one of `files`; the runner's own executable runs it. */
+  code: Type.Optional(closed({ source: Sha256 })),
   /** `json`: the file named by LIGHTFLOW_OUTPUT must hold one JSON value. `none`: it is not read. */
   output: Type.Union([Type.Literal("json"), Type.Literal("none")]),
   limits: closed({
@@ -139,6 +144,8 @@ export type TaskPayload = Pick<
   | "network"
   | "secretPolicy"
   | "artifacts"
+  | "files"
+  | "code"
   | "output"
   | "limits"
 >;

@@ -22,6 +22,8 @@ export interface TaskPlaces {
   readonly home: string;
   readonly temporary: string;
   readonly output: string;
+  /** Of the artifacts that the task reads; null without any. */
+  readonly inputs: string | null;
 }
 
 /** The whole environment of a task: nothing of the runner's own is inherited. */
@@ -39,6 +41,7 @@ export function taskEnvironment(
     GIT_CONFIG_GLOBAL: join(places.home, ".gitconfig"),
     ...task,
     LIGHTFLOW_OUTPUT: places.output,
+    ...(places.inputs === null ? {} : { LIGHTFLOW_INPUTS: places.inputs }),
     [WORKSPACE_MARKER]: places.directory,
     [LEASE_MARKER]: leaseId,
   };

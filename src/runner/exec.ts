@@ -11,6 +11,7 @@ import { Journal } from "./journal/journal.ts";
 import type { Reporter } from "./lease/reporter.ts";
 import { LeaseRun } from "./lease/run.ts";
 import { chooseProvider, usableSandboxes } from "./sandbox-choice.ts";
+import { receive } from "./wire/receive.ts";
 
 export interface ExecOptions {
   /** Journal, workspaces and `artifacts/`; made when missing. */
@@ -112,6 +113,7 @@ function localReporter(
     artifact: async (source) => {
       await artifacts.put(source.body(), source.sha256);
     },
+    file: async (sha256, path) => await receive(artifacts.open(sha256).stream(), sha256, path),
     reject: async () => {},
     result: async (result) => onResult(result),
   };

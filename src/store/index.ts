@@ -70,6 +70,7 @@ export {
   type Waiter,
 } from "./leases/claim.ts";
 export { explainTasks, type TaskExplanation } from "./leases/explain.ts";
+export { mayReadFile } from "./leases/files.ts";
 export type { LeaseCaller } from "./leases/live.ts";
 export { appendChunk, type ChunkRow, listChunks, mayLog, streamEnd } from "./leases/logs.ts";
 export { failLostSessions, lostPartitions } from "./leases/lost-session.ts";

@@ -26,7 +26,9 @@ const BELOW_ROLES = [...LIBRARIES, ...GROUND];
 
 /** What each folder of `src/` may import besides itself: the floors of docs/01-architecture.md, floor by floor. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli", "base"],
+  main: ["cli", "code", "base"],
+  // What runs inside the sandbox of a task: it has nothing of the product but itself.
+  code: ["base"],
   cli: ["gateway", "host", "service", ...BELOW_ROLES, "cortexfs"],
   gateway: ["service", ...BELOW_ROLES],
   // The one that composes roles into a process.

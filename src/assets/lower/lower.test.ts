@@ -179,7 +179,7 @@ test("the seed's sample sends one user message and carries its schemas", () => {
 test("what the executable carries is valid: its own assets and the files of a new project", () => {
   using project = new TestProject();
   for (const { path, text } of STARTER_FILES) project.write(path.replace("lightflow/", ""), text);
-  const { assets, diagnostics } = discoverAssets(project.root);
+  const { assets, diagnostics } = discoverAssets(project.root, { kinds: ["workflow"] });
   expect(diagnostics).toEqual([]);
   expect(assets.map(({ meta, builtin }) => [meta.id, builtin])).toEqual([
     ["workflow.hello", false],

@@ -7,6 +7,8 @@ import { LIMITS } from "../../base/limits.ts";
 import {
   type LeaseState,
   LogChunk,
+  PROTOCOL_HEADER,
+  PROTOCOL_VERSION,
   Progress,
   Reject,
   Renew,
@@ -22,6 +24,7 @@ import {
   type LeaseCaller,
   type LeaseTimes,
   mayLog,
+  mayReadFile,
   NotTaken,
   rejectLease,
   renewLease,
@@ -181,6 +184,25 @@ export const TASK_HANDLERS: Readonly<Record<TaskAction, Handler>> = {
   complete: report(true),
   fail: report(false),
 };
+
+/** Bytes of an artifact that the lease's task reads. */
+export function getArtifact(
+  controller: Controller,
+  request: Request,
+  leaseId: string,
+  digest: string,
+): Response {
+  const sha256 = validate(Sha256, digest);
+  const query = new URL(request.url).searchParams;
+  const identity = {
+    attempt: Number(query.get("attempt")),
+    fencingToken: Number(query.get("fencingToken")),
+  };
+  controller.store.read(mayReadFile, { ...caller(controller, request, leaseId, identity), sha256 });
+  return new Response(controller.artifacts.open(sha256), {
+    headers: { "content-type": "application/octet-stream", [PROTOCOL_HEADER]: PROTOCOL_VERSION },
+  });
+}
 
 /** Bytes of an artifact, before the result that names them. The lease must be live; identity is in the query. */
 export const putArtifact = async (

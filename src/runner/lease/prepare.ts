@@ -7,7 +7,9 @@ import { taskEnvironment } from "../environment.ts";
 import type { Workspace } from "../files/workspaces.ts";
 import { resolveMounts, type SandboxProvider, type SandboxRequest } from "../sandboxes/index.ts";
 import type { TaskSecrets } from "../secrets.ts";
+import { stageFiles } from "./files.ts";
 import { type LeasePlaces, makePlaces, outputFile } from "./places.ts";
+import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
 
 export interface Prepared {
@@ -26,9 +28,12 @@ export async function prepareTask(
   provider: SandboxProvider,
   places: LeasePlaces,
   secrets: TaskSecrets,
+  reporter: Reporter,
+  signal: AbortSignal,
 ): Promise<Prepared> {
   const { config, workspaces } = services;
   const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
+  const staged = await stageFiles(lease, places, reporter, signal);
   const workspace = await workspaces.acquire(lease);
   try {
     makePlaces(places);
@@ -36,8 +41,8 @@ export async function prepareTask(
     const request: SandboxRequest = {
       operationId: lease.leaseId,
       mode: lease.sandbox.mode,
-      command: lease.task.command,
-      arguments: lease.task.arguments,
+      command: staged.command,
+      arguments: staged.arguments,
       environment: taskEnvironment(
         lease.leaseId,
         {
@@ -45,13 +50,14 @@ export async function prepareTask(
           home: workspace.home,
           temporary: isolated ? "/tmp" : places.temporary,
           output: outputFile(workspace.root, lease.leaseId),
+          inputs: staged.inputs,
         },
         secrets.environment,
       ),
       stdin: lease.task.stdin,
       directory: workingDirectory(workspace.directory, lease.task.directory),
       writable: [workspace.root],
-      mounts,
+      mounts: [...mounts, ...staged.mounts],
       network: lease.network,
       ...taskLimits(lease, config),
     };

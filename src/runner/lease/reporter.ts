@@ -23,6 +23,8 @@ export interface Reporter {
     signal: AbortSignal,
   ): Promise<number>;
   artifact(source: ArtifactSource, signal: AbortSignal): Promise<void>;
+  /** Fetch an artifact that the task reads, and compare it with its digest. */
+  file(sha256: string, path: string, signal: AbortSignal): Promise<void>;
   reject(reason: string, signal: AbortSignal): Promise<void>;
   result(result: TaskResult, signal: AbortSignal): Promise<void>;
 }

@@ -88,7 +88,17 @@ export class LeaseRun {
     // The sandbox is made while the intent is written: it stands behind a closed gate, and dies with this process.
     const [intent, made] = await Promise.allSettled([
       journal.intent(lease.leaseId, context),
-      refused === null ? prepareTask(this.#services, lease, this.#provider, this.places, secrets) : null,
+      refused === null
+        ? prepareTask(
+            this.#services,
+            lease,
+            this.#provider,
+            this.places,
+            secrets,
+            this.#reporter,
+            this.#lost.signal,
+          )
+        : null,
     ]);
     if (intent.status === "rejected") {
       await this.#abandon(made.status === "fulfilled" ? made.value : null);

@@ -7,13 +7,13 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 export type RawBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
 export interface Call<T extends TSchema> {
-  readonly method?: "POST" | "PUT";
+  readonly method?: "POST" | "PUT" | "GET";
   readonly path: string;
   readonly query?: Record<string, string | number | boolean>;
   /** Null for a message that carries its own proof, or none. */
   readonly token: string | null;
-  /** A JSON message, or a function that makes the raw body anew for each try. */
-  readonly body: object | (() => RawBody);
+  /** A JSON message, or a function that makes the raw body anew for each try; null for none. */
+  readonly body: object | (() => RawBody) | null;
   readonly answer: T;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -25,6 +25,8 @@ export interface Client {
   call<T extends TSchema>(call: Call<T>): Promise<Static<T>>;
   /** As `call`; a 204 is null with the wait that the server asked for. */
   callOrEmpty<T extends TSchema>(call: Call<T>): Promise<Static<T> | { readonly retryAfterMs: number }>;
+  /** Bytes, as they come. @throws as `call` */
+  download(call: Omit<Call<TSchema>, "answer" | "body" | "method">): Promise<ReadableStream<Uint8Array>>;
 }
 
 function checkVersion(response: Response): void {
@@ -70,7 +72,9 @@ export function createClient(baseUrl: string, fetchFunction: Fetch = fetch): Cli
           "content-type": raw ? "application/octet-stream" : "application/json",
           [PROTOCOL_HEADER]: PROTOCOL_VERSION,
         },
-        body: raw ? (call.body as () => RawBody)() : JSON.stringify(call.body),
+        ...(call.body === null
+          ? {}
+          : { body: raw ? (call.body as () => RawBody)() : JSON.stringify(call.body) }),
         // A redirect would carry the credential to a place nobody configured.
         redirect: "error",
         signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
@@ -101,6 +105,13 @@ export function createClient(baseUrl: string, fetchFunction: Fetch = fetch): Cli
       checkVersion(response);
       if (!response.ok) throw await failureOf(response);
       return parse(response, call.answer);
+    },
+    async download(call) {
+      const response = await send({ ...call, method: "GET", body: null, answer: {} as TSchema });
+      checkVersion(response);
+      if (!response.ok) throw await failureOf(response);
+      if (response.body === null) throw fail("unavailable", "the answer has no body");
+      return response.body;
     },
     async callOrEmpty(call) {
       const response = await send(call);

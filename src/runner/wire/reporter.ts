@@ -14,11 +14,15 @@ import {
 } from "../../protocol/index.ts";
 import type { Reporter } from "../lease/reporter.ts";
 import type { Client } from "./client.ts";
+import { receive } from "./receive.ts";
 import type { Session } from "./session.ts";
 
 const MESSAGE_TIMEOUT_MS = 15_000;
 /** An artifact may be large and the line slow: a megabyte a second, and never less than a minute. */
 const uploadTimeout = (size: number): number => 60_000 + size / 1000;
+
+/** One file of a task; a line slower than this has other troubles. */
+const DOWNLOAD_TIMEOUT_MS = 600_000;
 
 export interface LeaseIdentity {
   readonly leaseId: string;
@@ -109,6 +113,24 @@ export function wireReporter(client: Client, session: Session, lease: LeaseIdent
       if (stored.sha256 !== source.sha256 || stored.size !== source.size) {
         throw fail("artifact_digest_mismatch", "the controller stored other bytes than were sent");
       }
+    },
+    file(sha256, path, signal) {
+      const query = { attempt, fencingToken };
+      return session.deliver(
+        async ({ claimToken: token }) =>
+          await receive(
+            await client.download({
+              path: artifactRoute(lease.leaseId, sha256),
+              query,
+              token,
+              timeoutMs: DOWNLOAD_TIMEOUT_MS,
+              signal,
+            }),
+            sha256,
+            path,
+          ),
+        { signal },
+      );
     },
     async reject(reason, signal) {
       const body = { ...identity(), reason: reason.slice(0, 4096) };

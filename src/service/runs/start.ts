@@ -5,6 +5,7 @@ import { fail } from "../../base/errors.ts";
 import { randomToken } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { RunOptions } from "../../store/index.ts";
+import { keepCode } from "../assets/keep-code.ts";
 import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { workspacePolicies } from "../policy/workspace.ts";
@@ -117,6 +118,7 @@ export const startRun = defineOperation({
     const inputs = completeInputs(found.definition, given, directory, Math.random);
     const document = found.document as unknown as JsonObject;
     const identity = identityOf(input, input.workflow_asset_id, context.clock.wall());
+    await keepCode(context, found);
     const started = await orchestration.start({
       tenantId: context.tenantId,
       ...identity,

@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { makePrivateDirectory } from "../../base/files.ts";
+import type { Lease } from "../../protocol/index.ts";
+import type { ResolvedMount } from "../sandboxes/index.ts";
+import type { LeasePlaces } from "./places.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** How a task with files, or with code, differs from a plain command. */
+export interface Staged {
+  readonly mounts: readonly ResolvedMount[];
+  /** Where the files are; null without any. */
+  readonly inputs: string | null;
+  readonly command: string;
+  readonly arguments: readonly string[];
+}
+
+/**
+ * Fetch the artifacts that a task reads into the lease's own directory, which the task sees but cannot write. Code runs in
+ * this very executable, inside the task's sandbox.
+ * @throws Failure of the controller's code, `artifact_digest_mismatch`
+ */
+export async function stageFiles(
+  lease: Lease,
+  places: LeasePlaces,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<Staged> {
+  const { command, arguments: argv } = lease.task;
+  if (lease.files === undefined || lease.files.length === 0) {
+    return { mounts: [], inputs: null, command, arguments: argv };
+  }
+  const inputs = join(places.root, "inputs");
+  makePrivateDirectory(inputs);
+  for (const sha256 of lease.files) {
+    const path = join(inputs, sha256);
+    if (!existsSync(path)) await reporter.file(sha256, path, signal);
+  }
+  const mounts: ResolvedMount[] = [{ source: inputs, target: inputs, readOnly: true }];
+  if (lease.code === undefined) return { mounts, inputs, command, arguments: argv };
+  const own = ownExecutable();
+  return {
+    mounts: [...mounts, ...own.paths.map((path) => ({ source: path, target: path, readOnly: true }))],
+    inputs,
+    command: own.command,
+    arguments: [...own.arguments, "code-child", join(inputs, lease.code.source)],
+  };
+}
+
+/** This executable as a command; under `bun` it needs its script and the sources again. */
+function ownExecutable(): { command: string; arguments: string[]; paths: string[] } {
+  const command = process.execPath;
+  if (Bun.main.startsWith("/$bunfs/")) return { command, arguments: [], paths: [command] };
+  const root = join(import.meta.dir, "../../..");
+  return { command, arguments: [join(root, "src/main.ts")], paths: [command, root] };
+}

@@ -1,0 +1,13 @@
+import type { FoundWorkflow } from "../../assets/index.ts";
+import { uploadArtifact } from "../artifacts/upload.ts";
+import type { ServiceContext } from "../context.ts";
+
+/** Keep the files of a workflow's code nodes as artifacts: a runner gets them by their digest. */
+export async function keepCode(context: ServiceContext, found: FoundWorkflow): Promise<void> {
+  if (!found.plan.steps.some(({ target }) => target.kind === "code")) return;
+  const { codeSources } = await import("../../assets/index.ts");
+  for (const { sha256, name, bytes } of codeSources(found)) {
+    const about = { mediaType: "text/typescript", name, expected: sha256 };
+    await uploadArtifact(context, bytes, about, bytes.byteLength);
+  }
+}

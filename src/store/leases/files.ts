@@ -1,0 +1,21 @@
+import { fail } from "../../base/errors.ts";
+import { findArtifact } from "../artifacts/uploads.ts";
+import type { Query } from "../operation.ts";
+import { findLease, type LeaseCaller, whyEnded } from "./live.ts";
+
+/**
+ * Whether a lease may read an artifact: it stands, its task names the artifact, and the artifact is its tenant's.
+ * @throws Failure `artifact_not_found` for any other, whether or not it exists
+ */
+export const mayReadFile: Query<LeaseCaller & { sha256: string }, { tenantId: string }> = (tx, caller) => {
+  const lease = findLease(tx, caller);
+  const ended = whyEnded(lease, caller.now);
+  if (ended !== null) throw ended;
+  const request = tx.get<{ payload: string }>("SELECT payload FROM request WHERE id = ?", lease.request_id)!;
+  const { files } = JSON.parse(request.payload) as { files?: string[] };
+  const known = findArtifact(tx, { tenantId: lease.tenant_id, sha256: caller.sha256 });
+  if (!files?.includes(caller.sha256) || known === null) {
+    throw fail("artifact_not_found", `no artifact ${caller.sha256} for this task`);
+  }
+  return { tenantId: lease.tenant_id };
+};
