@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { JsonObject } from "../../src/base/json.ts";
 import { runBinary } from "../support/binary.ts";
 import { type ControlHost, controlHost } from "../support/control-host.ts";
 import { ask, audit, enroll, HandRunner, ONE, resultOf } from "../support/hand-runner.ts";
+import { eventually, startBinary } from "../support/processes.ts";
 
 setDefaultTimeout(60_000);
 
@@ -188,5 +191,36 @@ test("a runner whose watchdog stands still or whose journal fails gets nothing u
     expect(answer.status).not.toBe(200);
     await runner.beat();
     expect((await runner.claim({ waitMs: 5_000 })).status).toBe(200);
+  }
+});
+
+test("a real runner: quarantined it loses its work and its way in, released it comes back by itself, and its key was never enough", async () => {
+  const token = await enroll(host.box, "real", "--host-id", "host-real");
+  const file = join(host.box.path, "real.token");
+  writeFileSync(file, token, { mode: 0o600 });
+  const real = await startBinary(
+    ["runner", "--controller", host.url, "--token-file", file, "--id", "real", "--host-id", "host-real"],
+    { ...host.box.env, LIGHTFLOW_SANDBOX: "process" },
+    host.box.path,
+  );
+  try {
+    const session = async () =>
+      (await ask(host.box, "runners", "show", "real"))["session"] as JsonObject | null;
+    await ask(host.box, "runners", "quarantine", "real", "--reason", "drill");
+    await eventually(
+      async () =>
+        (await actionsOf("real")).some(
+          ({ action, body }) =>
+            action === "message.refused" && body["reason"] === "the runner is quarantined",
+        ),
+      (refused) => refused,
+    );
+    expect(await session()).toMatchObject({ state: "quarantined" });
+    await ask(host.box, "runners", "release", "real");
+    await eventually(session, (now) => now?.["state"] === "active");
+    await host.run("real");
+    expect(await ask(host.box, "run", "wait", "real")).toMatchObject({ status: "succeeded" });
+  } finally {
+    await real.stop();
   }
 });

@@ -47,7 +47,8 @@ export async function controlHost(name: string, ...flags: string[]): Promise<Con
       const response = await fetch(`${process.ready["gateway"]}/runs/start`, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ workflow_asset_id: asset, run_id: id }),
+        // Each run is to need a runner, also where the output of its step is known.
+        body: JSON.stringify({ workflow_asset_id: asset, run_id: id, no_cache: true }),
       });
       if (!response.ok) throw new Error(await response.text());
     },
