@@ -15,8 +15,6 @@ const reading = (kind: string) => ({
 
 const TRIGGER = { type: "io.serverlessworkflow.samples.events.trigger.v1", data: { name: "Ann" } };
 
-const BROKER = "needs a broker or a socket; `src/calls/asyncapi` has tests with both";
-
 /** What each example needs beside its document. Those that are not here run on `{}` and complete. */
 export const PLANS: Readonly<Record<string, Plan>> = {
   "accumulate-room-readings.yaml": {
@@ -31,20 +29,18 @@ export const PLANS: Readonly<Record<string, Plan>> = {
   "authentication-oidc-secret.yaml": PET,
   "authentication-oidc.yaml": PET,
   "authentication-reusable.yaml": { input: { petId: 1, token: "abc" } },
-  "call-asyncapi-publish.yaml": { notRun: BROKER },
-  "call-asyncapi-subscribe-consume-amount.yaml": { notRun: BROKER },
-  "call-asyncapi-subscribe-consume-forever-foreach.yaml": { notRun: "refused by name: `asyncapi.foreach`" },
-  "call-asyncapi-subscribe-consume-until.yaml": { notRun: BROKER },
-  "call-asyncapi-subscribe-consume-while.yaml": { notRun: BROKER },
-  "call-grpc.yaml": { notRun: "needs a gRPC server; `src/calls/grpc` has tests with one" },
+  "call-asyncapi-publish.yaml": { input: { pet: { id: 1 }, token: "abc" }, services: true },
+  "call-asyncapi-subscribe-consume-amount.yaml": { services: true },
+  "call-asyncapi-subscribe-consume-forever-foreach.yaml": { services: true },
+  "call-asyncapi-subscribe-consume-until.yaml": { services: true },
+  "call-asyncapi-subscribe-consume-while.yaml": { services: true },
+  "call-grpc.yaml": { input: { user: { preferredDisplayName: "Ann" } }, services: true },
   "call-http-endpoint-interpolation-shorthand.yaml": PET,
   "call-http-endpoint-interpolation.yaml": { input: { petId: 1, pet: { petId: 1 } } },
   "call-http-query-headers-expressions.yaml": SEARCH,
   "call-http-query-parameters.yaml": SEARCH,
   "call-http-redirect.yaml": SEARCH,
-  "call-mcp.yaml": {
-    notRun: "would start a program from a package registry; `src/calls/mcp` has tests with one of its own",
-  },
+  "call-mcp.yaml": { services: true, note: "with a program in the place of what `npx` would fetch" },
   "conditional-task.yaml": { input: { customer: { age: 20 } } },
   "do-multiple.yaml": PET,
   "do-single.yaml": PET,

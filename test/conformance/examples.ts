@@ -8,11 +8,13 @@ import type { Json, JsonObject } from "../../src/base/json.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { runDocument } from "../../src/cli/workflow/run-document.ts";
 import { SUPPORTED_FEATURES } from "../../src/engine/index.ts";
+import type { HostCalls } from "../../src/host/host.ts";
 import { Orchestrator } from "../../src/orchestrator/index.ts";
 import { listRuns, receiveEvent, Store } from "../../src/store/index.ts";
 import { featuresOf, loadDocument, type WorkflowDocument } from "../../src/workflow/index.ts";
 import { DIRECTORY } from "./ctk.ts";
 import { PLANS } from "./example-plans.ts";
+import { asyncApi, openServices } from "./services.ts";
 import { answer, standIn } from "./stand-in.ts";
 
 export interface Example {
@@ -31,6 +33,8 @@ export interface Plan {
   readonly advanceMs?: number;
   /** `completed` where nothing is said. `waiting` is for those that never end by themselves. */
   readonly ends?: "completed" | "faulted" | "waiting";
+  /** It calls what HTTP alone does not stand in for. */
+  readonly services?: boolean;
   /** In place of executing it: why not. */
   readonly notRun?: string;
   /** What is worth knowing of how it ends. */
@@ -59,6 +63,9 @@ export function reasonNotToRun({ name, document }: Example): string | null {
 
 /** What any other host answers: a token where one is asked for, else something. */
 function respond(host: string, path: string, headers: Headers): Response {
+  if (path === "/docs/asyncapi.json") return Response.json(asyncApi(sockets));
+  if (path === "/notifications" && host === "fake.com")
+    return new Response('{"n":1}\n{"n":2}\n', { headers: { "content-type": "application/x-ndjson" } });
   const known = answer(host, path, headers);
   if (known.status !== 404) return known;
   const [, realm] = /^(.*)\/\.well-known\/openid-configuration$/.exec(path) ?? [];
@@ -71,6 +78,9 @@ function respond(host: string, path: string, headers: Headers): Response {
   return Response.json({ ok: true });
 }
 
+/** Where the WebSockets of the running example are. */
+let sockets = "";
+
 const SECRET: JsonObject = {
   authority: "https://id.example.com",
   grant: "client_credentials",
@@ -78,9 +88,23 @@ const SECRET: JsonObject = {
 };
 
 /** Execute an example by its plan. @returns how it ended, and its error */
-export async function runExample({ name, document }: Example): Promise<{ status: string; error: Json }> {
-  const plan = PLANS[name] ?? {};
+export async function runExample(example: Example): Promise<{ status: string; error: Json }> {
   const { calls } = standIn(respond);
+  if (PLANS[example.name]?.services !== true) return await execute(example, calls);
+  const services = await openServices();
+  sockets = services.sockets;
+  try {
+    return await execute(example, { ...calls, ...services.calls });
+  } finally {
+    await services.stop();
+  }
+}
+
+async function execute(
+  { name, document }: Example,
+  calls: HostCalls,
+): Promise<{ status: string; error: Json }> {
+  const plan = PLANS[name] ?? {};
   const features = [...featuresOf(document, "strict")].map(({ feature }) => feature);
   if (features.includes("run.shell") || features.includes("run.script")) {
     const loaded = { document, digest: digestOf(document), diagnostics: [] };

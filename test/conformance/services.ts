@@ -1,0 +1,113 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as grpc from "@grpc/grpc-js";
+import protobuf from "protobufjs";
+import { allowAll } from "../../src/calls/index.ts";
+import type { HostCalls } from "../../src/host/host.ts";
+
+const PROTO = `syntax = "proto3";
+package GreeterApi;
+message HelloRequest { string name = 1; }
+message HelloReply { string message = 1; }
+service Greeter { rpc SayHello (HelloRequest) returns (HelloReply); }
+`;
+/** As the example names it. */
+const GRPC_PORT = 5011;
+
+export interface Services {
+  /** What calls need beside the stand-in for HTTP. */
+  readonly calls: HostCalls;
+  /** Where WebSockets are answered, `host:port`. */
+  readonly sockets: string;
+  stop(): Promise<void>;
+}
+
+/** The services of the examples that HTTP alone does not stand in for: gRPC, WebSockets, and a program that `npx` brings. */
+export async function openServices(): Promise<Services> {
+  const directory = mkdtempSync(join(tmpdir(), "services-"));
+  mkdirSync(join(directory, "app"));
+  writeFileSync(join(directory, "app", "greet.proto"), PROTO);
+  const npx = join(directory, "npx");
+  writeFileSync(npx, `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dir, "mcp-slack.ts")}'\n`);
+  chmodSync(npx, 0o755);
+  const path = process.env["PATH"];
+  process.env["PATH"] = `${directory}:${path}`;
+
+  const web = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, server) => (server.upgrade(request) ? undefined : new Response(null, { status: 426 })),
+    websocket: {
+      open(socket) {
+        for (let n = 0; n < 6; n++) socket.send(JSON.stringify({ n }));
+      },
+      message() {},
+    },
+  });
+  const greeter = await greet();
+  return {
+    sockets: `127.0.0.1:${web.port}`,
+    calls: {
+      policy: allowAll,
+      files: { base: directory, within: directory },
+      resolveHost: async (name) => [name === "localhost" ? "127.0.0.1" : "192.0.2.1"],
+    },
+    async stop() {
+      process.env["PATH"] = path;
+      greeter.forceShutdown();
+      await web.stop(true);
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+async function greet(): Promise<grpc.Server> {
+  const types = protobuf.parse(PROTO).root;
+  const [Ask, Answer] = ["HelloRequest", "HelloReply"].map((name) => types.lookupType(`GreeterApi.${name}`));
+  const bytes = (value: Buffer) => value;
+  const method = {
+    path: "/GreeterApi.Greeter/SayHello",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  };
+  const server = new grpc.Server();
+  server.addService(
+    { SayHello: method },
+    {
+      SayHello(call: { request: Buffer }, done: grpc.sendUnaryData<Buffer>) {
+        const { name } = Ask!.toObject(Ask!.decode(call.request)) as { name: string };
+        done(null, Buffer.from(Answer!.encode(Answer!.fromObject({ message: `Hello ${name}` })).finish()));
+      },
+    },
+  );
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`127.0.0.1:${GRPC_PORT}`, grpc.ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    ),
+  );
+  return server;
+}
+
+/** The description at the address that the examples name; `sockets` is where its WebSocket server is. */
+export function asyncApi(sockets: string): object {
+  const message = { $ref: "#/channels/notifications" };
+  return {
+    asyncapi: "3.0.0",
+    info: { title: "Notifications", version: "1.0.0" },
+    servers: {
+      web: { host: "fake.com", protocol: "http" },
+      staging: { host: "staging.fake.com", protocol: "http" },
+      live: { host: sockets, protocol: "ws" },
+    },
+    channels: { notifications: { address: "/notifications" } },
+    operations: {
+      findPetsByStatus: { action: "send", channel: message },
+      getNotifications: { action: "receive", channel: message },
+    },
+  };
+}
