@@ -49,7 +49,8 @@ function membersInOrder(object: Record<string, unknown>): unknown {
   }
   if (!same) keys.sort();
   let copy: Record<string, unknown> | null = same ? null : {};
-  for (const [at, key] of keys.entries()) {
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at]!;
     const member = object[key];
     if (member === undefined) continue;
     const ordered = inOrder(member);
@@ -91,7 +92,7 @@ function printCanonical(value: unknown): string {
 
 /** Lower-case hex SHA-256 of bytes or UTF-8 text. */
 export function sha256(data: string | Uint8Array): string {
-  return new Bun.CryptoHasher("sha256").update(data).digest("hex");
+  return Bun.SHA256.hash(data, "hex");
 }
 
 /** `sha256:` + hex over the canonical JSON of a value: the form of every digest in the product. */

@@ -2,29 +2,37 @@ import type { KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { coalesce } from "../base/coalesce.ts";
 import { newId, randomToken } from "../base/ids.ts";
-import type { Claim, Lease, UnsignedLease } from "../protocol/index.ts";
-import { signLease } from "../protocol/index.ts";
-import { claimLeases, type Store, type Waiter } from "../store/index.ts";
+import { type Claim, signedLeaseText, type UnsignedLease } from "../protocol/index.ts";
+import { claimLeases, readShares, type Store, type Waiter } from "../store/index.ts";
 import { buildLease } from "./build-lease.ts";
+import { FairOrder } from "./fair-order.ts";
 
 interface Waiting extends Waiter {
+  readonly signal: AbortSignal;
+  /** Monotonic: when the claim gives up waiting. */
+  readonly until: number;
+  timer: ReturnType<typeof setTimeout> | null;
   /** Its time is over: it ends with the match that is under way, which may still bring it a lease. */
   expired: boolean;
   matching: boolean;
   /** Its session changed while it was being matched. */
   stale: boolean;
-  finish(lease: Lease | null): void;
-  refuse(error: unknown): void;
+  resolve(lease: string | null): void;
+  reject(error: unknown): void;
 }
+
+/** Leases of one transaction: enough to share its commit, few enough that another tenant's turn comes soon. */
+const TURN = 256;
 
 /**
  * Claims that wait for work. A claim is answered in the turn in which work is queued; there is no polling on the way.
- * All claims of a turn are matched in one transaction, first come first served.
+ * All claims of a turn are matched in one transaction, tenants by their weights and each in the order in which it came.
  */
 export class ClaimDesk {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #key: KeyObject;
+  readonly #order = new FairOrder();
   readonly #waiting = new Set<Waiting>();
   readonly #unlisten: () => void;
   /** Match what waits with what is queued. */
@@ -48,15 +56,10 @@ export class ClaimDesk {
     });
   }
 
-  /** A lease, or null when none came within the claim's `waitMs`. */
-  claim(message: Claim, tokenHash: string, waitMs: number, signal: AbortSignal): Promise<Lease | null> {
+  /** A signed lease as JSON, or null when none came within the claim's `waitMs`. */
+  claim(message: Claim, tokenHash: string, waitMs: number, signal: AbortSignal): Promise<string | null> {
     return new Promise((resolve, reject) => {
-      const settle = (work: () => void) => {
-        clearTimeout(timer);
-        this.#waiting.delete(waiting);
-        work();
-      };
-      const waiting: Waiting = {
+      this.#waiting.add({
         tokenHash,
         runnerId: message.runnerId,
         sessionId: message.sessionId,
@@ -64,51 +67,98 @@ export class ClaimDesk {
         leaseId: newId(),
         nonce: randomToken(),
         session: null,
+        signal,
+        until: this.#clock.monotonic() + waitMs,
+        timer: null,
         expired: false,
         matching: false,
         stale: false,
-        finish: (lease) => settle(() => resolve(lease)),
-        refuse: (error) => settle(() => reject(error)),
-      };
-      // Never before it was looked at once, and never while a lease may be on its way: that one would be lost.
-      const timer = setTimeout(() => {
-        if (waiting.session !== null && !waiting.matching) waiting.finish(null);
-        else waiting.expired = true;
-      }, waitMs);
-      signal.addEventListener("abort", () => waiting.finish(null), { once: true });
-      this.#waiting.add(waiting);
+        resolve,
+        reject,
+      });
       this.match();
     });
   }
 
+  #leave(waiting: Waiting): void {
+    if (waiting.timer !== null) clearTimeout(waiting.timer);
+    this.#waiting.delete(waiting);
+  }
+
+  #finish(waiting: Waiting, lease: string | null): void {
+    this.#leave(waiting);
+    waiting.resolve(lease);
+  }
+
+  #refuse(waiting: Waiting, error: unknown): void {
+    this.#leave(waiting);
+    waiting.reject(error);
+  }
+
+  /** There is nothing for it now: it waits on, if it has time. */
+  #hold(waiting: Waiting): void {
+    const left = waiting.until - this.#clock.monotonic();
+    if (waiting.expired || left <= 0 || waiting.signal.aborted) {
+      this.#finish(waiting, null);
+      return;
+    }
+    if (waiting.timer !== null) return;
+    // Only from here on, since most claims of a busy queue never wait. And never while a lease may be on its way to it,
+    // which would be lost.
+    const expire = () => {
+      waiting.expired = true;
+      if (!waiting.matching) this.#finish(waiting, null);
+    };
+    waiting.timer = setTimeout(expire, left);
+    waiting.signal.addEventListener("abort", expire, { once: true });
+  }
+
   async #matchOnce(): Promise<void> {
-    const batch = [...this.#waiting];
+    const shares = this.#severalTenants() ? this.#store.read(readShares, null) : null;
+    const weightOf = (tenant: string) => shares?.get(tenant) ?? 1;
+    const batch =
+      shares === null
+        ? [...this.#waiting]
+        : this.#order.arrange([...this.#waiting], (each) => each.session?.tenant_id ?? "", weightOf);
     for (const waiting of batch) {
       waiting.matching = true;
       waiting.stale = false;
     }
-    const now = this.#clock.wall();
     try {
-      const { answers, postponedUntil } = await this.#store.write(claimLeases, {
+      const { answers, postponedUntil, more } = await this.#store.write(claimLeases, {
         waiters: batch,
-        now,
+        now: this.#clock.wall(),
+        limit: TURN,
         build: buildLease,
       });
       for (const [position, answer] of answers.entries()) {
         const waiting = batch[position]!;
         waiting.matching = false;
-        if ("idle" in answer) {
+        if ("refused" in answer) this.#refuse(waiting, answer.refused);
+        else if ("idle" in answer) {
           waiting.session = waiting.stale ? null : answer.idle;
-          if (waiting.expired) waiting.finish(null);
-          continue;
+          this.#hold(waiting);
+        } else {
+          const lease = answer.lease as unknown as UnsignedLease;
+          if (shares !== null) this.#order.served(lease.tenantId, weightOf(lease.tenantId));
+          this.#finish(waiting, signedLeaseText(lease, this.#key));
         }
-        if ("refused" in answer) waiting.refuse(answer.refused);
-        else waiting.finish(signLease(answer.lease as unknown as UnsignedLease, this.#key));
       }
+      if (more) this.match();
       if (postponedUntil !== null) this.#lookAgain(postponedUntil);
     } catch (error) {
-      for (const waiting of batch) waiting.refuse(error);
+      for (const waiting of batch) this.#refuse(waiting, error);
     }
+  }
+
+  #severalTenants(): boolean {
+    let first: string | null = null;
+    for (const { session } of this.#waiting) {
+      if (session === null) continue;
+      if (first !== null && session.tenant_id !== first) return true;
+      first = session.tenant_id;
+    }
+    return false;
   }
 
   /** A request that was put back is due later: be there then. */
@@ -126,6 +176,6 @@ export class ClaimDesk {
   close(): void {
     this.#unlisten();
     if (this.#postponed !== null) clearTimeout(this.#postponed);
-    for (const waiting of [...this.#waiting]) waiting.finish(null);
+    for (const waiting of [...this.#waiting]) this.#finish(waiting, null);
   }
 }

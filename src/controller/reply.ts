@@ -3,5 +3,7 @@ import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 const HEADERS = { "content-type": "application/json", [PROTOCOL_HEADER]: PROTOCOL_VERSION };
 
 /** An answer of the runner protocol. Its headers are given with it: setting one afterwards costs as much again. */
-export const reply = (value: unknown): Response =>
-  new Response(JSON.stringify(value), { status: 200, headers: HEADERS });
+export const reply = (value: unknown): Response => replyText(JSON.stringify(value));
+
+/** The same for what is JSON already. */
+export const replyText = (text: string): Response => new Response(text, { status: 200, headers: HEADERS });

@@ -43,6 +43,13 @@ export function importPublicKey(publicKey: string): KeyObject {
   return createPublicKey({ key: der, format: "der", type: "spki" });
 }
 
+/** A lease as it goes over the wire: the very bytes that were signed, and the signature. */
+export function signedLeaseText(lease: UnsignedLease, key: KeyObject): string {
+  const text = canonicalJson(lease);
+  const signature = sign(null, Buffer.from(text), key).toString("base64url");
+  return `${text.slice(0, -1)},"signature":"${signature}"}`;
+}
+
 export function signLease(lease: UnsignedLease, key: KeyObject): Lease {
   const signature = sign(null, Buffer.from(canonicalJson(lease)), key).toString("base64url");
   return { ...lease, signature };

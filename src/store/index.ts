@@ -78,6 +78,7 @@ export { type QueueView, viewLeases, viewQueue } from "./leases/queue-views.ts";
 export { nextExpiry, reapLeases } from "./leases/reap.ts";
 export { NotTaken, reportResult } from "./leases/report.ts";
 export { type Resolution, type ResolvedAttempt, resolveAttempt } from "./leases/resolve.ts";
+export { readShares, setShare } from "./leases/shares.ts";
 export {
   type LeaseTimes,
   rejectLease,

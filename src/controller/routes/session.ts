@@ -21,7 +21,7 @@ import {
 } from "../../protocol/index.ts";
 import { auditSnapshot, drainSession, heartbeat, readHeartbeat, registerRunner } from "../../store/index.ts";
 import type { Controller } from "../controller.ts";
-import { reply } from "../reply.ts";
+import { reply, replyText } from "../reply.ts";
 
 type Handler = (controller: Controller, request: Request) => Promise<Response>;
 
@@ -102,7 +102,7 @@ export const claim: Handler = async (controller, request) => {
   const lease = await controller.claims.claim(message, credential, waitMs, request.signal);
   if (lease !== null) {
     controller.pace.served(credential);
-    return reply(lease);
+    return replyText(lease);
   }
   const seconds = Math.ceil(controller.pace.empty(credential) / 1000);
   return new Response(null, {

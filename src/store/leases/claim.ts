@@ -34,6 +34,8 @@ export interface PendingRequest {
 export interface ClaimBatch {
   waiters: readonly Waiter[];
   now: number;
+  /** How many leases are issued in one transaction at most, so that others have theirs in between. */
+  limit: number;
   /** The lease document for a request; called inside the transaction, pure. */
   build(
     request: PendingRequest,
@@ -52,24 +54,32 @@ const PAGE = 64;
  * Give waiting claims what is queued, in one transaction.
  * @returns one answer a waiter; and, when somebody goes on waiting, when to look again even without a hint
  */
-export const claimLeases: Operation<ClaimBatch, { answers: ClaimAnswer[]; postponedUntil: number | null }> = (
-  tx,
-  batch,
-) => {
+export const claimLeases: Operation<
+  ClaimBatch,
+  { answers: ClaimAnswer[]; postponedUntil: number | null; more: boolean }
+> = (tx, batch) => {
   const partitions = pendingPartitions(tx, {
     now: batch.now,
     page: Math.min(batch.waiters.length, PAGE),
   });
+  let issued = 0;
   const answers = batch.waiters.map((waiter): ClaimAnswer => {
+    if (issued === batch.limit && waiter.session !== null) return { idle: waiter.session };
     try {
-      return answer(tx, batch, waiter, partitions);
+      const given = answer(tx, batch, waiter, partitions);
+      if ("lease" in given) issued++;
+      return given;
     } catch (refused) {
       if (refused instanceof Failure && refused.status < 500) return { refused };
       throw refused;
     }
   });
   const waits = answers.some((each) => "idle" in each);
-  return { answers, postponedUntil: waits ? nextPostponed(tx, batch.now) : null };
+  return {
+    answers,
+    postponedUntil: waits ? nextPostponed(tx, batch.now) : null,
+    more: issued === batch.limit,
+  };
 };
 
 function answer(
