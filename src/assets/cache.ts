@@ -28,6 +28,28 @@ export function readyWorkflow(root: string, id: string): ReadyWorkflow {
   return ready;
 }
 
+/** What was found in this turn of the event loop. */
+let turn: Map<string, ReadyWorkflow> | null = null;
+
+/**
+ * {@link readyWorkflow} for a server: all requests of one turn of the event loop share one look at the files, which costs
+ * as much as all else in a start. They had arrived before it, so each sees what had been written when it was sent.
+ */
+export function readyWorkflowOfTurn(root: string, id: string): ReadyWorkflow {
+  const key = `${root}\0${id}`;
+  const seen = turn?.get(key);
+  if (seen !== undefined) return seen;
+  const ready = readyWorkflow(root, id);
+  if (turn === null) {
+    turn = new Map();
+    setImmediate(() => {
+      turn = null;
+    });
+  }
+  turn.set(key, ready);
+  return ready;
+}
+
 /** Folders whose change of names may bring a node, composition or model that was missing, or twice. */
 const COMPONENT_FOLDERS = ["nodes", "compositions", "models"] as const;
 

@@ -3,7 +3,7 @@
  * workflow becomes the one workflow document.
  */
 
-export { type ReadyWorkflow, readyWorkflow } from "./cache.ts";
+export { type ReadyWorkflow, readyWorkflow, readyWorkflowOfTurn } from "./cache.ts";
 export { checkProject, type ProjectCheck } from "./check/project.ts";
 export { type CodeSource, codeSources } from "./code-sources.ts";
 export type { ConstantFile } from "./data/constant.ts";

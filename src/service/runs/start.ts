@@ -87,8 +87,10 @@ export const startRun = defineOperation({
     }
     const root = input.project_root ?? context.root;
     if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
-    const { checkInputs, completeInputs, findPreset, readyWorkflow } = await import("../../assets/index.ts");
-    const found = readyWorkflow(root, input.workflow_asset_id);
+    const { checkInputs, completeInputs, findPreset, readyWorkflowOfTurn } = await import(
+      "../../assets/index.ts"
+    );
+    const found = readyWorkflowOfTurn(root, input.workflow_asset_id);
     const given = layInputs(found.definition, {
       preset:
         input.preset === undefined
