@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ERRORS, type ErrorCode } from "../src/base/errors.ts";
 import { EXIT_TEXT, exitCodeOf } from "../src/cli/exit.ts";
 import { openapiYaml } from "./openapi.ts";
+import { policyDocument } from "./policy-document.ts";
 
 const ROOT = join(import.meta.dir, "..");
 
@@ -10,6 +11,7 @@ const ROOT = join(import.meta.dir, "..");
 export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/errors.md", errorsDocument()],
+    ["docs/10-policy.md", policyDocument()],
     ["openapi/lightflow.yaml", openapiYaml()],
   ]);
 }
