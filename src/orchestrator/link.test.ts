@@ -89,5 +89,8 @@ test("what cannot be fetched or is not what it should be says where, and goes no
   expect(await refused(schema(`${base}/broken.json`))).toContain("does not compile");
   expect(await refused(schema(`${base}/number.json`), denyPrivate)).toContain("/do/0/a/input/schema: ");
   expect(await refused(schema('${ "x" }'))).toContain("expression");
+  const token = { uri: `${base}/number.json`, authentication: { bearer: { token: "${ $secrets.t }" } } };
+  const guarded = made([{ a: { input: { schema: { resource: { endpoint: token } } }, set: {} } }]);
+  expect(await refused(guarded)).toContain("expressions in its authentication");
   expect(await refused(made([{ a: { call: `${base}/circle.yaml` } }]))).toContain("more than 100");
 });

@@ -121,6 +121,8 @@ function resolved(document: JsonObject, endpoint: Json | undefined): ResourceEnd
       : (authentication as JsonObject);
   if (Object.values(policy).some((scheme) => isObject(scheme) && "use" in scheme))
     throw fail("unsupported", "what is fetched at publication cannot name a secret");
+  if (JSON.stringify(policy).includes("${"))
+    throw fail("unsupported", "what is fetched at publication cannot have expressions in its authentication");
   return { uri: literal(String(uri)), authentication: policy };
 }
 

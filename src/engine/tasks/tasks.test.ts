@@ -316,3 +316,39 @@ test("a command's secret is named by the document alone", () => {
   });
   expect(shell("${ .t }", { t: "runner-secret://deploy" }).instance.error).toMatchObject({ status: 403 });
 });
+
+test("an attempt that takes longer than its limit is ended and tried again, and one that ends in time is not", () => {
+  const tried = (count: number) =>
+    new Drive([
+      {
+        t: {
+          try: [{ w: { wait: "PT10S" } }],
+          catch: { retry: { delay: "PT1S", limit: { attempt: { count, duration: "PT2S" } } } },
+        },
+      },
+    ]);
+  const drive = tried(1);
+  const limits = () =>
+    drive.effects.filter((each) => each.kind === "timer" && each.due_at - drive.now === 2_000);
+  expect(limits()).toHaveLength(1);
+  const fire = (wait: number) => {
+    const timer = drive.effects.findLast(
+      (each) => each.kind === "timer" && each.due_at === drive.now + wait,
+    )!;
+    drive.now += wait;
+    drive.put({ kind: "timer", effect: timer.id });
+  };
+  fire(2_000);
+  expect(drive.instance.status).toBe("waiting");
+  fire(1_000);
+  expect(drive.steps).toEqual(["t", "w", "w"]);
+  fire(2_000);
+  expect(drive.instance).toMatchObject({ status: "faulted", error: { status: 408, instance: "/do/0/t" } });
+  drive.expectFold();
+
+  const quick = tried(1);
+  const wait = quick.effects.find((each) => each.kind === "timer" && each.due_at === quick.now + 10_000)!;
+  quick.put({ kind: "timer", effect: wait.id });
+  expect(quick.instance.status).toBe("completed");
+  expect(quick.effects.filter(({ kind }) => kind === "cancel")).toHaveLength(1);
+});

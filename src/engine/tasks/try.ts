@@ -1,7 +1,8 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { joinPointer } from "../../workflow/index.ts";
 import { evaluateExpression, truthy } from "../data-flow.ts";
 import { durationMs } from "../duration.ts";
-import { normalizeErrorType } from "../errors.ts";
+import { normalizeErrorType, taskError } from "../errors.ts";
 import type { Machine } from "../machine.ts";
 import type { Frame, TaskError } from "../state.ts";
 import type { TaskHandler } from "./handler.ts";
@@ -14,7 +15,7 @@ import type { TaskHandler } from "./handler.ts";
 export const tryTask: TaskHandler = {
   begin(machine, frame) {
     frame.memory = { phase: "try", retries: 0 };
-    enterList(machine, frame, "try", frame.input);
+    attempt(machine, frame);
   },
   childCompleted(machine, frame, child, output, directive) {
     const list = frame.memory["phase"] === "catch" ? `${frame.pointer}/catch/do` : `${frame.pointer}/try`;
@@ -23,6 +24,7 @@ export const tryTask: TaskHandler = {
     else machine.enter(next, frame.id, output, child);
   },
   childFaulted(machine, frame, _child, error) {
+    endAttempt(machine, frame);
     const clause = (machine.definition.task(frame.pointer).task["catch"] ?? {}) as JsonObject;
     if (frame.memory["phase"] === "catch" || !catches(machine, frame, clause, error)) {
       machine.fault(frame, error);
@@ -32,6 +34,7 @@ export const tryTask: TaskHandler = {
     const delay = retryDelay(machine, frame, clause, error);
     if (delay !== null) {
       frame.memory["retries"] = (frame.memory["retries"] as number) + 1;
+      frame.memory["phase"] = "delay";
       machine.note("step.retried", frame, { retry: frame.memory["retries"], delay_ms: delay });
       machine.await(frame, (id) => ({ kind: "timer", id, due_at: machine.now + delay }));
       return;
@@ -46,9 +49,44 @@ export const tryTask: TaskHandler = {
     enterList(machine, frame, "catch/do", frame.input, withError(frame, clause, error));
   },
   timer(machine, frame) {
-    enterList(machine, frame, "try", frame.input);
+    if (frame.memory["phase"] === "delay") {
+      frame.memory["phase"] = "try";
+      attempt(machine, frame);
+      return;
+    }
+    const late = taskError("timeout", "the attempt took longer than its limit");
+    tryTask.childFaulted!(machine, frame, frame, { ...late, instance: frame.pointer });
   },
 };
+
+/** Run the list, for as long as one attempt may take. */
+function attempt(machine: Machine, frame: Frame): void {
+  const found = retryPolicy(machine, frame);
+  const limit = ((found?.policy["limit"] ?? {}) as JsonObject)["attempt"] as JsonObject | undefined;
+  if (limit?.["duration"] !== undefined) {
+    const place = `${found!.place}/limit/attempt/duration`;
+    const due = machine.now + durationMs(machine, frame, place, limit["duration"]);
+    frame.timer = machine.effectId();
+    machine.effects.push({ kind: "timer", id: frame.timer, due_at: due });
+  }
+  enterList(machine, frame, "try", frame.input);
+}
+
+function endAttempt(machine: Machine, frame: Frame): void {
+  if (frame.timer === undefined) return;
+  machine.cancelEffect(frame.timer);
+  delete frame.timer;
+}
+
+/** The `retry` of the clause, inline or by its name, and where it is for expressions. */
+function retryPolicy(machine: Machine, frame: Frame): { policy: JsonObject; place: string } | null {
+  const clause = (machine.definition.task(frame.pointer).task["catch"] ?? {}) as JsonObject;
+  const declared = clause["retry"];
+  const named = typeof declared === "string";
+  const policy = named ? machine.definition.at(joinPointer("/use/retries", declared)) : declared;
+  if (!isObject(policy)) return null;
+  return { policy: policy as JsonObject, place: named ? `catch/retry/${declared}` : "catch/retry" };
+}
 
 function afterCatch(machine: Machine, frame: Frame): string | undefined {
   if (frame.memory["phase"] !== "catch") return undefined;
@@ -88,12 +126,9 @@ function catches(machine: Machine, frame: Frame, clause: JsonObject, error: Task
 
 /** Milliseconds until the next try, or null when there is none. */
 function retryDelay(machine: Machine, frame: Frame, clause: JsonObject, error: TaskError): number | null {
-  const declared = clause["retry"];
-  const named = typeof declared === "string";
-  const policy = named ? machine.definition.at(`/use/retries/${declared}`) : declared;
-  if (!isObject(policy)) return null;
-  const place = named ? `catch/retry/${declared}` : "catch/retry";
-  const retry = policy as JsonObject;
+  const found = retryPolicy(machine, frame);
+  if (found === null) return null;
+  const { policy: retry, place } = found;
   const view: Frame = { ...frame, locals: withError(frame, clause, error) };
   if (holds(machine, view, `${place}/when`, retry["when"]) === false) return null;
   if (holds(machine, view, `${place}/exceptWhen`, retry["exceptWhen"]) === true) return null;
