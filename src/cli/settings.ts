@@ -17,6 +17,8 @@ export interface Settings {
   readonly root: string | undefined;
   /** The place of CortexFS; `/ctx` when absent and there. */
   readonly ctx: string | undefined;
+  /** Days after which the history of a run that has ended becomes an artifact; 0 is never. */
+  readonly historyDays: number;
   readonly runner: {
     /** Tasks at once; 0 is one for each processor. */
     readonly slots: number;
@@ -65,6 +67,12 @@ export const SETTINGS = {
     about: "where `lightflow up` puts CortexFS, and where it is looked for",
     default: undefined,
   },
+  historyDays: {
+    env: "LIGHTFLOW_HISTORY_DAYS",
+    about: "days after which the history of a run that has ended becomes an artifact; 0 is never",
+    default: 30,
+    range: [0, 36_500],
+  },
   "runner.slots": {
     env: "LIGHTFLOW_RUNNER_SLOTS",
     about: "tasks that the local runner executes at once; 0 is one for each processor",
@@ -112,6 +120,7 @@ export function resolveSettings(
     logLevel: values["logLevel"] as LogLevel,
     root: values["root"] as string | undefined,
     ctx: values["ctx"] as string | undefined,
+    historyDays: values["historyDays"] as number,
     runner: {
       slots: values["runner.slots"] as number,
       sandbox: values["runner.sandbox"] as SandboxChoice,

@@ -46,6 +46,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       ...gatewayOptions(flags),
     },
     runner: flags["no-runner"] ? null : settings.runner,
+    historyDays: settings.historyDays,
     // What it serves is what its workflows ask.
     calls: { cortex: { ...cortexPlace(io.env), ...(served === undefined ? {} : { mount: served }) } },
   });

@@ -23,6 +23,8 @@ export interface HostOptions {
   /** Null for a host whose runners are all elsewhere. */
   readonly runner: LocalRunnerOptions | null;
   readonly onStarted?: (runId: string) => void;
+  /** Days after which the history of a run that has ended becomes an artifact; 0 for never. */
+  readonly historyDays?: number;
   /** Where the calls of workflows may go; the public Internet where nothing is said. */
   readonly calls?: CallOptions;
 }
@@ -78,6 +80,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     const orchestrator = new Orchestrator({
       ...parts,
       clock: systemClock,
+      ...(options.historyDays === undefined ? {} : { historyDays: options.historyDays }),
       calls: { secrets: openSecrets(parts.store, paths.state), ...options.calls },
     });
     opened.push(() => orchestrator.stop());

@@ -27,6 +27,7 @@ export const hostLockPath = (paths: Paths): string => join(paths.state, "host.lo
 export function openParts(paths: Paths, log: Log): Parts {
   const store = Store.open(storePath(paths));
   const artifacts = openArtifacts(join(paths.state, "artifacts"));
+  store.readArchivesFrom(artifacts);
   const spool = new Spool(join(paths.state, "spool"));
   return {
     store,

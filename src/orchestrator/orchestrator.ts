@@ -40,6 +40,7 @@ import {
   startInstance,
   suspendInstance,
 } from "../store/index.ts";
+import { ArchiveLoop } from "./archive-loop.ts";
 import { type CallOptions, callContexts } from "./call-options.ts";
 import { type CallResolution, resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
@@ -53,12 +54,17 @@ import { firstDue } from "./schedules/next-due.ts";
 import { ScheduleLoop } from "./schedules/schedule-loop.ts";
 import { TimerLoop } from "./timer-loop.ts";
 
+/** Long enough that whoever looks for what went wrong finds it in the store. */
+const HISTORY_DAYS = 30;
+
 export interface OrchestratorOptions {
   store: Store;
   artifacts: Artifacts;
   clock: Clock;
   log: Log;
   calls?: CallOptions;
+  /** Days after which the history of a run that has ended becomes an artifact; 0 for never. */
+  historyDays?: number;
 }
 
 export interface StartRun {
@@ -88,6 +94,7 @@ export class Orchestrator {
   readonly #timers: TimerLoop;
   readonly #native: NativeLoop;
   readonly #events: EventLoop;
+  readonly #archive: ArchiveLoop | null;
   readonly #schedules: ScheduleLoop;
   readonly #stopping = new AbortController();
   /** Digests of documents that this build can run. */
@@ -116,6 +123,8 @@ export class Orchestrator {
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
     this.#events = new EventLoop(options, this.#engine);
+    const days = options.historyDays ?? HISTORY_DAYS;
+    this.#archive = days === 0 ? null : new ArchiveLoop(options, days);
     this.#schedules = new ScheduleLoop(options, (row, due) => this.#scheduled(row, due));
   }
 
@@ -301,6 +310,7 @@ export class Orchestrator {
     this.#timers.stop();
     this.#native.stop();
     this.#events.stop();
+    this.#archive?.stop();
     this.#schedules.stop();
   }
 

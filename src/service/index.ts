@@ -17,6 +17,7 @@ import { runnerOperations } from "./runners/index.ts";
 import { runOperations } from "./runs/index.ts";
 import { scheduleOperations } from "./schedules/index.ts";
 import { secretOperations } from "./secrets/index.ts";
+import { storeOperations } from "./store/index.ts";
 import { tokenOperations } from "./tokens/index.ts";
 import { workflowOperations } from "./workflows/index.ts";
 
@@ -41,6 +42,7 @@ export const service = {
   ...workflowOperations,
   ...eventOperations,
   ...callOperations,
+  ...storeOperations,
   ...inboxOperations,
   ...policyOperations,
   ...queueOperations,

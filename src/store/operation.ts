@@ -40,12 +40,18 @@ export type SqlValue = string | number | null | Uint8Array;
 export type Operation<Input, Output> = (tx: Transaction, input: Input) => Output;
 
 /** The reading half, for views over a read-only connection. */
-export type Query<Input, Output> = (tx: Pick<Transaction, "all" | "get">, input: Input) => Output;
+export type Query<Input, Output> = (tx: Reading, input: Input) => Output;
+
+export type Reading = Pick<Transaction, "all" | "get"> & {
+  /** A history that stands in an artifact; without it such a history cannot be read. */
+  readonly archived?: (sha256: string) => unknown;
+};
 
 /** Prepared statements of one connection, by their text. `Database.query` keeps only the last twenty. */
 export class StatementCache {
   readonly db: Database;
   readonly #statements = new Map<string, Statement>();
+  archived?: (sha256: string) => unknown;
 
   constructor(db: Database) {
     this.db = db;

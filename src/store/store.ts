@@ -1,5 +1,7 @@
 import type { Database } from "bun:sqlite";
+import type { Artifacts } from "../artifacts/index.ts";
 import { fail, toFailure } from "../base/errors.ts";
+import { archiveReader } from "./archives/reader.ts";
 import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
 import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
@@ -59,6 +61,11 @@ export class Store {
 
   static open(path: string): Store {
     return new Store(path);
+  }
+
+  /** Histories that were moved into artifacts are read from these. */
+  readArchivesFrom(artifacts: Pick<Artifacts, "path">): void {
+    this.#readStatements.archived = archiveReader(artifacts);
   }
 
   /** Queue a named operation. Rejects with the operation's own error, or with the whole batch's. */

@@ -5,6 +5,11 @@ export const UPKEEP: readonly CommandRow[] = [
   { path: "db check", summary: "whether the store is sound", load: () => import("../db/check.ts") },
   { path: "db backup", summary: "a consistent copy of the store", load: () => import("../db/backup.ts") },
   {
+    path: "db compact",
+    summary: "move histories of old runs into artifacts",
+    load: () => import("../db/compact.ts"),
+  },
+  {
     path: "db restore",
     summary: "put a backup in the store's place",
     load: () => import("../db/restore.ts"),

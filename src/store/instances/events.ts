@@ -1,4 +1,5 @@
 import type { Json } from "../../base/json.ts";
+import { archivedHistory } from "../archives/archive.ts";
 import type { Query, Transaction } from "../operation.ts";
 
 export interface EventRow {
@@ -74,12 +75,16 @@ export const listEvents: Query<
   RunEvent[]
 > = (tx, { instanceId, runId, after, limit }) => {
   // Each row holds at least one line, so `limit` rows hold enough.
-  const rows = tx.all<{ last_seq: number; ts: number; lines: string }>(
+  let rows = tx.all<{ last_seq: number; ts: number; lines: string }>(
     "SELECT last_seq, ts, lines FROM event WHERE instance_id = ? AND last_seq > ? ORDER BY last_seq LIMIT ?",
     instanceId,
     after,
     limit,
   );
+  if (rows.length === 0) {
+    const archived = archivedHistory(tx, instanceId)?.events ?? [];
+    rows = archived.filter(({ last_seq }) => last_seq > after).slice(0, limit);
+  }
   const events: RunEvent[] = [];
   for (const row of rows) {
     const lines = unpackEvents(row.lines);

@@ -1,5 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
+import { archivedHistory } from "../archives/archive.ts";
 import type { Query } from "../operation.ts";
 import type { InstanceRow } from "./advance.ts";
 
@@ -120,12 +121,16 @@ export interface StoredInputRow {
 export const listInputs: Query<{ instanceId: string; after?: number; limit?: number }, StoredInputRow[]> = (
   tx,
   { instanceId, after = 0, limit = -1 },
-) =>
-  tx
-    .all<Omit<StoredInputRow, "body"> & { body: string }>(
-      "SELECT seq, body, recorded_at, engine_version FROM instance_input WHERE instance_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-      instanceId,
-      after,
-      limit,
-    )
-    .map((row) => ({ ...row, body: JSON.parse(row.body) as Json }));
+) => {
+  let rows = tx.all<Omit<StoredInputRow, "body"> & { body: string }>(
+    "SELECT seq, body, recorded_at, engine_version FROM instance_input WHERE instance_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+    instanceId,
+    after,
+    limit,
+  );
+  if (rows.length === 0) {
+    const archived = (archivedHistory(tx, instanceId)?.inputs ?? []).filter(({ seq }) => seq > after);
+    rows = (limit < 0 ? archived : archived.slice(0, limit)).map(({ kind: _, ...row }) => row);
+  }
+  return rows.map((row) => ({ ...row, body: JSON.parse(row.body) as Json }));
+};

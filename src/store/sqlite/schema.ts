@@ -4,6 +4,7 @@ import { sql as accessTokens } from "./migrations/0010-access-tokens.ts";
 import { sql as uploads } from "./migrations/0011-uploads.ts";
 import { sql as secrets } from "./migrations/0020-secrets.ts";
 import { sql as schedules } from "./migrations/0021-schedules.ts";
+import { sql as archives } from "./migrations/0022-archives.ts";
 import { sql as queue } from "./migrations/0030-queue.ts";
 import { sql as plans } from "./migrations/0040-plans.ts";
 import { sql as policy } from "./migrations/0040-policy.ts";
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly string[] = [
   policy,
   uploads,
   stepCache,
+  archives,
 ];
