@@ -51,7 +51,7 @@ test("a variable that is no good is refused by its name", () => {
     "LIGHTFLOW_PORT must be an integer",
   );
   expect(() => resolveSettings({}, { LIGHTFLOW_RUNNER_SANDBOX: "none" }, {})).toThrow(
-    "auto|bubblewrap|process",
+    "auto|bubblewrap|oci|process",
   );
 });
 

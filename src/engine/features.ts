@@ -9,6 +9,7 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   ...SUPPORTED_TASKS.filter((kind) => kind !== "run" && kind !== "call"),
   "run.shell",
   "run.script",
+  "run.container",
   ...SCRIPT_LANGUAGES.map((language) => `script.${language}`),
   "run.workflow",
   "run.detached",

@@ -9,7 +9,9 @@ const refused = (task: JsonObject): string[] =>
   } as never).map(({ pointer, message }) => `${pointer} ${message.split("`")[1]}`);
 
 test("what the build lacks is named with its place", () => {
-  expect(refused({ run: { container: { image: "x" } } })).toEqual(["/do/0/a run.container"]);
+  expect(refused({ run: { container: { image: "x", ports: { 80: 8080 } } } })).toEqual([
+    "/do/0/a/run run.container.ports",
+  ]);
   expect(refused({ ask: { prompt: "?", sensitive: true } })).toEqual(["/do/0/a ask.sensitive"]);
 });
 

@@ -84,6 +84,11 @@ function* refusedPlaces(
       yield* refusedPlaces(item, joinPointer(pointer, index), mayHoldSecret);
   } else if (isObject(value)) {
     if (isObject(value["ask"]) && value["ask"]["sensitive"] === true) yield refused("ask.sensitive");
+    if (isObject(value["container"]) && value["container"]["ports"] !== undefined)
+      yield {
+        ...refused("run.container.ports"),
+        hint: "nothing reaches a task from outside; let it write its answer to stdout",
+      };
     for (const [key, member] of Object.entries(value))
       yield* refusedPlaces(member, joinPointer(pointer, key), mayHoldSecret);
   }

@@ -186,16 +186,18 @@ export interface Question {
 }
 
 /** A runner task with every expression evaluated: argv and environment, never shell text. */
-export interface RunRequest {
-  type: "run.shell";
-  command: string;
+export type RunRequest = {
   arguments: string[];
   environment: Record<string, string>;
   stdin?: string;
   /** `metadata.lightWorkflow` of the task with its expressions evaluated. */
   light: JsonObject;
   timeout_ms: number | null;
-}
+} & (
+  | { type: "run.shell"; command: string }
+  /** Without a command it runs what the image says. */
+  | { type: "run.container"; image: string; command?: string }
+);
 
 /** One line of the instance's history, for observers. */
 export interface Transition {

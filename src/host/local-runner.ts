@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { LOCAL_PROFILE } from "../policy/index.ts";
+import { CONTAINER_CAPABILITY } from "../protocol/index.ts";
 import type { RunnerConfig, RunningRunner } from "../runner/index.ts";
 import { enrolRunner } from "../store/index.ts";
 import { DEFAULT_TENANT, type Parts } from "./parts.ts";
@@ -10,6 +11,8 @@ export interface LocalRunnerOptions {
   /** Tasks at once; 0 is one for each processor. */
   readonly slots: number;
   readonly sandbox: NonNullable<RunnerConfig["sandbox"]>;
+  /** Its own unless said. */
+  readonly imagesDirectory?: string;
 }
 
 const nameOf = (text: string): string =>
@@ -28,14 +31,15 @@ export async function startLocalRunner(
   const slots = options.slots === 0 ? navigator.hardwareConcurrency : options.slots;
   const identity = { tenantId: DEFAULT_TENANT, runnerId: "local", hostId: nameOf(hostname()) };
   const capabilities = LOCAL_PROFILE.policy.allow!.capabilities!.filter(
-    (tool) => Bun.which(tool === "maven" ? "mvn" : tool) !== null,
+    // An image may be brought at any time; a task whose image is missing is told so.
+    (name) => name === CONTAINER_CAPABILITY || Bun.which(name === "maven" ? "mvn" : name) !== null,
   );
   const offer = {
     runnerPools: [...LOCAL_PROFILE.policy.allow!.runnerPools!],
     executionProfiles: [LOCAL_PROFILE.id],
     capabilities,
   };
-  const { loadIdentity, startRunner } = await import("../runner/index.ts");
+  const { imagesDirectory, loadIdentity, startRunner } = await import("../runner/index.ts");
   const dataDirectory = join(parts.paths.state, "runner");
   await parts.store.write(enrolRunner, {
     admission: { ...identity, ...offer, slots },
@@ -56,6 +60,7 @@ export async function startLocalRunner(
       slots,
       sandbox: options.sandbox,
       mounts: ["/"],
+      imagesDirectory: options.imagesDirectory ?? imagesDirectory(dataDirectory),
     },
     clock: systemClock,
     log: parts.log,

@@ -1,2 +1,9 @@
 /** Parts of the runner role that need no controller; its own folder is only reached through here. */
-export { describeRunner, diagnoseRunner, execLease, type RunnerCheck } from "../runner/index.ts";
+export {
+  describeRunner,
+  diagnoseRunner,
+  execLease,
+  ImageStore,
+  imagesDirectory,
+  type RunnerCheck,
+} from "../runner/index.ts";

@@ -201,7 +201,7 @@ test("a document that needs what the build lacks is refused by name", async () =
   const { orchestrator } = stage();
   const document: JsonObject = {
     document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
-    do: [{ a: { run: { container: { image: "x" } } } }],
+    do: [{ a: { run: { container: { image: "x", ports: { "80": 8080 } } } } }],
   };
   const parts = {
     tenantId: "default",
@@ -212,7 +212,7 @@ test("a document that needs what the build lacks is refused by name", async () =
     assetId: null,
   };
   const started = orchestrator().start({ ...parts, document, digest: digestOf(document), input: {} });
-  expect(started).rejects.toThrow("`run.container` is not supported");
+  expect(started).rejects.toThrow("`run.container.ports` is not supported");
 });
 
 /** A process that claimed the call, perhaps sent it, and was killed. */

@@ -9,14 +9,23 @@ import {
   type EffectivePolicy,
   effectivePolicy,
   overlaps,
+  type PolicyLayer,
   renderTemplate,
   requestLayer,
   type SnapshotWithDigest,
 } from "../policy/index.ts";
-import type { Mount, ShellTask, TaskPayload } from "../protocol/index.ts";
+import {
+  CONTAINER_CAPABILITY,
+  type ContainerTask,
+  type Mount,
+  type ShellTask,
+  type TaskPayload,
+} from "../protocol/index.ts";
 import type { InstanceRow, QueuedRequest } from "../store/index.ts";
 
 type RunEffect = Extract<Effect, { kind: "run" }>;
+type ShellRequest = Extract<RunEffect["request"], { type: "run.shell" }>;
+type ContainerRequest = Extract<RunEffect["request"], { type: "run.container" }>;
 
 /**
  * A runner effect as a queued request: the task's own payload under the resolved policy, never the definition. What
@@ -33,7 +42,7 @@ export function queueRequest(
   let concurrency: QueuedRequest["concurrency"];
   let effective: EffectivePolicy;
   try {
-    const asked = requestLayer(request.light);
+    const asked = withCapability(requestLayer(request.light), request);
     const layer =
       request.timeout_ms === null
         ? asked
@@ -79,11 +88,18 @@ const SECRET = /(?:saas|runner)-secret:\/\//;
 
 const denied = (why: string, field: string) => fail("execution_policy_denied", why, { details: { field } });
 
+/** A runner runs images only where its operator brought some. */
+function withCapability(asked: PolicyLayer, request: RunEffect["request"]): PolicyLayer {
+  if (request.type !== "run.container") return asked;
+  const capabilities = new Set([...(asked.allow?.capabilities ?? []), CONTAINER_CAPABILITY]);
+  return { ...asked, allow: { ...asked.allow, capabilities: [...capabilities] } };
+}
+
 function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePolicy): TaskPayload {
   const { request } = effect;
   const { light } = request;
   const { policy, template } = effective;
-  const task = shellTask(request, effective);
+  const task = runTask(request, effective);
   if (effective.approval.required) {
     throw fail("approval_invalid", "the task needs a person's approval, and there is none for it", {
       details: { field: "approvalRequired" },
@@ -146,8 +162,32 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   };
 }
 
+function runTask(request: RunEffect["request"], effective: EffectivePolicy): TaskPayload["task"] {
+  const task =
+    request.type === "run.container" ? containerTask(request, effective) : shellTask(request, effective);
+  checkEnvironment(task.environment, effective);
+  return task;
+}
+
+function containerTask(request: ContainerRequest, { policy, template }: EffectivePolicy): ContainerTask {
+  const { type, image, command } = request;
+  if (template !== null)
+    throw denied("a container runs its image's commands, no template's", "allow.commandTemplates");
+  const allowed = (policy.allow?.images ?? []).some((wide) => coversName(wide, image));
+  const forbidden = (policy.deny?.images ?? []).some((wide) => coversName(wide, image));
+  if (!allowed || forbidden) throw denied(`the image ${image} is not one that policy allows`, "allow.images");
+  return {
+    type,
+    image,
+    ...(command === undefined ? {} : { command }),
+    arguments: request.arguments,
+    environment: request.environment,
+    ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
+  };
+}
+
 /** The argument vector: the template's with the task's values in its slots, or the task's own where that is allowed. */
-function shellTask(request: RunEffect["request"], effective: EffectivePolicy): ShellTask {
+function shellTask(request: ShellRequest, effective: EffectivePolicy): ShellTask {
   const { policy, template } = effective;
   const own = asWritten(request);
   const task: Omit<ShellTask, "type"> =
@@ -170,7 +210,11 @@ function shellTask(request: RunEffect["request"], effective: EffectivePolicy): S
   if ((policy.deny?.executables ?? []).some((path) => coversPath(path, task.command))) {
     throw denied(`the program ${task.command} is denied by policy`, "deny.executables");
   }
-  for (const name of Object.keys(task.environment)) {
+  return { type: request.type, ...task };
+}
+
+function checkEnvironment(environment: ShellTask["environment"], { policy }: EffectivePolicy): void {
+  for (const name of Object.keys(environment)) {
     const allowed = (policy.allow?.environmentNames ?? []).some((wide) => coversName(wide, name));
     const forbidden = (policy.deny?.environmentNames ?? []).some((wide) => coversName(wide, name));
     if (!allowed || forbidden) {
@@ -180,11 +224,10 @@ function shellTask(request: RunEffect["request"], effective: EffectivePolicy): S
       );
     }
   }
-  return { type: request.type, ...task };
 }
 
 /** A command of several words was made a shell's argument; a template compares what the document says. */
-function asWritten({ command, arguments: given }: RunEffect["request"]): {
+function asWritten({ command, arguments: given }: ShellRequest): {
   command: string;
   arguments: string[];
 } {

@@ -106,8 +106,16 @@ function executorOf(effect: CacheableEffect, payload: JsonObject | null): Json {
 
 function inputsOf(effect: CacheableEffect): JsonObject {
   if (effect.kind === "call") return { with: effect.request.with, secrets: effect.request.secrets };
-  const { command, arguments: list, environment, stdin, light } = effect.request;
-  return { command, arguments: list, environment, stdin: stdin ?? null, files: light["files"] ?? null };
+  const { request } = effect;
+  const { arguments: list, environment, stdin, light } = request;
+  return {
+    ...(request.type === "run.container" ? { image: request.image } : {}),
+    command: request.command ?? null,
+    arguments: list,
+    environment,
+    stdin: stdin ?? null,
+    files: light["files"] ?? null,
+  };
 }
 
 /** Parts of a key at most; beyond them the rest is one part. */

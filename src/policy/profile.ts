@@ -67,6 +67,7 @@ export const LOCAL_PROFILE: ExecutionProfile = {
           "bash",
           "bun",
           "cargo",
+          "container",
           "docker",
           "git",
           "go",

@@ -29,6 +29,21 @@ export const ShellTask = closed({
 });
 export type ShellTask = Static<typeof ShellTask>;
 
+/**
+ * `run.container`: a program in an image that the runner's operator brought, named by its name or `name@sha256:…`.
+ * Without a command it is the image's own, with `arguments` in place of the image's default ones.
+ */
+export const ContainerTask = closed({
+  ...ShellTask.properties,
+  type: Type.Literal("run.container"),
+  image: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}$" }),
+  command: Type.Optional(ShellTask.properties.command),
+});
+export type ContainerTask = Static<typeof ContainerTask>;
+
+/** What a runner that has images offers, and a task that runs one needs. */
+export const CONTAINER_CAPABILITY = "container";
+
 export const Mount = closed({
   source: Type.String({ maxLength: 4096 }),
   target: Type.String({ maxLength: 4096 }),
@@ -75,7 +90,7 @@ const leaseBody = {
   deadlineMs: Count,
   renewIntervalMs: Count,
   policyDigest: Digest,
-  task: ShellTask,
+  task: Type.Union([ShellTask, ContainerTask]),
   workspace: closed({
     mode: Type.Union([Type.Literal("ephemeral"), Type.Literal("session")]),
     /** Steps that share a key share a workspace, one at a time. */

@@ -4,6 +4,7 @@ import { digestOf } from "../base/canonical.ts";
 import { fail } from "../base/errors.ts";
 import { MIB } from "../base/limits.ts";
 import { closed, Digest, Name, Names, validate } from "../protocol/index.ts";
+import { imagesDirectory } from "./images/store.ts";
 
 const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/" });
 const Milliseconds = Type.Integer({ minimum: 0, maximum: 366 * 86_400_000 });
@@ -30,6 +31,8 @@ export const RunnerConfig = closed({
   capabilities: Type.Optional(Names),
   /** Journal, workspaces, log spools: made with mode 0700, used by one runner at a time. */
   dataDirectory: Path,
+  /** Images for `run.container`, as `lightflow runner import` brings them; `images` below the data directory unless said. */
+  imagesDirectory: Type.Optional(Path),
   /** Tasks at once. */
   slots: Type.Integer({ minimum: 1, maximum: 1024 }),
   /** `auto`: bubblewrap when it is proven to isolate, else a plain process. Any other: that kind alone. */
@@ -105,6 +108,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     runnerKind: config.runnerKind ?? "local",
     capabilities: config.capabilities ?? [],
     sandbox: config.sandbox ?? "auto",
+    imagesDirectory: config.imagesDirectory ?? imagesDirectory(config.dataDirectory),
     mounts: config.mounts ?? [],
     readOnlyPaths: config.readOnlyPaths ?? [],
     commands: config.commands,

@@ -3,4 +3,5 @@ export { describeRunner } from "./describe.ts";
 export { diagnoseRunner, type RunnerCheck, type RunnerDoctorOptions } from "./doctor.ts";
 export { type ExecOptions, execLease } from "./exec.ts";
 export { loadIdentity } from "./identity.ts";
+export { hasImages, ImageStore, imagesDirectory } from "./images/store.ts";
 export { type RunnerOptions, type RunningRunner, startRunner } from "./runner.ts";

@@ -26,6 +26,7 @@ import { type Health, watchHealth } from "./health.ts";
 import { runHeartbeat } from "./heartbeat.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { loadIdentity } from "./identity.ts";
+import { ImageStore } from "./images/store.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import { Journal } from "./journal/journal.ts";
 import { verifyOffer } from "./lease/admit.ts";
@@ -248,6 +249,7 @@ class Runner implements RunningRunner {
       config: this.#config,
       journal,
       workspaces,
+      images: new ImageStore(this.#config.imagesDirectory),
       ownSecrets: () => [
         ...(this.#options.enrolmentToken === null ? [] : [this.#options.enrolmentToken]),
         ...(session.current === null ? [] : [session.current.claimToken, session.current.heartbeatToken]),

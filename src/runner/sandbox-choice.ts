@@ -1,6 +1,7 @@
 import { fail } from "../base/errors.ts";
 import { holdsBoundary, type Lease } from "../protocol/index.ts";
 import type { EffectiveConfig } from "./config.ts";
+import { hasImages } from "./images/store.ts";
 import {
   openProvenCgroups,
   probeOci,
@@ -40,6 +41,9 @@ export async function usableSandboxes(config: EffectiveConfig): Promise<Sandboxe
   }
   const { bubblewrap, process, remedy } = await probeSandboxes(config, limiting);
   const isolating = demand(bubblewrap, remedy);
+  // Trying a container takes time: only a runner that has images pays for it.
+  const { oci } = hasImages(config.imagesDirectory) ? await probeOci(config, await limiting) : { oci: null };
+  if (oci !== null) isolating.push(oci);
   return sandboxes(config.sandbox === "auto" ? [...isolating, process] : isolating, process, remedy);
 }
 
@@ -65,13 +69,21 @@ function sandboxes(
  * The sandbox for one lease: the one it names, else the strongest there is. Never a weaker one than its mode needs.
  * @throws Failure `feature_unsupported`
  */
-export function chooseProvider(lease: Pick<Lease, "sandbox">, sandboxes: Sandboxes): SandboxProvider {
+export function chooseProvider(
+  lease: Pick<Lease, "sandbox" | "task">,
+  sandboxes: Sandboxes,
+): SandboxProvider {
   const { mode, provider: wanted, boundary } = lease.sandbox;
   const fitting = sandboxes.providers.filter(
     ({ capability }) =>
       capability.modes.includes(mode) &&
       (boundary === undefined || holdsBoundary(capability.boundary, boundary)),
   );
+  if (lease.task.type === "run.container") {
+    // Without one that runs images, the attempt says what is missing: the image itself, or a runtime for it.
+    const forImages = fitting.find(({ capability }) => capability.images === true) ?? fitting[0];
+    if (forImages !== undefined) return forImages;
+  }
   const found =
     wanted === undefined ? fitting[0] : fitting.find(({ capability }) => capability.provider === wanted);
   if (found !== undefined) return found;

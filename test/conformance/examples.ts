@@ -10,6 +10,8 @@ import { runDocument } from "../../src/cli/workflow/run-document.ts";
 import { SUPPORTED_FEATURES } from "../../src/engine/index.ts";
 import type { HostCalls } from "../../src/host/host.ts";
 import { Orchestrator } from "../../src/orchestrator/index.ts";
+import { ImageStore } from "../../src/runner/images/store.ts";
+import { testLayout, tinyRoot } from "../../src/runner/images/testing.ts";
 import { listRuns, receiveEvent, Store } from "../../src/store/index.ts";
 import { featuresOf, loadDocument, type WorkflowDocument } from "../../src/workflow/index.ts";
 import { DIRECTORY } from "./ctk.ts";
@@ -87,6 +89,22 @@ const SECRET: JsonObject = {
   client: { id: "me", secret: "hidden" },
 };
 
+let imported: Promise<string> | undefined;
+
+/** The two images that the examples name, made of programs of this host: what they print is known. */
+function images(): Promise<string> {
+  imported ??= (async () => {
+    const base = mkdtempSync(join(tmpdir(), "example-images-"));
+    process.on("exit", () => rmSync(base, { recursive: true, force: true }));
+    const root = tinyRoot(join(base, "root"), ["sh", "cat", "echo"]);
+    const layout = testLayout(join(base, "layout"), [root], { Cmd: ["/bin/echo", "Hello from the image"] });
+    const store = new ImageStore(join(base, "images"));
+    for (const name of ["hello-world", "alpine"]) await store.import(layout, name);
+    return join(base, "images");
+  })();
+  return imported;
+}
+
 /** Execute an example by its plan. @returns how it ended, and its error */
 export async function runExample(example: Example): Promise<{ status: string; error: Json }> {
   const { calls } = standIn(respond);
@@ -106,13 +124,14 @@ async function execute(
 ): Promise<{ status: string; error: Json }> {
   const plan = PLANS[name] ?? {};
   const features = [...featuresOf(document, "strict")].map(({ feature }) => feature);
-  if (features.includes("run.shell") || features.includes("run.script")) {
+  const container = features.includes("run.container");
+  if (container || features.includes("run.shell") || features.includes("run.script")) {
     const loaded = { document, digest: digestOf(document), diagnostics: [] };
     const report = await runDocument({
       loaded,
       input: plan.input ?? {},
       log: silentLog,
-      runner: { slots: 1, sandbox: "auto" },
+      runner: { slots: 1, sandbox: "auto", ...(container ? { imagesDirectory: await images() } : {}) },
       calls,
     });
     return { status: report.status, error: report.error };

@@ -17,6 +17,8 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
     load: () => import("../runner/describe.ts"),
   },
   { path: "runner exec", summary: "run one lease with no server", load: () => import("../runner/exec.ts") },
+  { path: "runner import", summary: "bring an image to a runner", load: () => import("../runner/import.ts") },
+  { path: "runner images", summary: "the images of a runner", load: () => import("../runner/images.ts") },
   {
     path: "runner doctor",
     summary: "try what a runner of this host would offer",

@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { allowAll } from "../../calls/index.ts";
 import { hasStore, storePath } from "../../host/index.ts";
 import { openSecrets } from "../../secrets/index.ts";
@@ -42,7 +42,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     loaded,
     input,
     log: io.log(),
-    runner: io.settings().runner,
+    runner: { ...io.settings().runner, imagesDirectory: join(io.paths.state, "runner", "images") },
     calls: { policy: allowAll, files: { base, within: base }, ...secrets },
     stop,
   }).finally(() => kept?.close());

@@ -60,10 +60,10 @@ test("workflow run calls services of this machine: its user may", async () => {
 });
 
 test("workflow run refuses by name what the build cannot do", async () => {
-  const text = document("do:\n  - c: {run: {container: {image: x}}}\n");
+  const text = document("do:\n  - c: {run: {container: {image: x, ports: {'80': 8080}}}}\n");
   const { code, stderr } = await lightflow(["workflow", "run", "-"], text);
   expect(code).toBe(2);
-  expect(stderr).toContain("run.container");
+  expect(stderr).toContain("run.container.ports");
 });
 
 test("workflow check gives pointer, line and column, and exits with 2 for an error", async () => {

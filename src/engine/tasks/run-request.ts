@@ -9,7 +9,7 @@ import type { Frame, RunRequest } from "../state.ts";
 /** What a `run` task asks of a runner, with every expression evaluated. */
 export function runRequest(machine: Machine, frame: Frame, task: JsonObject): RunRequest {
   const run = task["run"] as JsonObject;
-  const [kind] = ["shell", "script"].filter((name) => isObject(run[name]));
+  const [kind] = ["shell", "script", "container"].filter((name) => isObject(run[name]));
   if (kind === undefined)
     throw fault("configuration", `run.${Object.keys(run)[0]} is not supported by this build`);
   const what = run[kind] as JsonObject;
@@ -18,15 +18,20 @@ export function runRequest(machine: Machine, frame: Frame, task: JsonObject): Ru
     arguments: what["arguments"] ?? [],
     environment: declared,
     stdin: what["stdin"] ?? null,
-  }) as { arguments: Json; environment: Json; stdin: Json };
+    volumes: what["volumes"] ?? {},
+  }) as { arguments: Json; environment: Json; stdin: Json; volumes: Json };
   const light = evaluateTemplate(machine, frame, "metadata/lightWorkflow", lightOf(task)) as JsonObject;
   const given = argumentVector(evaluated.arguments);
   return {
-    type: "run.shell",
-    ...(kind === "script" ? interpreted(what, given) : invocation(what["command"], given)),
+    ...(kind === "container"
+      ? contained(what, given)
+      : {
+          type: "run.shell",
+          ...(kind === "script" ? interpreted(what, given) : invocation(what["command"], given, kind)),
+        }),
     environment: environmentOf((evaluated.environment ?? {}) as JsonObject, declared),
     ...(evaluated.stdin === null ? {} : { stdin: text(evaluated.stdin, "stdin") }),
-    light,
+    light: withVolumes(light, evaluated.volumes),
     timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
 }
@@ -83,11 +88,33 @@ const PROGRAM = /^[\w@%+=:,./-]+$/;
  * A single word is a program with its arguments. Anything else is shell text as the document wrote it, without any
  * expression in it, and the arguments are its `$1`, `$2`, … .
  */
-function invocation(command: Json | undefined, given: string[]): Invocation {
-  if (typeof command !== "string" || command.includes("${"))
-    throw fault("validation", "run.shell.command must be a literal; pass values as arguments");
+function invocation(command: Json | undefined, given: string[], kind: string): Invocation {
+  if (!isLiteral(command))
+    throw fault("validation", `run.${kind}.command must be a literal; pass values as arguments`);
   if (PROGRAM.test(command)) return { command, arguments: given };
   return { command: "sh", arguments: ["-c", command, "sh", ...given] };
+}
+
+const isLiteral = (value: Json | undefined): value is string =>
+  typeof value === "string" && !value.includes("${");
+
+/** Without a command the image runs its own, and the arguments stand in the place of the image's. */
+function contained(container: JsonObject, given: string[]) {
+  const { image, command } = container;
+  if (!isLiteral(image)) throw fault("validation", "run.container.image must be a literal");
+  const called = command === undefined ? { arguments: given } : invocation(command, given, "container");
+  return { type: "run.container" as const, image, ...called };
+}
+
+/** `volumes: {/host/path: /path/in/container}`, `:ro` behind it for reading alone: mounts like any other. */
+function withVolumes(light: JsonObject, volumes: Json): JsonObject {
+  const mounts = Object.entries(isObject(volumes) ? (volumes as JsonObject) : {}).map(([source, value]) => {
+    const target = text(value, `volume ${source}`);
+    return { source, target: target.replace(/:(ro|rw)$/, ""), readOnly: target.endsWith(":ro") };
+  });
+  if (mounts.length === 0) return light;
+  const others = Array.isArray(light["mounts"]) ? light["mounts"] : [];
+  return { ...light, mounts: [...others, ...mounts] };
 }
 
 /**

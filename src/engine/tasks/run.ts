@@ -3,7 +3,7 @@ import type { TaskHandler } from "./handler.ts";
 import { lightOf, runRequest } from "./run-request.ts";
 import { beginWorkflow, runsWorkflow } from "./run-workflow.ts";
 
-/** `run: shell` and `run: script`: always an effect for a runner; nothing is run on the orchestrator's host. */
+/** `run: shell`, `script` and `container`: always an effect for a runner; nothing is run on the orchestrator's host. */
 export const runTask: TaskHandler = {
   begin(machine, frame, node) {
     const run = node.task["run"] as JsonObject;

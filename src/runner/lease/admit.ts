@@ -40,7 +40,8 @@ export function checkContent(
   config: EffectiveConfig,
 ): void {
   const { task } = lease;
-  const visible = [task.command, ...task.arguments, task.stdin ?? ""];
+  const command = task.command ?? "";
+  const visible = [command, ...task.arguments, task.stdin ?? ""];
   for (const text of [...visible, ...Object.values(task.environment)]) {
     if (text.includes(SAAS_SECRET)) {
       throw fail("secret_denied", "a runner never resolves saas-secret:// references");
@@ -50,7 +51,7 @@ export function checkContent(
   if (visible.some((text) => text.includes(RUNNER_SECRET))) {
     throw fail("secret_denied", "a secret may stand in the environment only, never in arguments or input");
   }
-  if ([task.command, ...task.arguments].some((text) => text.includes("\0"))) {
+  if ([command, ...task.arguments].some((text) => text.includes("\0"))) {
     throw fail("execution_policy_denied", "an argument holds a NUL byte");
   }
   if (
@@ -71,7 +72,11 @@ export function checkContent(
       );
     }
   }
-  if (config.commands !== undefined && !config.commands.includes(task.command)) {
-    throw fail("template_denied", `${task.command} is not in the runner's list of commands`);
+  if (config.commands !== undefined && !config.commands.includes(commandName(task))) {
+    throw fail("template_denied", `${commandName(task)} is not in the runner's list of commands`);
   }
 }
+
+/** What the list of commands names: a program, or an image whatever it runs. */
+const commandName = (task: Lease["task"]): string =>
+  task.type === "run.container" ? task.image : task.command;

@@ -11,8 +11,8 @@ export interface Staged {
   readonly mounts: readonly ResolvedMount[];
   /** Where the files are; null without any. */
   readonly inputs: string | null;
-  readonly command: string;
-  readonly arguments: readonly string[];
+  /** What runs the task's code; null for a task that names its program. */
+  readonly code: { readonly command: string; readonly arguments: readonly string[] } | null;
 }
 
 /**
@@ -26,9 +26,8 @@ export async function stageFiles(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<Staged> {
-  const { command, arguments: argv } = lease.task;
   if (lease.files === undefined || lease.files.length === 0) {
-    return { mounts: [], inputs: null, command, arguments: argv };
+    return { mounts: [], inputs: null, code: null };
   }
   const inputs = join(places.root, "inputs");
   makePrivateDirectory(inputs);
@@ -37,13 +36,15 @@ export async function stageFiles(
     if (!existsSync(path)) await reporter.file(sha256, path, signal);
   }
   const mounts: ResolvedMount[] = [{ source: inputs, target: inputs, readOnly: true }];
-  if (lease.code === undefined) return { mounts, inputs, command, arguments: argv };
+  if (lease.code === undefined) return { mounts, inputs, code: null };
   const own = ownExecutable();
   return {
     mounts: [...mounts, ...own.paths.map((path) => ({ source: path, target: path, readOnly: true }))],
     inputs,
-    command: own.command,
-    arguments: [...own.arguments, "code-child", join(inputs, lease.code.source)],
+    code: {
+      command: own.command,
+      arguments: [...own.arguments, "code-child", join(inputs, lease.code.source)],
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { EffectiveConfig } from "../config.ts";
 import type { Workspaces } from "../files/workspaces.ts";
+import type { ImageStore } from "../images/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { AtPoint } from "../points.ts";
 
@@ -10,6 +11,7 @@ export interface LeaseServices {
   readonly config: EffectiveConfig;
   readonly journal: Journal;
   readonly workspaces: Workspaces;
+  readonly images: ImageStore;
   /** Secrets of the runner itself, masked in every task's output. */
   readonly ownSecrets: () => readonly string[];
   readonly clock: Clock;

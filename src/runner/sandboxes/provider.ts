@@ -21,6 +21,8 @@ export const WORKSPACE_MARKER = "LIGHTFLOW_WORKSPACE";
 
 export interface Launch {
   readonly argv: string[];
+  /** Where to start it, when not in the task's own directory. */
+  readonly directory?: string;
   /** Descriptors of ours that the child gets, from number 3 on. */
   readonly descriptors: readonly number[];
   close(): void;
@@ -164,7 +166,7 @@ export function createProvider(
     const launch = backend.launch(request, gate);
     try {
       const child = Bun.spawn(launch.argv, {
-        cwd: request.directory,
+        cwd: launch.directory ?? request.directory,
         env: { ...request.environment },
         stdio: [
           request.stdin === undefined ? "ignore" : Buffer.from(request.stdin),
@@ -215,6 +217,10 @@ export function createProvider(
           { hint: "install bubblewrap (apt-get install bubblewrap) and allow user namespaces" },
         );
       }
+      if (request.imageRoot !== undefined && backend.capability.images !== true)
+        throw fail("feature_unsupported", "no OCI runtime of this host runs images", {
+          hint: "apt-get install crun (or runc), then see: lightflow runner doctor",
+        });
       backend.validate(request);
     },
     async prepare(request) {

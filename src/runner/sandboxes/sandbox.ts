@@ -17,6 +17,8 @@ export interface SandboxRequest {
   readonly stdin: string | undefined;
   /** Working directory; the task may write below `writable`. */
   readonly directory: string;
+  /** The root of an image to run in, in place of the host's system. */
+  readonly imageRoot?: string;
   readonly writable: readonly string[];
   readonly mounts: readonly ResolvedMount[];
   readonly network: Lease["network"];
@@ -31,6 +33,8 @@ export interface SandboxCapability {
   readonly boundary: "process" | "user-namespace";
   readonly features: readonly string[];
   readonly modes: readonly SandboxModeName[];
+  /** Whether it runs images. */
+  readonly images?: boolean;
 }
 
 export interface ProcessExit {

@@ -83,6 +83,10 @@ export function systemEntries(dataDirectory: string, network: boolean): SystemEn
   ];
 }
 
+/** How names are looked up on this host, for an image whose network is open. */
+export const networkEntries = (): { readonly path: string; readonly source: string }[] =>
+  ETC_NETWORK_FILES.filter((path) => existsSync(path)).map((path) => ({ path, source: path }));
+
 /** What of /proc is read-only, and what is hidden; empty for a runner whose user may not touch it anyway. */
 export function guardedProc(): { readonly readOnly: string[]; readonly hidden: string[] } {
   const inProc = (names: string[]) =>

@@ -1,8 +1,8 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SandboxRequest } from "../sandbox.ts";
 import { seccompProfile } from "../seccomp.ts";
-import { guardedProc, systemEntries } from "../system-root.ts";
+import { guardedProc, networkEntries, type SystemEntry, systemEntries } from "../system-root.ts";
 import { taskMounts } from "../task-mounts.ts";
 
 export interface BundleOptions {
@@ -37,7 +37,11 @@ export function writeBundle(options: BundleOptions, request: SandboxRequest, cgr
   const root = join(bundle, "rootfs");
   mkdirSync(root, { recursive: true, mode: 0o755 });
   const mounts: OciMount[] = [];
-  for (const entry of systemEntries(options.dataDirectory, request.network === "open")) {
+  const entries =
+    request.imageRoot === undefined
+      ? systemEntries(options.dataDirectory, request.network === "open")
+      : imageEntries(request.imageRoot, request.network === "open");
+  for (const entry of entries) {
     if (!("link" in entry)) {
       mounts.push(bind(entry.source, entry.path, true));
       continue;
@@ -48,6 +52,23 @@ export function writeBundle(options: BundleOptions, request: SandboxRequest, cgr
   const configuration = ociConfiguration(options, request, root, mounts, cgroup);
   writeFileSync(join(bundle, "config.json"), JSON.stringify(configuration), { mode: 0o600 });
   return bundle;
+}
+
+/** What the sandbox makes itself, whatever an image has there. */
+const OWN = new Set(["proc", "sys", "dev", "tmp"]);
+
+/** Each entry of an image's root, read-only: the root itself is the bundle's, so that mounts never touch the image. */
+function imageEntries(root: string, network: boolean): SystemEntry[] {
+  const entries = readdirSync(root, { withFileTypes: true })
+    .filter(({ name }) => !OWN.has(name))
+    .map((entry): SystemEntry => {
+      const path = `/${entry.name}`;
+      const source = join(root, entry.name);
+      return entry.isSymbolicLink() ? { path, link: readlinkSync(source) } : { path, source };
+    });
+  return network
+    ? [...entries, ...networkEntries().filter(({ path }) => existsSync(join(root, path)))]
+    : entries;
 }
 
 export const bundlesDirectory = (dataDirectory: string): string => join(dataDirectory, "oci", "bundles");
@@ -98,7 +119,7 @@ function ociConfiguration(
       { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755", "size=65536k"] },
       temporary("/dev/shm", "1777"),
       temporary("/tmp", "1777"),
-      ...options.readOnlyPaths.map((path) => bind(path, path, true)),
+      ...(request.imageRoot === undefined ? options.readOnlyPaths : []).map((path) => bind(path, path, true)),
       ...taskMounts(options.dataDirectory, request).map(({ source, target, readOnly: fixed }) =>
         source === null ? temporary(target, "700") : bind(source, target, fixed),
       ),

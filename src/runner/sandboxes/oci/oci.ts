@@ -44,6 +44,8 @@ export function ociSandbox(options: OciOptions, capability: SandboxCapability): 
       const bundle = writeBundle(options, request, isLimited ? `/${group}-${request.operationId}` : null);
       return {
         argv: [...runtimeCommand(options), "run", "--bundle", bundle, request.operationId],
+        // The task's own directory may be one that only its image has.
+        directory: bundle,
         descriptors: [],
         close() {},
       };

@@ -62,6 +62,7 @@ async function tryRuntime(
     boundary: "user-namespace",
     features: [],
     modes: BUBBLEWRAP_MODES,
+    images: true,
   };
   const candidate = ociSandbox({ ...options, program, cgroups }, trialCapability);
   const run = (network: SandboxRequest["network"], limits: Partial<SandboxRequest> = {}) =>

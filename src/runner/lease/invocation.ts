@@ -1,0 +1,117 @@
+import { realpathSync, statSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { fail } from "../../base/errors.ts";
+import type { Lease } from "../../protocol/index.ts";
+import { taskEnvironment } from "../environment.ts";
+import type { Workspace } from "../files/workspaces.ts";
+import type { ImageStore } from "../images/store.ts";
+import type { SandboxRequest } from "../sandboxes/index.ts";
+import type { Staged } from "./files.ts";
+import { outputFile } from "./places.ts";
+
+/** Where a container sees its workspace: an image knows nothing of the host's paths. */
+const WORKSPACE = "/workspace";
+
+export type Invocation = Pick<
+  SandboxRequest,
+  "command" | "arguments" | "environment" | "directory" | "writable" | "mounts" | "imageRoot"
+>;
+
+/** The program of a task, with the paths as it sees them. @throws Failure `execution_start_failed`, `feature_unsupported` */
+export function invocationOf(
+  lease: Pick<Lease, "leaseId" | "task">,
+  workspace: Workspace,
+  temporary: string,
+  environment: Readonly<Record<string, string>>,
+  staged: Staged,
+  images: ImageStore,
+): Invocation {
+  const { task, leaseId } = lease;
+  if (task.type === "run.container") return container(lease, task, workspace, environment, staged, images);
+  const { directory, home, root } = workspace;
+  const { inputs, mounts, code } = staged;
+  const places = { directory, home, temporary, output: outputFile(root, leaseId), inputs };
+  const request = {
+    command: code?.command ?? task.command,
+    arguments: code?.arguments ?? task.arguments,
+    environment: taskEnvironment(leaseId, places, environment),
+    directory: workingDirectory(directory, task.directory),
+    writable: [root],
+    mounts,
+  };
+  checkCommand(request);
+  return request;
+}
+
+function container(
+  { leaseId }: Pick<Lease, "leaseId">,
+  task: Extract<Lease["task"], { type: "run.container" }>,
+  workspace: Workspace,
+  environment: Readonly<Record<string, string>>,
+  staged: Staged,
+  images: ImageStore,
+): Invocation {
+  const { root, config } = images.find(task.image);
+  const inside = (path: string): string => join(WORKSPACE, path.slice(workspace.root.length));
+  const given = Object.fromEntries(
+    (config.Env ?? []).map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
+  const places = {
+    directory: workspace.directory,
+    home: inside(workspace.home),
+    temporary: "/tmp",
+    output: inside(outputFile(workspace.root, leaseId)),
+    inputs: staged.inputs,
+  };
+  const own =
+    task.command === undefined
+      ? [...(config.Entrypoint ?? []), ...(task.arguments.length > 0 ? task.arguments : (config.Cmd ?? []))]
+      : [task.command, ...task.arguments];
+  const [command, ...args] = own;
+  if (command === undefined)
+    throw fail("execution_start_failed", `the image ${task.image} has no program of its own; name one`);
+  const directory =
+    task.command === undefined && task.directory === undefined ? config.WorkingDir : undefined;
+  return {
+    command,
+    arguments: args,
+    environment: taskEnvironment(leaseId, places, { ...given, ...environment }),
+    // An image that does not say where it works begins in the workspace, like any task.
+    directory:
+      directory !== undefined && isAbsolute(directory) && directory !== "/"
+        ? directory
+        : inside(workingDirectory(workspace.directory, task.directory)),
+    writable: [],
+    mounts: [...staged.mounts, { source: workspace.root, target: WORKSPACE, readOnly: false }],
+    imageRoot: root,
+  };
+}
+
+/** A folder of the workspace, reached without a link. */
+function workingDirectory(root: string, directory: string | undefined): string {
+  if (directory === undefined || directory === ".") return root;
+  let real: string;
+  try {
+    real = realpathSync(join(root, directory));
+  } catch {
+    throw fail("execution_start_failed", `the workspace has no directory ${directory}`);
+  }
+  if (real !== join(realpathSync(root), directory)) {
+    throw fail("execution_policy_denied", `the directory ${directory} leads out of the workspace by a link`);
+  }
+  if (!statSync(real).isDirectory()) {
+    throw fail("execution_start_failed", `${directory} is not a directory of the workspace`);
+  }
+  return join(root, directory);
+}
+
+/** A program that is not there is a failed start, told before a sandbox turns it into an odd exit code. */
+function checkCommand({ command, environment, directory }: Omit<Invocation, "imageRoot">): void {
+  if (command.includes("/")) return;
+  if (Bun.which(command, { PATH: environment["PATH"] ?? "", cwd: directory }) !== null) return;
+  throw fail(
+    "execution_start_failed",
+    `the program ${JSON.stringify(command)} is not installed on this runner's host`,
+    { hint: `PATH is ${environment["PATH"]}` },
+  );
+}
