@@ -8,15 +8,19 @@ import { appendRefusals, holderOf, NO_TENANT, type Refusal, type Store } from ".
 
 /** This many refusals of one kind in a window have an entry each; those after are one entry with their number. */
 const SINGLE = 20;
-const WINDOW_MS = 10_000;
+/** And no more than this many entries of all kinds together: a flood costs at most five entries a second. */
+const SINGLE_OF_ALL = 200;
+const WINDOW_MS = 60_000;
 /** Kinds that are told apart in a window; beyond it they share one entry. */
-const KINDS = 500;
+const KINDS = 100;
 
 const LEASE = /[0-9a-f]{8}-[0-9a-f-]{27}/;
 
 interface Kind {
   readonly refusal: Refusal;
-  count: number;
+  /** Those without an entry of their own. */
+  counted: number;
+  written: number;
 }
 
 /**
@@ -28,6 +32,7 @@ export class Refusals {
   readonly #clock: Clock;
   readonly #log: Log;
   #kinds = new Map<string, Kind>();
+  #written = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(store: Store, clock: Clock, log: Log) {
@@ -47,17 +52,16 @@ export class Refusals {
     }
     this.#timer ??= setTimeout(() => void this.flush(), WINDOW_MS);
     if (kind === undefined) {
-      kind = {
-        refusal:
-          key === ""
-            ? { tenantId: NO_TENANT, actor: "runners", object: "many", body: { code: "many" } }
-            : refusal,
-        count: 0,
-      };
+      const many = { tenantId: NO_TENANT, actor: "runners", object: "many", body: { code: "many" } };
+      kind = { refusal: key === "" ? many : refusal, counted: 0, written: 0 };
       this.#kinds.set(key, kind);
     }
-    kind.count++;
-    if (kind.count > SINGLE || key === "") return;
+    if (key === "" || kind.written >= SINGLE || this.#written >= SINGLE_OF_ALL) {
+      kind.counted++;
+      return;
+    }
+    kind.written++;
+    this.#written++;
     await this.#write([refusal]);
   }
 
@@ -67,10 +71,10 @@ export class Refusals {
     this.#timer = null;
     const kinds = this.#kinds;
     this.#kinds = new Map();
-    const repeated = [...kinds].flatMap(([key, { refusal, count }]) => {
-      const repeats = key === "" ? count : count - SINGLE;
-      return repeats > 0 ? [{ ...refusal, body: { ...refusal.body, repeats } }] : [];
-    });
+    this.#written = 0;
+    const repeated = [...kinds.values()].flatMap(({ refusal, counted }) =>
+      counted > 0 ? [{ ...refusal, body: { ...refusal.body, repeats: counted } }] : [],
+    );
     if (repeated.length > 0) await this.#write(repeated);
   }
 
@@ -84,7 +88,9 @@ export class Refusals {
 
   /** Who was refused follows from the credential; what a refused registration knows of itself comes as its cause. */
   #describe(request: Request, failure: Failure): Refusal {
-    const object = `${request.method} ${pathOf(request).slice(0, 256)}`;
+    // What is no route is one object, whatever a stranger calls it.
+    const object =
+      failure.code === "not_found" ? "no route" : `${request.method} ${pathOf(request).slice(0, 256)}`;
     const cause = isObject(failure.cause as never)
       ? (failure.cause as unknown as Record<string, unknown>)
       : {};

@@ -128,7 +128,7 @@ export {
 } from "./runners/operate.ts";
 export { registerRunner } from "./runners/register.ts";
 export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
-export { askForSnapshots, auditSnapshot, nextAudit } from "./runners/snapshot.ts";
+export { askForSnapshots, auditSnapshot, forgetSessions, nextAudit } from "./runners/snapshot.ts";
 export { findRunner, holderOf, listRunners, type RunnerDetail, type RunnerView } from "./runners/views.ts";
 export {
   type Arming,

@@ -8,6 +8,7 @@ import {
   askForSnapshots,
   directivesOf,
   enrolRunner,
+  forgetSessions,
   listAudit,
   listOperatorTasks,
   verifyAudit,
@@ -115,6 +116,20 @@ test("credentials that no heartbeat renews die; those that are renewed live unti
   }
   expect((await beat(p, beating)).status).toBe(401);
   expect((await register(p, registration("beating"), beating.token)).body["generation"]).toBe(2);
+});
+
+test("a session that nobody renews is closed, and forgotten later; its runner is known by its key all the same", async () => {
+  const p = await plane();
+  const r = await runner(p);
+  p.clock.advance(LIMITS.auditIntervalMs + 1);
+  await p.store.write(askForSnapshots, { now: p.clock.wall(), limit: 10 });
+  const actions = p.store.read(listAudit, { tenantId: "default", after: 0, limit: 10 });
+  expect(actions.at(-1)).toMatchObject({ action: "session.expired", body: { runnerId: "r1" } });
+  expect((await register(p, registration("r1"), r.token)).body["generation"]).toBe(2);
+  p.clock.advance(8 * 86_400_000);
+  expect(await p.store.write(forgetSessions, { before: p.clock.wall() - 86_400_000 })).toBe(1);
+  expect((await r.claim()).body["code"]).toBe("unauthenticated");
+  expect((await register(p, registration("r1"), r.token)).body["generation"]).toBe(3);
 });
 
 test("an enrolment token and a challenge that are too old are refused as unknown ones are", async () => {

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { sha256 } from "../../src/base/canonical.ts";
 import { newId, randomToken } from "../../src/base/ids.ts";
 import type { JsonObject } from "../../src/base/json.ts";
 import { newSigningKey, signRegistration } from "../../src/protocol/index.ts";
@@ -367,4 +368,31 @@ test("SR-11.1: one hash that is not the registered one, of four, is found by the
     expect((await runner.beat({ [field]: ONE })).status).toBe(200);
     expect(await runner.claim()).toMatchObject({ status: 403, body: { code: "runner_quarantined" } });
   }
+});
+
+test("an operator enrols over HTTP with scope admin alone, and the token itself never travels", async () => {
+  const bearer = async (...scopes: string[]) =>
+    (await ask(host.box, "token", "create", "op", ...scopes.flatMap((scope) => ["--scope", scope])))[
+      "token"
+    ] as string;
+  const token = randomToken();
+  const admission = {
+    ...{ tenantId: "default", runnerId: "http", hostId: "h", slots: 1 },
+    ...{ runnerPools: ["default"], executionProfiles: ["default"], capabilities: [] },
+  };
+  const body = { admission, token_sha256: sha256(token) };
+  expect((await post(host.gateway, "/admin/runners", body, await bearer("run"))).status).toBe(403);
+  const admin = await bearer("admin");
+  const other = { ...body, admission: { ...admission, tenantId: "tenant-b" } };
+  expect((await post(host.gateway, "/admin/runners", other, admin)).status).toBe(403);
+  expect(await post(host.gateway, "/admin/runners", body, admin)).toMatchObject({ status: 201 });
+  expect((await new HandRunner(host.url, "http").register(token)).status).toBe(200);
+  // The same token cannot stand for a second runner.
+  await post(host.gateway, "/admin/runners", { ...body, token_sha256: sha256("a") }, admin);
+  const second = { admission: { ...admission, runnerId: "http-2" }, token_sha256: sha256("a") };
+  expect(await post(host.gateway, "/admin/runners", second, admin)).toMatchObject({ status: 409 });
+  const seen = await fetch(`${host.gateway}/admin/audit/entries?action=runner.enrolled`, {
+    headers: { authorization: `Bearer ${admin}` },
+  });
+  expect(((await seen.json()) as { entries: { actor: string }[] }).entries.at(-1)!.actor).toContain("op");
 });

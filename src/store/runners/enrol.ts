@@ -1,3 +1,4 @@
+import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Admission } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
@@ -14,11 +15,19 @@ export interface EnrolInput {
 /**
  * Approve a runner. Approving again replaces the admission, the credential and everything pinned, and ends its session;
  * a quarantine stays. @returns whether the runner is quarantined
+ * @throws Failure `conflict` for a token that another runner has
  */
 export const enrolRunner: Operation<EnrolInput, { quarantined: boolean }> = (tx, input) => {
   const { admission, credential, actor, now } = input;
   const { tenantId, runnerId } = admission;
   const token = "publicKey" in credential ? null : credential;
+  const taken = tx.get<{ tenant_id: string; runner_id: string }>(
+    "SELECT tenant_id, runner_id FROM runner WHERE enrolment_hash = ?",
+    token?.enrolmentHash ?? null,
+  );
+  if (taken !== undefined && (taken.tenant_id !== tenantId || taken.runner_id !== runnerId)) {
+    throw fail("conflict", "this token is another runner's", { hint: "make a new one" });
+  }
   const { state } = tx.all<{ state: string }>(
     `INSERT INTO runner (tenant_id, runner_id, host_id, state, admission, enrolment_hash, enrolment_expires_at, public_key,
        approved_snapshot, generation, created_at)

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { AuditSnapshot } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
-import type { Operation, Query } from "../operation.ts";
+import type { Operation, Query, Transaction } from "../operation.ts";
 import { HASHES, hashesOf } from "./admission.ts";
 import { suspect } from "./heartbeat.ts";
 import { quarantine } from "./quarantine.ts";
@@ -90,6 +90,31 @@ export const nextAudit: Query<null, number | null> = (tx) =>
     "SELECT min(audit_due_at) AS at FROM runner_session WHERE state IN ('active', 'suspicious', 'draining')",
   )!.at;
 
+/** Nobody can speak for it any more; its leases stay the runner's, should it register again. */
+function expire(
+  tx: Transaction,
+  session: { id: string; tenant_id: string; runner_id: string },
+  now: number,
+): void {
+  tx.run("UPDATE runner_session SET state = 'closed' WHERE id = ?", session.id);
+  appendAudit(tx, {
+    tenantId: session.tenant_id,
+    now,
+    actor: "controller",
+    action: "session.expired",
+    object: `session:${session.id}`,
+    body: { runnerId: session.runner_id },
+  });
+  tx.notify("session", session.id);
+}
+
+/** Remove sessions that closed long ago; whoever holds a credential of one is then unknown. @returns how many */
+export const forgetSessions: Operation<{ before: number }, number> = (tx, { before }) =>
+  tx.run(
+    "DELETE FROM runner_session WHERE state = 'closed' AND last_seen_at < ? AND id NOT IN (SELECT session_id FROM runner WHERE session_id IS NOT NULL)",
+    before,
+  );
+
 /**
  * Ask the sessions that are due for a snapshot. One that lives and does not answer becomes suspicious, then is
  * quarantined; one that is away is asked when it is back. @returns how many were looked at
@@ -102,8 +127,9 @@ export const askForSnapshots: Operation<{ now: number; limit: number }, number> 
     state: string;
     audit_asked_at: number | null;
     last_seen_at: number;
+    expires_at: number;
   }>(
-    `SELECT id, tenant_id, runner_id, state, audit_asked_at, last_seen_at FROM runner_session
+    `SELECT id, tenant_id, runner_id, state, audit_asked_at, last_seen_at, expires_at FROM runner_session
      WHERE state IN ('active', 'suspicious', 'draining') AND audit_due_at <= ? ORDER BY audit_due_at LIMIT ?`,
     now,
     limit,
@@ -118,7 +144,8 @@ export const askForSnapshots: Operation<{ now: number; limit: number }, number> 
         from + LIMITS.auditAnswerMs,
         session.id,
       );
-    if (!isHere) {
+    if (session.expires_at <= now) expire(tx, session, now);
+    else if (!isHere) {
       tx.run(
         "UPDATE runner_session SET audit_asked_at = NULL, audit_due_at = ? WHERE id = ?",
         now + LIMITS.sessionSilentMs,
