@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gateway } from "../../test/support/gateway.ts";
+import { sha256 } from "../base/canonical.ts";
 import { silentLog } from "../base/log.ts";
 import { openHost } from "../host/index.ts";
 import { callSocket } from "../host/socket.ts";
-import { listAudit } from "../store/index.ts";
+import { createAccessToken, listAudit } from "../store/index.ts";
 
 test("the loopback address asks for no token, and takes one where it is given", async () => {
   const g = await gateway();
@@ -37,6 +38,18 @@ test("without a token, with a wrong, an expired, a revoked one: 401 as a problem
     200,
   );
   bodies.add(await refused({ authorization: `Bearer ${token}` }));
+  await g.host.context.records.write(createAccessToken, {
+    id: "old",
+    tenant_id: "default",
+    subject: "x",
+    roles: [],
+    scopes: ["read"],
+    hash: sha256("secret"),
+    created_by: "x",
+    created_at: 0,
+    expires_at: Date.now() - 1,
+  });
+  bodies.add(await refused({ authorization: "Bearer old.secret" }));
   expect(bodies.size).toBe(1);
   expect((await g.fetch("/health")).status).toBe(200);
   const audit = g.host.context.views.read(listAudit, { tenantId: "default", after: 0, limit: 100 });
