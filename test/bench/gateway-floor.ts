@@ -1,0 +1,48 @@
+/**
+ * The floor of `bench gateway`: a bare Elysia server. `GET /run` answers given bytes; `POST /run` validates its body and
+ * inserts one row, durable through a group commit at synchronous=FULL as ours is. Prints its port.
+ */
+import { Database } from "bun:sqlite";
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+
+const [path, answer] = process.argv.slice(2) as [string, string];
+const db = new Database(path, { create: true, strict: true });
+db.run("PRAGMA journal_mode = WAL");
+db.run("PRAGMA synchronous = FULL");
+db.run("CREATE TABLE run (id TEXT PRIMARY KEY, body TEXT, created INTEGER) STRICT");
+const insert = db.query("INSERT INTO run VALUES (?, ?, ?)");
+
+let queue: { work: () => void; done: () => void }[] = [];
+function commit(work: () => void): Promise<void> {
+  return new Promise((done) => {
+    if (queue.push({ work, done }) > 1) return;
+    setImmediate(() => {
+      const batch = queue;
+      queue = [];
+      db.run("BEGIN IMMEDIATE");
+      for (const job of batch) job.work();
+      db.run("COMMIT");
+      for (const job of batch) job.done();
+    });
+  });
+}
+
+const Body = Type.Object(
+  { workflow_asset_id: Type.String({ minLength: 1, maxLength: 256 }), inputs: Type.Optional(Type.Unknown()) },
+  { additionalProperties: false },
+);
+
+const app = new Elysia({ normalize: false })
+  .get("/run/:id", () => new Response(answer, { headers: { "content-type": "application/json" } }))
+  .post(
+    "/run",
+    async ({ body }) => {
+      const id = Bun.randomUUIDv7();
+      await commit(() => insert.run(id, JSON.stringify(body), Date.now()));
+      return { run_id: id };
+    },
+    { body: Body },
+  )
+  .listen({ port: 0, hostname: "127.0.0.1", reusePort: false });
+console.log(app.server!.port);
