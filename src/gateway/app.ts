@@ -2,8 +2,9 @@ import { Elysia } from "elysia";
 import { fail } from "../base/errors.ts";
 import { pathOf, problemResponse } from "../base/http.ts";
 import { OPERATIONS, type ServiceContext } from "../service/index.ts";
+import { Answers } from "./answers.ts";
 import { answer, answerRoute, type Called } from "./call.ts";
-import type { Access } from "./caller.ts";
+import { type Access, callerOf, checkScope } from "./caller.ts";
 import { checkOrigin } from "./origin.ts";
 import type { GatewayParts } from "./parts.ts";
 import { ROUTES } from "./routes/index.ts";
@@ -22,43 +23,54 @@ export function createGateway(
   parts: GatewayParts,
 ) {
   const app = new Elysia({ normalize: false });
-  // A Unix socket has no host to check: its file's rights decide who may call.
-  if (access !== "socket") {
-    app.onRequest(({ request }) => {
-      try {
-        checkOrigin(request, allowedHosts);
-        return undefined;
-      } catch (error) {
-        return problemResponse(error);
-      }
-    });
-  }
   const called: Called = { context, access, parts };
-  const answered =
-    (name: string, handle: (request: Request, parameters: Record<string, string>) => Promise<Response>) =>
-    async ({ request, params }: { request: Request; params?: unknown }) => {
-      const begun = performance.now();
-      const response = await handle(request, (params ?? {}) as Record<string, string>).catch(problemResponse);
-      // An upgraded connection has no response.
-      parts.metrics.answered(name, response?.status ?? 101, begun);
-      return response;
-    };
-  const add = (method: string, path: string, handler: ReturnType<typeof answered>) =>
-    app.route(method, path, handler, { parse: "none" });
+  const answers = new Answers(context.views);
+
   for (const operation of OPERATIONS) {
     const { name, method, path } = operation;
-    add(
+    const record = parts.metrics.of(name);
+    const ask = (request: Request, given: Record<string, string>) =>
+      recorded(record, answer(operation, called, request, given));
+    if (operation.stored !== true) {
+      app.route(method, path, ({ request, params }: Routed) => ask(request, params ?? {}), { parse: "none" });
+      continue;
+    }
+    app.route(
       method,
       path,
-      answered(name, (request, given) => answer(operation, called, request, given)),
+      ({ request, params }: Routed) => {
+        const begun = performance.now();
+        let key: string;
+        try {
+          const principal = callerOf(context, access, request);
+          checkScope(principal, operation);
+          key = `${principal.tenantId} ${request.url}`;
+        } catch (error) {
+          return recorded(record, Promise.reject(error));
+        }
+        const kept = answers.get(key);
+        if (kept !== undefined) {
+          record(200, begun);
+          return new Response(kept, JSON_ANSWER);
+        }
+        const commits = context.views.commits();
+        return ask(request, params ?? {}).then(async (response) => {
+          if (response.status !== 200) return response;
+          const text = await response.text();
+          answers.keep(key, text, commits);
+          return new Response(text, JSON_ANSWER);
+        });
+      },
+      { parse: "none" },
     );
   }
   for (const route of ROUTES) {
-    const { name, method, path } = route;
-    add(
-      method,
-      path,
-      answered(name, (request, given) => answerRoute(route, called, request, given)),
+    const record = parts.metrics.of(route.name);
+    app.route(
+      route.method,
+      route.path,
+      ({ request, params }: Routed) => recorded(record, answerRoute(route, called, request, params ?? {})),
+      { parse: "none" },
     );
   }
   app.onError(({ code, error, request }) => {
@@ -71,5 +83,36 @@ export function createGateway(
       return problemResponse(refused);
     }
   });
-  return app;
+  return {
+    handle(request: Request): Response | Promise<Response> {
+      // A Unix socket has no host to check: its file's rights decide who may call.
+      if (access !== "socket") {
+        try {
+          checkOrigin(request, allowedHosts);
+        } catch (error) {
+          return problemResponse(error);
+        }
+      }
+      return app.handle(request);
+    },
+  };
+}
+
+interface Routed {
+  readonly request: Request;
+  readonly params?: Record<string, string>;
+}
+
+const JSON_ANSWER = { headers: { "content-type": "application/json" } } as const;
+
+/** Whatever comes of a request as an answer, counted. */
+async function recorded(
+  record: (status: number, begun: number) => void,
+  answering: Promise<Response>,
+): Promise<Response> {
+  const begun = performance.now();
+  const response = await answering.catch(problemResponse);
+  // An upgraded connection has no response.
+  record(response?.status ?? 101, begun);
+  return response;
 }

@@ -110,8 +110,14 @@ export function authorized(
 }
 
 /** A stopping server waits for nobody: long polls answer with what there is. */
-function waiting(input: Record<string, unknown>, request: Request, parts: GatewayParts): AbortSignal {
-  return "wait_ms" in input ? AbortSignal.any([request.signal, parts.stopping]) : request.signal;
+function waiting(
+  input: Record<string, unknown>,
+  request: Request,
+  parts: GatewayParts,
+): AbortSignal | undefined {
+  if ("wait_ms" in input) return AbortSignal.any([request.signal, parts.stopping]);
+  // Making a signal costs as much as the rest of a small answer, and what only reads is done before it could be heard.
+  return request.method === "GET" ? undefined : request.signal;
 }
 
 type Taking = Pick<ServiceOperation, "input">;

@@ -18,22 +18,22 @@ export class Metrics {
   #counted: { at: number; counts: StoreCounts } | null = null;
   readonly #started = performance.now();
 
-  /** @param begun of `performance.now()` */
-  answered(operation: string, status: number, begun: number): void {
-    let statuses = this.#requests.get(operation);
-    if (statuses === undefined) {
-      statuses = new Map();
-      this.#requests.set(operation, statuses);
-    }
-    let requests = statuses.get(status);
-    if (requests === undefined) {
-      requests = { count: 0, seconds: 0, buckets: BUCKETS.map(() => 0) };
-      statuses.set(status, requests);
-    }
-    const seconds = (performance.now() - begun) / 1000;
-    requests.count++;
-    requests.seconds += seconds;
-    for (let at = BUCKETS.length - 1; at >= 0 && seconds <= BUCKETS[at]!; at--) requests.buckets[at]!++;
+  /** What takes the answers of one operation; `begun` is of `performance.now()`. */
+  of(operation: string): (status: number, begun: number) => void {
+    const statuses = new Map<number, Requests>();
+    this.#requests.set(operation, statuses);
+    return (status, begun) => {
+      let requests = statuses.get(status);
+      if (requests === undefined) {
+        requests = { count: 0, seconds: 0, buckets: BUCKETS.map(() => 0) };
+        statuses.set(status, requests);
+      }
+      const seconds = (performance.now() - begun) / 1000;
+      requests.count++;
+      requests.seconds += seconds;
+      const at = BUCKETS.findIndex((end) => seconds <= end);
+      if (at >= 0) requests.buckets[at]!++;
+    };
   }
 
   /** The text exposition format of Prometheus, version 0.0.4. */
@@ -98,8 +98,11 @@ export class Metrics {
       for (const [status, { count, seconds, buckets }] of statuses) {
         const labels = `operation="${operation}",status="${status}"`;
         const name = "lightflow_http_request_duration_seconds";
-        for (const [at, end] of BUCKETS.entries())
-          lines.push(`${name}_bucket{${labels},le="${end}"} ${buckets[at]}`);
+        let below = 0;
+        for (const [at, end] of BUCKETS.entries()) {
+          below += buckets[at]!;
+          lines.push(`${name}_bucket{${labels},le="${end}"} ${below}`);
+        }
         lines.push(
           `${name}_bucket{${labels},le="+Inf"} ${count}`,
           `${name}_sum{${labels}} ${seconds}`,

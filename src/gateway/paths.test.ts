@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gateway } from "../../test/support/gateway.ts";
+import { Store } from "../store/index.ts";
 
 test("assets are listed under the short paths, and each has a card", async () => {
   const g = await gateway();
@@ -66,4 +67,25 @@ test("history comes as lines where the caller asks for lines", async () => {
       .map((line) => JSON.parse(line) as unknown);
     expect(lines).toEqual(((await g.json(`/runs/r/${path}`)).body as Record<string, unknown[]>)[member]!);
   }
+});
+
+test("an answer that is kept is never older than the question, whoever changed the store", async () => {
+  const g = await gateway();
+  await g.json("/runs/start", { json: { workflow_asset_id: "workflow.slow", run_id: "r" } });
+  const get = async () => (await g.json("/runs/r")).body as { status: string; updated_at: string };
+  const first = await get();
+  expect(await get()).toEqual(first);
+  // Another process on the same store.
+  const path = join(g.host.context.stateDirectory, "lightflow.db");
+  const other = Store.open(path);
+  for (let at = 1; at <= 20; at++) {
+    await other.write((tx) => void tx.run("UPDATE instance SET updated_at = updated_at + 1000"), undefined);
+    expect(Date.parse((await get()).updated_at)).toBe(Date.parse(first.updated_at) + at * 1000);
+  }
+  await other.close();
+  await g.json("/runs/r/cancel", { json: {} });
+  expect((await get()).status).toBe("cancelled");
+  // What is kept for one caller is not told to another.
+  expect((await g.json("/runs/r", { token: await g.token(["read"], "other") })).status).toBe(404);
+  expect((await g.json("/runs/r", { token: await g.token(["run"]) })).status).toBe(403);
 });

@@ -78,6 +78,11 @@ export interface Orchestration {
 /** The reading side of the store, and its hints. */
 export interface Views {
   read<Input, Output>(query: Query<Input, Output>, input: Input): Output;
+  /**
+   * A number that is another one after any commit of any process. It is looked at once a turn of the event loop: a
+   * request that is read in this turn was sent before it began.
+   */
+  commits(): number;
   listen(listener: (topic: Topic, keys: ReadonlySet<string>) => void): () => void;
 }
 

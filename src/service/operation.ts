@@ -23,6 +23,8 @@ export interface ServiceOperation<Input extends TSchema = TSchema, Output = unkn
   readonly body?: "cloudevent" | "bytes";
   /** Whether the header `Idempotency-Key` becomes the member `idempotency_key`. */
   readonly idempotent?: true;
+  /** Whether the answer depends on the store, the tenant and the input alone: it may be kept until the next commit. */
+  readonly stored?: true;
   /** The member of the answer whose values are lines, for callers that ask for JSON Lines. */
   readonly lines?: string;
   readonly input: Input;
@@ -37,12 +39,15 @@ export function defineOperation<Input extends TSchema, Output>(
   return operation;
 }
 
+/** For callers that never give up. */
+const NEVER = new AbortController().signal;
+
 /** Check the input, then run: what every surface calls. */
 export async function callOperation<Input extends TSchema, Output>(
   operation: ServiceOperation<Input, Output>,
   context: ServiceContext,
   input: unknown,
-  signal: AbortSignal = new AbortController().signal,
+  signal: AbortSignal = NEVER,
 ): Promise<Output> {
   return await operation.run(context, validate(operation.input, input), signal);
 }

@@ -47,6 +47,7 @@ export class Store {
   readonly #last = new Map<string, (tx: Transaction) => void>();
   #rememberedVersion = 0;
   #dataVersion = 0;
+  #readerVersion = -1;
   #closed = false;
 
   private constructor(path: string) {
@@ -88,6 +89,19 @@ export class Store {
   /** Read a view. Sees everything that was acknowledged. */
   read<Input, Output>(query: Query<Input, Output>, input: Input): Output {
     return query(this.#readStatements, input);
+  }
+
+  /** A number that is another one after any commit of any process, looked at once a turn of the event loop. */
+  commits(): number {
+    if (this.#readerVersion < 0) {
+      this.#readerVersion = this.#readStatements.get<{ data_version: number }>(
+        "PRAGMA data_version",
+      )!.data_version;
+      setImmediate(() => {
+        this.#readerVersion = -1;
+      });
+    }
+    return this.#readerVersion;
   }
 
   /** Hear of commits of this process, after them. */
@@ -168,6 +182,7 @@ export class Store {
       this.#reject(batch, error);
       return;
     }
+    this.#readerVersion = -1;
     const notices = this.#notices;
     const afterCommit = this.#afterCommit;
     this.#notices = new Map();

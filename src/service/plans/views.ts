@@ -16,6 +16,7 @@ const instanceOf = (context: ServiceContext, runId: string) =>
 
 export const runStatus = defineOperation({
   name: "run.status",
+  stored: true,
   scope: "read",
   summary: "How many steps of a run stand where",
   method: "GET",

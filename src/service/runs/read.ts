@@ -7,6 +7,7 @@ import { isFinished, phasesOf, Run, runView } from "./view.ts";
 
 export const listRuns = defineOperation({
   name: "run.list",
+  stored: true,
   scope: "read",
   summary: "Runs, newest first",
   method: "GET",
@@ -37,6 +38,7 @@ export const listRuns = defineOperation({
 
 export const getRun = defineOperation({
   name: "run.get",
+  stored: true,
   scope: "read",
   summary: "One run: status, inputs, output, error",
   method: "GET",

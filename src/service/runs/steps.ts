@@ -75,6 +75,7 @@ const ENDS: Record<string, RunStep["status"]> = {
 /** The steps of a run in the order they started, folded from its events and attempts. */
 export const getSteps = defineOperation({
   name: "run.steps",
+  stored: true,
   scope: "read",
   summary: "The steps of a run: status, attempts, runner, time, exit code",
   method: "GET",
