@@ -20,6 +20,7 @@ export const ConfigFile = Type.Object(
     logLevel: Type.Optional(oneOf(LOG_LEVELS)),
     root: Type.Optional(Type.String({ minLength: 1 })),
     ctx: Type.Optional(Type.String({ minLength: 1 })),
+    historyDays: Type.Optional(Type.Integer({ minimum: 0, maximum: 36_500 })),
     runner: Type.Optional(
       Type.Object(
         {
