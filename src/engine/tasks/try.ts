@@ -156,9 +156,12 @@ function retryDelay(machine: Machine, frame: Frame, clause: JsonObject, error: T
   return delay;
 }
 
-/** A number in [0, 1) that is the same at every replay (FNV-1a over the text). */
+/** A number in [0, 1) that is the same at every replay: FNV-1a over the text, its bits mixed as MurmurHash3 ends. */
 function fraction(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return (hash >>> 0) / 2 ** 32;
+  // The last characters, in which tries differ, would else move little.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
