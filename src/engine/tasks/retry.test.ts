@@ -19,7 +19,9 @@ test("the delay stays, grows by itself, or doubles", () => {
   expect(delays({ delay, limit: count(4) })).toEqual([100, 100, 100, 100]);
   expect(delays({ delay, backoff: { constant: {} }, limit: count(3) })).toEqual([100, 100, 100]);
   expect(delays({ delay, backoff: { linear: {} }, limit: count(4) })).toEqual([100, 200, 300, 400]);
-  expect(delays({ delay, backoff: { exponential: {} }, limit: count(5) })).toEqual([100, 200, 400, 800, 1600]);
+  expect(delays({ delay, backoff: { exponential: {} }, limit: count(5) })).toEqual([
+    100, 200, 400, 800, 1600,
+  ]);
 });
 
 test("a limit of time ends the tries before the one that would begin after it", () => {

@@ -62,15 +62,21 @@ export class ScheduleLoop {
   async #turn(): Promise<void> {
     const { store, clock, log } = this.#needs;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    try {
-      await this.#rearm();
-      const rows = store.read(dueSchedules, { now: clock.wall(), limit: BATCH });
-      for (const row of rows) await this.#take(row);
-    } catch (error) {
-      if (!this.#stopped) log.error("schedules could not be taken", { error: String(error) });
-    }
+    let failed = false;
+    const tried = async (work: () => Promise<void>): Promise<void> => {
+      try {
+        if (!this.#stopped) await work();
+      } catch (error) {
+        failed = true;
+        if (!this.#stopped) log.error("a schedule could not be taken", { error: String(error) });
+      }
+    };
+    await tried(() => this.#rearm());
+    // One that fails keeps no other from its time.
+    for (const row of store.read(dueSchedules, { now: clock.wall(), limit: BATCH }))
+      await tried(() => this.#take(row));
     if (this.#stopped) return;
-    const next = store.read(nextSchedule, null);
+    const next = failed ? null : store.read(nextSchedule, null);
     const wait = next === null ? LONGEST_MS : Math.min(LONGEST_MS, Math.max(1, next - clock.wall()));
     this.#timer = setTimeout(this.#work, wait);
   }
