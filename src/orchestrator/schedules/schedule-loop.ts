@@ -72,6 +72,7 @@ export class ScheduleLoop {
       }
     };
     await tried(() => this.#rearm());
+    if (this.#stopped) return;
     // One that fails keeps no other from its time.
     for (const row of store.read(dueSchedules, { now: clock.wall(), limit: BATCH }))
       await tried(() => this.#take(row));
