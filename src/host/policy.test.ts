@@ -309,3 +309,13 @@ test("a call to a host that is private to the tenant does not go out from the or
     "private to the tenant's network",
   );
 });
+
+test("a service policy says which kinds of runners there may be at all", async () => {
+  const p = await plane();
+  await publish(p, "service-policy", "service", { policy: { allow: { runnerKinds: ["release*"] } } });
+  await p.start("one", [{ one: shell() }]);
+  expect((await (await runner(p)).claim()).status).toBe(204);
+  await publish(p, "service-policy", "service", { policy: { allow: { runnerKinds: ["test"] } } });
+  await p.start("two", [{ one: shell() }]);
+  expect((await (await runner(p, "r2")).claim()).status).toBe(200);
+});

@@ -63,6 +63,7 @@ export function queueRequest(
       capabilities: payload.capabilities,
       sandboxMode: payload.sandbox.mode,
       ...(payload.sandbox.boundary === undefined ? {} : { boundary: payload.sandbox.boundary }),
+      ...runnerKinds(effective),
     },
     payload: payload as unknown as JsonObject,
     workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : null,
@@ -82,6 +83,12 @@ function concurrencyOf(light: JsonObject): QueuedRequest["concurrency"] {
     throw fail("execution_policy_denied", "the concurrency key must be a text of 1 to 256 characters");
   }
   return { key, limit: typeof limit === "number" ? limit : 1 };
+}
+
+/** Nothing where every kind will do: most tasks then share one partition of the queue. */
+function runnerKinds({ policy }: EffectivePolicy): { runnerKinds?: string[] } {
+  const kinds = policy.allow?.runnerKinds;
+  return kinds === undefined || kinds.includes("*") ? {} : { runnerKinds: kinds };
 }
 
 const SECRET = /(?:saas|runner)-secret:\/\//;

@@ -59,11 +59,11 @@ function limit(path: string, strictest: number | undefined): PolicyField {
 
 const list = (value: PolicyValue) => value as readonly string[];
 
-function allowed(path: string, covers: Covers): PolicyField {
+function allowed(path: string, covers: Covers, strictest: readonly string[] | undefined): PolicyField {
   return {
     path,
     meet: "intersection",
-    strictest: [],
+    strictest,
     join: (a, b) => intersection(covers, list(a), list(b)),
     wider: (asked, bound) =>
       list(asked).find((each) => !list(bound).some((wide) => covers(wide, each))) ?? null,
@@ -116,7 +116,7 @@ const STRICTEST_WORD: Readonly<Record<string, string | undefined>> = {
   boundary: "micro-vm",
 };
 
-/** Every field of a layer: the table of docs/10-policy.md. */
+/** Every field of a layer: the table of docs/10-policy.md. The pools that a profile lists say which runners they have. */
 export const POLICY_FIELDS: readonly PolicyField[] = [
   ...Object.entries(POLICY_ORDERS).map(([name, order]) =>
     ordered(name, order, name in STRICTEST_WORD ? STRICTEST_WORD[name] : order.at(-1)),
@@ -126,7 +126,7 @@ export const POLICY_FIELDS: readonly PolicyField[] = [
   flag("aiDiagnosisAllowed", false),
   flag("tenantDataToSaas", false),
   flag("approvalRequired", true),
-  ...Object.keys(POLICY_SETS).map((name) => allowed(`allow.${name}`, coversOf(name))),
+  ...Object.keys(POLICY_SETS).map((name) => allowed(`allow.${name}`, coversOf(name), name === "runnerKinds" ? undefined : [])),
   ...Object.keys(POLICY_SETS).map((name) => added(`deny.${name}`, coversOf(name))),
   ...POLICY_LIMITS.map((name) => limit(`limits.${name}`, SMALLEST[name])),
   added("protectedPaths", coversPath, true),

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { coversName } from "../../policy/cover.ts";
 import { holdsBoundary } from "../../protocol/common.ts";
 import { offerOf, type RunnerOffer, type SessionRow } from "../runners/session.ts";
 
@@ -9,6 +10,8 @@ export interface Requirement {
   executionProfile: string;
   capabilities: string[];
   sandboxMode: string;
+  /** The kinds of runners that policy allows, where it does not allow all. */
+  runnerKinds?: string[];
   /** The weakest isolation that will do, where it is more than a process. */
   boundary?: string;
   /** The runner that holds the workspace of the session. */
@@ -89,6 +92,14 @@ const TASK_CHECKS: readonly Check[] = [
       offer.runnerPools.includes(requirement.runnerPool)
         ? null
         : `the runner is not in pool ${requirement.runnerPool}`,
+  ],
+  [
+    4,
+    "pool_mismatch",
+    ({ offer, requirement: { runnerKinds } }) =>
+      runnerKinds === undefined || runnerKinds.some((wide) => coversName(wide, offer.runnerKind))
+        ? null
+        : `policy allows no runner of kind ${offer.runnerKind}`,
   ],
   [
     5,

@@ -66,6 +66,7 @@ export function offerFor(asked: Registration, admission: Admission, approved: Js
   );
   return {
     hostId: asked.hostId,
+    runnerKind: asked.runnerKind,
     runnerPools: both(asked.runnerPools, admission.runnerPools),
     executionProfiles: both(asked.executionProfiles, admission.executionProfiles),
     capabilities: both(asked.capabilities, admission.capabilities),

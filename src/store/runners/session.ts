@@ -4,6 +4,7 @@ import type { Transaction } from "../operation.ts";
 /** What a runner may be given: its registration, cut down to what was approved. */
 export interface RunnerOffer {
   readonly hostId: string;
+  readonly runnerKind: string;
   readonly runnerPools: readonly string[];
   readonly executionProfiles: readonly string[];
   readonly capabilities: readonly string[];
