@@ -126,7 +126,9 @@ export const POLICY_FIELDS: readonly PolicyField[] = [
   flag("aiDiagnosisAllowed", false),
   flag("tenantDataToSaas", false),
   flag("approvalRequired", true),
-  ...Object.keys(POLICY_SETS).map((name) => allowed(`allow.${name}`, coversOf(name), name === "runnerKinds" ? undefined : [])),
+  ...Object.keys(POLICY_SETS).map((name) =>
+    allowed(`allow.${name}`, coversOf(name), name === "runnerKinds" ? undefined : []),
+  ),
   ...Object.keys(POLICY_SETS).map((name) => added(`deny.${name}`, coversOf(name))),
   ...POLICY_LIMITS.map((name) => limit(`limits.${name}`, SMALLEST[name])),
   added("protectedPaths", coversPath, true),
