@@ -200,7 +200,7 @@ test("a real runner: quarantined it loses its work and its way in, released it c
   writeFileSync(file, token, { mode: 0o600 });
   const real = await startBinary(
     ["runner", "--controller", host.url, "--token-file", file, "--id", "real", "--host-id", "host-real"],
-    { ...host.box.env, LIGHTFLOW_SANDBOX: "process" },
+    { ...host.box.env, LIGHTFLOW_RUNNER_SANDBOX: "process" },
     host.box.path,
   );
   try {

@@ -132,7 +132,7 @@ test("SR-1.8: the runner's own key is for its owner alone: open to others, a lin
         ...["runner", "--controller", "http://127.0.0.1:1", "--token-file", file, "--id", "keyed"],
         ...["--data-dir", data, "--host-id", "keyed-host"],
       ],
-      { env: { ...host.box.env, LIGHTFLOW_SANDBOX: "process" }, cwd: host.box.path },
+      { env: { ...host.box.env, LIGHTFLOW_RUNNER_SANDBOX: "process" }, cwd: host.box.path },
     );
   const identity = join(data, "identity.json");
   // A key as another would plant it.
