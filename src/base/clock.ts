@@ -12,6 +12,30 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
 };
 
+/**
+ * A clock whose wall time never goes back: when the machine's does, time goes on from where it was, as the monotonic
+ * clock says, until the machine's has caught up. What was to end at some time does not live longer.
+ */
+export function neverBack(clock: Clock): Clock {
+  let wall = clock.wall();
+  let monotonic = clock.monotonic();
+  return {
+    monotonic: () => clock.monotonic(),
+    wall() {
+      const machine = clock.wall();
+      const elapsed = clock.monotonic();
+      const steady = Math.floor(wall + (elapsed - monotonic));
+      // Level, or a little behind because the two clocks run at their own pace.
+      if (machine >= wall) {
+        wall = machine;
+        monotonic = elapsed;
+        return machine;
+      }
+      return steady;
+    },
+  };
+}
+
 /** RFC 3339 in UTC with milliseconds. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();

@@ -2,13 +2,13 @@ import { isoTime } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { TaskPayload, UnsignedLease } from "../protocol/index.ts";
-import { offerOf, type PendingRequest, type SessionRow } from "../store/index.ts";
+import { type LeaseIssue, offerOf, type PendingRequest, type SessionRow } from "../store/index.ts";
 
 /** The lease of one attempt: the orchestrator's payload, the session's identity, and this server's times. */
 export function buildLease(
   request: PendingRequest,
   session: SessionRow,
-  issue: { leaseId: string; nonce: string; issuedAt: number },
+  issue: LeaseIssue,
 ): { lease: JsonObject; timeoutMs: number; workspaceKey: string | null } {
   const payload = request.payload as unknown as TaskPayload;
   const lease: UnsignedLease = {
@@ -24,8 +24,8 @@ export function buildLease(
     fencingToken: request.attempt,
     nonce: issue.nonce,
     issuedAt: isoTime(issue.issuedAt),
-    expiresAt: isoTime(issue.issuedAt + LIMITS.leaseMs),
-    remainingMs: LIMITS.leaseMs,
+    expiresAt: isoTime(issue.expiresAt),
+    remainingMs: issue.remainingMs,
     renewIntervalMs: LIMITS.leaseRenewMs,
     policyDigest: request.policy_digest,
     ...payload,

@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { Artifacts } from "../artifacts/index.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, neverBack } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { importSecretKey, newSigningKey } from "../protocol/index.ts";
 import { type AcceptPort, readSetting, type Store, writeSettingOnce } from "../store/index.ts";
@@ -45,7 +45,8 @@ async function leaseKey(store: Store): Promise<Controller["leaseKey"] & { text: 
   return { publicKey: pair.publicKey, secret: importSecretKey(pair.secret), text: pair.secret };
 }
 
-export async function createController(options: ControllerOptions): Promise<Controller> {
+export async function createController(given: ControllerOptions): Promise<Controller> {
+  const options = { ...given, clock: neverBack(given.clock) };
   const { text, ...key } = await leaseKey(options.store);
   const challenges = new Challenges(text);
   const claims = new ClaimDesk(options.store, options.clock, key.secret);

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { nextExpiry, reapLeases, type Store } from "../store/index.ts";
+import { hasLateLeases, reapLeases, type Store } from "../store/index.ts";
 
 const TICK_MS = 1000;
 const BATCH = 200;
@@ -13,8 +13,7 @@ export function startReaper(store: Store, clock: Clock, log: Log): () => void {
     busy = true;
     try {
       for (;;) {
-        const due = store.read(nextExpiry, null);
-        if (due === null || due > clock.wall()) break;
+        if (!store.read(hasLateLeases, { now: clock.wall() })) break;
         const count = await store.write(reapLeases, { now: clock.wall(), limit: BATCH });
         if (count > 0) log.info("leases ran out", { count });
       }

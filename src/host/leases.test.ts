@@ -322,7 +322,7 @@ test("two runners that race for each lease: exactly one wins, a thousand times",
     await winner.task(lease, "complete", result(lease));
   }
   await p.until(`race-${rounds - 1}`, "completed");
-});
+}, 60_000);
 
 test("steps of one session go to the runner that has its workspace", async () => {
   const p = await plane();

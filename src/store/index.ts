@@ -67,6 +67,7 @@ export { firstDenial, type Requirement } from "./leases/admission.ts";
 export {
   type ClaimAnswer,
   claimLeases,
+  type LeaseIssue,
   type PendingRequest,
   type Waiter,
 } from "./leases/claim.ts";
@@ -76,7 +77,7 @@ export type { LeaseCaller } from "./leases/live.ts";
 export { appendChunk, type ChunkRow, listChunks, mayLog, streamEnd } from "./leases/logs.ts";
 export { failLostSessions, lostPartitions } from "./leases/lost-session.ts";
 export { type QueueView, viewLeases, viewQueue } from "./leases/queue-views.ts";
-export { nextExpiry, reapLeases } from "./leases/reap.ts";
+export { hasLateLeases, reapLeases } from "./leases/reap.ts";
 export { NotTaken, reportResult } from "./leases/report.ts";
 export { type Resolution, type ResolvedAttempt, resolveAttempt } from "./leases/resolve.ts";
 export { readShares, setShare } from "./leases/shares.ts";

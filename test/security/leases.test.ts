@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { newId } from "../../src/base/ids.ts";
 import type { JsonObject } from "../../src/base/json.ts";
 import { ROUTES, TASK_ACTIONS } from "../../src/protocol/index.ts";
@@ -181,4 +183,118 @@ test("X.10: ten thousand claims with an empty queue: each answer asks for a long
   expect(waits.at(-1)).toBeGreaterThanOrEqual(60);
   // Everybody else is served as before.
   await leased("after-the-flood");
+});
+
+test("SR-4.1, SR-4.2, SR-4.3: no byte of other tasks, of the definition or of context that is not used reaches a runner", async () => {
+  const document = {
+    document: {
+      dsl: "1.0.3",
+      namespace: "marks",
+      name: "marks",
+      version: "1.0.0",
+      title: "MARK-title",
+      summary: "MARK-summary",
+      tags: { mark: "MARK-tag" },
+      metadata: { note: "MARK-metadata" },
+    },
+    input: { schema: { document: { type: "object", description: "MARK-schema" } } },
+    use: { errors: { gone: { type: "https://example.com/MARK-use", status: 410, title: "MARK-use" } } },
+    do: [
+      { before: { set: { hidden: "MARK-before", used: "${ .name }", rest: "${ . }" } } },
+      {
+        work: {
+          run: { shell: { command: "echo", arguments: ["${ .used }", "own-argument"] } },
+          metadata: { note: "MARK-task-metadata", lightWorkflow: {} },
+        },
+      },
+      { after: { run: { shell: { command: "MARK-after", arguments: ["MARK-argument"] } } } },
+    ],
+    output: { as: '${ {mark: "MARK-output"} }' },
+  };
+  const file = join(host.box.path, "marks.json");
+  writeFileSync(file, JSON.stringify(document));
+  const input = JSON.stringify({ name: "used-value", secretish: "MARK-context" });
+  await ask(host.box, "workflow", "start", file, "--id", "marks", "--input", input);
+  const answer = await runner.claim({ waitMs: 10_000 });
+  const seen = [JSON.stringify(answer.body), ...[...answer.headers].flat()];
+  const lease = answer.body as unknown as Awaited<ReturnType<HandRunner["lease"]>>;
+  expect(lease.task.arguments).toEqual(["used-value", "own-argument"]);
+  for (const [action, body] of [
+    ["started", { nonce: lease.nonce, startedAt: "2026-01-01T00:00:00Z" }],
+    ["renew", {}],
+    ["progress", { value: 1 }],
+    ["complete", resultOf(lease)],
+  ] as const) {
+    const { status, body: said, headers } = await runner.task(lease, action, body);
+    expect({ action, status }).toEqual({ action, status: 200 });
+    seen.push(JSON.stringify(said), ...[...headers].flat());
+  }
+  seen.push(JSON.stringify((await runner.beat()).body));
+  expect(seen.join("\n")).not.toContain("MARK");
+  for (const path of ["/definitions/marks", "/workflows/marks", `/runner/definition/${lease.wfInstanceId}`]) {
+    const refused = await post(host.url, path, {}, runner.session.claimToken);
+    expect({ path, status: refused.status }).toEqual({ path, status: 404 });
+  }
+  await ask(host.box, "run", "cancel", "marks");
+});
+
+test("SR-2.5: a report after the lease has ended by the server's clock is refused, whatever the runner's clock says", async () => {
+  const lease = await leased("late");
+  expect(await runner.task(lease, "reject", { reason: "no slot" })).toMatchObject({ status: 200 });
+  const far = "2099-01-01T00:00:00Z";
+  for (const [action, body] of [
+    ["started", { nonce: lease.nonce, startedAt: far }],
+    ["renew", {}],
+    ["complete", resultOf(lease, { startedAt: far, completedAt: far })],
+  ] as const) {
+    const { status } = await runner.task(lease, action, body);
+    expect({ action, refused: status === 409 || status === 410 }).toEqual({ action, refused: true });
+  }
+  // It went back to the queue at once, and is the next attempt's.
+  const next = await runner.lease();
+  expect(next).toMatchObject({ wfInstanceId: lease.wfInstanceId, attempt: 2, fencingToken: 2 });
+  await runner.started(next);
+  expect((await runner.task(next, "complete", resultOf(next))).status).toBe(200);
+});
+
+test("an operator sees why a task waits, what is out, and decides about an attempt; the same over the command line and HTTP", async () => {
+  await host.run("waits", "workflow.one");
+  const lease = await runner.lease();
+  const out = (await ask(host.box, "leases"))["leases"] as JsonObject[];
+  expect(out.map((each) => each["lease_id"])).toContain(lease.leaseId);
+  await runner.started(lease);
+  const unknown = resultOf(lease, {
+    status: "unknown",
+    exitCode: null,
+    errorCode: "execution_outcome_unknown",
+  });
+  expect((await runner.task(lease, "fail", unknown)).status).toBe(200);
+  const explained = (await ask(host.box, "tasks", "why", "waits/work"))["tasks"] as JsonObject[];
+  expect(explained).toMatchObject([{ state: "unknown", attempts: 1 }]);
+  const task = explained[0]!["operator_task"] as string;
+  expect(await ask(host.box, "inbox", "show", task)).toMatchObject({
+    kind: "outcome_unknown",
+    state: "open",
+  });
+  const early = await runBinary(["inbox", "resolve", task, "--note", "x"], {
+    env: host.box.env,
+    cwd: host.box.path,
+  });
+  expect({ code: early.code, hint: early.stderr.includes("attempts resolve") }).toEqual({
+    code: 2,
+    hint: true,
+  });
+  expect(await ask(host.box, "attempts", "resolve", task, "--as", "retry", "--note", "looked")).toMatchObject(
+    {
+      attempt: 1,
+      resolved_as: "retry",
+    },
+  );
+  const again = await runner.lease();
+  expect(again).toMatchObject({ attempt: 2, fencingToken: 2 });
+  expect((await runner.task(lease, "complete", resultOf(lease))).status).toBeGreaterThanOrEqual(409);
+  await runner.started(again);
+  expect((await runner.task(again, "complete", resultOf(again))).status).toBe(200);
+  expect(((await ask(host.box, "queue"))["tasks"] as JsonObject[]).length).toBe(0);
+  expect((await audit(host.box)).filter(({ action }) => action === "attempt.resolved")).toHaveLength(1);
 });

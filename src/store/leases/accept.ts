@@ -23,7 +23,7 @@ export interface Accepted {
 export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
   const left: Accepted["left"] = [];
   const pending = tx.all<Reported & { body: string }>(
-    `SELECT lease.id AS lease_id, lease.result AS body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt,
+    `SELECT lease.id AS lease_id, lease.result AS body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt, lease.issued_at,
             request.attempts AS latest, request.state AS request_state, request.effect_id, request.step_id, request.reference,
             request.policy_digest, request.concurrency_key
      FROM lease JOIN request ON request.id = lease.request_id

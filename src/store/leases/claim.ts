@@ -31,6 +31,16 @@ export interface PendingRequest {
   attempt: number;
 }
 
+/** What makes a task's payload a lease. Times of the server's wall clock, in milliseconds. */
+export interface LeaseIssue {
+  leaseId: string;
+  nonce: string;
+  issuedAt: number;
+  expiresAt: number;
+  /** Until `expiresAt` from now, which is later than the issue when the lease is offered again. */
+  remainingMs: number;
+}
+
 export interface ClaimBatch {
   waiters: readonly Waiter[];
   now: number;
@@ -40,7 +50,7 @@ export interface ClaimBatch {
   build(
     request: PendingRequest,
     session: SessionRow,
-    issue: { leaseId: string; nonce: string; issuedAt: number },
+    issue: LeaseIssue,
   ): { lease: JsonObject; timeoutMs: number; workspaceKey: string | null };
 }
 
@@ -182,6 +192,12 @@ function repeatedClaim(
   if (lease.expires_at <= batch.now) throw fail("runner_lease_expired");
   const row = tx.get<QueuedRow>(`SELECT ${QUEUED} FROM request WHERE id = ?`, lease.request_id)!;
   if (row.attempts > lease.attempt) throw fail("stale_fence");
-  const issued = { leaseId: held.id, nonce: lease.nonce, issuedAt: lease.issued_at };
+  const issued = {
+    leaseId: held.id,
+    nonce: lease.nonce,
+    issuedAt: lease.issued_at,
+    expiresAt: lease.expires_at,
+    remainingMs: lease.expires_at - batch.now,
+  };
   return { lease: batch.build(pendingRequest(row, lease.attempt), session, issued).lease };
 }

@@ -15,8 +15,11 @@ export function issueLease(
   request: PendingRequest,
 ): JsonObject {
   const { lease, timeoutMs, workspaceKey } = batch.build(request, session, {
-    ...waiter,
+    leaseId: waiter.leaseId,
+    nonce: waiter.nonce,
     issuedAt: batch.now,
+    expiresAt: batch.now + LIMITS.leaseMs,
+    remainingMs: LIMITS.leaseMs,
   });
   tx.run("UPDATE request SET state = 'leased', attempts = ? WHERE id = ?", request.attempt, request.id);
   tx.run(

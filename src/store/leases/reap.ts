@@ -1,3 +1,4 @@
+import { LIMITS } from "../../base/limits.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query } from "../operation.ts";
 import { releaseKey } from "./concurrency.ts";
@@ -23,6 +24,12 @@ interface Late {
  * started has an unknown outcome and is never run again by itself unless its step is repeatable.
  */
 export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx, { now, limit }) => {
+  // No lease is ever given more than its usual time from now: one that has more is from before the clock went back.
+  tx.run(
+    "UPDATE lease SET expires_at = ? WHERE state IN ('leased', 'started') AND expires_at > ?",
+    now + LIMITS.leaseMs,
+    now + LIMITS.leaseMs,
+  );
   const late = tx.all<Late>(
     `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt, lease.state,
        request.step_id, request.reference, request.state AS request_state, request.concurrency_key
@@ -57,8 +64,10 @@ export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx
   return late.length;
 };
 
-/** When the next live lease runs out, or null. */
-export const nextExpiry: Query<null, number | null> = (tx) =>
-  tx.get<{ at: number | null }>(
-    "SELECT min(expires_at) AS at FROM lease WHERE state IN ('leased', 'started')",
-  )!.at;
+/** Whether a live lease has run out, or has more time left than any may have. */
+export const hasLateLeases: Query<{ now: number }, boolean> = (tx, { now }) => {
+  const { first, last } = tx.get<{ first: number | null; last: number | null }>(
+    "SELECT min(expires_at) AS first, max(expires_at) AS last FROM lease WHERE state IN ('leased', 'started')",
+  )!;
+  return first !== null && (first <= now || last! > now + LIMITS.leaseMs);
+};

@@ -21,6 +21,7 @@ export interface Reported {
   reference: string;
   policy_digest: string;
   concurrency_key: string | null;
+  issued_at: number;
 }
 
 /** The orchestrator's half of taking a result. */
@@ -108,7 +109,22 @@ export function takeResult(
         duration_ms: result["durationMs"] ?? null,
         sandbox: ((result["sandbox"] as JsonObject | undefined)?.["provider"] as string | undefined) ?? null,
         artifacts: result["artifactRefs"] ?? [],
+        ...clockSkew(row, result, now),
       },
     },
   ]);
+}
+
+/** How far the runner's times may be from the server's before they are marked. */
+const SKEW_MS = 60_000;
+
+/** Marks times that cannot be: before the lease was issued, or after now. They decide nothing. */
+function clockSkew(row: Reported, result: JsonObject, now: number): JsonObject {
+  const [startedAt, completedAt] = [result["startedAt"], result["completedAt"]].map((time) =>
+    Date.parse(String(time)),
+  ) as [number, number];
+  const early = row.issued_at - startedAt;
+  const late = completedAt - now;
+  if (early > SKEW_MS) return { clock_skew_ms: -early };
+  return late > SKEW_MS ? { clock_skew_ms: late } : {};
 }
