@@ -36,7 +36,7 @@ export function secretPlaces(document: WorkflowDocument): {
     if (isTask(task, "call") && PROTOCOLS.has(task.call))
       evaluated.push(joinPointer(pointer, "with"), joinPointer(pointer, "input", "from"));
     if (isTask(task, "run"))
-      for (const kind of ["shell", "script"])
+      for (const kind of ["shell", "script", "container"])
         referenced.push(joinPointer(pointer, "run", kind, "environment"));
   }
   return { evaluated, referenced };
