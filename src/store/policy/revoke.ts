@@ -1,6 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import { appendAudit } from "../audit/append.ts";
-import type { Operation, Transaction } from "../operation.ts";
+import type { Operation, SqlValue, Transaction } from "../operation.ts";
 import { nextGeneration, type PolicyKind } from "./objects.ts";
 import { revokedDiagnostic } from "./snapshots.ts";
 
@@ -79,12 +79,24 @@ export const revokePolicyObject: Operation<RevokeInput, Revoked> = (tx, input) =
 
 const REQUEST = "request.id, request.tenant_id, request.instance_id, request.state, request.policy_digest";
 
-function ofTenant(tx: Transaction, tenantId: string): Live[] {
+/**
+ * What waits and what runs, and nothing of what has ended: each by the index of its state, since the table holds every
+ * task there ever was. A task whose result is on its way has done its work, and what follows it is refused.
+ */
+function liveRequests(tx: Transaction, condition: string, values: readonly SqlValue[]): Live[] {
   return tx.all<Live>(
-    `SELECT ${REQUEST} FROM request WHERE state IN ('pending', 'parked', 'leased') AND tenant_id = ?`,
-    tenantId,
+    `SELECT ${REQUEST} FROM request INDEXED BY request_pending WHERE state = 'pending' AND ${condition}
+     UNION ALL SELECT ${REQUEST} FROM request INDEXED BY request_parked WHERE state = 'parked' AND ${condition}
+     UNION ALL SELECT ${REQUEST} FROM lease CROSS JOIN request ON request.id = lease.request_id
+       WHERE lease.state IN ('leased', 'started') AND request.state = 'leased' AND ${condition}`,
+    ...values,
+    ...values,
+    ...values,
   );
 }
+
+const ofTenant = (tx: Transaction, tenantId: string): Live[] =>
+  liveRequests(tx, "request.tenant_id = ?", [tenantId]);
 
 function ofSnapshots(
   tx: Transaction,
@@ -111,13 +123,10 @@ function ofSnapshots(
     );
   }
   const used = kind === "template" ? "$.commandTemplateId" : kind === "pool" ? "$.runnerPool" : null;
-  return tx.all<Live>(
-    `SELECT ${REQUEST} FROM request WHERE state IN ('pending', 'parked', 'leased')
-       AND policy_digest IN (SELECT value FROM json_each(?)) AND (? IS NULL OR json_extract(payload, ?) = ?)`,
-    JSON.stringify([...new Set(digests)]),
-    used,
-    used ?? "$",
-    id,
+  return liveRequests(
+    tx,
+    "request.policy_digest IN (SELECT value FROM json_each(?)) AND (? IS NULL OR json_extract(payload, ?) = ?)",
+    [JSON.stringify([...new Set(digests)]), used, used ?? "$", id],
   );
 }
 
