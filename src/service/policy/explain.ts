@@ -45,7 +45,7 @@ export const explainPolicy = defineOperation({
   summary:
     "What policy makes of a workflow, field by field with the layer that decided, before anything runs",
   method: "POST",
-  path: "/admin/policy/explain",
+  path: "/policy/explain",
   input,
   output: named(
     "ExplainedPolicy",
