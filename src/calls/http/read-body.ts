@@ -5,6 +5,12 @@ import { callError } from "../error.ts";
  * @throws CallError `communication` when it is larger, or ends before its end
  */
 export async function readAnswer(response: Response, limit: number, from: string): Promise<Uint8Array> {
+  if (isDeclared(response, limit)) {
+    const bytes = await response.arrayBuffer().catch(() => {
+      throw callError("communication", `${from}: the answer broke off`);
+    });
+    return new Uint8Array(bytes);
+  }
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of answerParts(response, from)) {
@@ -13,6 +19,12 @@ export async function readAnswer(response: Response, limit: number, from: string
     parts.push(part);
   }
   return Buffer.concat(parts);
+}
+
+/** Whether the connection itself ends the answer below the limit: it is as long as it says, and nothing unpacks it. */
+function isDeclared({ headers }: Response, limit: number): boolean {
+  const length = headers.get("content-length");
+  return length !== null && Number(length) <= limit && !headers.has("content-encoding");
 }
 
 /** An answer as it arrives; leaving the loop gives the connection up. */

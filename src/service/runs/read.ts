@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
-import { findRun, listRuns as listRunsQuery, planOf, readDefinition } from "../../store/index.ts";
+import { findRun, hasEnded, listRuns as listRunsQuery, planOf, readDefinition } from "../../store/index.ts";
 import { waitFor } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyObject, closed, Limit, nullable, oneOf, RunId, WaitMs } from "../shapes.ts";
-import { isFinished, phasesOf, Run, runView } from "./view.ts";
+import { phasesOf, Run, runView } from "./view.ts";
 
 export const listRuns = defineOperation({
   name: "run.list",
@@ -60,17 +60,18 @@ export const waitRun = defineOperation({
   input: closed({ run_id: RunId, wait_ms: WaitMs }),
   output: Run,
   async run(context, input, signal) {
-    const read = () =>
-      runView(context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id }));
+    const read = () => context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
     const end = context.clock.monotonic() + (input.wait_ms ?? 0);
-    let view = read();
-    while (!isFinished(view.status) && !signal.aborted) {
+    const first = read();
+    let ended = first.finished_at !== null;
+    while (!ended && !signal.aborted) {
       const left = end - context.clock.monotonic();
       if (left <= 0) break;
-      await waitFor(context.views, ["instance"], view.instance_id, left, signal);
-      view = read();
+      await waitFor(context.views, ["instance"], first.id, left, signal);
+      // Each step of the run wakes it: whether it has ended is asked without its state.
+      ended = context.views.read(hasEnded, first.id);
     }
-    return view;
+    return runView(first.finished_at === null ? read() : first);
   },
 });
 

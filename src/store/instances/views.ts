@@ -26,6 +26,10 @@ export interface RunFilter {
   limit: number;
 }
 
+export const hasEnded: Query<string, boolean> = (tx, instanceId) =>
+  tx.get<{ finished_at: number | null }>("SELECT finished_at FROM instance WHERE id = ?", instanceId)
+    ?.finished_at != null;
+
 /** Runs, newest first. @throws Failure `not_found` for a `before` that is no run */
 export const listRuns: Query<RunFilter, InstanceRow[]> = (tx, input) => {
   const { tenantId, statuses = null, workflow = null, before = null, limit } = input;
