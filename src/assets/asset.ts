@@ -1,11 +1,9 @@
 import { type DefinitionMap, readComponent, readWorkflow } from "./definition/read.ts";
 import type { ComponentDef, WorkflowDef } from "./definition/types.ts";
 import { type AssetDiagnostic, locate, Problems, positionsOf } from "./diagnostics.ts";
-import { type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
-import { readMeta } from "./meta.ts";
-import { readModule, returnedBy } from "./module.ts";
-import { nestingProblem } from "./nesting.ts";
-import { parseTypeScript } from "./parser.ts";
+import { readHead } from "./head.ts";
+import type { AssetKind, AssetRecord } from "./kinds.ts";
+import { returnedBy } from "./module.ts";
 import type { Source } from "./source.ts";
 import { checkComponent, checkWiring } from "./wiring.ts";
 
@@ -61,41 +59,11 @@ interface Read {
 }
 
 function readText(source: Source, kind: AssetKind, builtin: boolean, problems: Problems): Read | undefined {
-  const { path, text } = source;
-  const deep = nestingProblem(text);
-  if (deep !== undefined) {
-    problems.add(
-      "asset_too_deep",
-      deep.offset,
-      deep.message,
-      "flatten the value, or split it over constants",
-    );
-    return undefined;
-  }
-  const parsed = parseTypeScript(text);
-  if (parsed.problems.length > 0) {
-    for (const { offset, message, hint } of parsed.problems) {
-      problems.add(
-        "asset_syntax",
-        offset,
-        `failed to parse asset ${path}: ${message}`,
-        hint ?? "correct the syntax",
-      );
-    }
-    return undefined;
-  }
-  const module = readModule(parsed.program);
-  const { meta, version, idOffset, offset } = readMeta(module, path);
-  if (meta.kind !== kind) {
-    problems.add(
-      "kind_mismatch",
-      offset,
-      `asset ${path} has kind ${folderOf(meta.kind)}, expected ${folderOf(kind)}`,
-      `move the file to ${folderOf(meta.kind)}/, or set kind: "${kind}"`,
-    );
-    return undefined;
-  }
-  const record: AssetRecord = { meta, source_path: path, builtin, source_sha256: source.sha256 };
+  const { path } = source;
+  const head = readHead(source, kind, builtin, problems);
+  if (head === undefined) return undefined;
+  const { record, version, idOffset, module } = head;
+  const { meta } = record;
   const asset: Asset = {
     record,
     version,

@@ -65,3 +65,9 @@ export const BUILTIN_ASSETS: readonly BuiltinAsset[] = [
   ...Object.entries(NODES).map(([name, text]) => ({ kind: "node" as const, name, text })),
   { kind: "workflow", name: "self_check.ts", text: selfCheck },
 ];
+
+/** Changes with any of them. */
+export const BUILTINS_STAMP: string = new Bun.CryptoHasher("sha256")
+  .update(BUILTIN_ASSETS.map(({ name, text }) => `${name}\0${text}`).join("\0"))
+  .digest("hex")
+  .slice(0, 32);

@@ -1,4 +1,5 @@
-import { discoverAssets } from "../../assets/index.ts";
+import { join } from "node:path";
+import { listAssets } from "../../assets/listing.ts";
 import { EXIT } from "../exit.ts";
 import type { Io } from "../io.ts";
 import type { CommandSpec } from "../spec.ts";
@@ -18,7 +19,8 @@ export function assetsCommand(plural: Plural) {
   } as const satisfies CommandSpec;
 
   const run = async (_args: unknown, io: Io): Promise<number> => {
-    const { assets, diagnostics } = discoverAssets(io.root(), { kinds: [KINDS[plural]] });
+    const directory = join(io.paths.cache, "assets");
+    const { assets, diagnostics } = await listAssets(io.root(), directory, [KINDS[plural]]);
     io.print({ assets, diagnostics }, (paint) =>
       tableText([
         ["id", "title", "stability", "file"].map((head) => paint.dim(head)),
