@@ -11,8 +11,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { discoverAssets } from "./index.ts";
-import { listAssets } from "./listing.ts";
+import { ASSET_KINDS, type AssetKind } from "./kinds.ts";
+import * as listing from "./listing.ts";
 import { assetText, TestProject, workflowText } from "./testing.ts";
+
+const listAssets = (root: string, directory: string, kinds: readonly AssetKind[] = ASSET_KINDS) =>
+  listing.listAssets(root, directory, kinds, () => import("./entry.ts"));
 
 class Cache {
   readonly directory = mkdtempSync(join(tmpdir(), "lightflow index "));
@@ -37,6 +41,9 @@ test("the index gives what reading every file gives, but for what definitions sa
   project.write("workflows/a.ts", workflowText(""));
   project.write("workflows/twin.ts", workflowText(""));
   project.write("nodes/bad.ts", "export const META = {");
+  project.write("elsewhere/c.ts", assetText("composition", "composition.c"));
+  symlinkSync(join(project.root, "lightflow/elsewhere"), join(project.root, "lightflow/compositions"));
+  project.write("models", "no folder");
   project.write("nodes/good.ts", assetText("node", "node.good"));
   project.write("nodes/kind.ts", assetText("model", "node.kind"));
   symlinkSync(join(project.root, "lightflow/nodes/good.ts"), join(project.root, "lightflow/nodes/link.ts"));

@@ -1,8 +1,18 @@
 import { type Dirent, lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
 import { join, resolve } from "node:path";
-import type { AssetDiagnostic } from "./diagnostics.ts";
+import { BUILTIN_ASSETS, BUILTINS_STAMP } from "../builtins/assets.ts";
+import { type AssetDiagnostic, located } from "./diagnostics.ts";
 import { type IndexEntries, type IndexEntry, indexPath, readIndex, writeIndex } from "./index-file.ts";
 import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
+
+/** What reads a file that the index does not know: loaded only when there is one, for it brings the parser. */
+export type EntryReader = Pick<typeof import("./entry.ts"), "readEntry" | "entryOf" | "placeOf">;
+
+interface FoundFile {
+  readonly path: string;
+  /** Of the name itself; null where the way to it is a link. */
+  readonly stat: Stats | null;
+}
 
 export interface Listing {
   /** Sorted by id, in byte order. */
@@ -23,12 +33,19 @@ const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
  * What the files of a project are called, from the index where one has not changed: only files that did are read, and the
  * parser is loaded only for them. Their definitions are not looked at (`checkProject` does), and nothing is ever run.
  * @param directory where indexes are kept; what it holds can be removed at any time
+ * @param reader loads `entry.ts`
  */
 export async function listAssets(
   root: string,
   directory: string,
-  kinds: readonly AssetKind[] = ASSET_KINDS,
+  kinds: readonly AssetKind[],
+  reader: () => Promise<EntryReader>,
 ): Promise<Listing> {
+  let loading: Promise<EntryReader> | undefined;
+  const read = () => {
+    loading ??= reader();
+    return loading;
+  };
   const absolute = resolve(root);
   const path = indexPath(directory, absolute);
   const known = readIndex(path);
@@ -41,36 +58,23 @@ export async function listAssets(
     const folder = join(absolute, "lightflow", folderOf(kind));
     if (!kinds.includes(kind)) continue;
     const files = filesIn(absolute, folder);
-    if (files === undefined) {
-      // A link, or no folder at all: the slow way says what it is.
-      const { discoverAssets } = await import("./discover.ts");
-      const slow = discoverAssets(absolute, { kinds: [kind] });
-      for (const asset of slow.assets) {
-        if (asset.builtin) continue;
-        const entry = {
-          stamp: "",
-          meta: asset.meta,
-          sha256: asset.source_sha256,
-          id: 0,
-          diagnostic: null,
-        };
-        listed.push({ kind, path: asset.source_path, entry });
-      }
-      other.push(...slow.diagnostics);
+    if ("diagnostic" in files) {
+      other.push(files.diagnostic);
       continue;
     }
-    for (const { path: file, stat } of files) {
+    for (const { path: file, stat } of files.plain) {
       const stamp = stampOf(stat);
       const old = known[file];
-      if (old !== undefined && old.stamp === stamp) {
+      if (old !== undefined && stamp !== "" && old.stamp === stamp) {
         entries[file] = old;
         listed.push({ kind, path: file, entry: old });
         continue;
       }
-      const entry = await readEntry(file, absolute, kind, stamp);
+      const entry = (await read()).readEntry(file, absolute, kind, stamp);
       listed.push({ kind, path: file, entry });
+      if (stat === null || stamp === "" || now - Math.max(stat.mtimeMs, stat.ctimeMs) <= FRESH_MS) continue;
+      entries[file] = entry;
       changed = true;
-      if (now - Math.max(stat.mtimeMs, stat.ctimeMs) > FRESH_MS) entries[file] = entry;
     }
   }
   // Entries of the kinds that were not asked for stay; of those that were, gone files are forgotten.
@@ -79,15 +83,16 @@ export async function listAssets(
     if (!prefixes.some((prefix) => file.startsWith(prefix))) entries[file] ??= entry;
     else if (entries[file] === undefined) changed = true;
   }
-  const builtins = await builtinEntries(known, entries, kinds);
+  const builtins = await builtinEntries(known, entries, kinds, read);
   if (changed || builtins.changed) writeIndex(path, entries);
-  return await gather(absolute, [...listed, ...builtins.listed], other);
+  return await gather(absolute, [...listed, ...builtins.listed], other, read);
 }
 
 async function gather(
   root: string,
   listed: readonly { path: string; entry: IndexEntry }[],
   diagnostics: AssetDiagnostic[],
+  read: () => Promise<EntryReader>,
 ): Promise<Listing> {
   const byId = new Map<string, AssetRecord>();
   for (const { path, entry } of listed) {
@@ -98,12 +103,11 @@ async function gather(
     if (first === undefined) {
       byId.set(entry.meta.id, { meta: entry.meta, source_path: path, builtin, source_sha256: entry.sha256 });
     } else if (!builtin && entry.diagnostic === null) {
-      reading ??= import("./entry.ts");
       diagnostics.push({
         code: "id_duplicate",
         severity: "error",
         path,
-        ...(await reading).placeOf(path, root, entry.id),
+        ...(await read()).placeOf(path, root, entry.id),
         message: `the id ${entry.meta.id} is taken by ${first.source_path}`,
         hint: "give each asset an id of its own",
       });
@@ -115,36 +119,34 @@ async function gather(
   };
 }
 
-/** The files of a folder of the project, in byte order; undefined where the folder is not a plain one. */
-function filesIn(root: string, folder: string): { path: string; stat: Stats }[] | undefined {
+/** The files of a folder of the project, in byte order. What a link leads to is read each time. */
+function filesIn(root: string, folder: string): { plain: FoundFile[] } | { diagnostic: AssetDiagnostic } {
   let entries: Dirent[];
+  let isPlain: boolean;
   try {
-    if (realpathSync(folder) !== join(realpathSync(root), folder.slice(root.length))) return undefined;
+    isPlain = realpathSync(folder) === join(realpathSync(root), folder.slice(root.length));
     entries = readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? [] : undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return { plain: [] };
+    const message = `asset I/O error: ${error instanceof Error ? error.message : String(error)}`;
+    const hint = code === "ENOTDIR" ? "make it a directory" : "check that the directory may be read";
+    return { diagnostic: located("asset_unreadable", folder, message, hint) };
   }
-  const files: { path: string; stat: Stats }[] = [];
+  const plain: FoundFile[] = [];
   for (const { name } of entries.sort((a, b) => order(a.name, b.name))) {
     if (!name.endsWith(".ts") || name.endsWith(".d.ts") || name.endsWith(".test.ts")) continue;
     const path = `${folder}/${name}`;
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat !== undefined) files.push({ path, stat });
+    const stat = isPlain ? lstatSync(path, { throwIfNoEntry: false }) : null;
+    if (stat !== undefined) plain.push({ path, stat });
   }
-  return files;
+  return { plain };
 }
 
 /** A link has the stamp of nothing: what it leads to may change behind it. */
-function stampOf(stat: Stats): string {
-  if (!stat.isFile()) return "";
+function stampOf(stat: Stats | null): string {
+  if (stat === null || !stat.isFile()) return "";
   return `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`;
-}
-
-let reading: Promise<typeof import("./entry.ts")> | undefined;
-
-async function readEntry(path: string, root: string, kind: AssetKind, stamp: string): Promise<IndexEntry> {
-  reading ??= import("./entry.ts");
-  return (await reading).readEntry(path, root, kind, stamp);
 }
 
 /** What the executable carries, by a stamp of all of it: read once for each build. */
@@ -152,16 +154,15 @@ async function builtinEntries(
   known: IndexEntries,
   entries: IndexEntries,
   kinds: readonly AssetKind[],
+  read: () => Promise<EntryReader>,
 ): Promise<{ changed: boolean; listed: { path: string; entry: IndexEntry }[] }> {
-  const { BUILTIN_ASSETS, BUILTINS_STAMP } = await import("../builtins/assets.ts");
   let changed = false;
   const listed: { path: string; entry: IndexEntry }[] = [];
   for (const { kind, name, text } of BUILTIN_ASSETS) {
     const path = `builtin:${folderOf(kind)}/${name}`;
     let entry = known[path];
     if (entry?.stamp !== BUILTINS_STAMP) {
-      reading ??= import("./entry.ts");
-      entry = (await reading).entryOf(path, text, kind, BUILTINS_STAMP);
+      entry = (await read()).entryOf(path, text, kind, BUILTINS_STAMP);
       changed = true;
     }
     entries[path] = entry;

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ASSET_KINDS } from "../../src/assets/kinds.ts";
 import { parseTypeScript } from "../../src/assets/parser.ts";
 import { childEnvironment } from "../../src/base/child-env.ts";
 import { binary } from "../support/binary.ts";
@@ -182,7 +183,7 @@ if (import.meta.main) {
       for (const name of readdirSync(directory)) parseTypeScript(readFileSync(join(directory, name), "utf8"));
     }
   } else {
-    const { assets } = await listAssets(root, cache);
+    const { assets } = await listAssets(root, cache, ASSET_KINDS, () => import("../../src/assets/entry.ts"));
     if (assets.length < 100) throw new Error("too few assets were found");
   }
   const ms = performance.now() - start;

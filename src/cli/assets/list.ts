@@ -20,7 +20,12 @@ export function assetsCommand(plural: Plural) {
 
   const run = async (_args: unknown, io: Io): Promise<number> => {
     const directory = join(io.paths.cache, "assets");
-    const { assets, diagnostics } = await listAssets(io.root(), directory, [KINDS[plural]]);
+    const { assets, diagnostics } = await listAssets(
+      io.root(),
+      directory,
+      [KINDS[plural]],
+      () => import("../../assets/entry.ts"),
+    );
     io.print({ assets, diagnostics }, (paint) =>
       tableText([
         ["id", "title", "stability", "file"].map((head) => paint.dim(head)),
