@@ -41,7 +41,7 @@ const input = closed({
 
 export const explainPolicy = defineOperation({
   name: "policy.explain",
-  scope: "admin",
+  scope: "read",
   summary:
     "What policy makes of a workflow, field by field with the layer that decided, before anything runs",
   method: "POST",
