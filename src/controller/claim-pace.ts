@@ -11,7 +11,7 @@ interface Pace {
 }
 
 /** An honest runner waits at the controller, and hears nothing some twenty seconds apart. */
-const BURST = 1000;
+const BURST = 2000;
 const PER_SECOND = 50;
 const PAUSE_MS = 5_000;
 const LONGEST_MS = 60_000;

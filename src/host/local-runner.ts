@@ -52,6 +52,7 @@ export async function startLocalRunner(
     fetch: ((input: string | URL | Request, init?: RequestInit) =>
       send(new Request(input as string, init))) as unknown as typeof fetch,
     enrolmentToken: null,
+    embedded: true,
     config: {
       ...identity,
       ...offer,

@@ -46,6 +46,8 @@ export interface RunnerOptions {
   /** Lets it in the first time; afterwards its own key does. */
   readonly enrolmentToken: string | null;
   readonly config: RunnerConfig;
+  /** Its controller is in this very process: a newer executable on disk is then no drift of the runner's. */
+  readonly embedded?: boolean;
   readonly fetch?: Fetch;
   readonly clock?: Clock;
   readonly log?: Log;
@@ -322,7 +324,8 @@ class Runner implements RunningRunner {
       commandAllowlistHash: this.#config.commandAllowlistHash,
       ...(this.#config.imageDigest === undefined ? {} : { imageDigest: this.#config.imageDigest }),
       // That of the file as it stands now: one that was exchanged under a running runner is found out.
-      binaryDigest: await binaryDigest(journal).catch(() => digest),
+      binaryDigest:
+        this.#options.embedded === true ? digest : await binaryDigest(journal).catch(() => digest),
       watchdog: health.isStalled() ? ("stalled" as const) : ("ok" as const),
       journal: journal.trouble === null ? ("ok" as const) : ("failed" as const),
       activeLeases: [...this.#runs.values(), ...this.#settling.values()].map(({ lease, state }) => ({

@@ -132,6 +132,21 @@ test("a session that nobody renews is closed, and forgotten later; its runner is
   expect((await register(p, registration("r1"), r.token)).body["generation"]).toBe(3);
 });
 
+test("F22: a runner whose clock is hours off lives and dies by the server's", async () => {
+  const p = await plane();
+  await p.start("one", [{ work: shell() }]);
+  const r = await runner(p);
+  for (const timestamp of ["1999-01-01T00:00:00Z", "2199-01-01T00:00:00Z"]) {
+    const answer = await beat(p, r, { timestamp });
+    expect(Date.parse(answer.body["expiresAt"] as string)).toBe(p.clock.wall() + LIMITS.credentialMs);
+  }
+  const { lease } = await r.claim();
+  const started = await r.started(lease, { startedAt: "2199-01-01T00:00:00Z" });
+  expect(started.body["remainingMs"]).toBeLessThanOrEqual(LIMITS.leaseMs);
+  p.clock.advance(LIMITS.credentialMs + 1);
+  expect((await beat(p, r, { timestamp: "2199-01-01T00:00:00Z" })).status).toBe(401);
+});
+
 test("an enrolment token and a challenge that are too old are refused as unknown ones are", async () => {
   const p = await plane();
   const token = randomToken();
