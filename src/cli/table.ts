@@ -28,6 +28,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   runner: { noun: "runner action", summary: "be a runner, or approve one" },
   runners: { noun: "runners action", summary: "the runners of this control plane" },
   stream: { noun: "stream action", summary: "runs as they happen, for programs" },
+  webhook: { noun: "webhook action", summary: "signed messages about what happens" },
   token: { noun: "token action", summary: "who may call the gateway from elsewhere" },
   tasks: { noun: "tasks action", summary: "tasks that runners execute" },
   attempts: { noun: "attempts action", summary: "attempts of tasks whose outcome is open" },

@@ -53,6 +53,7 @@ import { acceptance, ResultLoop } from "./result-loop.ts";
 import { firstDue } from "./schedules/next-due.ts";
 import { ScheduleLoop } from "./schedules/schedule-loop.ts";
 import { TimerLoop } from "./timer-loop.ts";
+import { WebhookLoop } from "./webhook-loop.ts";
 
 /** Long enough that whoever looks for what went wrong finds it in the store. */
 const HISTORY_DAYS = 30;
@@ -92,6 +93,7 @@ export class Orchestrator {
   readonly #policies: Policies;
   readonly #results: ResultLoop;
   readonly #timers: TimerLoop;
+  readonly #webhooks: WebhookLoop;
   readonly #native: NativeLoop;
   readonly #events: EventLoop;
   readonly #archive: ArchiveLoop | null;
@@ -122,6 +124,7 @@ export class Orchestrator {
     this.acceptance = acceptance(this.#engine);
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);
+    this.#webhooks = new WebhookLoop(options, options.calls?.secrets, context);
     this.#events = new EventLoop(options, this.#engine);
     const days = options.historyDays ?? HISTORY_DAYS;
     this.#archive = days === 0 ? null : new ArchiveLoop(options, days);
@@ -311,6 +314,7 @@ export class Orchestrator {
     this.#native.stop();
     this.#events.stop();
     this.#archive?.stop();
+    this.#webhooks.stop();
     this.#schedules.stop();
   }
 

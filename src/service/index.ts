@@ -19,6 +19,7 @@ import { scheduleOperations } from "./schedules/index.ts";
 import { secretOperations } from "./secrets/index.ts";
 import { storeOperations } from "./store/index.ts";
 import { tokenOperations } from "./tokens/index.ts";
+import { webhookOperations } from "./webhooks/index.ts";
 import { workflowOperations } from "./workflows/index.ts";
 
 export type { Orchestration, ServiceContext, Views } from "./context.ts";
@@ -50,6 +51,7 @@ export const service = {
   ...runnerOperations,
   ...auditOperations,
   ...tokenOperations,
+  ...webhookOperations,
   ...scheduleOperations,
   ...secretOperations,
 } as const;

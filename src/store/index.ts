@@ -155,3 +155,13 @@ export {
 export { readSetting, writeSettingOnce } from "./setting.ts";
 export { type Listener, Store } from "./store.ts";
 export { isStoreTrouble } from "./trouble.ts";
+export { WEBHOOK_EVENTS, type WebhookEvent } from "./webhooks/queue.ts";
+export {
+  claimDeliveries,
+  createWebhook,
+  type DueDelivery,
+  listWebhooks,
+  nextDelivery,
+  removeWebhook,
+  settleDelivery,
+} from "./webhooks/webhooks.ts";

@@ -12,6 +12,7 @@ export type Topic =
   | "call"
   | "inbox"
   | "schedule"
+  | "webhook"
   | "policy";
 
 /** What an operation works with: prepared statements inside the running transaction, and hints to send after it. */

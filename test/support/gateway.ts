@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "../../src/base/log.ts";
+import type { HostCalls } from "../../src/host/host.ts";
 import { type Host, openHost } from "../../src/host/index.ts";
 import { callOperation, service } from "../../src/service/index.ts";
 import type { Scope } from "../../src/service/principal.ts";
@@ -40,7 +41,7 @@ export interface TestGateway {
 
 /** A host without a runner on free ports, with a project that holds `workflow.now`, which ends at once, and `workflow.slow`. */
 export async function gateway(
-  options: { requireToken?: boolean; names?: string[]; host?: string } = {},
+  options: { requireToken?: boolean; names?: string[]; host?: string; calls?: HostCalls } = {},
 ): Promise<TestGateway> {
   const directory = mkdtempSync(join(tmpdir(), "gateway-"));
   const root = join(directory, "project");
@@ -62,8 +63,9 @@ export async function gateway(
     cache: join(directory, "cache"),
     runtime: join(directory, "run"),
   };
-  const open = (more: typeof options) =>
+  const open = ({ calls, ...more }: typeof options) =>
     openHost({
+      ...(calls === undefined ? {} : { calls }),
       paths,
       log: silentLog,
       root,

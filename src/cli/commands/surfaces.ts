@@ -2,6 +2,13 @@ import type { CommandRow } from "./row.ts";
 
 /** The gateway's surfaces and who may use them. */
 export const SURFACES: readonly CommandRow[] = [
+  { path: "webhook create", summary: "be told at an address", load: () => import("../webhook/create.ts") },
+  { path: "webhook list", summary: "who is told of what", load: () => import("../webhook/list.ts") },
+  {
+    path: "webhook remove",
+    summary: "tell an address nothing more",
+    load: () => import("../webhook/remove.ts"),
+  },
   {
     path: "skill",
     summary: "a SKILL.md that teaches agents this executable",

@@ -1,6 +1,7 @@
 import type { Json } from "../../base/json.ts";
 import { archivedHistory } from "../archives/archive.ts";
 import type { Query, Transaction } from "../operation.ts";
+import { queueRunEnd } from "../webhooks/queue.ts";
 
 export interface EventRow {
   event: string;
@@ -35,6 +36,7 @@ export function appendEvents(
   );
   tx.remember(key, last);
   tx.notify("event", instanceId);
+  queueRunEnd(tx, instanceId, rows, now);
 }
 
 /** Without the names of its members: a line is small, and there are many. */

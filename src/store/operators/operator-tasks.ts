@@ -3,6 +3,7 @@ import { newId } from "../../base/ids.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
+import { queueWebhooks } from "../webhooks/queue.ts";
 
 export interface OperatorTask {
   id: string;
@@ -45,6 +46,11 @@ export function openOperatorTask(
     JSON.stringify(task.body),
     task.now,
   );
+  const event = task.kind === "ask" ? "ask" : /approval/.test(task.kind) ? "approval" : null;
+  if (event !== null) {
+    const data = { task_id: id, kind: task.kind, run_id: task.body["run_id"] ?? null };
+    queueWebhooks(tx, { tenantId: task.tenantId, event, data, now: task.now });
+  }
   return id;
 }
 

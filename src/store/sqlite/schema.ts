@@ -2,6 +2,7 @@ import { sql as first } from "./migrations/0001-first.ts";
 import { sql as callsAndEvents } from "./migrations/0002-calls-and-events.ts";
 import { sql as accessTokens } from "./migrations/0010-access-tokens.ts";
 import { sql as uploads } from "./migrations/0011-uploads.ts";
+import { sql as webhooks } from "./migrations/0012-webhooks.ts";
 import { sql as secrets } from "./migrations/0020-secrets.ts";
 import { sql as schedules } from "./migrations/0021-schedules.ts";
 import { sql as archives } from "./migrations/0022-archives.ts";
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly string[] = [
   uploads,
   stepCache,
   archives,
+  webhooks,
 ];
