@@ -17,7 +17,7 @@ export interface Folded {
   readonly bounds: PolicyLayer;
   /** By field path: the layers that made the value what it is. */
   readonly decidedBy: ReadonlyMap<string, readonly string[]>;
-  /** What workspace, workflow and task asked for, joined. */
+  /** What workflow and task asked for, joined: a workspace limits what they may ask, and asks for nothing itself. */
   readonly asked: PolicyLayer;
 }
 
@@ -42,13 +42,16 @@ export function narrow(before: Folded, layer: NamedLayer): Folded {
   const asks = !CAPS.includes(layer.kind);
   // Fields of the result are replaced, never changed in place: the parts of `before` stay as they are.
   const bounds = copy(before.bounds);
-  const asked = asks ? copy(before.asked) : before.asked;
+  const requests = layer.kind === "workflow" || layer.kind === "task";
+  const asked = requests ? copy(before.asked) : before.asked;
   const decidedBy = new Map(before.decidedBy);
   for (const [field, value] of stated(layer.policy)) {
     const bound = getValue(bounds, field.path);
     const deciders = decidedBy.get(field.path) ?? [];
     if (asks) {
       refuseMore(layer, field, value, bound, before.bounds, deciders);
+    }
+    if (requests) {
       const earlier = getValue(asked, field.path);
       setValue(asked, field.path, field.join(value, earlier ?? value));
     }

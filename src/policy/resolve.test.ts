@@ -156,6 +156,28 @@ test("service and tenant cap what is asked, and the refusal names who decided", 
   expect(effective({}, {}, more).taskMs).toBe(1000);
 });
 
+test("a workspace limits what its workflows may ask for, and asks for nothing in their place", () => {
+  const workspace = [
+    {
+      name: "narrow",
+      policy: {
+        network: "open",
+        allow: { capabilities: ["git"], actions: ["publish", "build"], commandTemplates: ["build"] },
+      } satisfies PolicyLayer,
+    },
+  ];
+  const plain = snapshotPolicy(registry(), document({}, {}), workspace);
+  const task = effectivePolicy(plain, { layer: {}, reference: "/do/0/t0" });
+  expect(task).toMatchObject({ network: "deny-all", capabilities: [], actions: [], template: null });
+  expect(() =>
+    snapshotPolicy(registry(), document({ runner: { capabilities: ["maven"] } }), workspace),
+  ).toThrow("workspace policy narrow does not allow");
+  const wide = [{ name: "wide", policy: { limits: { taskMs: 9_999_999 } } }];
+  expect(() => snapshotPolicy(registry(), document({}), wide)).toThrow(
+    "the workspace policy wide asks for limits.taskMs",
+  );
+});
+
 test("what one layer denies no other allows, in whatever layer it stands", () => {
   const more = { tenant: layer({ deny: { capabilities: ["ma*"] } }) };
   expect(effective({}, { runner: { capabilities: ["git"] } }, more).policy.allow?.capabilities).toEqual([
