@@ -1,11 +1,13 @@
 import { artifactOperations } from "./artifacts/index.ts";
 import { assetOperations } from "./assets/index.ts";
 import { auditOperations } from "./audit/index.ts";
+import { batchOperations } from "./batch/index.ts";
 import { cacheOperations } from "./cache/index.ts";
 import { callOperations } from "./calls/index.ts";
 import { ctxOperations } from "./ctx/index.ts";
 import { eventOperations } from "./events/index.ts";
 import { health } from "./health.ts";
+import { historyOperations } from "./history/index.ts";
 import { inboxOperations } from "./inbox/index.ts";
 import { leaseOperations } from "./leases/index.ts";
 import type { ServiceOperation } from "./operation.ts";
@@ -39,6 +41,8 @@ export const service = {
   ...runOperations,
   ...planOperations,
   ...cacheOperations,
+  ...historyOperations,
+  ...batchOperations,
   ...ctxOperations,
   ...workflowOperations,
   ...eventOperations,

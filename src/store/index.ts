@@ -131,6 +131,7 @@ export { registerRunner } from "./runners/register.ts";
 export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
 export { askForSnapshots, auditSnapshot, forgetSessions, nextAudit } from "./runners/snapshot.ts";
 export { findRunner, holderOf, listRunners, type RunnerDetail, type RunnerView } from "./runners/views.ts";
+export * from "./runs/index.ts";
 export {
   type Arming,
   directSchedule,

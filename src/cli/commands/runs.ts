@@ -81,4 +81,26 @@ export const RUNS: readonly CommandRow[] = [
   { path: "cache prune", summary: "forget outputs of steps", load: () => import("../cache/prune.ts") },
   { path: "artifact put", summary: "store a file by its digest", load: () => import("../artifact/put.ts") },
   { path: "artifact get", summary: "the bytes of a digest", load: () => import("../artifact/get.ts") },
+  { path: "run retry", summary: "try a run again from a step on", load: () => import("../run/retry.ts") },
+  {
+    path: "run rerun",
+    summary: "run a workflow again with some inputs changed",
+    load: () => import("../run/rerun.ts"),
+  },
+  {
+    path: "run replay",
+    summary: "run the stored definition again and report drift",
+    load: () => import("../run/replay.ts"),
+  },
+  { path: "run compare", summary: "where two runs differ", load: () => import("../run/compare.ts") },
+  { path: "run rate", summary: "keep a judgement with a run", load: () => import("../run/rate.ts") },
+  {
+    path: "run sweep",
+    summary: "a run for each combination of values",
+    load: () => import("../run/sweep.ts"),
+  },
+  { path: "run prune", summary: "remove ended runs", load: () => import("../run/prune.ts") },
+  { path: "batch run", summary: "run every line of a file of jobs", load: () => import("../batch/run.ts") },
+  { path: "batch resume", summary: "go on with a batch", load: () => import("../batch/resume.ts") },
+  { path: "batch list", summary: "batches, newest first", load: () => import("../batch/list.ts") },
 ];

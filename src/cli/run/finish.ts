@@ -12,7 +12,8 @@ export async function readReport(client: Client, runId: string): Promise<RunRepo
   const run = await client.call("getRun", { run_id: runId });
   const { steps } = await client.call("getSteps", { run_id: runId });
   const { artifacts } = await client.call("getArtifacts", { run_id: runId });
-  return { run, steps, artifacts };
+  const { ratings } = await client.call("runRatings", { run_id: runId });
+  return { run, steps, artifacts, ratings };
 }
 
 /** Print how a run ended. @returns the exit code: 0, or 3 when it failed, with the last lines of the failed step on stderr */
@@ -27,7 +28,7 @@ export async function finishRun(
   if (table) io.stdout.write(reportText(report, io.isTerminal && io.color ? io.paint : createPaint(false)));
   else
     io.stdout.write(
-      `${JSON.stringify({ ...report.run, steps: report.run.steps ?? report.steps, artifacts: report.artifacts }, null, 2)}\n`,
+      `${JSON.stringify({ ...report.run, steps: report.run.steps ?? report.steps, artifacts: report.artifacts, ratings: report.ratings }, null, 2)}\n`,
     );
   if (!isFinished(report.run.status)) return EXIT.ok;
   if (report.run.status === "succeeded") return EXIT.ok;

@@ -19,7 +19,12 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   try {
     const report = await readReport(client, positionals.run);
     io.print(
-      { ...report.run, steps: report.run.steps ?? report.steps, artifacts: report.artifacts },
+      {
+        ...report.run,
+        steps: report.run.steps ?? report.steps,
+        artifacts: report.artifacts,
+        ratings: report.ratings,
+      },
       (paint) => reportText(report, paint),
     );
     return 0;

@@ -7,6 +7,7 @@ export interface RunReport {
   run: RunView;
   steps: RunStep[];
   artifacts: OutputOf<"getArtifacts">["artifacts"];
+  ratings: OutputOf<"runRatings">["ratings"];
 }
 
 export function duration(ms: number | null): string {
@@ -43,7 +44,11 @@ export function reportText(report: RunReport, paint: Paint): string {
     return [
       statusText(step.status, paint),
       step.step_id,
-      last === undefined ? "orchestrator" : `${last.runner_id} (${last.sandbox ?? last.state})`,
+      step.cached
+        ? `cached (${step.origin_run})`
+        : last === undefined
+          ? "orchestrator"
+          : `${last.runner_id} (${last.sandbox ?? last.state})`,
       last === undefined ? "" : String(last.attempt),
       duration(step.duration_ms),
       last?.exit_code == null ? "" : String(last.exit_code),
@@ -65,6 +70,8 @@ export function reportText(report: RunReport, paint: Paint): string {
     );
   }
   if (run.output !== null) lines.push("", "output", indent(JSON.stringify(run.output, null, 2)));
+  for (const { step_id, score, note } of report.ratings)
+    lines.push("", `rated ${paint.bold(step_id)} ${score}${note === null ? "" : `: ${note}`}`);
   for (const artifact of artifacts) {
     lines.push(
       "",

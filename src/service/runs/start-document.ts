@@ -18,6 +18,7 @@ const RunOptionsShape = closed({
     }),
   ),
   preset: Type.Optional(Type.String({ maxLength: 128 })),
+  sweep: Type.Optional(closed({ id: RunId, parameters: Type.Record(Type.String(), Type.String()) })),
 });
 
 const NullableText = Type.Union([Type.String({ maxLength: 256 }), Type.Null()]);

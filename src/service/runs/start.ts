@@ -6,7 +6,7 @@ import { randomToken } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { RunOptions } from "../../store/index.ts";
 import { keepCode } from "../assets/keep-code.ts";
-import { orchestrationOf } from "../context.ts";
+import { orchestrationOf, type ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { workspacePolicies } from "../policy/workspace.ts";
 import { closed, RunId, StartedRun } from "../shapes.ts";
@@ -45,11 +45,12 @@ export function identityOf(given: StartIdentity, workflow: string, now: number) 
 export const IdempotencyKey = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 
 /** What of a request is kept with the run beside its inputs; nothing for a plain start. */
-function optionsFor(input: { no_cache?: boolean; preset?: string; origin?: RunOptions["origin"] }) {
+function optionsFor(input: Pick<StartAsset, "no_cache" | "preset" | "origin" | "sweep">) {
   const options: RunOptions = {
     ...(input.no_cache === true ? { cache: "off" } : {}),
     ...(input.preset === undefined ? {} : { preset: input.preset }),
     ...(input.origin === undefined ? {} : { origin: input.origin }),
+    ...(input.sweep === undefined ? {} : { sweep: input.sweep }),
   };
   return Object.keys(options).length === 0 ? undefined : options;
 }
@@ -80,60 +81,81 @@ export const startRun = defineOperation({
     working_directory: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
   }),
   output: StartedRun,
-  async run(context, input) {
-    const orchestration = orchestrationOf(context);
-    if ((input.project_root !== undefined || input.working_directory !== undefined) && !context.trustsPaths) {
-      throw fail("forbidden", "only a caller on the Unix socket may name a project directory");
-    }
-    const root = input.project_root ?? context.root;
-    if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
-    const { checkInputs, completeInputs, findPreset, readyWorkflowOfTurn } = await import(
-      "../../assets/index.ts"
-    );
-    const found = readyWorkflowOfTurn(root, input.workflow_asset_id);
-    const given = layInputs(found.definition, {
-      preset:
-        input.preset === undefined
-          ? undefined
-          : (findPreset(root, input.preset, input.workflow_asset_id).inputs as JsonObject),
-      inputs: input.inputs as Json | undefined,
-      set: input.set as Record<string, string> | undefined,
-    });
-    const issues = checkInputs(found.definition, given);
-    if (issues.length > 0) {
-      throw fail(
-        "invalid_request",
-        issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "),
-        {
-          hint: `see the inputs of ${input.workflow_asset_id}: lightflow assets show ${input.workflow_asset_id}`,
-          details: { issues },
-        },
-      );
-    }
-    if (found.issues.length > 0) {
-      throw fail("asset_invalid", found.issues.map(({ message }) => message).join("; "), {
-        hint: found.issues[0]!.hint,
-        details: { id: input.workflow_asset_id, diagnostics: found.issues },
-      });
-    }
-    const directory = resolve(input.working_directory ?? root);
-    const inputs = completeInputs(found.definition, given, directory, Math.random);
-    const document = found.document as unknown as JsonObject;
-    const identity = identityOf(input, input.workflow_asset_id, context.clock.wall());
-    await keepCode(context, found);
-    const started = await orchestration.start({
-      tenantId: context.tenantId,
-      ...identity,
-      sourceEventId: null,
-      workflow: input.workflow_asset_id,
-      assetId: input.workflow_asset_id,
-      document,
-      digest: found.digest,
-      input: inputs,
-      options: optionsFor(input),
-      workspace: await workspacePolicies(root),
-    });
-    context.onStarted?.(started.runId);
-    return { run_id: started.runId, instance_id: started.instanceId, created: started.created };
-  },
+  run: (context, input) => startAsset(context, input as StartAsset),
 });
+
+interface StartedView {
+  run_id: string;
+  instance_id: string;
+  created: boolean;
+}
+
+export interface StartAsset extends StartIdentity {
+  workflow_asset_id: string;
+  inputs?: Json;
+  set?: Record<string, string>;
+  preset?: string;
+  no_cache?: boolean;
+  project_root?: string;
+  working_directory?: string;
+  origin?: RunOptions["origin"];
+  sweep?: RunOptions["sweep"];
+}
+
+/** Start the asset as its file says now. */
+export async function startAsset(context: ServiceContext, input: StartAsset): Promise<StartedView> {
+  const orchestration = orchestrationOf(context);
+  if ((input.project_root !== undefined || input.working_directory !== undefined) && !context.trustsPaths) {
+    throw fail("forbidden", "only a caller on the Unix socket may name a project directory");
+  }
+  const root = input.project_root ?? context.root;
+  if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
+  const { checkInputs, completeInputs, findPreset, readyWorkflowOfTurn } = await import(
+    "../../assets/index.ts"
+  );
+  const found = readyWorkflowOfTurn(root, input.workflow_asset_id);
+  const given = layInputs(found.definition, {
+    preset:
+      input.preset === undefined
+        ? undefined
+        : (findPreset(root, input.preset, input.workflow_asset_id).inputs as JsonObject),
+    inputs: input.inputs,
+    set: input.set,
+  });
+  const issues = checkInputs(found.definition, given);
+  if (issues.length > 0) {
+    throw fail(
+      "invalid_request",
+      issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "),
+      {
+        hint: `see the inputs of ${input.workflow_asset_id}: lightflow assets show ${input.workflow_asset_id}`,
+        details: { issues },
+      },
+    );
+  }
+  if (found.issues.length > 0) {
+    throw fail("asset_invalid", found.issues.map(({ message }) => message).join("; "), {
+      hint: found.issues[0]!.hint,
+      details: { id: input.workflow_asset_id, diagnostics: found.issues },
+    });
+  }
+  const directory = resolve(input.working_directory ?? root);
+  const inputs = completeInputs(found.definition, given, directory, Math.random);
+  const document = found.document as unknown as JsonObject;
+  const identity = identityOf(input, input.workflow_asset_id, context.clock.wall());
+  await keepCode(context, found);
+  const started = await orchestration.start({
+    tenantId: context.tenantId,
+    ...identity,
+    sourceEventId: null,
+    workflow: input.workflow_asset_id,
+    assetId: input.workflow_asset_id,
+    document,
+    digest: found.digest,
+    input: inputs,
+    options: optionsFor(input),
+    workspace: await workspacePolicies(root),
+  });
+  context.onStarted?.(started.runId);
+  return { run_id: started.runId, instance_id: started.instanceId, created: started.created };
+}

@@ -26,6 +26,8 @@ export interface RunOptions {
   origin?: { run_id: string; how: "retry" | "rerun" | "replay" };
   /** The preset that filled in inputs. */
   preset?: string;
+  /** The sweep that the run is part of, and what it varied. */
+  sweep?: { id: string; parameters: Record<string, string> };
 }
 
 export const optionsOf = (row: InstanceRow): RunOptions =>

@@ -10,6 +10,7 @@ import { sql as queue } from "./migrations/0030-queue.ts";
 import { sql as plans } from "./migrations/0040-plans.ts";
 import { sql as policy } from "./migrations/0040-policy.ts";
 import { sql as stepCache } from "./migrations/0041-step-cache.ts";
+import { sql as runRecords } from "./migrations/0042-run-records.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -30,4 +31,5 @@ export const MIGRATIONS: readonly string[] = [
   stepCache,
   archives,
   webhooks,
+  runRecords,
 ];

@@ -1,0 +1,32 @@
+import { connectToRead, hasStore } from "../../host/index.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+import { tableText } from "../table-text.ts";
+
+export const spec = {
+  examples: [{ command: "lightflow batch list", does: "how far each batch is" }],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async (_, io) => {
+  if (!hasStore(io.paths)) {
+    io.print({ batches: [] }, () => "there are no batches yet: lightflow batch run FILE\n");
+    return 0;
+  }
+  const client = await connectToRead(io.paths, io.log(), io.root());
+  try {
+    const answer = await client.call("listBatches", {});
+    io.print(answer, (paint) =>
+      tableText([
+        ["batch", "jobs", "waiting", "running", "succeeded", "failed", "refused"].map((head) =>
+          paint.dim(head),
+        ),
+        ...answer.batches.map((each) => [
+          each.batch_id,
+          ...[each.jobs, each.waiting, each.running, each.succeeded, each.failed, each.refused].map(String),
+        ]),
+      ]),
+    );
+    return 0;
+  } finally {
+    await client.close();
+  }
+};

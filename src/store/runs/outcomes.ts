@@ -1,0 +1,41 @@
+import type { Json } from "../../base/json.ts";
+import type { Query } from "../operation.ts";
+
+/** What a step of a run gave. */
+export interface Outcome {
+  reference: string;
+  step_id: string;
+  output: Json;
+  /** Whether the step shared the run's workspace. */
+  session: boolean;
+}
+
+/** The outputs of a run's steps that reach outside the engine, in the order in which they came. */
+export const listOutcomes: Query<{ instanceId: string }, Outcome[]> = (tx, { instanceId }) => {
+  const effects = new Map<string, { reference: string; step_id: string; session: boolean }>();
+  const add = (
+    rows: readonly { effect_id: string; reference: string; step_id: string; session?: number }[],
+  ) => {
+    for (const { effect_id, reference, step_id, session } of rows)
+      effects.set(effect_id, { reference, step_id, session: session === 1 });
+  };
+  add(tx.all("SELECT effect_id, reference, step_id FROM native_call WHERE instance_id = ?", instanceId));
+  add(tx.all("SELECT effect_id, reference, step_id FROM step_use WHERE instance_id = ?", instanceId));
+  add(
+    tx.all(
+      `SELECT effect_id, reference, step_id, payload ->> '$.workspace.mode' = 'session' AS session
+       FROM request WHERE instance_id = ?`,
+      instanceId,
+    ),
+  );
+  const outcomes: Outcome[] = [];
+  for (const { body } of tx.all<{ body: string }>(
+    "SELECT body FROM instance_input WHERE instance_id = ? AND kind = 'effect_succeeded' ORDER BY seq",
+    instanceId,
+  )) {
+    const { effect, output } = JSON.parse(body) as { effect: string; output: Json };
+    const known = effects.get(effect);
+    if (known !== undefined) outcomes.push({ ...known, output });
+  }
+  return outcomes;
+};

@@ -1,0 +1,101 @@
+import type { Operation, Query, Transaction } from "../operation.ts";
+
+export interface PruneFilter {
+  tenantId: string;
+  workflow: string | null;
+  statuses: readonly string[] | null;
+  endedBefore: number | null;
+  /** How many of the newest that match stay. */
+  keep: number;
+}
+
+/** Ended runs that a filter would remove, oldest first. Runs that another one still waits for stay. */
+export const prunable: Query<PruneFilter & { limit: number }, { id: string; run_id: string }[]> = (
+  tx,
+  filter,
+) =>
+  tx
+    .all<{ id: string; run_id: string; status: string }>(
+      `SELECT id, run_id, status FROM instance WHERE tenant_id = ? AND finished_at IS NOT NULL
+         AND (?2 IS NULL OR workflow = ?2) AND (?3 IS NULL OR finished_at < ?3)
+         AND NOT EXISTS (SELECT 1 FROM child WHERE child.child_id = instance.id OR child.parent_id = instance.id)
+       ORDER BY rowid DESC`,
+      filter.tenantId,
+      filter.workflow,
+      filter.endedBefore,
+    )
+    .filter(({ status }) => filter.statuses === null || filter.statuses.includes(status))
+    .slice(filter.keep)
+    .reverse()
+    .slice(0, filter.limit)
+    .map(({ id, run_id }) => ({ id, run_id }));
+
+/** What goes with a run, below what it refers to. The audit stays. */
+const TABLES = [
+  "DELETE FROM history_archive WHERE instance_id = ?",
+  "DELETE FROM rating WHERE instance_id = ?",
+  "DELETE FROM plan_trace WHERE instance_id = ?",
+  "DELETE FROM plan_step WHERE instance_id = ?",
+  "DELETE FROM plan WHERE instance_id = ?",
+  "DELETE FROM step_use WHERE instance_id = ?",
+  "DELETE FROM reuse WHERE instance_id = ?",
+  "DELETE FROM artifact WHERE instance_id = ?",
+  "DELETE FROM concurrency_hold WHERE request_id IN (SELECT id FROM request WHERE instance_id = ?)",
+  "DELETE FROM lease_message WHERE lease_id IN (SELECT id FROM lease WHERE instance_id = ?)",
+  "DELETE FROM log_chunk WHERE lease_id IN (SELECT id FROM lease WHERE instance_id = ?)",
+  "DELETE FROM lease WHERE instance_id = ?",
+  "DELETE FROM request WHERE instance_id = ?",
+  "DELETE FROM native_call WHERE instance_id = ?",
+  "DELETE FROM subscription WHERE instance_id = ?",
+  "DELETE FROM timer WHERE instance_id = ?",
+  "DELETE FROM workspace WHERE instance_id = ?",
+  "DELETE FROM event WHERE instance_id = ?",
+  "DELETE FROM instance_input WHERE instance_id = ?",
+  "DELETE FROM instance WHERE id = ?",
+];
+
+export interface Pruned {
+  /** Digests whose bytes nothing in the store names any more. */
+  artifacts: string[];
+  /** Leases whose spooled output is nobody's any more. */
+  leases: string[];
+}
+
+/** Remove one ended run. @returns null when it has not ended, or is gone already */
+export const pruneRun: Operation<{ tenantId: string; instanceId: string }, Pruned | null> = (
+  tx,
+  { tenantId, instanceId },
+) => {
+  const row = tx.get<{ finished_at: number | null; snapshot: string }>(
+    "SELECT finished_at, snapshot FROM instance WHERE id = ? AND tenant_id = ?",
+    instanceId,
+    tenantId,
+  );
+  if (row === undefined || row.finished_at === null) return null;
+  const digests = tx
+    .all<{ sha256: string }>(
+      "SELECT sha256 FROM artifact WHERE instance_id = ?1 UNION SELECT sha256 FROM history_archive WHERE instance_id = ?1",
+      instanceId,
+    )
+    .map(({ sha256 }) => sha256);
+  const leases = tx
+    .all<{ id: string }>("SELECT id FROM lease WHERE instance_id = ?", instanceId)
+    .map(({ id }) => id);
+  tx.run("DELETE FROM operator_task WHERE instance_id = ? AND state = 'resolved'", instanceId);
+  for (const statement of TABLES) tx.run(statement, instanceId);
+  tx.notify("instance", instanceId);
+  return { artifacts: digests.filter((digest) => !isNamed(tx, digest)), leases };
+};
+
+/** Whether a run, a kept output or an upload still names a digest. */
+function isNamed(tx: Pick<Transaction, "get">, sha256: string): boolean {
+  const inText = `%${sha256}%`;
+  return [
+    tx.get("SELECT 1 FROM artifact WHERE sha256 = ? LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM history_archive WHERE sha256 = ? LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM upload WHERE sha256 = ? LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM step_cache WHERE output LIKE ? LIMIT 1", inText),
+    tx.get("SELECT 1 FROM step_use WHERE artifacts LIKE ? LIMIT 1", inText),
+    tx.get("SELECT 1 FROM instance WHERE snapshot LIKE ? LIMIT 1", inText),
+  ].some((found) => found !== undefined);
+}
