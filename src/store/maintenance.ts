@@ -39,7 +39,7 @@ export function checkStore(path: string): CheckReport {
         problems.push(`the audit chain of ${tenantId} is broken at ${chain.brokenAt}`);
     }
     const counts: Record<string, number> = {};
-    for (const table of ["instance", "event", "request", "lease", "result", "artifact", "audit"]) {
+    for (const table of ["instance", "event", "request", "lease", "artifact", "audit"]) {
       counts[table] = statements.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)!.n;
     }
     return { ok: problems.length === 0, schema, expected_schema: SCHEMA_VERSION, problems, counts };
