@@ -32,6 +32,9 @@ test("$secrets may stand where nothing of it enters the state", () => {
   const shell = (TOKEN: string) => ({ run: { shell: { command: "true", environment: { TOKEN } } } });
   expect(refused(shell("${ $secrets.key }"))).toEqual([]);
   expect(refused(shell('${ "x" + $secrets.key }'))).toEqual(["/do/0/a/run/shell/environment/TOKEN $secrets"]);
+  // What goes through /ctx is a prompt.
+  const exchange = { target: { kind: "tool", tool: "search" }, body: { key: "${ $secrets.key }" } };
+  expect(refused({ call: "cortex", with: exchange })).toEqual(["/do/0/a/with/body/key $secrets"]);
   // Data that looks like a call is none.
   expect(refused({ set: call })).toEqual([
     "/do/0/a/set/input/from $secrets",

@@ -33,7 +33,8 @@ export function secretPlaces(document: WorkflowDocument): {
   const evaluated = ["/use/authentications"];
   const referenced: string[] = [];
   for (const { task, pointer } of walkTasks(document)) {
-    if (isTask(task, "call") && PROTOCOLS.has(task.call))
+    // What goes through /ctx is a prompt, and no secret enters one.
+    if (isTask(task, "call") && PROTOCOLS.has(task.call) && task.call !== "cortex")
       evaluated.push(joinPointer(pointer, "with"), joinPointer(pointer, "input", "from"));
     if (isTask(task, "run"))
       for (const kind of ["shell", "script", "container"])
