@@ -327,7 +327,7 @@ describe("secrets", () => {
 
 describe("ends", () => {
   for (const sandbox of ["process", "auto"] as const) {
-    test(`a task over its time is asked, then ended, and reported as timed out (${sandbox})`, async () => {
+    test(`F40: a task over its time is asked, then ended, and reported as timed out (${sandbox})`, async () => {
       const { controller } = benches.start({ sandbox });
       const polite = controller.shell(
         "trap 'echo asked; exit 3' TERM; echo begun; while :; do sleep 0.05; done",
@@ -344,7 +344,7 @@ describe("ends", () => {
       expect(second).toMatchObject({ status: "timed_out", errorCode: "execution_timeout" });
     });
 
-    test(`a cancelled task is ended with all that it started (${sandbox})`, async () => {
+    test(`F34, F35: a cancelled task is ended with all that it started (${sandbox})`, async () => {
       const { controller, directory } = benches.start({ sandbox });
       const alive = join(directory, "alive");
       mkdirSync(alive);
@@ -374,7 +374,7 @@ describe("ends", () => {
     expect(processesRunning("sleep 61.5")).toEqual([]);
   });
 
-  test("a cancel with an older fence stops nothing", async () => {
+  test("F37: a cancel with an older fence stops nothing", async () => {
     const { controller } = benches.start();
     const lease = controller.shell("echo begun; sleep 0.6; echo ended", { fencingToken: 5 });
     await controller.until(() => controller.records.get(lease)?.chunks.stdout.length === 1);

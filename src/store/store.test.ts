@@ -48,7 +48,7 @@ test("listeners hear after the commit, and only of operations that stayed", asyn
   await store.close();
 });
 
-test("a batch waits for another process's lock without blocking the event loop, then commits", async () => {
+test("F49: a batch waits for another process's lock without blocking the event loop, then commits", async () => {
   const store = open();
   const other = new Database(store.path);
   other.run("BEGIN IMMEDIATE");

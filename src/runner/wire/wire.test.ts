@@ -26,7 +26,7 @@ const client = createClient(`http://127.0.0.1:${server.port}/`);
 const send = (timeoutMs = 2_000) =>
   client.call({ path: "/runner/drain", token: "the-token", body: { a: 1 }, answer: Acknowledged, timeoutMs });
 
-test("the wait doubles up to its limit, is drawn from the whole range below it, and starts small after a success", () => {
+test("F50: the wait doubles up to its limit, is drawn from the whole range below it, and starts small after a success", () => {
   const highest = createBackoff(100, 1_000, () => 1);
   expect([1, 2, 3, 4, 5, 6].map(() => highest.next())).toEqual([100, 200, 400, 800, 1_000, 1_000]);
   highest.reset();

@@ -72,7 +72,9 @@ export const chainOf: Query<{ tenantId: string }, { start: ChainEnd; end: ChainE
 
 /** All tenants that have a chain. */
 export const auditTenants: Query<null, string[]> = (tx) =>
-  tx.all<{ tenant_id: string }>("SELECT tenant_id FROM audit_chain").map(({ tenant_id }) => tenant_id);
+  tx
+    .all<{ tenant_id: string }>("SELECT tenant_id FROM audit_chain UNION SELECT tenant_id FROM audit")
+    .map(({ tenant_id }) => tenant_id);
 
 /** The number of the first entry that is changed, missing or out of place, or null when the chain holds to its end. */
 export const verifyAudit: Query<{ tenantId: string }, { rows: number; brokenAt: number | null }> = (
