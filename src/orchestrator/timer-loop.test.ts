@@ -1,0 +1,105 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openArtifacts } from "../artifacts/index.ts";
+import { digestOf } from "../base/canonical.ts";
+import { ManualClock } from "../base/clock.ts";
+import type { Json, JsonObject } from "../base/json.ts";
+import { silentLog } from "../base/log.ts";
+import { findRun, listInputs, listOperatorTasks, Store } from "../store/index.ts";
+import { Orchestrator } from "./index.ts";
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function stage() {
+  const directory = mkdtempSync(join(tmpdir(), "timers-"));
+  const clock = new ManualClock();
+  const store = Store.open(join(directory, "store.db"));
+  const artifacts = openArtifacts(join(directory, "artifacts"));
+  closers.push(async () => {
+    await store.close();
+    rmSync(directory, { recursive: true });
+  });
+  const orchestrator = () => {
+    const made = new Orchestrator({ store, artifacts, clock, log: silentLog });
+    closers.push(() => made.stop());
+    return made;
+  };
+  const document = (tasks: Json[]): JsonObject => ({
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: tasks,
+  });
+  const start = (by: Orchestrator, runId: string, tasks: Json[]) => {
+    const made = document(tasks);
+    const parts = {
+      tenantId: "default",
+      idempotent: false,
+      sourceEventId: null,
+      workflow: "t",
+      assetId: null,
+    };
+    return by.start({ ...parts, runId, document: made, digest: digestOf(made), input: {} });
+  };
+  const run = (runId: string) => store.read(findRun, { tenantId: "default", runId });
+  const until = async (what: () => boolean) => {
+    for (let tries = 0; !what(); tries++) {
+      if (tries > 600) throw new Error("still waiting");
+      await Bun.sleep(5);
+    }
+  };
+  return { store, clock, orchestrator, start, run, until };
+}
+
+const minute = { wait: { minutes: 1 } };
+
+test("F65: timers that were due while nobody ran fire once each, in the order of their time", async () => {
+  const { store, clock, orchestrator, start, run, until } = stage();
+  const first = orchestrator();
+  for (let n = 0; n < 450; n++) await start(first, `r${n}`, [{ p: minute }, { q: minute }]);
+  first.stop();
+  clock.advance(3_600_000);
+  orchestrator();
+  await until(() => run("r449").input_seq === 2 && run("r0").input_seq === 2);
+  clock.advance(60_000);
+  await until(() => run("r449").status === "completed" && run("r0").status === "completed");
+  for (const runId of ["r0", "r200", "r449"]) {
+    const inputs = store.read(listInputs, { instanceId: run(runId).id });
+    expect(inputs.map(({ body }) => (body as { kind: string }).kind)).toEqual(["start", "timer", "timer"]);
+  }
+});
+
+test("a timer whose instance cannot be advanced waits for an operator, and the others fire", async () => {
+  const { store, clock, orchestrator, start, run, until } = stage();
+  const made = orchestrator();
+  // The state that it would have does not fit, and no task waits that could hear so.
+  await start(made, "stuck", [{ p: minute }, { big: { set: { text: "x".repeat(900_000) } } }, { q: minute }]);
+  for (let n = 0; n < 5; n++) await start(made, `r${n}`, [{ p: minute }]);
+  clock.advance(60_000);
+  await until(() => run("r4").status === "completed" && run("r0").status === "completed");
+  const open = () => store.read(listOperatorTasks, { tenantId: "default", all: false });
+  await until(() => open().length === 1);
+  expect(open()).toMatchObject([{ kind: "stuck_timer", body: { run_id: "stuck" } }]);
+  expect(run("stuck")).toMatchObject({ status: "waiting", input_seq: 1 });
+  // It is tried again, and an operator can end it.
+  clock.advance(60_000);
+  await Bun.sleep(20);
+  expect(open()).toHaveLength(1);
+  expect(await made.cancel("default", "stuck", "too large")).toBe("cancelled");
+});
+
+test("F66: a run goes on with the definition that it was started with, whatever was published since", async () => {
+  const { clock, orchestrator, start, run, until } = stage();
+  const first = orchestrator();
+  await start(first, "old", [{ p: minute }, { s: { set: { version: "old" } } }]);
+  first.stop();
+  const second = orchestrator();
+  await start(second, "new", [{ p: minute }, { s: { set: { version: "new" } } }]);
+  clock.advance(60_000);
+  await until(() => run("old").status === "completed" && run("new").status === "completed");
+  const output = (runId: string) => (JSON.parse(run(runId).snapshot) as { output: Json }).output;
+  expect([output("old"), output("new")]).toEqual([{ version: "old" }, { version: "new" }]);
+});
