@@ -1,5 +1,5 @@
 import { fail } from "../../base/errors.ts";
-import { connectToOrchestrator } from "../../host/index.ts";
+import { connectToRecords } from "../../host/index.ts";
 import { readJsonArgument } from "../inputs.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { EVENT_SEQ, eventSeq } from "./event-seq.ts";
@@ -23,7 +23,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const { retry, data, drop } = flags;
   if ([retry, data !== undefined, drop].filter(Boolean).length !== 1)
     throw fail("usage", "give one of --retry, --data and --drop");
-  const client = await connectToOrchestrator(io.paths);
+  const client = await connectToRecords(io.paths, io.log(), io.root());
   try {
     const event = await client.call("repairEvent", {
       seq: eventSeq(positionals.event),

@@ -3,13 +3,7 @@ import { fail } from "../../base/errors.ts";
 import { readOperatorTask, resolveOperatorTask } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Text } from "../shapes.ts";
-import { TaskId } from "./show.ts";
-
-/** What a workflow waits for is decided where the workflow hears of it. */
-const ELSEWHERE: Record<string, string> = {
-  ask: "answer it: lightflow ask answer TASK ANSWER",
-  outcome_unknown: "decide it: lightflow attempts resolve TASK --as succeeded|failed|retry",
-};
+import { decidedElsewhere, TaskId } from "./show.ts";
 
 export const resolveInbox = defineOperation({
   name: "inbox.resolve",
@@ -22,8 +16,12 @@ export const resolveInbox = defineOperation({
   async run(context, input) {
     const { tenantId, subject } = context.principal;
     const task = context.views.read(readOperatorTask, { tenantId, taskId: input.task_id });
-    const hint = ELSEWHERE[task.kind];
-    if (hint !== undefined) throw fail("conflict", `a run waits for what becomes of ${task.id}`, { hint });
+    // What something waits for is decided where it hears of it.
+    const elsewhere = decidedElsewhere(task);
+    if (elsewhere !== null)
+      throw fail("conflict", `something waits for what becomes of ${task.id}`, {
+        hint: `decide it: ${elsewhere}`,
+      });
     await context.records.write(resolveOperatorTask, {
       tenantId,
       taskId: task.id,

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
-import { readOperatorTask } from "../../store/index.ts";
+import { type OperatorTask, readOperatorTask } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyObject, closed, nullable, oneOf, Text, Time } from "../shapes.ts";
 
@@ -33,9 +33,23 @@ export const showInbox = defineOperation({
   },
 });
 
-function nextStep({ id, kind, state }: { id: string; kind: string; state: string }): string {
-  if (state === "resolved") return "nothing: it is resolved";
-  if (kind === "ask") return `lightflow ask answer ${id} ANSWER`;
-  if (kind === "outcome_unknown") return `lightflow attempts resolve ${id} --as succeeded|failed|retry`;
-  return `lightflow inbox resolve ${id} --note TEXT`;
+function nextStep(task: OperatorTask): string {
+  if (task.state === "resolved") return "nothing: it is resolved";
+  return decidedElsewhere(task) ?? `lightflow inbox resolve ${task.id} --note TEXT`;
+}
+
+/** The command that decides a task which something waits for; null for one that is only closed. */
+export function decidedElsewhere({ id, kind, subject, body }: OperatorTask): string | null {
+  switch (kind) {
+    case "ask":
+      return `lightflow ask answer ${id} ANSWER`;
+    case "outcome_unknown":
+      return subject.startsWith("call:")
+        ? `lightflow run resolve ${body["run_id"]} ${body["step_id"]} --as succeeded|failed|retry`
+        : `lightflow attempts resolve ${id} --as succeeded|failed|retry`;
+    case "poisoned_event":
+      return `lightflow event repair ${body["event"]} --retry|--data JSON|--drop`;
+    default:
+      return null;
+  }
 }

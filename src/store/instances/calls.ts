@@ -148,7 +148,7 @@ function releaseLost(tx: Transaction, now: number, gone: readonly string[]): voi
         kind: "outcome_unknown",
         subject: subjectOf(row.instance_id, row.effect_id),
         instanceId: row.instance_id,
-        body: { ...at, ...detail },
+        body: { ...at, run_id: runIdOf(tx, row.instance_id), ...detail },
         now,
       });
     }
@@ -158,6 +158,9 @@ function releaseLost(tx: Transaction, now: number, gone: readonly string[]): voi
     tx.notify("instance", row.instance_id);
   }
 }
+
+const runIdOf = (tx: Transaction, instanceId: string): string =>
+  tx.get<{ run_id: string }>("SELECT run_id FROM instance WHERE id = ?", instanceId)!.run_id;
 
 /** How an operator's task names a call. */
 export const subjectOf = (instanceId: string, effectId: string): string => `call:${instanceId}/${effectId}`;
