@@ -40,4 +40,5 @@ export {
 export { documentName, lowerWorkflow } from "./lower/lower.ts";
 export { requestBody } from "./lower/requests.ts";
 export { isAssetId } from "./meta.ts";
+export { readModels } from "./models.ts";
 export type { Component, Components, Plan, PlanIssue, PlannedStep } from "./plan/plan.ts";

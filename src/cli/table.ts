@@ -41,6 +41,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
   ctx: { noun: "ctx action", summary: "CortexFS: models, providers, tools and threads as files" },
   db: { noun: "db action", summary: "check, back up and restore the store" },
+  models: { noun: "models action", summary: "the files of models" },
   assets: { noun: "asset kind", summary: "what the project and this build offer" },
   config: { noun: "config action", summary: "the settings of this user" },
 };

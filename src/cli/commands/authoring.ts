@@ -13,6 +13,13 @@ export const AUTHORING: readonly CommandRow[] = [
     summary: "what a run of a workflow would do, and where",
     load: () => import("../explain.ts"),
   },
+  {
+    path: "models install",
+    summary: "fetch the files of models, resuming, by digest",
+    load: () => import("../models/install.ts"),
+  },
+  { path: "models verify", summary: "compare them byte for byte", load: () => import("../models/verify.ts") },
+  { path: "models list", summary: "models and their files", load: () => import("../models/list.ts") },
   { path: "types", summary: "write the types for an editor", load: () => import("../types.ts") },
   { path: "assets workflows", summary: "the workflows", load: () => import("../assets/workflows.ts") },
   { path: "assets nodes", summary: "the nodes", load: () => import("../assets/nodes.ts") },
