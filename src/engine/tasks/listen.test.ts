@@ -135,3 +135,27 @@ test("a correlation that is known from the beginning is asked for, one that may 
   expect(correlationOf(from, { data: {} })).toBeNull();
   expect(correlationOf(from, { data: "text" })).toBeUndefined();
 });
+
+test("a task that listens for ever keeps nothing of what it has done", () => {
+  const drive = new Drive([
+    {
+      l: {
+        listen: { to: { any: [{ with: { type: "a" } }], until: "${ false }" } },
+        foreach: {
+          item: "got",
+          at: "at",
+          do: [{ s: { set: { n: "${ [$got, $at] }" }, export: { as: "${ .n }" } } }],
+        },
+      },
+    },
+  ]);
+  const listens = drive.effect("listen").id;
+  const hear = (data: number) =>
+    drive.put({ kind: "event", effect: listens, event: { type: "a", source: "/t", id: `${data}`, data } });
+  for (let n = 0; n < 20; n++) hear(n);
+  const size = drive.snapshot.length;
+  for (let n = 20; n < 90; n++) hear(n);
+  expect(drive.instance.context).toEqual([89, 89]);
+  expect(drive.snapshot.length - size).toBeLessThan(10);
+  drive.expectFold();
+});

@@ -53,10 +53,11 @@ export const listenTask: TaskHandler = {
     if (endsUntil(machine, frame, to, event)) memory.done = true;
     else if (consumes(machine, frame, to, event)) {
       const read = readEvent(event, (node.task["listen"] as JsonObject)["read"]);
-      memory.consumed.push(read);
+      if (!neverEnds(to)) memory.consumed.push(read);
       machine.note("event.consumed", frame, { source: event["source"] ?? null, id: event["id"] ?? null });
-      if (node.task["foreach"] === undefined) memory.outputs.push(read);
-      else if (!takesBatches(node.task)) memory.queue.push(read);
+      if (node.task["foreach"] === undefined) {
+        if (!neverEnds(to)) memory.outputs.push(read);
+      } else if (!takesBatches(node.task)) memory.queue.push(read);
       memory.done = isMet(machine, frame, to);
     }
     const keys = memory.correlation;
@@ -76,10 +77,18 @@ export const listenTask: TaskHandler = {
 const takesBatches = (task: JsonObject): boolean =>
   (task["foreach"] as JsonObject | undefined)?.["batch"] === true;
 
+/** `until: ${ false }`, as the specification's own example has it: nothing is ever given, so nothing is kept for it. */
+const neverEnds = ({ until }: JsonObject): boolean =>
+  typeof until === "string" && /^\s*(?:false|\$\{\s*false\s*\})\s*$/.test(until);
+
 function loopOf(frame: Frame, task: JsonObject): MessageLoop | null {
   const loop = task["foreach"] as JsonObject | undefined;
   if (loop === undefined) return null;
-  return { loop, pointer: `${frame.pointer}/foreach`, endless: takesBatches(task) };
+  return {
+    loop,
+    pointer: `${frame.pointer}/foreach`,
+    endless: takesBatches(task) || neverEnds(strategyOf(task)),
+  };
 }
 
 function beginAgain(memory: Memory): void {

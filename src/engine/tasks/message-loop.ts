@@ -13,6 +13,8 @@ export interface MessageMemory {
   running: boolean;
   /** Nothing more will come. */
   done: boolean;
+  /** How many iterations began. */
+  begun?: number;
 }
 
 /** The `foreach` of a task, where it stands. */
@@ -35,7 +37,8 @@ export function goOn(machine: Machine, frame: Frame, each: MessageLoop | null): 
     return;
   }
   const { loop, pointer, endless } = each;
-  const index = memory.outputs.length;
+  const index = memory.begun ?? 0;
+  memory.begun = index + 1;
   const locals: JsonObject = {
     ...frame.locals,
     [(loop["item"] as string | undefined) ?? "item"]: item,
