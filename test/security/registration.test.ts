@@ -16,7 +16,17 @@ import type { JsonObject } from "../../src/base/json.ts";
 import { newSigningKey, signRegistration } from "../../src/protocol/index.ts";
 import { runBinary } from "../support/binary.ts";
 import { type ControlHost, controlHost } from "../support/control-host.ts";
-import { ask, audit, challengeOf, enroll, facts, HandRunner, ONE, post } from "../support/hand-runner.ts";
+import {
+  ask,
+  audit,
+  challengeOf,
+  enroll,
+  facts,
+  HandRunner,
+  ONE,
+  post,
+  resultOf,
+} from "../support/hand-runner.ts";
 import { eventually, startBinary } from "../support/processes.ts";
 
 setDefaultTimeout(60_000);
@@ -327,10 +337,29 @@ test("tenants: a runner of one sees nothing of another's, and its operators' vie
   expect((await foreign.claim()).status).toBe(204);
   const own = await known("own");
   const lease = await own.lease();
-  const seen = await foreign.task(lease, "renew");
-  const unknown = await foreign.task({ ...lease, leaseId: newId() }, "renew");
-  expect(shape(seen)).toEqual(shape(unknown));
-  expect(seen).toMatchObject({ status: 404, body: { code: "lease_not_found" } });
+  // SR-1.4: whatever it asks of another tenant's lease, it hears what it would hear of one that there is not.
+  const nobody = { ...lease, leaseId: newId() };
+  const upload = async (leaseId: string) => {
+    const query = `attempt=${lease.attempt}&fencingToken=${lease.fencingToken}`;
+    const response = await fetch(`${host.url}/runner/task/${leaseId}/artifact/${"0".repeat(64)}?${query}`, {
+      method: "PUT",
+      body: "bytes",
+      headers: { authorization: `Bearer ${foreign.session.claimToken}`, "lightflow-protocol": "1.0" },
+    });
+    return { status: response.status, body: (await response.json()) as JsonObject };
+  };
+  const asked: [string, (of: typeof lease) => Promise<{ status: number; body: JsonObject }>][] = [
+    ["renew", (of) => foreign.task(of, "renew")],
+    ["started", (of) => foreign.started(of)],
+    ["reject", (of) => foreign.task(of, "reject", { reason: "no" })],
+    ["complete", (of) => foreign.task(of, "complete", resultOf(of))],
+    ["artifact", (of) => upload(of.leaseId)],
+  ];
+  for (const [what, send] of asked) {
+    const [seen, unknown] = [await send(lease), await send(nobody)];
+    expect({ what, ...shape(seen) }).toEqual({ what, ...shape(unknown) });
+    expect(seen).toMatchObject({ status: 404, body: { code: "lease_not_found" } });
+  }
   const ids = async (...flags: string[]) =>
     ((await ask(host.box, "runners", "list", ...flags))["runners"] as unknown as { runner_id: string }[]).map(
       (each) => each.runner_id,
