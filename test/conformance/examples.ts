@@ -109,7 +109,7 @@ function images(): Promise<string> {
 export async function runExample(example: Example): Promise<{ status: string; error: Json }> {
   const { calls } = standIn(respond);
   if (PLANS[example.name]?.services !== true) return await execute(example, calls);
-  const services = await openServices();
+  const services = await openServices(example.name === "call-grpc.yaml");
   sockets = services.sockets;
   try {
     return await execute(example, { ...calls, ...services.calls });
