@@ -1,9 +1,16 @@
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
-import { coalesce } from "../base/coalesce.ts";
 import { newId, randomToken } from "../base/ids.ts";
 import { type Claim, signedLeaseText, type UnsignedLease } from "../protocol/index.ts";
-import { claimLeases, readShares, type Store, type Waiter } from "../store/index.ts";
+import {
+  type ClaimOutcome,
+  claimLeases,
+  type Joined,
+  readShares,
+  type Store,
+  type Topic,
+  type Waiter,
+} from "../store/index.ts";
 import { buildLease } from "./build-lease.ts";
 import { FairOrder } from "./fair-order.ts";
 
@@ -25,8 +32,9 @@ interface Waiting extends Waiter {
 const TURN = 256;
 
 /**
- * Claims that wait for work. A claim is answered in the turn in which work is queued; there is no polling on the way.
- * All claims of a turn are matched in one transaction, tenants by their weights and each in the order in which it came.
+ * Claims that wait for work. A claim is answered in the turn in which work is queued, by the very commit that queues it;
+ * there is no polling on the way. All claims of a turn are matched together, tenants by their weights and each in the
+ * order in which it came.
  */
 export class ClaimDesk {
   readonly #store: Store;
@@ -35,8 +43,8 @@ export class ClaimDesk {
   readonly #order = new FairOrder();
   readonly #waiting = new Set<Waiting>();
   readonly #unlisten: () => void;
-  /** Match what waits with what is queued. */
-  readonly match = coalesce(() => (this.#waiting.size === 0 ? Promise.resolve() : this.#matchOnce()));
+  readonly #leaveStore: () => void;
+  #wanted = false;
   #postponed: ReturnType<typeof setTimeout> | null = null;
 
   constructor(store: Store, clock: Clock, key: KeyObject) {
@@ -54,6 +62,14 @@ export class ClaimDesk {
       }
       if (topic === "request" || topic === "session") this.match();
     });
+    this.#leaveStore = store.join((changed) => this.#join(changed));
+  }
+
+  /** Match what waits with what is queued. */
+  match(): void {
+    if (this.#waiting.size === 0) return;
+    this.#wanted = true;
+    this.#store.wake();
   }
 
   /** A signed lease as JSON, or null when none came within the claim's `waitMs`. */
@@ -113,42 +129,55 @@ export class ClaimDesk {
     waiting.signal.addEventListener("abort", expire, { once: true });
   }
 
-  async #matchOnce(): Promise<void> {
+  /** The match of one batch of the store, when there is anything that it could bring. */
+  #join(changed: ReadonlySet<Topic>): Joined | null {
+    if (!this.#wanted && !changed.has("request")) return null;
+    this.#wanted = false;
+    const free = [...this.#waiting].filter(({ matching }) => !matching);
+    if (free.length === 0) return null;
     const shares = this.#severalTenants() ? this.#store.read(readShares, null) : null;
     const weightOf = (tenant: string) => shares?.get(tenant) ?? 1;
-    const batch =
-      shares === null
-        ? [...this.#waiting]
-        : this.#order.arrange([...this.#waiting], (each) => each.session?.tenant_id ?? "", weightOf);
-    for (const waiting of batch) {
+    const waiters =
+      shares === null ? free : this.#order.arrange(free, (each) => each.session?.tenant_id ?? "", weightOf);
+    for (const waiting of waiters) {
       waiting.matching = true;
       waiting.stale = false;
     }
-    try {
-      const { answers, postponedUntil, more } = await this.#store.write(claimLeases, {
-        waiters: batch,
-        now: this.#clock.wall(),
-        limit: TURN,
-        build: buildLease,
-      });
-      for (const [position, answer] of answers.entries()) {
-        const waiting = batch[position]!;
-        waiting.matching = false;
-        if ("refused" in answer) this.#refuse(waiting, answer.refused);
-        else if ("idle" in answer) {
-          waiting.session = waiting.stale ? null : answer.idle;
-          this.#hold(waiting);
-        } else {
-          const lease = answer.lease as unknown as UnsignedLease;
-          if (shares !== null) this.#order.served(lease.tenantId, weightOf(lease.tenantId));
+    const batch = { waiters, now: this.#clock.wall(), limit: TURN, build: buildLease };
+    return {
+      run: (tx) => claimLeases(tx, batch),
+      resolve: (outcome: ClaimOutcome) => this.#tell(waiters, outcome, shares === null ? null : weightOf),
+      reject: (error) => {
+        for (const waiting of waiters) this.#refuse(waiting, error);
+      },
+    };
+  }
+
+  #tell(
+    waiters: readonly Waiting[],
+    { answers, postponedUntil, more }: ClaimOutcome,
+    weightOf: ((tenant: string) => number) | null,
+  ): void {
+    for (const [position, answer] of answers.entries()) {
+      const waiting = waiters[position]!;
+      waiting.matching = false;
+      if ("refused" in answer) this.#refuse(waiting, answer.refused);
+      else if ("idle" in answer) {
+        waiting.session = waiting.stale ? null : answer.idle;
+        this.#hold(waiting);
+      } else {
+        const lease = answer.lease as unknown as UnsignedLease;
+        if (weightOf !== null) this.#order.served(lease.tenantId, weightOf(lease.tenantId));
+        try {
           this.#finish(waiting, signedLeaseText(lease, this.#key));
+        } catch (error) {
+          // A text that cannot be signed: the lease runs out, the others have theirs.
+          this.#refuse(waiting, error);
         }
       }
-      if (more) this.match();
-      if (postponedUntil !== null) this.#lookAgain(postponedUntil);
-    } catch (error) {
-      for (const waiting of batch) this.#refuse(waiting, error);
     }
+    if (more) this.match();
+    if (postponedUntil !== null) this.#lookAgain(postponedUntil);
   }
 
   #severalTenants(): boolean {
@@ -175,6 +204,7 @@ export class ClaimDesk {
 
   close(): void {
     this.#unlisten();
+    this.#leaveStore();
     if (this.#postponed !== null) clearTimeout(this.#postponed);
     for (const waiting of [...this.#waiting]) this.#finish(waiting, null);
   }

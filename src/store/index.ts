@@ -66,6 +66,7 @@ export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts
 export { firstDenial, type Requirement } from "./leases/admission.ts";
 export {
   type ClaimAnswer,
+  type ClaimOutcome,
   claimLeases,
   type LeaseIssue,
   type PendingRequest,
@@ -154,7 +155,7 @@ export {
   type SecretRow,
 } from "./secrets/secrets.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
-export { type Listener, Store } from "./store.ts";
+export { type Joined, type Listener, Store } from "./store.ts";
 export { isStoreTrouble } from "./trouble.ts";
 export { WEBHOOK_EVENTS, type WebhookEvent } from "./webhooks/queue.ts";
 export {

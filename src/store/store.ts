@@ -6,6 +6,13 @@ import { type Operation, type Query, StatementCache, type Topic, type Transactio
 import { LogSync } from "./sqlite/log-sync.ts";
 import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
 
+/** An operation that joins a batch, and who hears how it went. */
+export interface Joined {
+  readonly run: (tx: Transaction) => unknown;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 interface Job {
   readonly run: (tx: Transaction) => unknown;
   readonly resolve: (value: unknown) => void;
@@ -38,6 +45,8 @@ export class Store {
   /** Rows changed by this connection so far: a batch that changed none needs no sync of its own. */
   #changes = 0;
   #broken: Error | null = null;
+  readonly #joining = new Set<(changed: ReadonlySet<Topic>) => Joined | null>();
+  #woken = false;
   #queue: Job[] = [];
   #scheduled = false;
   #busySince = 0;
@@ -146,6 +155,21 @@ export class Store {
     this.#statements.run(sql);
   }
 
+  /**
+   * Take part in batches, after all that was queued: an operation that sees what the others did and shares their commit.
+   * `ask` is called within each batch with what it has changed so far, and may stay out of it with null.
+   */
+  join(ask: (changed: ReadonlySet<Topic>) => Joined | null): () => void {
+    this.#joining.add(ask);
+    return () => this.#joining.delete(ask);
+  }
+
+  /** Have a batch run, for those who join, also when nothing is queued. */
+  wake(): void {
+    this.#woken = true;
+    this.#schedule();
+  }
+
   #schedule(): void {
     // What comes while the disk is busy shares the next batch: many small ones would cost more than they gain.
     if (this.#scheduled || !this.#sync.idle) return;
@@ -157,7 +181,8 @@ export class Store {
   }
 
   #flush(): void {
-    if (this.#queue.length === 0) return;
+    if (this.#queue.length === 0 && !this.#woken) return;
+    this.#woken = false;
     const batch = this.#queue;
     this.#queue = [];
     const tx = this.#transaction();
@@ -206,7 +231,7 @@ export class Store {
         this.#broken ??= error;
         this.#reject(batch, error);
       }
-      if (this.#queue.length > 0) this.#schedule();
+      if (this.#queue.length > 0 || this.#woken) this.#schedule();
     });
   }
 
@@ -222,13 +247,27 @@ export class Store {
     return this.#statements.get<{ changes: number }>("SELECT total_changes() AS changes")!.changes;
   }
 
+  /** Run what is queued, then what joins, which becomes part of the batch. */
+  #each(batch: Job[], run: (job: Job) => () => void): (() => void)[] {
+    const settle: (() => void)[] = [];
+    for (const job of batch) settle.push(run(job));
+    for (const ask of this.#joining) {
+      const joined = ask(new Set(this.#notices.keys()));
+      if (joined === null) continue;
+      const job = joined as Job;
+      batch.push(job);
+      settle.push(run(job));
+    }
+    return settle;
+  }
+
   /**
    * All operations as they come. A savepoint for each would copy every page that it touches, so the common case, in
    * which none of them refuses, goes without. @returns null when one did: nothing has happened, and all run again apart
    */
-  #together(batch: readonly Job[], tx: Transaction): (() => void)[] | null {
+  #together(batch: Job[], tx: Transaction): (() => void)[] | null {
     try {
-      return batch.map((job) => {
+      return this.#each(batch, (job) => {
         const value = job.run(tx);
         return () => job.resolve(value);
       });
@@ -240,8 +279,8 @@ export class Store {
   }
 
   /** Each operation in a savepoint of its own: one that refuses leaves the others. */
-  #apart(batch: readonly Job[], tx: Transaction): (() => void)[] {
-    return batch.map((job) => {
+  #apart(batch: Job[], tx: Transaction): (() => void)[] {
+    return this.#each(batch, (job) => {
       this.#exec("SAVEPOINT operation");
       const promised = this.#afterCommit.length;
       try {

@@ -57,17 +57,20 @@ export interface ClaimBatch {
 /** A lease, a refusal, or nothing yet for a session that is good. */
 export type ClaimAnswer = { lease: JsonObject } | { refused: Failure } | { idle: SessionRow };
 
+export interface ClaimOutcome {
+  /** One a waiter. */
+  answers: ClaimAnswer[];
+  /** When somebody goes on waiting: when to look again even without a hint. */
+  postponedUntil: number | null;
+  /** The limit was reached; there may be more to give. */
+  more: boolean;
+}
+
 /** How many tasks of a partition are read at a time at most. */
 const PAGE = 64;
 
-/**
- * Give waiting claims what is queued, in one transaction.
- * @returns one answer a waiter; and, when somebody goes on waiting, when to look again even without a hint
- */
-export const claimLeases: Operation<
-  ClaimBatch,
-  { answers: ClaimAnswer[]; postponedUntil: number | null; more: boolean }
-> = (tx, batch) => {
+/** Give waiting claims what is queued, in one transaction. */
+export const claimLeases: Operation<ClaimBatch, ClaimOutcome> = (tx, batch) => {
   const partitions = pendingPartitions(tx, {
     now: batch.now,
     page: Math.min(batch.waiters.length, PAGE),
