@@ -48,7 +48,7 @@ async function openRole(
 }
 
 /** The orchestrator alone, reachable on the API socket of this host. */
-export function openOrchestrator(options: RoleOptions): Promise<Role> {
+export function openOrchestrator(options: RoleOptions & { lanes?: readonly string[] }): Promise<Role> {
   return openRole(options, async (parts, closers) => {
     const unlock = tryLock(hostLockPath(options.paths));
     if (unlock === null) {
@@ -60,6 +60,7 @@ export function openOrchestrator(options: RoleOptions): Promise<Role> {
     const orchestrator = new Orchestrator({
       ...parts,
       clock: systemClock,
+      ...(options.lanes === undefined ? {} : { lanes: options.lanes }),
       calls: { secrets: openSecrets(parts.store, options.paths.state) },
     });
     closers.push(() => orchestrator.stop());

@@ -24,8 +24,9 @@ function stage() {
     await store.close();
     rmSync(directory, { recursive: true });
   });
-  const orchestrator = () => {
-    const made = new Orchestrator({ store, artifacts, clock, log: silentLog });
+  const orchestrator = (lanes?: string[]) => {
+    const of = lanes === undefined ? {} : { lanes };
+    const made = new Orchestrator({ store, artifacts, clock, log: silentLog, ...of });
     closers.push(() => made.stop());
     return made;
   };
@@ -280,4 +281,33 @@ test("what does not fit into the state fails the task that hears it, and nobody 
     error: { data: { code: "state_too_large" } },
   });
   expect(lines.at(-1)).toMatchObject({ event: "step.started", step_id: "p" });
+});
+
+test("an orchestrator of one lane leaves the start events of others to others", async () => {
+  const { store, orchestrator, until } = stage();
+  const release = orchestrator(["release"]);
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "w", version: "1.0.0" },
+    do: [{ s: { set: { a: 1 } } }],
+  };
+  await release.publish("default", document, digestOf(document));
+  const begin = (id: string, lane: string) => {
+    const data = { workflow: { namespace: "t", name: "w" }, run_id: id };
+    const type = `workflow.start.${lane}`;
+    return receive(
+      store,
+      "default",
+      { specversion: "1.0", id, source: "/t", type, subject: "s", data },
+      lane,
+    );
+  };
+  await begin("m", "main");
+  await begin("r", "release");
+  const runs = () => store.read((tx) => tx.all<{ run_id: string }>("SELECT run_id FROM instance"), null);
+  for (let tries = 0; runs().length === 0 && tries < 400; tries++) await Bun.sleep(5);
+  await Bun.sleep(20);
+  expect(runs()).toEqual([{ run_id: "r" }]);
+  orchestrator();
+  for (let tries = 0; runs().length === 1 && tries < 400; tries++) await Bun.sleep(5);
+  await until("m", "completed");
 });

@@ -18,6 +18,7 @@ interface Needs {
   store: Store;
   clock: Clock;
   log: Log;
+  lanes?: readonly string[];
 }
 
 /** Events of one commit. */
@@ -53,7 +54,7 @@ export class EventLoop {
     try {
       // Looked up anew each time: an event of many listeners is handled in parts, one that failed is tried again.
       while (!this.#stopped) {
-        const next = store.read(nextEvents, BATCH);
+        const next = store.read(nextEvents, { limit: BATCH, lanes: this.#needs.lanes ?? null });
         if (next.length === 0) return;
         // Queued together they share a commit, in their order; one that throws leaves the others.
         await Promise.all(next.map((seq) => this.#deliverOne(seq)));

@@ -64,6 +64,8 @@ export interface OrchestratorOptions {
   clock: Clock;
   log: Log;
   calls?: CallOptions;
+  /** The lanes whose start events it takes; all of them where nothing is said. */
+  lanes?: readonly string[];
   /** Days after which the history of a run that has ended becomes an artifact; 0 for never. */
   historyDays?: number;
 }

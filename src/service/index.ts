@@ -25,6 +25,7 @@ import { webhookOperations } from "./webhooks/index.ts";
 import { workflowOperations } from "./workflows/index.ts";
 
 export type { Orchestration, ServiceContext, Views } from "./context.ts";
+export { laneOf } from "./events/lanes.ts";
 export { callOperation, type ServiceOperation } from "./operation.ts";
 export { type EventLine, eventLine } from "./runs/events.ts";
 export type { LogLine } from "./runs/logs.ts";

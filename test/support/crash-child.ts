@@ -96,7 +96,7 @@ const isOver = (): boolean => {
   return (
     rows.length > 0 &&
     rows.every(({ finished_at }) => finished_at !== null) &&
-    views.read(nextEvents, 1).length === 0
+    views.read(nextEvents, { limit: 1, lanes: null }).length === 0
   );
 };
 

@@ -8,10 +8,19 @@ import { isLifecycle } from "./lifecycle.ts";
 import { findPublication } from "./publications.ts";
 import { startInstance } from "./start.ts";
 
-/** Positions of the oldest events that are not delivered yet. */
-export const nextEvents: Query<number, number[]> = (tx, limit) =>
+/** Positions of the oldest events that are not delivered yet; of start events only those of the lanes, where any are named. */
+export const nextEvents: Query<{ limit: number; lanes: readonly string[] | null }, number[]> = (
+  tx,
+  { limit, lanes },
+) =>
   tx
-    .all<{ seq: number }>("SELECT seq FROM event_inbox WHERE state = 'pending' ORDER BY seq LIMIT ?", limit)
+    .all<{ seq: number }>(
+      `SELECT seq FROM event_inbox WHERE state = 'pending' AND (? IS NULL OR lane IS NULL OR lane IN (SELECT value FROM json_each(?)))
+       ORDER BY seq LIMIT ?`,
+      lanes === null ? null : 1,
+      JSON.stringify(lanes ?? []),
+      limit,
+    )
     .map(({ seq }) => seq);
 
 /** Listeners that one transaction tells: more would hold the store for too long. */
@@ -59,10 +68,11 @@ export const deliverEvent: Operation<{ engine: EnginePort; seq: number; now: num
 function stateBefore(tx: Transaction, row: EventRow, aggregate: string): string | null {
   const earlier = tx.get<{ state: string }>(
     `SELECT state FROM event_inbox WHERE tenant_id = ? AND aggregate = ? AND state IN ('pending', 'aside', 'blocked') AND seq < ?
-     ORDER BY seq LIMIT 1`,
+       AND lane IS ? ORDER BY seq LIMIT 1`,
     row.tenant_id,
     aggregate,
     row.seq,
+    row.lane,
   );
   return earlier?.state ?? null;
 }

@@ -86,8 +86,8 @@ export interface RepairEvent {
  */
 export const repairEvent: Operation<RepairEvent, InboxEvent> = (tx, repair) => {
   const { tenantId, seq, actor, now } = repair;
-  const row = tx.get<{ state: string; body: string; aggregate: string | null }>(
-    "SELECT state, body, aggregate FROM event_inbox WHERE tenant_id = ? AND seq = ?",
+  const row = tx.get<{ state: string; body: string; aggregate: string | null; lane: string | null }>(
+    "SELECT state, body, aggregate, lane FROM event_inbox WHERE tenant_id = ? AND seq = ?",
     tenantId,
     seq,
   );
@@ -106,9 +106,10 @@ export const repairEvent: Operation<RepairEvent, InboxEvent> = (tx, repair) => {
   );
   if (row.aggregate !== null)
     tx.run(
-      "UPDATE event_inbox SET state = 'pending' WHERE tenant_id = ? AND aggregate = ? AND state = 'blocked'",
+      "UPDATE event_inbox SET state = 'pending' WHERE tenant_id = ? AND aggregate = ? AND lane IS ? AND state = 'blocked'",
       tenantId,
       row.aggregate,
+      row.lane,
     );
   tx.run(
     "UPDATE operator_task SET state = 'resolved', resolution = ?, resolved_at = ? WHERE tenant_id = ? AND kind = 'poisoned_event' AND subject = ? AND state = 'open'",

@@ -3,8 +3,8 @@ import type { Operation, Transaction } from "../operation.ts";
 import type { InstanceRow, ListenEffect } from "./advance.ts";
 
 /**
- * Keep an event until it is delivered. CloudEvents' `subject` names the aggregate that it is about: those of one source and
- * subject are handled in their order.
+ * Keep an event until it is delivered. CloudEvents' `subject` names the aggregate that it is about: those of one source,
+ * subject and lane are handled in their order.
  * @param lane for an event that starts a workflow; null for one that is listened for
  * @returns false when the event was there already
  */
