@@ -132,32 +132,42 @@ function tell(name: string, rates: Record<"ours" | "floor", number[]>, aim: numb
   console.log(`${ratio.median >= aim ? "ok  " : "UNDER"} ${show(ratio, "of the bare route", 2)}, aim ${aim}`);
 }
 
-/** initialize, tools/list and one call, one after the other, beside the same three-message exchange's one service call. */
+/** initialize, tools/list and one call, one after the other, beside the same service call alone over plain HTTP. */
 async function protocols(gateway: string): Promise<void> {
   const accept = { accept: "application/json, text/event-stream" };
   const message = async (method: string, params: unknown) =>
     await (await post(`${gateway}/mcp`, { jsonrpc: "2.0", id: 1, method, params }, accept)).text();
-  const times: Record<"mcp" | "http", number[]> = { mcp: [], http: [] };
-  for (let round = -20; round < 200; round++) {
-    let begun = performance.now();
-    await message("initialize", {
-      protocolVersion: "2025-11-25",
-      capabilities: {},
-      clientInfo: { name: "bench", version: "1" },
-    });
-    await message("tools/list", {});
-    await message("tools/call", { name: "get_run", arguments: { run_id: "one" } });
-    const mcp = performance.now() - begun;
-    begun = performance.now();
-    for (let at = 0; at < 3; at++) await (await fetch(`${gateway}/runs/one`)).text();
-    if (round < 0) continue;
-    times.mcp.push(mcp);
-    times.http.push(performance.now() - begun);
+  const begin = { workflow_asset_id: "workflow.now", inputs: { name: "Ada" } };
+  const calls = {
+    start_run: { given: begin, plain: () => post(`${gateway}/runs/start`, begin) },
+    get_run: { given: { run_id: "one" }, plain: () => fetch(`${gateway}/runs/one`) },
+  };
+  for (const [name, { given, plain }] of Object.entries(calls)) {
+    const times = await inTurns(
+      {
+        async mcp() {
+          await message("initialize", {
+            protocolVersion: "2025-11-25",
+            capabilities: {},
+            clientInfo: { name: "bench", version: "1" },
+          });
+          await message("tools/list", {});
+          await message("tools/call", { name, arguments: given });
+          return undefined;
+        },
+        async http() {
+          await (await plain()).text();
+          return undefined;
+        },
+      },
+      200,
+      20,
+    );
+    console.log(`MCP, initialize + tools/list + ${name}: ${show(figures(times.mcp), "ms", 2)}`);
+    console.log(`the same service call over plain HTTP:  ${show(figures(times.http), "ms", 2)}`);
+    const ratio = pairedRatio(times.mcp, times.http);
+    console.log(`${ratio.median <= 3 ? "ok  " : "OVER"} ${show(ratio, "times as long", 2)}, limit 3`);
   }
-  console.log(`MCP, initialize + tools/list + one call: ${show(figures(times.mcp), "ms", 2)}`);
-  console.log(`the service call over HTTP, three times:  ${show(figures(times.http), "ms", 2)}`);
-  const ratio = pairedRatio(times.mcp, times.http);
-  console.log(`${ratio.median <= 3 ? "ok  " : "OVER"} ${show(ratio, "times as long", 2)}, limit 3`);
 }
 
 async function followers(directory: string, project: string): Promise<void> {

@@ -61,15 +61,25 @@ async function watch(call: Call, input: Record<string, unknown>, signal: AbortSi
   }
 }
 
-/** A server of the Model Context Protocol over the service; the caller connects it to a transport. */
-export async function createMcpServer(caller: McpCaller): Promise<Server> {
-  const [{ Server }, types] = await Promise.all([
+/** What every server is made of, loaded once: with no session each message has a server of its own. */
+let loaded: ReturnType<typeof load> | undefined;
+
+async function load() {
+  const [{ Server }, types, { AjvJsonSchemaValidator }] = await Promise.all([
     import("@modelcontextprotocol/sdk/server/index.js"),
     import("@modelcontextprotocol/sdk/types.js"),
+    import("@modelcontextprotocol/sdk/validation/ajv"),
   ]);
+  return { Server, types, jsonSchemaValidator: new AjvJsonSchemaValidator() };
+}
+
+/** A server of the Model Context Protocol over the service; the caller connects it to a transport. */
+export async function createMcpServer(caller: McpCaller): Promise<Server> {
+  loaded ??= load();
+  const { Server, types, jsonSchemaValidator } = await loaded;
   const server = new Server(
     { name: "lightflow", version: VERSION },
-    { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS },
+    { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator },
   );
   server.setRequestHandler(types.ListToolsRequestSchema, () => ({
     tools: [...tools().listed.map(({ listed }) => listed), WATCH_TOOL] as never,

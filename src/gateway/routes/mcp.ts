@@ -15,6 +15,9 @@ function asksForProgress(message: unknown): boolean {
   return isObject(meta) && meta["progressToken"] !== undefined;
 }
 
+type Transports = typeof import("@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js");
+let transports: Promise<Transports> | undefined;
+
 /**
  * One message of the streamable HTTP transport. No session is kept: each request stands for itself, so that it may come to
  * any process and survives a restart of all of them.
@@ -22,9 +25,8 @@ function asksForProgress(message: unknown): boolean {
 async function message({ context, request, parts }: RouteCall): Promise<Response> {
   const body = await readJson(request, LIMITS.gatewayBodyBytes);
   const messages = Array.isArray(body) ? body : [body];
-  const { WebStandardStreamableHTTPServerTransport } = await import(
-    "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js"
-  );
+  transports ??= import("@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js");
+  const { WebStandardStreamableHTTPServerTransport } = await transports;
   const transport = new WebStandardStreamableHTTPServerTransport({
     enableJsonResponse: !messages.some(asksForProgress),
   });

@@ -23,3 +23,25 @@ export async function workspacePolicies(root: string): Promise<WorkspacePolicy[]
     return { name, policy: value };
   });
 }
+
+/** What was read in this turn of the event loop. */
+let turn: Map<string, Promise<WorkspacePolicy[]>> | null = null;
+
+/**
+ * {@link workspacePolicies} for a server: all requests of one turn of the event loop share one look at the files. They had
+ * arrived before it, so each sees what had been written when it was sent.
+ */
+export function workspacePoliciesOfTurn(root: string): Promise<WorkspacePolicy[]> {
+  if (turn === null) {
+    turn = new Map();
+    setImmediate(() => {
+      turn = null;
+    });
+  }
+  let reading = turn.get(root);
+  if (reading === undefined) {
+    reading = workspacePolicies(root);
+    turn.set(root, reading);
+  }
+  return reading;
+}

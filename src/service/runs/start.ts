@@ -8,7 +8,7 @@ import type { RunOptions } from "../../store/index.ts";
 import { keepCode } from "../assets/keep-code.ts";
 import { orchestrationOf, type ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { workspacePolicies } from "../policy/workspace.ts";
+import { workspacePoliciesOfTurn } from "../policy/workspace.ts";
 import { closed, RunId, StartedRun } from "../shapes.ts";
 import { layInputs } from "./inputs.ts";
 
@@ -154,7 +154,7 @@ export async function startAsset(context: ServiceContext, input: StartAsset): Pr
     digest: found.digest,
     input: inputs,
     options: optionsFor(input),
-    workspace: await workspacePolicies(root),
+    workspace: await workspacePoliciesOfTurn(root),
   });
   context.onStarted?.(started.runId);
   return { run_id: started.runId, instance_id: started.instanceId, created: started.created };
