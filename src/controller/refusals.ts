@@ -8,8 +8,8 @@ import { appendRefusals, holderOf, NO_TENANT, type Refusal, type Store } from ".
 
 /** This many refusals of one kind in a window have an entry each; those after are one entry with their number. */
 const SINGLE = 20;
-/** And no more than this many entries of all kinds together: a flood costs at most five entries a second. */
-const SINGLE_OF_ALL = 200;
+/** And no more than this many of all kinds in one tenant's chain: a flood costs a few entries a second. */
+const SINGLE_OF_TENANT = 200;
 const WINDOW_MS = 60_000;
 /** Kinds that are told apart in a window; beyond it they share one entry. */
 const KINDS = 100;
@@ -32,7 +32,7 @@ export class Refusals {
   readonly #clock: Clock;
   readonly #log: Log;
   #kinds = new Map<string, Kind>();
-  #written = 0;
+  readonly #written = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(store: Store, clock: Clock, log: Log) {
@@ -56,12 +56,13 @@ export class Refusals {
       kind = { refusal: key === "" ? many : refusal, counted: 0, written: 0 };
       this.#kinds.set(key, kind);
     }
-    if (key === "" || kind.written >= SINGLE || this.#written >= SINGLE_OF_ALL) {
+    const written = this.#written.get(refusal.tenantId) ?? 0;
+    if (key === "" || kind.written >= SINGLE || written >= SINGLE_OF_TENANT) {
       kind.counted++;
       return;
     }
     kind.written++;
-    this.#written++;
+    this.#written.set(refusal.tenantId, written + 1);
     await this.#write([refusal]);
   }
 
@@ -71,7 +72,7 @@ export class Refusals {
     this.#timer = null;
     const kinds = this.#kinds;
     this.#kinds = new Map();
-    this.#written = 0;
+    this.#written.clear();
     const repeated = [...kinds.values()].flatMap(({ refusal, counted }) =>
       counted > 0 ? [{ ...refusal, body: { ...refusal.body, repeats: counted } }] : [],
     );

@@ -205,6 +205,18 @@ test("SR-11.4: a runner that lives and does not answer an audit becomes suspicio
   expect((await register(p, registration("away"), away.token)).status).toBe(200);
 });
 
+test("a runner whose hash has changed shows what it runs with within a minute, or is quarantined", async () => {
+  const p = await plane();
+  const r = await runner(p);
+  const drifted = { configHash: `sha256:${"3".repeat(64)}` };
+  expect((await beat(p, r, drifted)).body["directives"]).toEqual([{ kind: "audit" }]);
+  p.clock.advance(LIMITS.auditAnswerMs + 1);
+  await beat(p, r, drifted);
+  await p.store.write(askForSnapshots, { now: p.clock.wall(), limit: 10 });
+  expect((await beat(p, r, drifted)).status).toBe(401);
+  expect((await register(p, registration("r1"), r.token)).body["code"]).toBe("registration_refused");
+});
+
 test("a snapshot that does not fit its own hash, or other hashes than the heartbeats', is a lie and quarantines", async () => {
   for (const lie of [{ commands: ["sh"] }, { configHash: `sha256:${"2".repeat(64)}` }] as JsonObject[]) {
     const p = await plane();

@@ -120,8 +120,9 @@ export const heartbeat: Operation<HeartbeatInput, Beat> = (tx, input) => {
       session.runner_id,
     );
     tx.run(
-      "UPDATE runner_session SET audit_asked_at = coalesce(audit_asked_at, ?) WHERE id = ?",
+      "UPDATE runner_session SET audit_asked_at = coalesce(audit_asked_at, ?), audit_due_at = ? WHERE id = ?",
       now,
+      now + LIMITS.auditAnswerMs,
       session.id,
     );
   }
