@@ -48,6 +48,8 @@ export class NativeLoop {
   /** Who claims: another process, or this one after a restart, is somebody else. */
   readonly #owner = `${processIdentity()} ${newId()}`;
   readonly #making = new Map<string, AbortController>();
+  /** Calls that were taken in the batch that runs, and are not made yet. */
+  #promised = 0;
   readonly #wake = coalesce(() => (this.#stopped ? Promise.resolve() : this.#claim()));
   #stopped = false;
 
@@ -75,7 +77,12 @@ export class NativeLoop {
 
   /** For calls that are put down in this process: taken with the same commit, while there is room. */
   claims(): ReturnType<NonNullable<EnginePort["claimsCalls"]>> {
-    if (this.#stopped || this.#making.size >= AT_ONCE) return null;
+    if (this.#stopped || this.#making.size + this.#promised >= AT_ONCE) return null;
+    // Those of one batch begin together, after it.
+    if (this.#promised++ === 0)
+      setImmediate(() => {
+        this.#promised = 0;
+      });
     const until = this.#needs.clock.wall() + CLAIM_MS;
     return { owner: this.#owner, until, make: (call) => void this.#make(call) };
   }
