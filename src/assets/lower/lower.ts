@@ -31,14 +31,11 @@ export function lowerWorkflow(
   const root = rootScope(definition.inputs === undefined ? undefined : defaultsOf(definition.inputs));
   const input = inputOf(definition, schemas.input);
   const output = outputOf(definition, schemas.output, root);
-  const pools = Object.entries(definition.resources ?? {}).flatMap(([name, { pool }]) =>
-    pool === undefined ? [] : [[name, pool] as const],
-  );
   const tasks = tasksOf(definition, plan, {
     root,
     components,
     priority: definition.priority,
-    pools: new Map(pools),
+    resources: definition.resources ?? {},
     target: (then) => plan.entries.get(then) ?? then,
   });
   const document: JsonObject = {

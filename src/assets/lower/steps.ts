@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { Retry } from "../definition/types.ts";
+import type { Resource, Retry } from "../definition/types.ts";
 import { grouped, jqOf } from "../plan/jq.ts";
 import { behaviourReferences, type Components, type PlannedStep } from "../plan/plan.ts";
 import { expressionBody, referencesOf } from "../plan/references.ts";
@@ -14,8 +14,7 @@ export interface Lowering {
   readonly components: Components;
   /** Of the workflow, for the runner's queue. */
   readonly priority: number | undefined;
-  /** Pools of the workflow's resources, by the resource. */
-  readonly pools: ReadonlyMap<string, string>;
+  readonly resources: Readonly<Record<string, Resource>>;
   /** Where a `then` leads: the ids of the plan for those that the author wrote. */
   target(then: string): string;
 }
@@ -182,7 +181,11 @@ function loop(planned: PlannedStep, task: JsonObject, behaviour: Behaviour, lowe
 function metadataOf(planned: PlannedStep, behaviour: Behaviour, lowering: Lowering, id: string): JsonObject {
   const { step, parents, asset, models } = planned;
   const priority = step.priority ?? lowering.priority;
-  const pool = Object.keys(step.resources ?? {}).flatMap((name) => lowering.pools.get(name) ?? [])[0];
+  const held = Object.entries(step.resources ?? {}).flatMap(([name, units]) => {
+    const resource = lowering.resources[name];
+    return resource === undefined ? [] : [{ name, units, ...resource }];
+  });
+  const pool = held.find((resource) => resource.pool !== undefined)?.pool;
   const runs = planned.target.kind === "command" || planned.target.kind === "code";
   const runner = (behaviour.light?.["runner"] ?? {}) as JsonObject;
   const light: JsonObject = {
@@ -190,6 +193,8 @@ function metadataOf(planned: PlannedStep, behaviour: Behaviour, lowering: Loweri
       ? { runner: { ...runner, runnerPool: pool } }
       : {}),
     ...(runs && priority !== undefined ? { priority } : {}),
+    // The graph counts the units of one run; the queue of the runners those of all runs, of the first resource.
+    ...(runs && held[0] !== undefined ? { concurrency: sharedLimit(held[0]) } : {}),
   };
   const lightWorkflow: JsonObject = { ...behaviour.light, ...light };
   const lightFlow: JsonObject = {
@@ -203,6 +208,10 @@ function metadataOf(planned: PlannedStep, behaviour: Behaviour, lowering: Loweri
     ...(planned.impure ? { impure: true } : {}),
   };
   return { ...(Object.keys(lightWorkflow).length === 0 ? {} : { lightWorkflow }), lightFlow };
+}
+
+function sharedLimit({ name, units, capacity }: Resource & { name: string; units: number }): JsonObject {
+  return { key: `resource/${name}`, limit: Math.max(1, Math.floor(capacity / units)) };
 }
 
 /** Each model with the digest of its file: another choice of candidates is another step. */

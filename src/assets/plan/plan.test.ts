@@ -245,7 +245,11 @@ test("units of a resource are never held twice, and priority decides who has the
   );
   const started = () => run.effects.flatMap((effect) => (effect.kind === "run" ? [effect.step_id] : []));
   expect(started()).toEqual(["high", "free"]);
-  expect(run.effect("run", 0).request.light).toMatchObject({ priority: 5, runner: { runnerPool: "gpus" } });
+  expect(run.effect("run", 0).request.light).toMatchObject({
+    priority: 5,
+    runner: { runnerPool: "gpus" },
+    concurrency: { key: "resource/gpu", limit: 1 },
+  });
   run.succeed({ exitCode: 0, output: null }, 0);
   expect(started()).toEqual(["high", "free", "low"]);
 });
