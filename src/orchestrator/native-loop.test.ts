@@ -419,3 +419,41 @@ test("each message of a subscription runs the tasks of its foreach, one after an
     [0, 1, 2].map((index) => `/do/0/go/with/subscription/foreach/do/0/doubled[${index}]`),
   );
 });
+
+test("of very many calls at once only so many are made at a time, each once, and the rest follow", async () => {
+  const { orchestrator, store } = stage();
+  let open = 0;
+  let most = 0;
+  const keys = new Set<string>();
+  const server = Bun.serve({
+    port: 0,
+    async fetch(request) {
+      keys.add(request.headers.get("idempotency-key")!);
+      most = Math.max(most, ++open);
+      await Bun.sleep(2);
+      open--;
+      return Response.json({});
+    },
+  });
+  closers.push(() => server.stop(true));
+  const made = orchestrator();
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: [{ go: { call: "http", with: { method: "post", endpoint: server.url.href } } }],
+  };
+  const parts = { tenantId: "default", idempotent: false, sourceEventId: null, workflow: "t", assetId: null };
+  const count = 700;
+  await Promise.all(
+    Array.from({ length: count }, (_, n) =>
+      made.start({ ...parts, runId: `r${n}`, document, digest: digestOf(document), input: {} }),
+    ),
+  );
+  const completed = () =>
+    store.read(
+      (tx) => tx.get<{ n: number }>("SELECT count(*) AS n FROM instance WHERE status = 'completed'"),
+      null,
+    )!.n;
+  for (let tries = 0; completed() < count && tries < 1000; tries++) await Bun.sleep(5);
+  expect({ completed: completed(), calls: keys.size }).toEqual({ completed: count, calls: count });
+  expect(most).toBeLessThanOrEqual(256);
+});

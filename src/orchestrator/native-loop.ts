@@ -50,6 +50,8 @@ export class NativeLoop {
   readonly #making = new Map<string, AbortController>();
   /** Calls that were taken in the batch that runs, and are not made yet. */
   #promised = 0;
+  /** Calls may wait for room: the next one that ends lets others begin. */
+  #starved = false;
   readonly #wake = coalesce(() => (this.#stopped ? Promise.resolve() : this.#claim()));
   #stopped = false;
 
@@ -77,7 +79,11 @@ export class NativeLoop {
 
   /** For calls that are put down in this process: taken with the same commit, while there is room. */
   claims(): ReturnType<NonNullable<EnginePort["claimsCalls"]>> {
-    if (this.#stopped || this.#making.size + this.#promised >= AT_ONCE) return null;
+    if (this.#stopped) return null;
+    if (this.#making.size + this.#promised >= AT_ONCE) {
+      this.#starved = true;
+      return null;
+    }
     // Those of one batch begin together, after it.
     if (this.#promised++ === 0)
       setImmediate(() => {
@@ -92,7 +98,8 @@ export class NativeLoop {
     try {
       this.#dropLost();
       const limit = AT_ONCE - this.#making.size;
-      if (limit <= 0) return;
+      this.#starved = limit <= 0;
+      if (this.#starved) return;
       const now = clock.wall();
       const calls = await store.write(claimCalls, {
         owner: this.#owner,
@@ -101,6 +108,7 @@ export class NativeLoop {
         limit,
         gone: this.#gone(),
       });
+      if (calls.length === limit) this.#starved = true;
       for (const call of calls) void this.#make(call);
     } catch (error) {
       if (!this.#stopped) log.error("calls could not be claimed", { error: String(error) });
@@ -148,7 +156,7 @@ export class NativeLoop {
         log.error("a call's result could not be stored", { call: key, error: String(error) });
     } finally {
       this.#making.delete(key);
-      if (this.#making.size === AT_ONCE - 1) this.#wake();
+      if (this.#starved) this.#wake();
     }
   }
 
