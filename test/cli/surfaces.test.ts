@@ -233,3 +233,49 @@ test("a unit runs any role hardened, and an existing one is never replaced by ac
   expect((await lf(["install"])).code).toBe(2);
   expect((await lf(["install", "--systemd", "--user", "a b", "--out", "-"])).code).toBe(2);
 });
+
+test("the gateway alone acts for the tenant of the token, through the orchestrator that it finds", async () => {
+  const own = sandbox("lf apart");
+  const orchestrator = await startBinary(["orchestrator"], own.env, project);
+  const made = async (tenant: string) =>
+    (
+      JSON.parse(
+        (
+          await runBinary(
+            ["token", "create", "ci", "--scope", "read", "--scope", "run", "--tenant", tenant],
+            { env: own.env, cwd: project },
+          )
+        ).stdout,
+      ) as { token: string }
+    ).token;
+  const [one, other] = [await made("default"), await made("other")];
+  const served = await startBinary(["serve", "--port", "0", "--require-token"], own.env, project);
+  const ask = async (token: string, path: string, body?: object) => {
+    const response = await fetch(`${served.ready["url"]}${path}`, {
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as never };
+  };
+  expect((await fetch(`${served.ready["url"]}/ready`)).status).toBe(200);
+  const start = { workflow_asset_id: "workflow.hello", run_id: "theirs" };
+  expect(await ask(other, "/runs/start", start)).toMatchObject({ status: 202 });
+  expect(await ask(other, "/runs/theirs")).toMatchObject({
+    status: 200,
+    body: { run_id: "theirs" } as never,
+  });
+  expect((await ask(one, "/runs/theirs")).status).toBe(404);
+  expect((await ask(one, "/runs/theirs/cancel", {})).status).toBe(404);
+  expect(await ask(other, "/runs/theirs/cancel", {})).toMatchObject({
+    body: { status: "cancelled" } as never,
+  });
+  // The runners' interface has a listener of its own.
+  for (const path of ["/runner/claim", "/runner/register", "/runner/heartbeat"]) {
+    expect((await ask(one, path, {})).status).toBe(404);
+  }
+  await orchestrator.stop();
+  expect((await fetch(`${served.ready["url"]}/ready`)).status).toBe(503);
+  expect((await fetch(`${served.ready["url"]}/health`)).status).toBe(200);
+  await served.stop();
+  own.remove();
+});
