@@ -45,6 +45,23 @@ async function messages(
   return all;
 }
 
+/** A grey BMP, by hand. */
+function bitmap(width: number, height: number): Buffer {
+  const bmp = Buffer.alloc(54 + width * height * 3, 0x80);
+  bmp.fill(0, 0, 54);
+  bmp.write("BM");
+  const fields = [
+    [2, bmp.length],
+    [10, 54],
+    [14, 40],
+    [18, width],
+    [22, height],
+    [26, 1 | (24 << 16)],
+  ] as const;
+  for (const [at, value] of fields) bmp.writeUInt32LE(value, at);
+  return bmp;
+}
+
 const seqs = (all: Message[]) => all.filter(({ event }) => event !== "end").map(({ id }) => Number(id));
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, at) => first + at);
 
@@ -167,6 +184,8 @@ test("a WebSocket carries the same events, as JSON or as frames, and what it may
     // An oversize message is cut off by the protocol machine, which may not say why.
     expect([code, ...(code === 1009 ? [1006] : [])]).toContain(told);
   }
+  const png = await new Bun.Image(bitmap(4, 2)).png().bytes();
+  await putArtifact(g.host, "r", "a.png", "image/png", png);
   const json = open(`?after=${standing - 1}`);
   const frames = open("?format=flatbuffers");
   await Promise.all([json.ready, frames.ready]);
@@ -177,9 +196,15 @@ test("a WebSocket carries the same events, as JSON or as frames, and what it may
   const lines = json.received.map((text) => JSON.parse(text as string) as { seq: number });
   expect(lines.map(({ seq }) => seq)).toEqual(upTo(lines.at(-1)!.seq, standing));
   const decoded = frames.received.map((data) => decodeFrame(new Uint8Array(data as ArrayBuffer)));
-  expect(decoded.map(({ sequence }) => sequence)).toEqual(upTo(lines.at(-1)!.seq));
-  expect(decoded.every(({ kind, runId }) => kind === "RunEvent" && runId === "r")).toBe(true);
-  expect(JSON.parse(decoded.at(-1)!.payload)).toEqual(lines.at(-1));
+  expect(decoded.every(({ runId }) => runId === "r")).toBe(true);
+  const of = (wanted: string) => decoded.filter(({ kind }) => kind === wanted);
+  expect(of("RunEvent").map(({ sequence }) => sequence)).toEqual(upTo(lines.at(-1)!.seq));
+  expect(JSON.parse(of("RunEvent").at(-1)!.payload)).toEqual(lines.at(-1));
+  const trace = ((await g.json("/runs/r/trace")).body as { lines: unknown[] }).lines;
+  expect(of("RunTrace").map(({ payload }) => JSON.parse(payload) as unknown)).toEqual(trace);
+  expect(of("Preview")).toMatchObject([
+    { status: "a.png", image: { width: 4, height: 2, mediaType: "image/webp" } },
+  ]);
 });
 
 test("a snapshot is decoded by the slot table of the first interface, and by flatc with our schema", async () => {
@@ -243,26 +268,7 @@ test("a snapshot is decoded by the slot table of the first interface, and by fla
 test("a picture among the artifacts comes small as a frame; anything else is refused", async () => {
   const g = await gateway();
   await slowRun(g);
-  // A BMP of 600 by 300 pixels, by hand.
-  const bmp = Buffer.alloc(54 + 600 * 300 * 3, 0x80);
-  bmp.write("BM");
-  for (const [at, value] of [
-    [2, bmp.length],
-    [6, 0],
-    [10, 54],
-    [14, 40],
-    [18, 600],
-    [22, 300],
-    [26, 1 | (24 << 16)],
-    [30, 0],
-    [34, 0],
-    [38, 0],
-    [42, 0],
-    [46, 0],
-    [50, 0],
-  ] as const)
-    bmp.writeUInt32LE(value, at);
-  const png = await new Bun.Image(bmp).png().bytes();
+  const png = await new Bun.Image(bitmap(600, 300)).png().bytes();
   const picture = await putArtifact(g.host, "r", "a.png", "image/png", png);
   const broken = await putArtifact(g.host, "r", "b.png", "image/png", Buffer.from("not a picture"));
   const text = await putArtifact(g.host, "r", "c.txt", "text/plain", Buffer.from("text"));

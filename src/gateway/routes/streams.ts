@@ -2,9 +2,10 @@ import { Type } from "@sinclair/typebox";
 import { fail } from "../../base/errors.ts";
 import { jsonResponse } from "../../base/http.ts";
 import { closed, Sha256 } from "../../protocol/common.ts";
-import { type Call, callOperation, RunId, service } from "../../service/index.ts";
+import { type Call, callOperation, RunId, type ServiceContext, service } from "../../service/index.ts";
 import { findRun } from "../../store/index.ts";
 import { FRAME_IDENTIFIER, FRAME_MEDIA_TYPE, FRAME_SCHEMA } from "../../stream/index.ts";
+import { frameExtras } from "../streams/extras.ts";
 import { streamInfo } from "../streams/info.ts";
 import { previewFrame } from "../streams/preview.ts";
 import { snapshotFrame } from "../streams/snapshot.ts";
@@ -20,6 +21,10 @@ function positionOf({ request, input }: RouteCall): number {
   }
   return Number(header);
 }
+
+/** The operations as the caller may ask them. */
+const callIn = (context: ServiceContext): Call =>
+  ((name, given, signal) => callOperation(service[name] as never, context, given, signal)) as Call;
 
 function followRun(call: RouteCall): Response {
   const { context, request, input, parts } = call;
@@ -37,7 +42,8 @@ function followRun(call: RouteCall): Response {
   }
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
     const format = (input["format"] as "json" | "flatbuffers" | undefined) ?? "json";
-    const data = { feeds: parts.feeds, feed, format, position: after, follower: null };
+    const extras = format === "json" ? null : frameExtras(context, callIn(context), row.run_id);
+    const data = { feeds: parts.feeds, feed, format, extras, position: after, follower: null };
     if (parts.upgrade(request, data)) return undefined as unknown as Response;
     parts.feeds.forget(feed);
     throw fail("invalid_request", "the WebSocket handshake is not valid");
@@ -115,11 +121,8 @@ export const streamRoutes: readonly GatewayRoute[] = [
     path: "/runtime/streams/:run_id/snapshot.fb",
     input: closed({ run_id: RunId }),
     answers: [{ status: 200, about: "One frame", type: FRAME_MEDIA_TYPE }],
-    async handle({ context, request, input }) {
-      const call = ((name, given, signal) =>
-        callOperation(service[name] as never, context, given, signal ?? request.signal)) as Call;
-      return frameResponse(await snapshotFrame(call, input["run_id"] as string, context.clock.wall()));
-    },
+    handle: async ({ context, input }) =>
+      frameResponse(await snapshotFrame(callIn(context), input["run_id"] as string, context.clock.wall())),
   },
   {
     id: "getStreamPreview",

@@ -1,6 +1,8 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
+import { coalesce } from "../../base/coalesce.ts";
 import type { EventLine } from "../../service/index.ts";
 import { encodeFrame } from "../../stream/index.ts";
+import type { Extras } from "./extras.ts";
 import type { EndReason, Feeds, Follower, RunFeed } from "./feed.ts";
 
 /** What an upgraded connection carries. */
@@ -8,6 +10,8 @@ export interface SocketData {
   readonly feeds: Feeds;
   readonly feed: RunFeed;
   readonly format: "json" | "flatbuffers";
+  /** With frames: those of the trace and of pictures. */
+  readonly extras: Extras | null;
   position: number;
   follower: SocketFollower | null;
 }
@@ -24,8 +28,11 @@ const CLOSE: Readonly<Record<EndReason, readonly [number, string]>> = {
 class SocketFollower implements Follower {
   #sentAt = performance.now();
   #left = false;
+  readonly #pour: () => void;
 
-  constructor(readonly socket: ServerWebSocket<SocketData>) {}
+  constructor(readonly socket: ServerWebSocket<SocketData>) {
+    this.#pour = coalesce(() => this.#sendExtras());
+  }
 
   /** Send until the connection has enough; it goes on when that has drained. */
   more(): void {
@@ -39,7 +46,28 @@ class SocketFollower implements Follower {
         if (this.socket.getBufferedAmount() > HIGH_WATER) return;
       }
     }
-    if (!this.#left && data.feed.finished) this.end("finished");
+    if (data.extras !== null) this.#pour();
+    else if (!this.#left && data.feed.finished) this.end("finished");
+  }
+
+  /** All that there is beside the events; the end comes after it. */
+  async #sendExtras(): Promise<void> {
+    const { data } = this.socket;
+    const finished = data.feed.finished && data.position >= data.feed.last;
+    try {
+      while (!this.#left && this.socket.getBufferedAmount() <= HIGH_WATER) {
+        const frames = await data.extras!.next();
+        if (frames.length === 0) {
+          if (finished && !this.#left) this.end("finished");
+          return;
+        }
+        for (const frame of frames) this.socket.send(frame);
+        this.#sentAt = performance.now();
+      }
+    } catch {
+      // The run was taken away meanwhile.
+      if (!this.#left) this.end("finished");
+    }
   }
 
   tick(now: number): void {
