@@ -32,6 +32,8 @@ import textRegex from "./nodes/text_regex.ts" with { type: "text" };
 // @ts-expect-error
 import textTemplate from "./nodes/text_template.ts" with { type: "text" };
 // @ts-expect-error
+import contactSheet from "./workflows/contact_sheet.ts" with { type: "text" };
+// @ts-expect-error
 import selfCheck from "./workflows/self_check.ts" with { type: "text" };
 
 /** An asset that the executable carries, as text. It is read like a project's, and never run to be read. */
@@ -63,6 +65,7 @@ const NODES: Readonly<Record<string, string>> = {
 
 export const BUILTIN_ASSETS: readonly BuiltinAsset[] = [
   ...Object.entries(NODES).map(([name, text]) => ({ kind: "node" as const, name, text })),
+  { kind: "workflow", name: "contact_sheet.ts", text: contactSheet },
   { kind: "workflow", name: "self_check.ts", text: selfCheck },
 ];
 

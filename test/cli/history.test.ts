@@ -171,6 +171,45 @@ test("a sweep is a run for each combination, and what does not vary runs once", 
   ).toContain("the sweep has 396 runs, the limit is 256");
 }, 60_000);
 
+/** A picture of the size that the sweep asks for. */
+const PICTURE = `import { type AssetMeta, workflow } from "../preload/lightflow.ts";
+
+export const META = {
+  id: "workflow.picture",
+  title: "Picture",
+  kind: "workflow",
+  description: "One image.",
+  stability: "draft",
+} as const satisfies AssetMeta;
+
+export function define() {
+  return workflow(META.id)
+    .input("image", { type: "artifact", required: true })
+    .input("width", { type: "integer", required: true })
+    .step("small", "image.resize", { inputs: { image: "$! .inputs.image }", width: "$! .inputs.width }" } })
+    .output({ image: "$! .steps.small.output.image }" });
+}
+`.replaceAll("$!", "${");
+
+test("images that the runs of a sweep hand over are laid out on one sheet", async () => {
+  writeFileSync(join(project, "lightflow/workflows/picture.ts"), PICTURE);
+  const pixel = Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==",
+    "base64",
+  );
+  writeFileSync(join(box.path, "pixel.png"), await new Bun.Image(pixel).resize(64, 64).png().bytes());
+  const { sha256 } = await json("artifact", "put", join(box.path, "pixel.png"));
+  const sweep = await json(
+    ...["run", "sweep", "workflow.picture", "--id", "pictures", "--set", "width=8..10"],
+    ...["--inputs", JSON.stringify({ image: `sha256:${sha256}` })],
+  );
+  expect(sweep.runs.map(({ status }: { status: string }) => status)).toEqual(Array(3).fill("succeeded"));
+  expect(sweep.contact_sheet).toMatchObject({ run_id: "pictures.sheet" });
+  const out = join(box.path, "sheet.png");
+  await json("artifact", "get", sweep.contact_sheet.sha256, "--output", out);
+  expect(await new Bun.Image(await Bun.file(out).bytes()).metadata()).toMatchObject({ format: "png" });
+}, 60_000);
+
 test("a batch that is killed goes on where it was, and no job runs twice", async () => {
   const jobs = Array.from({ length: 12 }, (_, at) => ({ inputs: { place: box.path, text: `job${at}` } }));
   const file = join(box.path, "jobs.jsonl");

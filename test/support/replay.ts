@@ -23,6 +23,8 @@ export function foldHistories(store: Views): number {
   const definitions = new Map<string, Definition>();
   const rows = store.read(everyInstance, null);
   for (const row of rows) {
+    // A run that its user takes step by step has no inputs: nothing advances it.
+    if (row.input_seq === 0) continue;
     let definition = definitions.get(row.definition_digest);
     if (definition === undefined) {
       definition = new Definition(store.read(readDefinition, row.definition_digest)!, row.definition_digest);

@@ -93,6 +93,10 @@ async function ended(client: Client, runId: string, stop: AbortSignal): Promise<
 /** The workflow that lays images out on one sheet; decoding pictures is work for a sandbox. */
 const SHEET = "workflow.contact_sheet";
 
+/** What collects a step's files does not look into them: the name says it where the type does not. */
+const isImage = (artifact: { name: string; media_type: string }): boolean =>
+  artifact.media_type.startsWith("image/") || /\.(?:png|jpe?g|webp|avif|gif|bmp)$/i.test(artifact.name);
+
 /** One picture of each run, in the order of the runs, as one image; null where there is none. */
 async function contactSheet(
   client: Client,
@@ -101,7 +105,7 @@ async function contactSheet(
   stop: AbortSignal,
 ): Promise<{ run_id: string; sha256: string } | null> {
   const images = table.runs.flatMap(({ artifacts }) => {
-    const image = artifacts.findLast(({ media_type }) => media_type.startsWith("image/"));
+    const image = artifacts.findLast(isImage);
     return image === undefined ? [] : [`sha256:${image.sha256}`];
   });
   if (images.length < 2) return null;
@@ -113,7 +117,7 @@ async function contactSheet(
     });
     await ended(client, run_id, stop);
     const { artifacts } = await client.call("getArtifacts", { run_id });
-    const sheet = artifacts.find(({ media_type }) => media_type.startsWith("image/"));
+    const sheet = artifacts.findLast(isImage);
     if (sheet !== undefined) return { run_id, sha256: sheet.sha256 };
     io.stderr.line(`the contact sheet was not made: lightflow run get ${run_id}`);
   } catch (error) {

@@ -86,6 +86,7 @@ export function runView(row: InstanceRow, plan: Plan | null = null): RunView {
     created_at: isoTime(row.created_at),
     updated_at: isoTime(row.updated_at),
     finished_at: row.finished_at === null ? null : isoTime(row.finished_at),
-    duration_ms: (row.finished_at ?? row.updated_at) - row.created_at,
+    // A clock that was set back between the two makes no time negative.
+    duration_ms: Math.max(0, (row.finished_at ?? row.updated_at) - row.created_at),
   };
 }

@@ -76,24 +76,35 @@ export const listEvents: Query<
   { instanceId: string; runId: string; after: number; limit: number },
   RunEvent[]
 > = (tx, { instanceId, runId, after, limit }) => {
-  // Each row holds at least one line, so `limit` rows hold enough.
-  let rows = tx.all<{ last_seq: number; ts: number; lines: string }>(
-    "SELECT last_seq, ts, lines FROM event WHERE instance_id = ? AND last_seq > ? ORDER BY last_seq LIMIT ?",
-    instanceId,
-    after,
-    limit,
-  );
-  if (rows.length === 0) {
-    const archived = archivedHistory(tx, instanceId)?.events ?? [];
-    rows = archived.filter(({ last_seq }) => last_seq > after).slice(0, limit);
-  }
   const events: RunEvent[] = [];
-  for (const row of rows) {
+  /** @returns whether there is room for more */
+  const take = (row: { last_seq: number; ts: number; lines: string }): boolean => {
     const lines = unpackEvents(row.lines);
-    for (const [at, line] of lines.entries()) {
-      const seq = row.last_seq - lines.length + at + 1;
-      if (seq > after && events.length < limit) events.push({ seq, ts: row.ts, run_id: runId, ...line });
+    const first = row.last_seq - lines.length + 1;
+    for (let at = Math.max(0, after + 1 - first); at < lines.length; at++) {
+      if (events.length === limit) return false;
+      events.push({ seq: first + at, ts: row.ts, run_id: runId, ...lines[at]! });
     }
+    return events.length < limit;
+  };
+  // A row may hold one line or thousands: a few at a time, and only as many as are asked for.
+  for (let position = after; ; ) {
+    const rows = tx.all<{ last_seq: number; ts: number; lines: string }>(
+      "SELECT last_seq, ts, lines FROM event WHERE instance_id = ? AND last_seq > ? ORDER BY last_seq LIMIT ?",
+      instanceId,
+      position,
+      Math.min(limit, ROWS),
+    );
+    if (!rows.every(take)) return events;
+    if (rows.length < Math.min(limit, ROWS)) break;
+    position = rows.at(-1)!.last_seq;
+  }
+  if (events.length === 0) {
+    const archived = archivedHistory(tx, instanceId)?.events ?? [];
+    archived.filter(({ last_seq }) => last_seq > after).every(take);
   }
   return events;
 };
+
+/** Rows of the table that are read together. */
+const ROWS = 32;
