@@ -17,7 +17,11 @@ export function eventStream(feeds: Feeds, feed: RunFeed, after: number): Respons
   let sentAt = performance.now();
   let left = false;
 
-  let cut: ((reason: Error) => void) | null = null;
+  let stream: ReadableStreamDefaultController<Uint8Array> | null = null;
+  const finish = (reason: EndReason) => {
+    stream?.enqueue(UTF8.encode(`event: end\ndata: ${JSON.stringify({ reason, after: position })}\n\n`));
+    stream?.close();
+  };
   const leave = () => {
     if (left) return;
     left = true;
@@ -30,7 +34,8 @@ export function eventStream(feeds: Feeds, feed: RunFeed, after: number): Respons
       if (wake === null) {
         if (now - sentAt < feeds.times.stalledMs) return;
         leave();
-        cut?.(new Error("the reader does not read"));
+        // What it has not taken stays in its connection alone, which ends by its idle timeout.
+        finish("slow");
       } else if (now - sentAt >= feeds.times.heartbeatMs) wake();
     },
     end(reason) {
@@ -42,7 +47,7 @@ export function eventStream(feeds: Feeds, feed: RunFeed, after: number): Respons
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        cut = (reason) => controller.error(reason);
+        stream = controller;
         feeds.follow(feed, follower);
       },
       async pull(controller) {
@@ -68,9 +73,8 @@ export function eventStream(feeds: Feeds, feed: RunFeed, after: number): Respons
         }
         const reason = ended ?? (feed.finished ? "finished" : null);
         if (reason === null) return send(HEARTBEAT);
-        send(UTF8.encode(`event: end\ndata: ${JSON.stringify({ reason, after: position })}\n\n`));
         leave();
-        controller.close();
+        finish(reason);
       },
       cancel: leave,
     },
