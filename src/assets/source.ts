@@ -19,6 +19,9 @@ const refuse = (path: string, code: DiagnosticCode, message: string, hint: strin
   diagnostic: located(code, path, message, hint),
 });
 
+/** Without `stream` it keeps nothing from one text to the next. */
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 const outside = (path: string): SourceResult =>
   refuse(
     path,
@@ -82,7 +85,7 @@ export function readSource(path: string, root: string, options: ReadOptions = {}
   }
   try {
     return {
-      source: { path, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), sha256: sha256(bytes) },
+      source: { path, text: decoder.decode(bytes), sha256: sha256(bytes) },
     };
   } catch {
     return refuse(path, "asset_not_utf8", "the file is not UTF-8 text", "save the file as UTF-8");

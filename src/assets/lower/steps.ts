@@ -1,8 +1,9 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { Resource, Retry } from "../definition/types.ts";
 import { grouped, jqOf } from "../plan/jq.ts";
-import { behaviourReferences, type Components, type PlannedStep } from "../plan/plan.ts";
+import { behaviourReferences } from "../plan/reads.ts";
 import { expressionBody, referencesOf } from "../plan/references.ts";
+import type { Components, PlannedStep } from "../plan/types.ts";
 import { type Behaviour, behaviourOf } from "./behaviour.ts";
 import { schemaOfPorts } from "./schemas.ts";
 import { exportEntry, Scope } from "./scope.ts";
