@@ -57,7 +57,7 @@ test("the life of a run taken step by step: plan, refuse the same id, submit onc
     request_template: { kind: "openai_chat_prompt", model_alias: "llm.planner", input_field: "prompt" },
     rendered_request: { messages: [{ content: "Write a migration plan", role: "user" }] },
   });
-  expect(existsSync(join(box.path, "ctx"))).toBe(false);
+  for (const name of ["ctx", "state", "cache"]) expect(existsSync(join(box.path, name))).toBe(false);
   expect(JSON.parse((await run(["run", "list"])).stdout)).toMatchObject({ runs: [] });
 
   const created = await create("run-001");

@@ -1,5 +1,5 @@
 import type { CommandSpec, Run } from "../spec.ts";
-import { printPaths } from "./place.ts";
+import { printPure } from "./place.ts";
 
 export const spec = {
   description: "The files of one request to an API format.",
@@ -12,4 +12,4 @@ export const spec = {
   ],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = ({ positionals }, io) => printPaths("ctx.api", { ...positionals }, io);
+export const run: Run<typeof spec> = ({ positionals }, io) => printPure("ctx.api", { ...positionals }, io);

@@ -1,5 +1,5 @@
 import type { CommandSpec, Run } from "../spec.ts";
-import { printPaths } from "./place.ts";
+import { printPure } from "./place.ts";
 
 export const spec = {
   description: "The files of a channel.",
@@ -7,4 +7,4 @@ export const spec = {
   examples: [{ command: "lightflow ctx chan fengying", does: "the files of a relay account" }],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = ({ positionals }, io) => printPaths("ctx.chan", { ...positionals }, io);
+export const run: Run<typeof spec> = ({ positionals }, io) => printPure("ctx.chan", { ...positionals }, io);

@@ -1,5 +1,5 @@
 import type { CommandSpec, Run } from "../spec.ts";
-import { printPaths } from "./place.ts";
+import { printPure } from "./place.ts";
 
 export const spec = {
   description: "The files of a hook: a job with a trigger.",
@@ -7,4 +7,4 @@ export const spec = {
   examples: [{ command: "lightflow ctx hook daily-translate", does: "the files of a hook" }],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = ({ positionals }, io) => printPaths("ctx.hook", { ...positionals }, io);
+export const run: Run<typeof spec> = ({ positionals }, io) => printPure("ctx.hook", { ...positionals }, io);

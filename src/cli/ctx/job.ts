@@ -1,5 +1,5 @@
 import type { CommandSpec, Run } from "../spec.ts";
-import { printPaths } from "./place.ts";
+import { printPure } from "./place.ts";
 
 export const spec = {
   description: "The files of a job: write spec, then req.",
@@ -7,4 +7,4 @@ export const spec = {
   examples: [{ command: "lightflow ctx job translate.zh", does: "the files of a job" }],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = ({ positionals }, io) => printPaths("ctx.job", { ...positionals }, io);
+export const run: Run<typeof spec> = ({ positionals }, io) => printPure("ctx.job", { ...positionals }, io);

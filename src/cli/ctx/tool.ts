@@ -1,5 +1,5 @@
 import type { CommandSpec, Run } from "../spec.ts";
-import { printPaths } from "./place.ts";
+import { printPure } from "./place.ts";
 
 export const spec = {
   description: "The files of one request to a tool.",
@@ -10,4 +10,4 @@ export const spec = {
   examples: [{ command: "lightflow ctx tool search step-001", does: "where its request and its answer are" }],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = ({ positionals }, io) => printPaths("ctx.tool", { ...positionals }, io);
+export const run: Run<typeof spec> = ({ positionals }, io) => printPure("ctx.tool", { ...positionals }, io);

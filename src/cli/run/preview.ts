@@ -1,5 +1,6 @@
+import { printPure } from "../ctx/place.ts";
 import type { CommandSpec, Run } from "../spec.ts";
-import { callStore, PLAN_SPEC, planInput } from "./plan.ts";
+import { PLAN_SPEC, planInput } from "./plan.ts";
 
 export const spec = {
   description:
@@ -13,7 +14,5 @@ export const spec = {
   ],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = async (args, io) => {
-  const input = await planInput(args, io);
-  return await callStore(io, (client) => client.call("previewRun", input));
-};
+export const run: Run<typeof spec> = async (args, io) =>
+  await printPure("run.preview", await planInput(args, io), io);
