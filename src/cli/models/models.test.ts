@@ -37,7 +37,8 @@ const server = Bun.serve({
       async start(controller) {
         controller.enqueue(part);
         await Bun.sleep(100);
-        controller.error(new Error("gone"));
+        // Fewer bytes than were promised: the connection just ends.
+        controller.close();
       },
     });
     return new Response(body, { headers });
