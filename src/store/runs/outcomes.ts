@@ -1,4 +1,5 @@
 import type { Json } from "../../base/json.ts";
+import { listInputs } from "../instances/views.ts";
 import type { Query } from "../operation.ts";
 
 /** What a step of a run gave. */
@@ -29,12 +30,10 @@ export const listOutcomes: Query<{ instanceId: string }, Outcome[]> = (tx, { ins
     ),
   );
   const outcomes: Outcome[] = [];
-  for (const { body } of tx.all<{ body: string }>(
-    "SELECT body FROM instance_input WHERE instance_id = ? AND kind = 'effect_succeeded' ORDER BY seq",
-    instanceId,
-  )) {
-    const { effect, output } = JSON.parse(body) as { effect: string; output: Json };
-    const known = effects.get(effect);
+  // Also where the history has been archived.
+  for (const { body } of listInputs(tx, { instanceId })) {
+    const { kind, effect, output } = body as { kind: string; effect: string; output: Json };
+    const known = kind === "effect_succeeded" ? effects.get(effect) : undefined;
     if (known !== undefined) outcomes.push({ ...known, output });
   }
   return outcomes;
