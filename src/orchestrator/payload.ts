@@ -112,15 +112,6 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
       details: { field: "approvalRequired" },
     });
   }
-  if (effective.network === "allowlisted") {
-    throw fail(
-      "feature_unsupported",
-      "no sandbox can hold an allow-list of hosts; ask for deny-all or open",
-      {
-        details: { field: "network" },
-      },
-    );
-  }
   const usesSecrets = Object.values(task.environment).some((value) => SECRET.test(value));
   if (usesSecrets && policy.secretPolicy === "none") {
     throw denied("the task uses a secret, and its secret policy is none", "secretPolicy");
@@ -154,6 +145,14 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
         : { boundary: policy.boundary }),
     },
     network: effective.network,
+    ...(effective.network === "allowlisted"
+      ? {
+          networkHosts: {
+            allow: [...(policy.allow?.networkHosts ?? [])],
+            deny: [...(policy.deny?.networkHosts ?? [])],
+          },
+        }
+      : {}),
     secretPolicy: policy.secretPolicy ?? "none",
     artifacts: artifacts(light, effective),
     ...filesOf(light),

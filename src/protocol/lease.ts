@@ -59,6 +59,8 @@ export const ArtifactRequest = closed({
 });
 export type ArtifactRequest = Static<typeof ArtifactRequest>;
 
+const HostList = Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 256 });
+
 const leaseBody = {
   leaseId: Uuid,
   tenantId: Name,
@@ -103,7 +105,9 @@ const leaseBody = {
     /** The weakest isolation that will do; without it any. */
     boundary: Type.Optional(Boundary),
   }),
-  network: Type.Union([Type.Literal("deny-all"), Type.Literal("open")]),
+  network: Type.Union([Type.Literal("deny-all"), Type.Literal("allowlisted"), Type.Literal("open")]),
+  /** Hosts for `allowlisted`: `api.example.com`, `*.example.com`, `*`. */
+  networkHosts: Type.Optional(closed({ allow: HostList, deny: HostList })),
   /** `none`: the task's environment refers to no secret. */
   secretPolicy: Type.Optional(Type.Union([Type.Literal("task-scoped"), Type.Literal("none")])),
   artifacts: Type.Array(ArtifactRequest, { maxItems: 256 }),
@@ -157,6 +161,7 @@ export type TaskPayload = Pick<
   | "mounts"
   | "sandbox"
   | "network"
+  | "networkHosts"
   | "secretPolicy"
   | "artifacts"
   | "files"

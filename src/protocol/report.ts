@@ -91,6 +91,17 @@ export const RetrySafety = Type.Union([
   Type.Literal("inspect-required"),
 ]);
 
+/** A host and port that a task with an allow-listed network asked for, whether it was let through or not. */
+export const EgressRecord = closed({
+  host: Type.String({ maxLength: 255 }),
+  port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+  allowed: Type.Boolean(),
+  connections: Count,
+  sentBytes: Count,
+  receivedBytes: Count,
+});
+export type EgressRecord = Static<typeof EgressRecord>;
+
 /**
  * Body of `POST /runner/task/{leaseId}/complete` (status `succeeded`) and `/fail` (any other): the normalised
  * command result. Identity and digests are echoes that the server compares with what it issued.
@@ -116,6 +127,8 @@ export const TaskResult = closed({
   artifactRefs: Type.Array(ArtifactReference, { maxItems: 1024 }),
   /** Structured output of the task, checked JSON; null when it declares none. */
   output: Type.Unknown(),
+  /** Where the task went; only with an allow-listed network. */
+  egress: Type.Optional(Type.Array(EgressRecord, { maxItems: 256 })),
   changedFiles: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 4096 }),
   aiDiagnosisAllowed: Type.Boolean(),
   retrySafety: RetrySafety,

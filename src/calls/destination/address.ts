@@ -84,6 +84,16 @@ export function isPublicAddress(address: Address): boolean {
 }
 
 /** An IPv4-mapped IPv6 address as the IPv4 address that the kernel will use, so that rules meet it. */
+/** Whether an address is this very host's, or that of its link: loopback, unspecified, link-local. */
+export function isLocalAddress(address: Address): boolean {
+  const plain = unmapped(address);
+  return LOCAL.some((range) => inRange(plain, range));
+}
+
+const LOCAL = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "::/128", "::1/128", "fe80::/10"].map(
+  (text) => parseRange(text)!,
+);
+
 export function unmapped(address: Address): Address {
   return inRange(address, IPV6_WITH_IPV4[0]!) ? { family: 4, bits: address.bits & 0xffff_ffffn } : address;
 }

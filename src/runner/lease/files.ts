@@ -49,7 +49,7 @@ export async function stageFiles(
 }
 
 /** This executable as a command; under `bun` it needs its script and the sources again. */
-function ownExecutable(): { command: string; arguments: string[]; paths: string[] } {
+export function ownExecutable(): { command: string; arguments: string[]; paths: string[] } {
   const command = process.execPath;
   if (Bun.main.startsWith("/$bunfs/")) return { command, arguments: [], paths: [command] };
   const root = join(import.meta.dir, "../../..");

@@ -6,6 +6,7 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { ArtifactReference, TaskResult } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
+import { readEgress } from "../egress/record.ts";
 import { collectArtifacts, storeOpened } from "../files/collect.ts";
 import { readOutput } from "../files/output.ts";
 import { openBelow } from "../files/walk.ts";
@@ -116,15 +117,18 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
   await input.shipping.catch((error) =>
     input.log.warn("log delivery ended early", { lease: context.leaseId, reason: toFailure(error).message }),
   );
-  const make = (end: Outcome, what: Collected) =>
-    resultOf(
+  const egress = readEgress(places.root);
+  const make = (end: Outcome, what: Collected) => ({
+    ...resultOf(
       context,
       { ...end, summary: redaction.text(end.summary) },
       input.exit,
       input.startedAt,
       what,
       input.clock,
-    );
+    ),
+    ...(egress.length === 0 ? {} : { egress }),
+  });
   const result = make(outcome, collected);
   if (Buffer.byteLength(JSON.stringify(result)) <= LIMITS.protocolBodyBytes) return result;
   const failure = fail("execution_output_too_large", "the output is larger than one result message may be");

@@ -1,9 +1,12 @@
+import { fail } from "../../base/errors.ts";
 import type { Lease } from "../../protocol/index.ts";
 import type { EffectiveConfig } from "../config.ts";
+import { behindRelay, proxyEnvironment, SANDBOX_SOCKET_DIRECTORY } from "../egress/places.ts";
+import type { EgressProxy } from "../egress/proxy.ts";
 import type { Workspace } from "../files/workspaces.ts";
 import { resolveMounts, type SandboxProvider, type SandboxRequest } from "../sandboxes/index.ts";
 import type { TaskSecrets } from "../secrets.ts";
-import { stageFiles } from "./files.ts";
+import { ownExecutable, stageFiles } from "./files.ts";
 import { invocationOf } from "./invocation.ts";
 import { type LeasePlaces, makePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
@@ -13,6 +16,8 @@ export interface Prepared {
   /** Held until it is released under the lease's workspace key. */
   readonly workspace: Workspace;
   readonly request: SandboxRequest;
+  /** The only way out, where the network is allow-listed. */
+  readonly egress: EgressProxy | null;
 }
 
 /**
@@ -32,10 +37,11 @@ export async function prepareTask(
   const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
   const staged = await stageFiles(lease, places, reporter, signal);
   const workspace = await workspaces.acquire(lease);
+  let egress: EgressProxy | null = null;
   try {
     makePlaces(places);
     const isolated = provider.capability.boundary !== "process";
-    const request: SandboxRequest = {
+    const plain: SandboxRequest = {
       operationId: lease.leaseId,
       mode: lease.sandbox.mode,
       ...invocationOf(
@@ -50,12 +56,44 @@ export async function prepareTask(
       network: lease.network,
       ...taskLimits(lease, config),
     };
+    provider.validate(plain);
+    if (lease.network === "allowlisted") {
+      const { openEgressProxy } = await import("../egress/proxy.ts");
+      egress = await openEgressProxy(lease.networkHosts ?? { allow: [], deny: [] }, places.root);
+    }
+    const request = egress === null ? plain : throughProxy(plain, egress);
     await provider.prepare(request);
-    return { workspace, request };
+    return { workspace, request, egress };
   } catch (error) {
+    await egress?.close();
     workspaces.release(lease.workspace.key);
     throw error;
   }
+}
+
+/** The same task, with the relay as its parent and the proxy's socket in sight. */
+function throughProxy(request: SandboxRequest, egress: EgressProxy): SandboxRequest {
+  if (request.imageRoot !== undefined) {
+    throw fail("feature_unsupported", "a container's network is all or nothing: deny-all or open");
+  }
+  const own = ownExecutable();
+  const [command = "", ...args] = behindRelay(
+    [own.command, ...own.arguments],
+    [request.command, ...request.arguments],
+  );
+  const seen = request.mounts.map(({ target }) => target);
+  const paths = own.paths.filter((path) => !seen.includes(path));
+  return {
+    ...request,
+    command,
+    arguments: args,
+    environment: { ...request.environment, ...proxyEnvironment() },
+    mounts: [
+      ...request.mounts,
+      ...paths.map((path) => ({ source: path, target: path, readOnly: true })),
+      { source: egress.directory, target: SANDBOX_SOCKET_DIRECTORY, readOnly: true },
+    ],
+  };
 }
 
 /** The lease's limits, never above the runner's own. The sandbox refuses what it cannot hold. */

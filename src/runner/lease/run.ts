@@ -135,6 +135,7 @@ export class LeaseRun {
         spools,
         redaction,
       );
+      await prepared?.egress?.close();
       this.state = "reporting";
       const result = await finishLease({
         context,
@@ -160,6 +161,7 @@ export class LeaseRun {
       await settleLease(this.#services, context, result, this.#reporter, this.#provider);
     } finally {
       giveBack();
+      await prepared?.egress?.close();
       this.#lost.abort();
       spools.stdout.close();
       spools.stderr.close();
@@ -210,6 +212,7 @@ export class LeaseRun {
     const { journal, workspaces } = this.#services;
     await this.#provider.cleanup(this.lease.leaseId);
     if (prepared !== null) workspaces.release(this.lease.workspace.key);
+    await prepared?.egress?.close();
     await cleanLease(this.#services, this.lease, this.#provider);
     await journal.confirmed(this.lease.leaseId);
   }

@@ -27,6 +27,11 @@ export function processSandbox(dataDirectory: string, cgroups: Cgroups | null): 
     ahead: false,
     validate(request) {
       checkLimits(request, cgroups);
+      if (request.network === "allowlisted") {
+        throw fail("feature_unsupported", "a plain process cannot be kept to an allow-list of hosts", {
+          hint: "install bubblewrap (apt-get install bubblewrap) and allow user namespaces",
+        });
+      }
       for (const mount of request.mounts) {
         // Without a mount namespace a path is where it is: a mount can only be what is already there.
         if (!existsSync(mount.target) || realpathSync(mount.target) !== mount.source) {

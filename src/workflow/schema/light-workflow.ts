@@ -72,7 +72,7 @@ export const LightWorkflow = closed(
     mounts: Type.Optional(Type.Array(MountRequest, { maxItems: 64 })),
     /** `session`: the steps of a run share one workspace; `ephemeral` (the default): a new one for each attempt. */
     workspace: Type.Optional(wordOf("session", "ephemeral")),
-    network: Type.Optional(wordOf("deny-all", "open")),
+    network: Type.Optional(wordOf("deny-all", "allowlisted", "open")),
     /** Higher is leased first. */
     priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
     /** Artifacts that the task reads: `sha256:…`, or lists of them, usually by expressions. */
