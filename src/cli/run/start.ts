@@ -23,7 +23,7 @@ export const spec = {
     preset: {
       type: "string",
       value: "NAME",
-      about: "inputs of lightflow/presets/NAME.json, below the others",
+      about: "inputs of lightflow/presets/NAME.ts, below the others",
     },
     "no-cache": { type: "boolean", about: "run every step, also those whose output is known" },
     id: { type: "string", value: "RUN_ID", about: "name of the run; made up when left out" },
