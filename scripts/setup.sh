@@ -42,13 +42,8 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || ! bun_runs; then
   printf '%s\n' "$want" >"$stamp"
 fi
 
-<<<<<<< HEAD
-# bwrap and runc are the runner's sandboxes, fusermount3 mounts without root, openssl makes the certificates of
-# the tests, and one of them is a client in Python.
-=======
-# bwrap is the runner's sandbox, fusermount3 mounts without root, openssl makes the certificates of
-# the tests, flatc decodes the frames of the streams, and one test is a client in Python.
->>>>>>> fa420d3 (gateway: events of a run over SSE and WebSockets, resumable, one reading for all; frames of FlatBuffers)
+# bwrap and runc are the runner's sandboxes, fusermount3 mounts without root, openssl makes the certificates of the tests,
+# flatc decodes the frames of the streams, and one test is a client in Python.
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v runc >/dev/null || command -v crun >/dev/null || missing+=(runc)
