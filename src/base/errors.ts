@@ -100,6 +100,8 @@ export const ERRORS = {
   compatibility_digest_mismatch: row(422, "never", "the sandbox is not the approved one"),
   feature_unsupported: row(422, "never", "the sandbox lacks a required feature"),
   approval_invalid: row(403, "never", "the approval does not cover this"),
+  approval_expired: row(410, "never", "nobody approved in time"),
+  approval_rejected: row(403, "never", "the approval was rejected"),
   assertion_failed: row(422, "never", "an assertion failed"),
 
   // Artifacts and secrets

@@ -27,7 +27,9 @@ export function taskError(kind: ErrorKind, detail: string, data?: JsonObject, ti
   };
 }
 
-export const ASSERTION_FAILED = "https://agentic-workflow.org/errors/assertion-failed";
+/** Errors of what the dialect adds. */
+export const DIALECT_ERRORS = "https://agentic-workflow.org/errors/";
+export const ASSERTION_FAILED = `${DIALECT_ERRORS}assertion-failed`;
 
 /** Thrown inside the engine to fault the task at hand. */
 export class TaskFault extends Error {

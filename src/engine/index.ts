@@ -1,6 +1,6 @@
 export { advance, newInstance } from "./advance.ts";
 export { Definition } from "./definition.ts";
-export { taskError } from "./errors.ts";
+export { DIALECT_ERRORS, taskError } from "./errors.ts";
 export { SUPPORTED_FEATURES } from "./features.ts";
 export { lifecycleEvents } from "./lifecycle.ts";
 export { refusals, refuseUnsupported } from "./publication.ts";

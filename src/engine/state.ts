@@ -157,6 +157,8 @@ export interface CallEffectRequest {
   deferred?: DeferredArguments;
   /** Each message of a subscription comes in as an event while the call goes on. */
   each?: boolean;
+  /** `metadata.lightWorkflow` of a task that says what it does, for policy to decide on, with its expressions evaluated. */
+  light?: JsonObject;
   /** Whether it may be made again when nobody knows what became of it. */
   repeatable: boolean;
   timeout_ms: number | null;

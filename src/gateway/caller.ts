@@ -27,6 +27,7 @@ const ActingFor = Type.Object(
   {
     tenantId: Type.String({ minLength: 1, maxLength: 128 }),
     subject: Type.String({ minLength: 1, maxLength: 256 }),
+    roles: Type.Optional(Type.Array(Type.String({ maxLength: 128 }), { maxItems: 64 })),
   },
   { additionalProperties: false },
 );
@@ -46,8 +47,9 @@ export function callerOf(context: ServiceContext, access: Access, request: Reque
     } catch {
       throw fail("invalid_request", `the header ${ACTING_HEADER} is not JSON`);
     }
-    const { tenantId, subject } = validate(ActingFor, value);
-    return { ...localPrincipal(tenantId), subject };
+    const { tenantId, subject, roles } = validate(ActingFor, value);
+    const local = localPrincipal(tenantId);
+    return { ...local, subject, roles: roles ?? local.roles };
   }
   if (access === "loopback" && !headers.has("authorization")) return loopbackPrincipal(context.tenantId);
   return identify(context, bearerToken(request));

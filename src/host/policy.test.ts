@@ -249,7 +249,6 @@ for (const [what, light, more, code] of [
     "execution_policy_denied",
   ],
   ["a session's workspace where nothing persists", { workspace: "session" }, {}, "execution_policy_denied"],
-  ["what needs an approval that nobody gave", {}, { approvalRequired: true }, "approval_invalid"],
 ] as [string, JsonObject, { allow?: object }, string][]) {
   test(`a task with ${what} fails at its step, and nothing is queued`, async () => {
     const p = await plane();

@@ -180,6 +180,17 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       );
       return { runId: answer.run_id, stepId: answer.step_id };
     },
+    async decideApproval({ tenantId, approvalId, decision, actor, roles, note }) {
+      await alive();
+      const answer = await callSocket(
+        path,
+        decision === "approve" ? "approveApproval" : "rejectApproval",
+        { approval_id: approvalId, note },
+        undefined,
+        { ...as(tenantId, actor), roles },
+      );
+      return answer.run_id;
+    },
     async answer(tenantId, taskId, answer, actor) {
       await alive();
       return (

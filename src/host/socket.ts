@@ -30,7 +30,7 @@ export async function callSocket<Name extends ServiceName>(
   name: Name,
   input: Record<string, unknown>,
   signal?: AbortSignal,
-  actingFor?: { readonly tenantId: string; readonly subject: string },
+  actingFor?: { readonly tenantId: string; readonly subject: string; readonly roles?: readonly string[] },
 ): Promise<OutputOf<Name>> {
   const operation = service[name];
   const rest: Record<string, unknown> = { ...input };

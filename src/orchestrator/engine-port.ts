@@ -13,9 +13,10 @@ import {
   taskError,
 } from "../engine/index.ts";
 import type { EnginePort, StoredEffect, StoredInput, StoredSnapshot } from "../store/index.ts";
+import { callGate } from "./approval-gate.ts";
 import { queueRequest } from "./payload.ts";
 import type { Policies } from "./policies.ts";
-import { revokedInput } from "./result.ts";
+import { revokedInput, unapprovedInput } from "./result.ts";
 import { type CacheableEffect, keepsOutputs, stepKey } from "./step-key.ts";
 
 /** Compiled definitions kept; each holds its compiled expressions. */
@@ -95,6 +96,9 @@ export function createEnginePort(
       return failed as unknown as StoredInput;
     },
     revoked: revokedInput,
+    unapproved: unapprovedInput,
+    callGate: (effect, row) =>
+      callGate(effect as Extract<Effect, { kind: "call" }>, row, () => policies.of(row.policy_digest)),
     caches: ({ digest, document }) => keeps(digest, () => definitionOf(digest, document).document),
     stepKey: ({ digest, document }, effect, request) =>
       stepKey(definitionOf(digest, document), effect as unknown as CacheableEffect, request?.payload ?? null),

@@ -20,6 +20,7 @@ import {
   type Arming,
   answerQuestion,
   cancelInstance,
+  decideApproval,
   directSchedule,
   type EnginePort,
   findSchedule,
@@ -27,6 +28,7 @@ import {
   type Resolution,
   type ResolvedAttempt,
   type RunOptions,
+  readApproval,
   readDefinition,
   resolveAttempt,
   resolveCall,
@@ -40,6 +42,7 @@ import {
   startInstance,
   suspendInstance,
 } from "../store/index.ts";
+import { type ApprovalDecision, spoiltOf } from "./approval-gate.ts";
 import { ArchiveLoop } from "./archive-loop.ts";
 import { type CallOptions, callContexts } from "./call-options.ts";
 import { type CallResolution, resolvedAs } from "./call-resolution.ts";
@@ -275,6 +278,23 @@ export class Orchestrator {
       problem: (question, value) => answerProblem(question as unknown as Question, value),
       now: clock.wall(),
     });
+  }
+
+  /** Approve what a task is about to do, or reject it. @returns the run that goes on */
+  async decideApproval({ tenantId, approvalId, ...rest }: ApprovalDecision): Promise<string> {
+    const { store, artifacts, clock } = this.#options;
+    const { binding } = store.read(readApproval, { tenantId, approvalId });
+    const spoilt = rest.decision === "approve" ? await spoiltOf(binding.artifacts, artifacts) : [];
+    const { runId, refused } = await store.write(decideApproval, {
+      ...rest,
+      engine: this.#engine,
+      tenantId,
+      approvalId,
+      spoilt,
+      now: clock.wall(),
+    });
+    if (refused !== null) throw refused;
+    return runId;
   }
 
   /** What became of a call whose outcome is not known, as an operator says. @returns the run that goes on */

@@ -21,7 +21,8 @@ import {
   type ShellTask,
   type TaskPayload,
 } from "../protocol/index.ts";
-import type { InstanceRow, QueuedRequest } from "../store/index.ts";
+import type { ApprovalGate, InstanceRow, QueuedRequest } from "../store/index.ts";
+import { runGate } from "./approval-gate.ts";
 
 type RunEffect = Extract<Effect, { kind: "run" }>;
 type ShellRequest = Extract<RunEffect["request"], { type: "run.shell" }>;
@@ -41,6 +42,7 @@ export function queueRequest(
   let payload: TaskPayload;
   let concurrency: QueuedRequest["concurrency"];
   let effective: EffectivePolicy;
+  let gate: ApprovalGate | null;
   try {
     const asked = withCapability(requestLayer(request.light), request);
     const layer =
@@ -50,6 +52,7 @@ export function queueRequest(
     effective = effectivePolicy(policy, { layer, reference: effect.reference });
     payload = taskPayload(effect, row, effective);
     concurrency = concurrencyOf(request.light);
+    gate = runGate(request.light, payload, row, effective);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const refused = taskError("authorization", error.message, { code: error.code }, "Refused by policy");
@@ -71,6 +74,7 @@ export function queueRequest(
     priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
     concurrency,
     expiresAt: now + effective.queueMs,
+    ...(gate === null ? {} : { gate }),
   };
 }
 
@@ -107,11 +111,6 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   const { light } = request;
   const { policy, template } = effective;
   const task = runTask(request, effective);
-  if (effective.approval.required) {
-    throw fail("approval_invalid", "the task needs a person's approval, and there is none for it", {
-      details: { field: "approvalRequired" },
-    });
-  }
   const usesSecrets = Object.values(task.environment).some((value) => SECRET.test(value));
   if (usesSecrets && policy.secretPolicy === "none") {
     throw denied("the task uses a secret, and its secret policy is none", "secretPolicy");

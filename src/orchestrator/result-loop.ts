@@ -8,9 +8,11 @@ import {
   type AcceptPort,
   acceptResults,
   type EnginePort,
+  expireApprovals,
   expireQueued,
   failLostSessions,
   lostPartitions,
+  nextApprovalExpiry,
   nextQueueExpiry,
   type Store,
 } from "../store/index.ts";
@@ -125,6 +127,10 @@ export class ResultLoop {
   async #expire(): Promise<void> {
     const { store, clock, log } = this.#needs;
     try {
+      const approval = store.read(nextApprovalExpiry, null);
+      if (approval !== null && approval <= clock.wall()) {
+        await store.write(expireApprovals, { engine: this.#engine, now: clock.wall(), limit: BATCH });
+      }
       const next = store.read(nextQueueExpiry, null);
       if (next === null || next > clock.wall()) return;
       await store.write(expireQueued, {

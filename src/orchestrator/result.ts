@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../base/json.ts";
-import { type EngineInput, taskError } from "../engine/index.ts";
+import { DIALECT_ERRORS, type EngineInput, taskError } from "../engine/index.ts";
 import type { TaskResult } from "../protocol/index.ts";
 
 /** What a step's expressions see of a command: `{exitCode, output, artifacts, summary, …}`. */
@@ -94,5 +94,21 @@ export function revokedInput(effect: string, reason: string): EngineInput {
     kind: "effect_failed",
     effect,
     error: taskError("authorization", reason, { code: "execution_policy_denied" }, "Refused by policy"),
+  };
+}
+
+const APPROVAL_ERRORS: Readonly<Record<string, { type: string; status: number; title: string }>> = {
+  approval_rejected: { type: "approval-rejected", status: 403, title: "Rejected" },
+  approval_expired: { type: "approval-expired", status: 408, title: "Nobody approved in time" },
+  approval_invalid: { type: "approval-invalid", status: 409, title: "What was to be approved has changed" },
+};
+
+/** What a step hears whose approval was not given: errors of their own, for a workflow to catch by type. */
+export function unapprovedInput(effect: string, code: string, detail: string, approval: string): EngineInput {
+  const { type, ...rest } = APPROVAL_ERRORS[code]!;
+  return {
+    kind: "effect_failed",
+    effect,
+    error: { type: `${DIALECT_ERRORS}${type}`, ...rest, detail, data: { code, approval } },
   };
 }

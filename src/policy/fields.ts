@@ -116,6 +116,12 @@ const STRICTEST_WORD: Readonly<Record<string, string | undefined>> = {
   boundary: "micro-vm",
 };
 
+/** Sets that a profile need not state: any kind of runner will do, and approving is what the role of that name is for. */
+const STRICTEST_SET: Readonly<Record<string, readonly string[] | undefined>> = {
+  runnerKinds: undefined,
+  approvers: ["approver"],
+};
+
 /** Every field of a layer: the table of docs/10-policy.md. The pools that a profile lists say which runners they have. */
 export const POLICY_FIELDS: readonly PolicyField[] = [
   ...Object.entries(POLICY_ORDERS).map(([name, order]) =>
@@ -126,8 +132,9 @@ export const POLICY_FIELDS: readonly PolicyField[] = [
   flag("aiDiagnosisAllowed", false),
   flag("tenantDataToSaas", false),
   flag("approvalRequired", true),
+  flag("approvalSeparation", true),
   ...Object.keys(POLICY_SETS).map((name) =>
-    allowed(`allow.${name}`, coversOf(name), name === "runnerKinds" ? undefined : []),
+    allowed(`allow.${name}`, coversOf(name), name in STRICTEST_SET ? STRICTEST_SET[name] : []),
   ),
   ...Object.keys(POLICY_SETS).map((name) => added(`deny.${name}`, coversOf(name))),
   ...POLICY_LIMITS.map((name) => limit(`limits.${name}`, SMALLEST[name])),

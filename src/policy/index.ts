@@ -31,7 +31,14 @@ export {
 } from "./placement.ts";
 export { completeProfile, type ExecutionProfile, LOCAL_PROFILE, ProfileDocument } from "./profile.ts";
 export { requestLayer } from "./request.ts";
-export { type EffectivePolicy, type PolicyQuestion, PUBLISHING, resolveTask } from "./resolve.ts";
+export {
+  type ApprovalRule,
+  callApproval,
+  type EffectivePolicy,
+  type PolicyQuestion,
+  PUBLISHING,
+  resolveTask,
+} from "./resolve.ts";
 export {
   foldedOf,
   foldLayers,

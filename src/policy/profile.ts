@@ -60,6 +60,7 @@ export const LOCAL_PROFILE: ExecutionProfile = {
       aiDiagnosisAllowed: true,
       tenantDataToSaas: true,
       approvalRequired: false,
+      approvalSeparation: false,
       allow: {
         runnerPools: ["default"],
         runnerKinds: ALL,
@@ -96,6 +97,7 @@ export const LOCAL_PROFILE: ExecutionProfile = {
         credentialClasses: ALL,
         environmentNames: ALL,
         artifactPaths: ["."],
+        approvers: ALL,
       },
       limits: {
         taskMs: 24 * 3_600_000,

@@ -19,6 +19,24 @@ export interface PolicyQuestion {
   readonly modelGenerated?: boolean;
 }
 
+/** Whether a person has to agree first, who may, and for how long it can be asked. */
+export interface ApprovalRule {
+  readonly required: boolean;
+  readonly ttlMs: number;
+  /** Whoever started the run may not approve. */
+  readonly separation: boolean;
+  /** Patterns of roles; one of them is needed. */
+  readonly approvers: readonly string[];
+}
+
+const APPROVAL_TTL_MS = 86_400_000;
+/** A shorter one nobody could keep, and a longer one nobody would remember. */
+const SHORTEST_APPROVAL_MS = 60_000;
+const LONGEST_APPROVAL_MS = 604_800_000;
+
+/** Who approves where a profile allows every role and no layer asks for one. */
+const APPROVERS = ["admin", "approver"];
+
 /** What one task may do at last: the lease's scope. */
 export interface EffectivePolicy {
   readonly executionProfile: string;
@@ -31,7 +49,7 @@ export interface EffectivePolicy {
   readonly network: NonNullable<PolicyLayer["network"]>;
   readonly taskMs: number;
   readonly queueMs: number;
-  readonly approval: { readonly required: boolean; readonly ttlMs: number };
+  readonly approval: ApprovalRule;
   readonly workloadTrust: NonNullable<PolicyLayer["workloadTrust"]>;
   /** Every field, with denied things taken out. */
   readonly policy: PolicyLayer;
@@ -107,11 +125,46 @@ export function resolveTask(
       own.asked.limits?.queueMs ?? LIMITS.queueTimeoutMs,
       final.limits?.queueMs ?? LIMITS.queueTimeoutMs,
     ),
-    approval: { required: final.approvalRequired === true, ttlMs: final.limits?.approvalTtlMs ?? 86_400_000 },
+    approval: approvalRule(own.asked, final),
     workloadTrust,
     policy: final,
     decidedBy,
   };
+}
+
+function approvalRule(asked: PolicyLayer, final: PolicyLayer): ApprovalRule {
+  const required = final.approvalRequired === true;
+  const ttlMs = Math.min(
+    asked.limits?.approvalTtlMs ?? APPROVAL_TTL_MS,
+    final.limits?.approvalTtlMs ?? LONGEST_APPROVAL_MS,
+  );
+  if (required && (ttlMs < SHORTEST_APPROVAL_MS || ttlMs > LONGEST_APPROVAL_MS)) {
+    throw fail("execution_policy_denied", `an approval holds for 60 to 604800 s, not ${ttlMs / 1000} s`, {
+      details: { field: "limits.approvalTtlMs" },
+    });
+  }
+  const allowed = final.allow?.approvers ?? [];
+  return {
+    required,
+    ttlMs,
+    separation: final.approvalSeparation === true,
+    approvers: allowed.includes("*") ? APPROVERS : allowed,
+  };
+}
+
+/**
+ * The approval of a task that is no command: it is required where the task says what it does, and that is to publish, to
+ * sign or to tag, or something that policy names; or where the task or its workflow asks for one.
+ * @throws Failure `execution_policy_denied`
+ */
+export function callApproval(folded: Folded, question: PolicyQuestion): ApprovalRule & { actions: string[] } {
+  const own = narrow(folded, { kind: "task", id: question.reference, version: null, policy: question.layer });
+  const policy = withoutDenied(own.bounds);
+  const actions = tidy(coversName, (own.asked.allow?.actions ?? []).filter(PLAIN));
+  mayUse(policy, "actions", actions, null);
+  const { layer } = consequencesOf(policy, actions, "tenant-authored");
+  const required = layer.approvalRequired === true || own.asked.approvalRequired === true;
+  return { ...approvalRule(own.asked, { ...policy, approvalRequired: required }), actions };
 }
 
 /** What no layer has to say because it follows: from what the task does, and from who wrote what it runs. */

@@ -92,6 +92,8 @@ const leaseBody = {
   deadlineMs: Count,
   renewIntervalMs: Count,
   policyDigest: Digest,
+  /** The approvals under which the task may run, for the result to name. */
+  approvalRefs: Type.Optional(Type.Array(Uuid, { maxItems: 16 })),
   task: Type.Union([ShellTask, ContainerTask]),
   workspace: closed({
     mode: Type.Union([Type.Literal("ephemeral"), Type.Literal("session")]),
@@ -156,6 +158,7 @@ export type TaskPayload = Pick<
   | "commandTemplateId"
   | "commandTemplateDigest"
   | "deadlineMs"
+  | "approvalRefs"
   | "task"
   | "workspace"
   | "mounts"

@@ -65,6 +65,8 @@ export const POLICY_SETS = {
   credentialClasses: Names,
   environmentNames: Names,
   artifactPaths: InnerPaths,
+  /** Roles whose holders may approve. */
+  approvers: Names,
 } as const;
 
 const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -113,6 +115,8 @@ export const POLICY_MEMBERS = {
   /** Whether data of the tenant's own network, files and logs may go to the service's model providers. */
   tenantDataToSaas: Type.Optional(Type.Boolean()),
   approvalRequired: Type.Optional(Type.Boolean()),
+  /** Whether whoever started the run may not approve what it does. */
+  approvalSeparation: Type.Optional(Type.Boolean()),
   allow: Type.Optional(closed(optional(POLICY_SETS))),
   deny: Type.Optional(closed(optional(POLICY_SETS))),
   limits: Type.Optional(closed(optional(limits))),

@@ -10,6 +10,7 @@ import {
   Sha256,
   Timestamp,
   Token,
+  Uuid,
 } from "./common.ts";
 import { Directive } from "./session.ts";
 
@@ -113,6 +114,7 @@ export const TaskResult = closed({
   runnerId: Name,
   policyDigest: Digest,
   commandTemplateId: Type.Optional(Name),
+  approvalRefs: Type.Optional(Type.Array(Uuid, { maxItems: 16 })),
   status: ResultStatus,
   /** A code of the error table when the status is not `succeeded`. */
   errorCode: Type.Optional(Name),

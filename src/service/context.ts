@@ -71,6 +71,18 @@ export interface Orchestration {
     note: string;
     actor: string;
   }): Promise<ResolvedAttempt>;
+  /**
+   * Approve what a task is about to do, or reject it. @returns the run that goes on
+   * @throws Failure `forbidden`, `conflict`, `approval_expired`, `approval_invalid`
+   */
+  decideApproval(decision: {
+    tenantId: string;
+    approvalId: string;
+    decision: "approve" | "reject";
+    actor: string;
+    roles: readonly string[];
+    note: string;
+  }): Promise<string>;
   /** @returns the run that asked */
   answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string>;
 }

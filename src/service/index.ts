@@ -1,3 +1,4 @@
+import { approvalOperations } from "./approvals/index.ts";
 import { artifactOperations } from "./artifacts/index.ts";
 import { assetOperations } from "./assets/index.ts";
 import { auditOperations } from "./audit/index.ts";
@@ -50,6 +51,7 @@ export const service = {
   ...callOperations,
   ...storeOperations,
   ...inboxOperations,
+  ...approvalOperations,
   ...policyOperations,
   ...queueOperations,
   ...leaseOperations,

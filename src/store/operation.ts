@@ -13,7 +13,8 @@ export type Topic =
   | "inbox"
   | "schedule"
   | "webhook"
-  | "policy";
+  | "policy"
+  | "approval";
 
 /** What an operation works with: prepared statements inside the running transaction, and hints to send after it. */
 export interface Transaction {

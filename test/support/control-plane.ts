@@ -204,6 +204,7 @@ export function result(lease: Lease, more: JsonObject = {}): JsonObject {
     taskReference: lease.taskReference,
     runnerId: lease.runnerId,
     policyDigest: lease.policyDigest,
+    ...(lease.approvalRefs === undefined ? {} : { approvalRefs: lease.approvalRefs }),
     status: "succeeded",
     exitCode: 0,
     signal: null,

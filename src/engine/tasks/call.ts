@@ -7,6 +7,7 @@ import { deferExpressions, holdsSecrets, PROTOCOLS } from "../secret-places.ts";
 import type { CallEffectRequest, DeferredArguments, Frame } from "../state.ts";
 import type { TaskHandler } from "./handler.ts";
 import { goOn, iterationContinues, type MessageLoop, type MessageMemory } from "./message-loop.ts";
+import { lightOf } from "./run-request.ts";
 
 /** Functions within functions: far beyond what a person writes, far below what fills the state. */
 const FUNCTION_DEPTH = 32;
@@ -91,16 +92,30 @@ function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObj
   const args = evaluateTemplate(machine, frame, place, deferred?.template ?? plain) as JsonObject;
   const asked = Object.keys(texts).length > 0;
   const variables = deferred === null ? uriVariables(args, frame.input) : null;
-  const metadata = isObject(task["metadata"]) ? task["metadata"]["lightWorkflow"] : undefined;
+  const light = lightOf(task);
   return {
     call: kind,
     with: variables === null ? args : { ...args, uriVariables: variables },
     secrets,
     ...(deferred === null ? {} : { deferred: deferred.part }),
+    ...(saysWhatItDoes(light)
+      ? { light: evaluateTemplate(machine, frame, "metadata/lightWorkflow", light) as JsonObject }
+      : {}),
     ...(asked ? { predicates: { texts, variables: messageScope(machine, frame) } } : {}),
-    repeatable: changesNothing(kind, args) || (isObject(metadata) && metadata["repeatable"] === true),
+    repeatable: changesNothing(kind, args) || light["repeatable"] === true,
     timeout_ms: machine.timeoutOf(machine.definition.task(frame.pointer), frame),
   };
+}
+
+/** Most calls do not, and what they carry stays as small as it is. */
+function saysWhatItDoes(light: JsonObject): boolean {
+  const { security, approval } = light;
+  if (approval !== undefined) return true;
+  if (!isObject(security)) return false;
+  const { allow, approvalRequired } = security as JsonObject;
+  return (
+    approvalRequired !== undefined || (isObject(allow) && (allow as JsonObject)["actions"] !== undefined)
+  );
 }
 
 /** What has to wait for the secrets: the orchestrator evaluates it when it makes the call, and keeps nothing of it. */

@@ -25,7 +25,10 @@ const assets = (kind: string, ...aliases: string[]): ToolRow => ({
   aliases,
 });
 
-/** What agents may do. Who administers does it elsewhere: an agent neither approves runners nor makes tokens. */
+/**
+ * What agents may do. Who administers does it elsewhere: an agent neither approves runners nor makes tokens;
+ * what a task is about to do it approves only where its token has the role.
+ */
 const ROWS: readonly ToolRow[] = [
   assets("workflows", "lightflow.list_workflows", "lightflow.workflow.list"),
   assets("nodes"),
@@ -57,6 +60,8 @@ const ROWS: readonly ToolRow[] = [
   one("answer_question", "ask.answer"),
   one("list_approvals", "approval.list"),
   one("show_approval", "approval.show"),
+  { ...one("approve", "approval.approve"), destructive: true },
+  { ...one("reject", "approval.reject"), destructive: true },
   one("list_published_workflows", "workflow.list"),
 ];
 

@@ -113,6 +113,7 @@ export function resultOf(
     runnerId: context.runnerId,
     policyDigest: context.policyDigest,
     ...(context.commandTemplateId === undefined ? {} : { commandTemplateId: context.commandTemplateId }),
+    ...(context.approvalRefs === undefined ? {} : { approvalRefs: context.approvalRefs }),
     status: outcome.status,
     ...(outcome.errorCode === null ? {} : { errorCode: outcome.errorCode }),
     exitCode: exit?.exitCode ?? null,

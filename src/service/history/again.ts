@@ -52,7 +52,7 @@ async function startStored(
     document,
     digest: row.definition_digest,
     input: of.inputs,
-    options,
+    options: { ...options, by: context.principal.subject },
     reuse,
   });
   context.onStarted?.(started.runId);

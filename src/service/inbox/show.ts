@@ -43,6 +43,8 @@ export function decidedElsewhere({ id, kind, subject, body }: OperatorTask): str
   switch (kind) {
     case "ask":
       return `lightflow ask answer ${id} ANSWER`;
+    case "approval":
+      return `lightflow approvals approve|reject ${body["approval"]}`;
     case "outcome_unknown":
       return subject.startsWith("call:")
         ? `lightflow run resolve ${body["run_id"]} ${body["step_id"]} --as succeeded|failed|retry`

@@ -17,6 +17,7 @@ const RunOptionsShape = closed({
       how: Type.Union([Type.Literal("retry"), Type.Literal("rerun"), Type.Literal("replay")]),
     }),
   ),
+  by: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
   preset: Type.Optional(Type.String({ maxLength: 128 })),
   sweep: Type.Optional(closed({ id: RunId, parameters: Type.Record(Type.String(), Type.String()) })),
 });
@@ -69,6 +70,7 @@ export const startDocument = defineOperation({
       ...input,
       document,
       input: input.input as Json,
+      options: { by: context.principal.subject, ...input.options },
       reuse: input.reuse as { reference: string; output: Json }[] | undefined,
     });
   },

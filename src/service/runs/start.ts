@@ -153,7 +153,7 @@ export async function startAsset(context: ServiceContext, input: StartAsset): Pr
     document,
     digest: found.digest,
     input: inputs,
-    options: optionsFor(input),
+    options: { ...optionsFor(input), by: context.principal.subject },
     workspace: await workspacePoliciesOfTurn(root),
   });
   context.onStarted?.(started.runId);

@@ -93,6 +93,7 @@ export const startWorkflow = defineOperation({
       document,
       digest,
       input: (input.input ?? {}) as Json,
+      options: { by: context.principal.subject },
     });
     context.onStarted?.(started.runId);
     return { run_id: started.runId, instance_id: started.instanceId, created: started.created };

@@ -24,6 +24,8 @@ export interface RunOptions {
   reuses?: boolean;
   /** The run that this one repeats, and how. */
   origin?: { run_id: string; how: "retry" | "rerun" | "replay" };
+  /** Who asked for it; runs that start by themselves name nobody. */
+  by?: string;
   /** The preset that filled in inputs. */
   preset?: string;
   /** The sweep that the run is part of, and what it varied. */

@@ -1,6 +1,8 @@
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
+import type { ApprovalGate } from "../approvals/approval.ts";
+import { openApproval, withdrawApproval } from "../approvals/open.ts";
 import { consult, type Known, keepOutput, type StepKey } from "../cache/consult.ts";
 import { type ConcurrencyClaim, releaseKey, takeKey } from "../leases/concurrency.ts";
 import type { Transaction } from "../operation.ts";
@@ -30,6 +32,10 @@ export interface EnginePort {
   };
   /** What a runner effect becomes in the queue, or the reason why policy refuses it. */
   request(effect: RunEffect, instance: InstanceRow): QueuedRequest | { denied: StoredInput };
+  /** What a person has to agree to before a call is made, null for nothing, or the reason why policy refuses it. */
+  callGate?(effect: CallEffect, instance: InstanceRow): ApprovalGate | null | { denied: StoredInput };
+  /** What a task hears whose approval was not given. */
+  unapproved(effectId: string, code: string, detail: string, approval: string): StoredInput;
   /** A new instance of a document, and its policy. */
   child(
     tenantId: string,
@@ -133,6 +139,8 @@ export interface QueuedRequest {
   priority: number;
   concurrency: ConcurrencyClaim | null;
   expiresAt: number;
+  /** What a person has to agree to before it is queued. */
+  gate?: ApprovalGate;
 }
 
 export interface InstanceRow {
@@ -309,6 +317,12 @@ function applyEffect(
       if (!cancelChild(tx, engine, row, effect.id, now)) cancelEffect(tx, row, effect.id, now);
       return null;
     case "call": {
+      const gate = engine.callGate?.(effect, row) ?? null;
+      if (gate !== null && "denied" in gate) return told(gate.denied);
+      if (gate !== null) {
+        openApproval(tx, row, { kind: "call", effect }, gate, now);
+        return null;
+      }
       const known = consult(tx, engine, row, effect, null, now);
       if (known === null) insertCall(tx, engine, row, effect, now);
       return known;
@@ -330,6 +344,11 @@ function applyEffect(
       if ("denied" in request) return told(request.denied);
       const revoked = revocationOf(tx, row.policy_digest, request.payload);
       if (revoked !== null) return told(engine.revoked(effect.id, revokedDiagnostic(revoked)));
+      if (request.gate !== undefined) {
+        const { gate, ...queued } = request;
+        openApproval(tx, row, { kind: "run", effect, request: queued }, gate, now);
+        return null;
+      }
       const known = consult(tx, engine, row, effect, request, now);
       if (known === null) insertRequest(tx, row, effect, request, now);
       return known;
@@ -339,13 +358,16 @@ function applyEffect(
 
 const told = (input: StoredInput | null): Known | null => (input === null ? null : { input, lines: [] });
 
-function insertRequest(
+/** @param approval under which it is queued; a request of the same task that was of an older one is that one's successor */
+export function insertRequest(
   tx: Transaction,
   row: InstanceRow,
   effect: RunEffect,
   request: QueuedRequest,
   now: number,
+  approval: string | null = null,
 ): void {
+  if (approval !== null && queuedAgain(tx, row, effect, request, now, approval)) return;
   const bound =
     request.workspaceKey === null
       ? undefined
@@ -363,8 +385,8 @@ function insertRequest(
   const enters = concurrency === null || takeKey(tx, row.tenant_id, request.id, concurrency);
   tx.run(
     `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
-       template, repeatable, priority, state, concurrency_key, concurrency_limit, attempts, not_before, expires_at, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+       template, approval, repeatable, priority, state, concurrency_key, concurrency_limit, attempts, not_before, expires_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
     request.id,
     row.tenant_id,
     row.id,
@@ -375,6 +397,7 @@ function insertRequest(
     row.policy_digest,
     JSON.stringify(request.payload),
     (request.payload["commandTemplateId"] as string | undefined) ?? null,
+    approval,
     request.repeatable ? 1 : 0,
     request.priority,
     enters ? "pending" : "parked",
@@ -385,6 +408,29 @@ function insertRequest(
     now,
   );
   tx.notify("request", request.id);
+}
+
+/** A task whose attempt had an unknown outcome is queued again, under the approval that was given for that. */
+function queuedAgain(
+  tx: Transaction,
+  row: InstanceRow,
+  effect: RunEffect,
+  request: QueuedRequest,
+  now: number,
+  approval: string,
+): boolean {
+  const again = tx.all<{ id: string }>(
+    `UPDATE request SET state = 'pending', approval = ?, payload = ?, not_before = ?, expires_at = ?, diagnostic = NULL
+     WHERE instance_id = ? AND effect_id = ? AND state = 'unknown' RETURNING id`,
+    approval,
+    JSON.stringify(request.payload),
+    now,
+    request.expiresAt,
+    row.id,
+    effect.id,
+  )[0];
+  if (again !== undefined) tx.notify("request", again.id);
+  return again !== undefined;
 }
 
 /** The queue's partition of tasks that ask the same of a runner. */
@@ -414,6 +460,7 @@ function requirementId(tx: Transaction, tenantId: string, body: string, runnerId
 function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: number): void {
   if (tx.run("DELETE FROM timer WHERE instance_id = ? AND effect_id = ?", row.id, effectId) > 0) return;
   if (unsubscribe(tx, row.id, effectId) || withdrawQuestion(tx, row.id, effectId, now)) return;
+  withdrawApproval(tx, row.id, effectId, now);
   if (cancelCall(tx, row, effectId, now)) return;
   const request = tx.get<{ id: string; tenant_id: string; state: string; concurrency_key: string | null }>(
     "SELECT id, tenant_id, state, concurrency_key FROM request WHERE instance_id = ? AND effect_id = ?",

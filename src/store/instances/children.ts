@@ -1,6 +1,7 @@
 import { type ErrorCode, Failure } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { Json } from "../../base/json.ts";
+import { optionsOf } from "../cache/consult.ts";
 import type { Transaction } from "../operation.ts";
 import {
   advanceInstance,
@@ -49,6 +50,7 @@ export function startChild(
       definition: { ...found, assetId: null, document: () => document },
       ...engine.child(row.tenant_id, document, found.digest, instanceId, runId, effect.depth, now),
       input: effect.input,
+      options: optionsOf(row).by === undefined ? undefined : { by: optionsOf(row).by! },
       now,
     });
   } catch (error) {

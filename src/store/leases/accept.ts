@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../base/json.ts";
+import { expireGranted } from "../approvals/decide.ts";
 import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { isRevokedDiagnostic } from "../policy/snapshots.ts";
@@ -25,7 +26,7 @@ export const acceptResults: Operation<AcceptInput, Accepted> = (tx, input) => {
   const pending = tx.all<Reported & { body: string }>(
     `SELECT lease.id AS lease_id, lease.result AS body, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt, lease.issued_at,
             request.attempts AS latest, request.state AS request_state, request.effect_id, request.step_id, request.reference,
-            request.policy_digest, request.concurrency_key
+            request.policy_digest, request.concurrency_key, request.approval
      FROM lease JOIN request ON request.id = lease.request_id
      WHERE lease.verdict = 'pending' ORDER BY lease.finished_at LIMIT ?`,
     input.limit,
@@ -71,9 +72,10 @@ export const expireQueued: Operation<
     effect_id: string;
     created_at: number;
     concurrency_key: string | null;
+    approval: string | null;
     diagnostic: string | null;
   }>(
-    `SELECT id, tenant_id, instance_id, effect_id, created_at, concurrency_key, diagnostic FROM request
+    `SELECT id, tenant_id, instance_id, effect_id, created_at, concurrency_key, approval, diagnostic FROM request
      WHERE state IN ('pending', 'parked') AND expires_at <= ? ORDER BY expires_at LIMIT ?`,
     input.now,
     input.limit,
@@ -85,20 +87,25 @@ export const expireQueued: Operation<
       revoked ?? "execution_queue_timeout",
       row.id,
     );
+    const ranOut = row.approval !== null && expireGranted(tx, row.approval, input.now);
     // A command that still runs although its policy was taken back keeps its key until its lease has ended.
     if (revoked === null || !isLive(tx, row.id)) releaseKey(tx, row);
     advanceInstance(
       tx,
       input.engine,
       row.instance_id,
-      revoked === null
-        ? input.toInput(row.effect_id, input.now - row.created_at)
-        : input.revoked(row.effect_id, revoked),
+      revoked !== null
+        ? input.revoked(row.effect_id, revoked)
+        : ranOut
+          ? input.engine.unapproved(row.effect_id, "approval_expired", RAN_OUT, row.approval!)
+          : input.toInput(row.effect_id, input.now - row.created_at),
       input.now,
     );
   }
   return late.length;
 };
+
+const RAN_OUT = "the approval ran out before an attempt began";
 
 const isLive = (tx: Transaction, requestId: string): boolean =>
   tx.get("SELECT 1 FROM lease WHERE request_id = ? AND state IN ('leased', 'started')", requestId) !==

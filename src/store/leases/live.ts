@@ -33,6 +33,7 @@ interface RequestFacts {
   concurrency_key: string | null;
   effect_id: string;
   template: string | null;
+  approval: string | null;
 }
 
 export interface LeaseCaller {
@@ -56,7 +57,7 @@ function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
   if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
   const request = tx.get<RequestFacts>(
-    "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state, concurrency_key, effect_id, template FROM request WHERE id = ?",
+    "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state, concurrency_key, effect_id, template, approval FROM request WHERE id = ?",
     lease.request_id,
   )!;
   return { ...lease, ...request, session_id: session.id };

@@ -23,13 +23,18 @@ export function outcomeUnknown(
   reason: string,
   now: number,
 ): void {
-  const request = tx.get<{ step_id: string; reference: string; repeatable: number; state: string }>(
-    "SELECT step_id, reference, repeatable, state FROM request WHERE id = ?",
-    lease.request_id,
-  )!;
+  const request = tx.get<{
+    step_id: string;
+    reference: string;
+    repeatable: number;
+    state: string;
+    approval: string | null;
+  }>("SELECT step_id, reference, repeatable, state, approval FROM request WHERE id = ?", lease.request_id)!;
   if (request.state !== "leased") return;
   const at = { step_id: request.step_id, reference: request.reference };
-  if (request.repeatable === 1 && unknownAttempts(tx, lease.request_id) < REPEATS) {
+  // What a person agreed to was one attempt.
+  const mayRepeat = request.repeatable === 1 && request.approval === null;
+  if (mayRepeat && unknownAttempts(tx, lease.request_id) < REPEATS) {
     requeue(tx, { ...lease, ...at }, reason, now, 0);
     return;
   }

@@ -48,6 +48,9 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
   if ((result["commandTemplateId"] ?? null) !== lease.template) {
     throw fail("identity_mismatch", "the result does not name the lease's command template");
   }
+  if (String(result["approvalRefs"] ?? []) !== (lease.approval ?? "")) {
+    throw fail("identity_mismatch", "the result does not name the approvals of the lease");
+  }
   if (lease.state === "leased" && result.status === "succeeded") {
     throw fail("lease_state_conflict", "a task that was not started cannot have succeeded");
   }

@@ -1,5 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
+import { approvalRow } from "../approvals/approval.ts";
+import { reopenApproval, withdrawApproval } from "../approvals/open.ts";
 import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import { appendEvents } from "../instances/events.ts";
@@ -40,10 +42,11 @@ interface UnknownRequest {
   attempts: number;
   policy_digest: string;
   concurrency_key: string | null;
+  approval: string | null;
 }
 
 const REQUEST =
-  "SELECT id, tenant_id, instance_id, effect_id, step_id, reference, state, attempts, policy_digest, concurrency_key FROM request WHERE tenant_id = ? AND id =";
+  "SELECT id, tenant_id, instance_id, effect_id, step_id, reference, state, attempts, policy_digest, concurrency_key, approval FROM request WHERE tenant_id = ? AND id =";
 
 function findUnknown(tx: Transaction, tenantId: string, name: string): UnknownRequest {
   const request =
@@ -106,7 +109,11 @@ export const resolveAttempt: Operation<ResolveInput, ResolvedAttempt> = (tx, inp
     reference: request.reference,
     detail: facts,
   };
-  if (input.as === "retry") {
+  if (input.as === "retry" && request.approval !== null) {
+    // What was agreed to was one attempt, and that one was made: another one has to be agreed to.
+    appendEvents(tx, request.instance_id, input.now, [resolved]);
+    reopenApproval(tx, approvalRow(tx, request.tenant_id, request.approval), input.now);
+  } else if (input.as === "retry") {
     appendEvents(tx, request.instance_id, input.now, [
       resolved,
       {
@@ -128,6 +135,7 @@ export const resolveAttempt: Operation<ResolveInput, ResolvedAttempt> = (tx, inp
       request.id,
     );
     releaseKey(tx, request);
+    withdrawApproval(tx, request.instance_id, request.effect_id, input.now);
     const taken = input.toInput(request.effect_id, {
       id: lease.id,
       runnerId: lease.runner_id,

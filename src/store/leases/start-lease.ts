@@ -1,6 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import { equalSecret } from "../../base/ids.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { consumeApproval } from "../approvals/decide.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Operation } from "../operation.ts";
 import { findLease, type LeaseCaller, type LeaseRow, once, whyEnded } from "./live.ts";
@@ -36,6 +37,7 @@ export const startLease: Operation<
     throw fail("identity_mismatch", "the nonce is not the lease's");
   }
   if (lease.cancel_reason !== null) throw fail("lease_revoked", lease.cancel_reason);
+  if (lease.approval !== null) consumeApproval(tx, lease.approval, input.now);
   const deadline = lease.deadline_at - lease.issued_at + input.now;
   const expiresAt = extended(lease, deadline, input.now);
   // A nonce that is used up is of use to nobody.

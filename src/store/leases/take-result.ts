@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../base/json.ts";
+import { releaseArtifacts } from "../approvals/open.ts";
 import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import type { Transaction } from "../operation.ts";
@@ -21,6 +22,7 @@ export interface Reported {
   reference: string;
   policy_digest: string;
   concurrency_key: string | null;
+  approval: string | null;
   issued_at: number;
 }
 
@@ -72,16 +74,18 @@ export function takeResult(
       policyDigest: row.policy_digest,
       commandTemplateId: result["commandTemplateId"] ?? null,
       artifactRefs: result["artifactRefs"] ?? [],
-      approvalRefs: [],
+      approvalRefs: row.approval === null ? [] : [row.approval],
     },
   });
   const request = { ...row, id: row.request_id };
+  if (row.approval !== null) releaseArtifacts(tx, row.approval);
   if (taking.kind === "late") {
     if (row.request_state === "cancelled") releaseKey(tx, request);
     return;
   }
   const lease = { ...row, id: row.lease_id };
-  if (nothingStarted(result) && row.attempt < START_ATTEMPTS) {
+  // An approval is used up by the attempt that it was given to, whatever became of it.
+  if (nothingStarted(result) && row.attempt < START_ATTEMPTS && row.approval === null) {
     requeue(tx, lease, String(result["summary"]), now);
     return;
   }

@@ -39,6 +39,8 @@ const TABLES = [
   "DELETE FROM plan WHERE instance_id = ?",
   "DELETE FROM step_use WHERE instance_id = ?",
   "DELETE FROM reuse WHERE instance_id = ?",
+  "DELETE FROM approval_artifact WHERE approval_id IN (SELECT id FROM approval WHERE instance_id = ?)",
+  "DELETE FROM approval WHERE instance_id = ?",
   "DELETE FROM artifact WHERE instance_id = ?",
   "DELETE FROM concurrency_hold WHERE request_id IN (SELECT id FROM request WHERE instance_id = ?)",
   "DELETE FROM lease_message WHERE lease_id IN (SELECT id FROM lease WHERE instance_id = ?)",
@@ -93,6 +95,7 @@ function isNamed(tx: Pick<Transaction, "get">, sha256: string): boolean {
   return [
     tx.get("SELECT 1 FROM artifact WHERE sha256 = ? LIMIT 1", sha256),
     tx.get("SELECT 1 FROM history_archive WHERE sha256 = ? LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM approval_artifact WHERE sha256 = ? LIMIT 1", sha256),
     tx.get("SELECT 1 FROM upload WHERE sha256 = ? LIMIT 1", sha256),
     tx.get("SELECT 1 FROM step_cache WHERE output LIKE ? LIMIT 1", inText),
     tx.get("SELECT 1 FROM step_use WHERE artifacts LIKE ? LIMIT 1", inText),

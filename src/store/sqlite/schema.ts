@@ -11,6 +11,7 @@ import { sql as plans } from "./migrations/0040-plans.ts";
 import { sql as policy } from "./migrations/0040-policy.ts";
 import { sql as stepCache } from "./migrations/0041-step-cache.ts";
 import { sql as runRecords } from "./migrations/0042-run-records.ts";
+import { sql as approvals } from "./migrations/0050-approvals.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -32,4 +33,5 @@ export const MIGRATIONS: readonly string[] = [
   archives,
   webhooks,
   runRecords,
+  approvals,
 ];

@@ -60,6 +60,15 @@ export const ConcurrencyRequest = closed({
 /** At most `limit` (1 where nothing is said) tasks of a tenant with the same key are queued or run at a time. */
 export type ConcurrencyRequest = Static<typeof ConcurrencyRequest>;
 
+export const ApprovalRequest = closed({
+  /** What is changed elsewhere, such as the address that is published to; usually by an expression. */
+  target: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  /** The provenance of what is published: `sha256:…`. */
+  provenance: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+});
+/** What a person agrees to beyond the command itself, where the task needs an approval. */
+export type ApprovalRequest = Static<typeof ApprovalRequest>;
+
 export const LightWorkflow = closed(
   {
     runner: Type.Optional(RunnerRequest),
@@ -81,6 +90,7 @@ export const LightWorkflow = closed(
     code: Type.Optional(closed({ source: Type.String({ pattern: "^[0-9a-f]{64}$" }) })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     concurrency: Type.Optional(ConcurrencyRequest),
+    approval: Type.Optional(ApprovalRequest),
     /** How long the task may wait for a runner before it fails with `execution_queue_timeout`. */
     queueTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
   },

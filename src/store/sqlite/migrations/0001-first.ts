@@ -89,6 +89,8 @@ CREATE TABLE request (
   payload TEXT NOT NULL,
   -- The command template of the payload, for the result to name.
   template TEXT,
+  -- The approval that it was queued under.
+  approval TEXT,
   repeatable INTEGER NOT NULL,
   priority INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'parked', 'leased', 'satisfied', 'cancelled', 'unknown')),

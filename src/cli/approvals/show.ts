@@ -1,0 +1,67 @@
+import { connectToRead } from "../../host/index.ts";
+import type { OutputOf } from "../../service/index.ts";
+import type { Paint } from "../paint.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+
+export const spec = {
+  description:
+    "Says what exactly would happen: the command with its arguments, its template, the target and the artifacts by their digests, and what differs from what was approved last for the same step of the same workflow.",
+  positionals: [{ name: "approval", label: "approval id", about: "as `lightflow approvals list` shows it" }],
+  examples: [
+    {
+      command: "lightflow approvals show 0197f0c2-5d6e-7a01-9c55-0d4a5a1f6b11",
+      does: "what would be done",
+    },
+  ],
+} as const satisfies CommandSpec;
+
+type Shown = OutputOf<"showApproval">;
+
+export const run: Run<typeof spec> = async ({ positionals }, io) => {
+  const client = await connectToRead(io.paths, io.log(), io.root());
+  try {
+    const shown = await client.call("showApproval", { approval_id: positionals.approval });
+    io.print(shown, (paint) => describe(shown, paint));
+    return 0;
+  } finally {
+    await client.close();
+  }
+};
+
+function describe(shown: Shown, paint: Paint): string {
+  const { task } = shown.action as { task?: { command?: string; arguments: string[]; image?: string } };
+  const { binding } = shown;
+  const facts: [string, string | null][] = [
+    ["run", `${shown.run_id}/${shown.step_id} of ${shown.workflow}, asked for by ${shown.requester}`],
+    ["does", shown.operations.join(", ")],
+    ["target", shown.target],
+    ["image", task?.image ?? null],
+    ["argv", task === undefined ? null : JSON.stringify([task.command ?? "", ...task.arguments])],
+    ["call", task === undefined ? JSON.stringify(shown.action) : null],
+    ["template", binding.template === null ? null : `${binding.template.id} ${binding.template.digest}`],
+    ...binding.artifacts.map((each): [string, string] => ["artifact", each]),
+    ["provenance", binding.provenance],
+    ["policy", `${binding.policyDigest} (${binding.executionProfile})`],
+    [
+      "approvers",
+      `${shown.approvers.join(", ")}${shown.separation_of_duties ? "; not whoever asked for it" : ""}`,
+    ],
+    ["until", shown.expires_at],
+    ["decided", shown.decided_by === null ? null : `${shown.decided_by}, ${shown.decided_at}`],
+  ];
+  const changes =
+    shown.changes === null
+      ? ["nothing was approved for this step before"]
+      : [
+          `since ${shown.changes.since}:${shown.changes.differences.length === 0 ? " nothing differs" : ""}`,
+          ...shown.changes.differences.map(
+            ({ path, before, now }) => `  ${path}: ${JSON.stringify(before)} -> ${JSON.stringify(now)}`,
+          ),
+        ];
+  return [
+    `${paint.bold(shown.state)} ${shown.id} ${shown.digest}`,
+    ...facts.filter(([, text]) => text !== null).map(([name, text]) => `  ${paint.dim(name)} ${text}`),
+    ...changes,
+    "",
+  ].join("\n");
+}

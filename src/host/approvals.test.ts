@@ -1,0 +1,302 @@
+import { expect, test } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
+import { type Plane, plane, result, runner, shell } from "../../test/support/control-plane.ts";
+import { digestOf } from "../base/canonical.ts";
+import type { JsonObject } from "../base/json.ts";
+import {
+  listApprovals,
+  listAudit,
+  listOperatorTasks,
+  publishPolicyObject,
+  readApproval,
+  verifyAudit,
+} from "../store/index.ts";
+
+const DAY = 86_400_000;
+
+const needsApproval = (security: JsonObject = {}, light: JsonObject = {}): JsonObject =>
+  shell({ ...light, security: { approvalRequired: true, ...security } });
+
+const waiting = (p: Plane) => p.store.read(listApprovals, { tenantId: "default", all: false, limit: 10 });
+const all = (p: Plane) => p.store.read(listApprovals, { tenantId: "default", all: true, limit: 10 });
+const decide = (
+  p: Plane,
+  decision: "approve" | "reject",
+  by: { actor?: string; roles?: string[]; approval?: string } = {},
+) =>
+  p.orchestrator.decideApproval({
+    tenantId: "default",
+    approvalId: by.approval ?? waiting(p)[0]!.id,
+    decision,
+    actor: by.actor ?? "token:boss",
+    roles: by.roles ?? ["approver"],
+    note: "",
+  });
+const start = (p: Plane, runId: string, tasks: JsonObject[], by = "token:author", input: JsonObject = {}) => {
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: tasks,
+  };
+  return p.orchestrator.start({
+    tenantId: "default",
+    runId,
+    idempotent: false,
+    sourceEventId: null,
+    workflow: "t",
+    assetId: null,
+    document,
+    digest: digestOf(document),
+    input,
+    options: { by },
+  });
+};
+const errorOf = (row: { snapshot: string }) =>
+  (JSON.parse(row.snapshot) as { error: { type: string; detail: string; data: JsonObject } }).error;
+const actions = (p: Plane) =>
+  p.store
+    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
+    .map(({ action }) => action)
+    .filter((action) => action.startsWith("approval."));
+
+test("SR-10.1, SR-10.6: what needs an approval waits outside the queue: no request, no lease, nothing to claim", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval() }]);
+  const r = await runner(p);
+  expect((await r.claim()).status).toBe(204);
+  expect(p.run("one").status).toBe("waiting");
+  const [approval] = waiting(p);
+  expect(approval).toMatchObject({
+    state: "requested",
+    requester: "token:author",
+    step_id: "release",
+    binding: { operations: ["run"], policyDigest: p.run("one").policy_digest, template: null },
+  });
+  expect(approval!.expires_at - approval!.created_at).toBe(DAY);
+  expect(p.store.read(listOperatorTasks, { tenantId: "default", all: false })).toMatchObject([
+    { kind: "approval", subject: `approval:${approval!.id}` },
+  ]);
+});
+
+test("SR-12.4: approving makes one attempt, whose lease, result and audit name the approval; the inbox is empty again", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval() }]);
+  const { id } = waiting(p)[0]!;
+  await decide(p, "approve");
+  const r = await runner(p);
+  const { lease } = await r.claim();
+  expect(lease.approvalRefs).toEqual([id]);
+  await r.started(lease);
+  expect(p.store.read(readApproval, { tenantId: "default", approvalId: id }).state).toBe("consumed");
+  const { approvalRefs: _, ...without } = result(lease) as JsonObject;
+  expect((await r.task(lease, "complete", without)).status).toBe(422);
+  expect((await r.task(lease, "complete", result(lease))).status).toBe(200);
+  await p.until("one", "completed");
+  const accepted = p.store
+    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
+    .find(({ action }) => action === "result.accepted");
+  expect(accepted!.body["approvalRefs"]).toEqual([id]);
+  expect(actions(p)).toEqual(["approval.requested", "approval.approved"]);
+  expect(p.store.read(listOperatorTasks, { tenantId: "default", all: false })).toEqual([]);
+  expect(p.store.read(verifyAudit, { tenantId: "default" })).toMatchObject({ brokenAt: null });
+});
+
+test("SR-10.3: two approvers at once: one wins, the other is refused, and there is one request", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval() }]);
+  const { id } = waiting(p)[0]!;
+  const answers = await Promise.allSettled(
+    ["token:a", "token:b"].map((actor) => decide(p, "approve", { actor, approval: id })),
+  );
+  expect(answers.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  await expect(decide(p, "reject", { approval: id })).rejects.toThrow("is approved by token:");
+  const r = await runner(p);
+  expect((await r.claim()).status).toBe(200);
+  expect((await r.claim()).status).toBe(204);
+});
+
+test("SR-10.2: who lacks the role, or started the run where policy separates duties, cannot approve; it is audited", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval({ approvalSeparation: true }) }]);
+  await expect(decide(p, "approve", { roles: [] })).rejects.toThrow("has none of the roles");
+  await expect(decide(p, "approve", { roles: ["viewer"] })).rejects.toThrow("has none of the roles");
+  await expect(decide(p, "approve", { actor: "token:author" })).rejects.toThrow("somebody else has to");
+  expect(actions(p).filter((each) => each === "approval.refused")).toHaveLength(3);
+  await decide(p, "approve");
+  expect(waiting(p)).toEqual([]);
+});
+
+test("roles that a layer names are the only ones", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval({ allow: { approvers: ["release-manager"] } }) }]);
+  await expect(decide(p, "approve", { roles: ["admin", "approver"] })).rejects.toThrow("release-manager");
+  await decide(p, "approve", { roles: ["release-manager"] });
+});
+
+test("a rejection is an error that the workflow catches by its type", async () => {
+  const p = await plane();
+  const type = "https://agentic-workflow.org/errors/approval-rejected";
+  await start(p, "one", [
+    {
+      guarded: {
+        try: [{ release: needsApproval() }],
+        catch: {
+          errors: { with: { type } },
+          as: "error",
+          do: [{ note: { set: { why: "${ $error.detail }" } } }],
+        },
+      },
+    },
+  ]);
+  await p.orchestrator.decideApproval({
+    tenantId: "default",
+    approvalId: waiting(p)[0]!.id,
+    decision: "reject",
+    actor: "token:boss",
+    roles: ["approver"],
+    note: "not on a Friday",
+  });
+  const row = await p.until("one", "completed");
+  expect((JSON.parse(row.snapshot) as { output: JsonObject }).output).toEqual({
+    why: "token:boss rejected it: not on a Friday",
+  });
+});
+
+test("SR-10.4: nobody approves in time: the step fails, and approving afterwards is refused", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval({ limits: { approvalTtlMs: 60_000 } }) }]);
+  const { id } = waiting(p)[0]!;
+  p.clock.advance(60_001);
+  expect(errorOf(await p.until("one", "faulted"))).toMatchObject({ data: { code: "approval_expired" } });
+  await expect(decide(p, "approve", { approval: id })).rejects.toThrow("is expired");
+});
+
+test("a time that nobody could keep, or nobody would remember, is refused", async () => {
+  const p = await plane();
+  const task = needsApproval({ limits: { approvalTtlMs: 59_999 } });
+  await expect(start(p, "one", [{ release: task }])).rejects.toThrow("60 to 604800 s, not 59.999 s");
+});
+
+test("F54: an approval that runs out between the click and the attempt starts nothing", async () => {
+  const p = await plane();
+  await start(p, "queued", [{ release: needsApproval({ limits: { approvalTtlMs: 60_000 } }) }]);
+  await decide(p, "approve");
+  p.clock.advance(60_001);
+  expect(errorOf(await p.until("queued", "faulted")).data["code"]).toBe("approval_expired");
+
+  await start(p, "leased", [{ release: needsApproval({ limits: { approvalTtlMs: 60_000 } }) }]);
+  const { id } = waiting(p)[0]!;
+  await decide(p, "approve");
+  p.clock.advance(50_000);
+  const r = await runner(p);
+  const { lease } = await r.claim();
+  p.clock.advance(10_001);
+  expect(await r.started(lease)).toMatchObject({ status: 410, body: { code: "approval_expired" } });
+  expect(p.store.read(readApproval, { tenantId: "default", approvalId: id }).state).toBe("approved");
+});
+
+test("SR-10.2: an artifact whose bytes are others now, or gone, makes the approval invalid", async () => {
+  const p = await plane();
+  for (const [run, spoil] of [
+    ["changed", (path: string) => writeFileSync(path, "evil")],
+    ["gone", (path: string) => rmSync(path)],
+  ] as const) {
+    const { sha256 } = await p.artifacts.put(new TextEncoder().encode(run));
+    await start(p, run, [{ release: needsApproval({}, { files: [`sha256:${sha256}`] }) }]);
+    expect(waiting(p)[0]!.binding.artifacts).toEqual([`sha256:${sha256}`]);
+    spoil(p.artifacts.path(sha256));
+    await expect(decide(p, "approve")).rejects.toThrow("is not what it was");
+    expect(errorOf(await p.until(run, "faulted")).data["code"]).toBe("approval_invalid");
+  }
+});
+
+test("SR-10.2: policy that changed since makes the approval invalid", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval() }]);
+  await p.store.write(publishPolicyObject, {
+    kind: "tenant-policy",
+    id: "default",
+    body: { policy: { network: "deny-all" } },
+    actor: "user:1",
+    tenantId: "default",
+    now: p.clock.wall(),
+  });
+  await expect(decide(p, "approve")).rejects.toThrow("policy has changed");
+  expect(errorOf(await p.until("one", "faulted")).data["code"]).toBe("approval_invalid");
+});
+
+test("SR-10.7: after an attempt of unknown outcome a retry takes a new approval", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval({}, { repeatable: true }) }]);
+  const first = waiting(p)[0]!.id;
+  await decide(p, "approve");
+  const r = await runner(p);
+  const { lease } = await r.claim();
+  await r.started(lease);
+  await r.task(lease, "fail", result(lease, { status: "unknown", errorCode: "execution_outcome_unknown" }));
+  // Although the step may be repeated: what was agreed to was one attempt.
+  expect((await r.claim()).status).toBe(204);
+  const resolve = () =>
+    p.orchestrator.resolveAttempt({
+      tenantId: "default",
+      attempt: lease.leaseId,
+      as: "retry",
+      output: null,
+      note: "",
+      actor: "user:1",
+    });
+  await resolve();
+  expect((await r.claim()).status).toBe(204);
+  const second = waiting(p)[0]!.id;
+  expect(second).not.toBe(first);
+  await expect(decide(p, "approve", { approval: first })).rejects.toThrow("is consumed");
+  await decide(p, "approve");
+  const again = await r.claim();
+  expect(again.lease).toMatchObject({ attempt: 2, fencingToken: 2, approvalRefs: [second] });
+});
+
+test("a cancelled run withdraws what it asked for", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval() }]);
+  await p.orchestrator.cancel("default", "one", "no more");
+  expect(all(p)).toMatchObject([{ state: "withdrawn" }]);
+  expect(p.store.read(listOperatorTasks, { tenantId: "default", all: false })).toEqual([]);
+});
+
+test("a call that says that it publishes waits for an approval too, and is made once it is given", async () => {
+  const p = await plane();
+  let calls = 0;
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => {
+      calls++;
+      return new Response("done");
+    },
+  });
+  try {
+    await start(p, "one", [
+      {
+        announce: {
+          call: "http",
+          with: { method: "post", endpoint: server.url.href },
+          metadata: {
+            lightWorkflow: {
+              security: { allow: { actions: ["publish"] } },
+              approval: { target: "the registry" },
+            },
+          },
+        },
+      },
+    ]);
+    expect(waiting(p)).toMatchObject([
+      { kind: "call", binding: { operations: ["publish"], target: "the registry", artifacts: [] } },
+    ]);
+    expect(calls).toBe(0);
+    await decide(p, "approve");
+    // The orchestrator of this test calls the public Internet only: that it was tried is what counts here.
+    expect(errorOf(await p.until("one", "faulted")).detail).toContain("127.0.0.1");
+    expect(all(p)).toMatchObject([{ state: "consumed" }]);
+  } finally {
+    await server.stop(true);
+  }
+});

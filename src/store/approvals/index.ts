@@ -1,0 +1,16 @@
+export {
+  type Approval,
+  type ApprovalBinding,
+  type ApprovalGate,
+  type ApprovalState,
+  lastApproved,
+  listApprovals,
+  readApproval,
+} from "./approval.ts";
+export {
+  type DecideApproval,
+  type DecidedApproval,
+  decideApproval,
+  expireApprovals,
+  nextApprovalExpiry,
+} from "./decide.ts";
