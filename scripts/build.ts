@@ -10,7 +10,7 @@ import { childEnvironment } from "../src/base/child-env.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Workers run as modules of their own, so each is an entry point beside the program. */
-const WORKERS = ["cortexfs/worker-entry.ts"];
+const WORKERS = ["cortexfs/worker-entry.ts", "src/runner/heartbeat/worker-entry.ts"];
 
 export interface BuildResult {
   readonly outfile: string;

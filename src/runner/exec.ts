@@ -66,6 +66,7 @@ export async function execLease(value: unknown, options: ExecOptions): Promise<T
       clock: systemClock,
       log: silentLog,
       at: () => {},
+      counts: { results: new Map(), logBytes: 0 },
       signal: silence.signal,
     };
     const run = new LeaseRun(services, lease, provider, reporter);

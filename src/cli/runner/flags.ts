@@ -1,11 +1,17 @@
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import type { RunnerConfig } from "../../host/runner-tools.ts";
 import type { Io } from "../io.ts";
 
 /** What a runner is told about itself: flags of `runner` and of `runner describe`. */
 export const RUNNER_FLAGS = {
-  id: { type: "string", value: "RUNNER", required: true, about: "the id it was enrolled with" },
-  tenant: { type: "string", value: "TENANT", default: "default", about: "the tenant it was enrolled for" },
+  id: { type: "string", value: "RUNNER", about: "the id it was enrolled with" },
+  tenant: {
+    type: "string",
+    value: "TENANT",
+    about: "the tenant it was enrolled for",
+    defaultText: "default",
+  },
   "host-id": {
     type: "string",
     value: "HOST",
@@ -43,7 +49,7 @@ export const RUNNER_FLAGS = {
 
 export interface RunnerFlags {
   readonly id: string;
-  readonly tenant: string;
+  readonly tenant: string | undefined;
   readonly "host-id": string | undefined;
   readonly pool: readonly string[];
   readonly profile: readonly string[];
@@ -53,11 +59,11 @@ export interface RunnerFlags {
   readonly "data-dir": string | undefined;
 }
 
-export function runnerConfig(flags: RunnerFlags, io: Io) {
+export function runnerConfig(flags: RunnerFlags, io: Io): typeof RunnerConfig.static {
   const { runner } = io.settings();
   return {
     runnerId: flags.id,
-    tenantId: flags.tenant,
+    tenantId: flags.tenant ?? "default",
     hostId: flags["host-id"] ?? hostname(),
     runnerPools: flags.pool.length > 0 ? [...flags.pool] : ["default"],
     executionProfiles: flags.profile.length > 0 ? [...flags.profile] : ["default"],

@@ -6,6 +6,14 @@ import type { ImageStore } from "../images/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { AtPoint } from "../points.ts";
 
+/** What the runner has done since its start. */
+export interface Counts {
+  /** Results that stood in the journal, by status. */
+  readonly results: Map<string, number>;
+  /** Of output, masked. */
+  logBytes: number;
+}
+
 /** What all leases of one runner share. */
 export interface LeaseServices {
   readonly config: EffectiveConfig;
@@ -17,6 +25,7 @@ export interface LeaseServices {
   readonly clock: Clock;
   readonly log: Log;
   readonly at: AtPoint;
+  readonly counts: Counts;
   /** Aborts when the runner gives up delivering. */
   readonly signal: AbortSignal;
 }

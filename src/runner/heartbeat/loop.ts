@@ -1,23 +1,28 @@
-import { type Clock, isoTime } from "../base/clock.ts";
-import { toFailure } from "../base/errors.ts";
-import { newId } from "../base/ids.ts";
-import type { Log } from "../base/log.ts";
+import { type Clock, isoTime } from "../../base/clock.ts";
+import { toFailure } from "../../base/errors.ts";
+import { newId } from "../../base/ids.ts";
+import type { Log } from "../../base/log.ts";
 import {
   type Directive,
   type Heartbeat,
   HeartbeatAnswer,
   type RegistrationAccepted,
   ROUTES,
-} from "../protocol/index.ts";
-import { createBackoff, pause } from "./wire/backoff.ts";
-import { type Client, isSessionLost } from "./wire/client.ts";
-import type { Session } from "./wire/session.ts";
+} from "../../protocol/index.ts";
+import { createBackoff, pause } from "../wire/backoff.ts";
+import { type Client, isSessionLost } from "../wire/client.ts";
+import type { Session } from "../wire/session.ts";
+
+/** What the runner says of itself. */
+export type RunnerState = Omit<Heartbeat, "messageId" | "sessionId" | "timestamp" | "waitMs">;
 
 export interface HeartbeatOptions {
   readonly client: Client;
-  readonly session: Session;
-  readonly describe: () => Promise<Omit<Heartbeat, "messageId" | "sessionId" | "timestamp" | "waitMs">>;
+  readonly session: Pick<Session, "current" | "ensure" | "lost">;
+  readonly describe: () => Promise<RunnerState>;
   readonly onDirective: (directive: Directive, session: RegistrationAccepted) => void;
+  /** The controller has answered one. */
+  readonly onBeat: () => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
@@ -38,6 +43,7 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
   while (!signal.aborted) {
     let current: RegistrationAccepted | null = null;
     try {
+      const state = await options.describe();
       current = await session.ensure();
       const interval = current.heartbeatIntervalMs;
       const begun = clock.monotonic();
@@ -45,7 +51,7 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
         path: ROUTES.heartbeat,
         token: current.heartbeatToken,
         body: {
-          ...(await options.describe()),
+          ...state,
           messageId: newId(),
           sessionId: current.sessionId,
           timestamp: isoTime(clock.wall()),
@@ -56,6 +62,7 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
         signal,
       });
       backoff.reset();
+      options.onBeat();
       lastCode = null;
       for (const directive of answer.directives) options.onDirective(directive, current);
       const rest = interval - (clock.monotonic() - begun);
