@@ -6,6 +6,7 @@ export {
   listAccessTokens,
   revokeAccessToken,
 } from "./access/tokens.ts";
+export { findAgent, listAgents, type PublishedAgent, publishAgent, readSkill } from "./agents/agents.ts";
 export * from "./approvals/index.ts";
 export { archiveHistories } from "./archives/archive-histories.ts";
 export { findArtifact, type KnownArtifact, noteUpload } from "./artifacts/uploads.ts";

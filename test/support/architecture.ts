@@ -9,6 +9,7 @@ export interface SourceFile {
 
 const ROLES = ["service", "orchestrator", "controller", "runner"];
 const LIBRARIES = [
+  "agents",
   "engine",
   "assets",
   "policy",
