@@ -6,7 +6,4 @@ export {
   ImageStore,
   imagesDirectory,
   type RunnerCheck,
-  type RunnerConfig,
-  RunnerFile,
-  type TlsFiles,
 } from "../runner/index.ts";

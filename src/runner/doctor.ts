@@ -3,14 +3,12 @@ import { join } from "node:path";
 import { Failure, toFailure } from "../base/errors.ts";
 import { makePrivateDirectory, writeFileDurable } from "../base/files.ts";
 import { MIB } from "../base/limits.ts";
-import { readPrivateFile } from "../base/private-file.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
 import { Journal } from "./journal/journal.ts";
 import { type OciProbe, openProvenCgroups, probeOci, probeSandboxes } from "./sandboxes/index.ts";
 import { checkSecret } from "./secrets.ts";
 import type { Fetch } from "./wire/client.ts";
-import { fetchWith, readTls, type TlsFiles } from "./wire/tls.ts";
 
 /** What one check found. `remedy` says what to do, and is null when there is nothing to do. */
 export interface RunnerCheck {
@@ -22,9 +20,6 @@ export interface RunnerCheck {
 
 export interface RunnerDoctorOptions {
   readonly controllerUrl?: string;
-  /** The enrolment token, and what the connection shows: files that have to be private. */
-  readonly credentialFile?: string | null;
-  readonly tls?: TlsFiles;
   readonly fetch?: Fetch;
 }
 
@@ -185,33 +180,16 @@ export async function diagnoseRunner(
       }),
     );
   }
-  for (const name of Object.keys(config.secrets)) {
+  for (const [name, source] of Object.entries(config.secrets)) {
     checks.push(
-      await attempt(`secret ${name}`, "provide it, or take it out of the configuration", async () => {
-        await checkSecret(name, config);
+      await attempt(`secret ${name}`, "provide it, or take it out of the configuration", () => {
+        checkSecret(name, source);
         return "can be resolved";
       }),
     );
   }
-  const { credentialFile = null, tls = {}, controllerUrl } = options;
-  if (credentialFile !== null) {
-    const remedy = "lightflow runner enroll writes one";
-    checks.push(
-      await attempt("credential", remedy, () => {
-        readPrivateFile(credentialFile);
-        return `${credentialFile} is private`;
-      }),
-    );
+  if (options.controllerUrl !== undefined) {
+    checks.push(...(await checkController(options.controllerUrl, options.fetch ?? fetch)));
   }
-  let send = options.fetch ?? fetch;
-  if (Object.keys(tls).length > 0) {
-    checks.push(
-      await attempt("certificates", "see the message", () => {
-        send = fetchWith(readTls(tls));
-        return "can be read";
-      }),
-    );
-  }
-  if (controllerUrl !== undefined) checks.push(...(await checkController(controllerUrl, send)));
   return checks;
 }

@@ -4,16 +4,10 @@ import { fail } from "../base/errors.ts";
 import { readPrivateFile } from "../base/private-file.ts";
 import { MINIMUM_SECRET_BYTES } from "../redaction/index.ts";
 import type { EffectiveConfig, SecretSource } from "./config.ts";
-import { readVault } from "./vault.ts";
-
-type Sources = Pick<EffectiveConfig, "secrets" | "vault">;
 
 const REFERENCE = /^runner-secret:\/\/([A-Za-z0-9][A-Za-z0-9._-]*)$/;
-
-async function resolve(name: string, { secrets, vault }: Sources): Promise<string> {
-  const source: SecretSource | undefined = secrets[name];
+function resolve(name: string, source: SecretSource | undefined): string {
   if (source === undefined) throw fail("secret_denied", `this runner has no secret named ${name}`);
-  if ("vault" in source) return await readVault(vault!, source.vault);
   if ("file" in source) return readPrivateFile(source.file);
   if ("credential" in source) {
     const directory = process.env["CREDENTIALS_DIRECTORY"];
@@ -29,8 +23,8 @@ async function resolve(name: string, { secrets, vault }: Sources): Promise<strin
 }
 
 /** Whether a secret can be resolved and masked. @throws Failure `secret_denied` */
-export async function checkSecret(name: string, sources: Sources): Promise<void> {
-  if (Buffer.byteLength((await resolve(name, sources)).trim()) < MINIMUM_SECRET_BYTES) {
+export function checkSecret(name: string, source: SecretSource): void {
+  if (Buffer.byteLength(resolve(name, source).trim()) < MINIMUM_SECRET_BYTES) {
     throw fail(
       "secret_denied",
       `secret ${name} is shorter than ${MINIMUM_SECRET_BYTES} bytes and cannot be masked`,
@@ -46,28 +40,34 @@ export interface TaskSecrets {
 }
 
 /** Resolve the `runner-secret://<name>` references of one task's environment. @throws Failure `secret_denied` */
-export async function resolveSecrets(
+export function resolveSecrets(
   environment: Readonly<Record<string, string>>,
-  sources: Sources,
-): Promise<TaskSecrets> {
+  sources: EffectiveConfig["secrets"],
+): TaskSecrets {
   const values = new Map<string, string>();
-  const resolved: Record<string, string> = {};
-  for (const [key, value] of Object.entries(environment)) {
+  const resolved = Object.entries(environment).map(([key, value]) => {
     const name = REFERENCE.exec(value)?.[1];
-    if (name === undefined && value.includes("runner-secret://")) {
+    if (name === undefined) {
+      if (!value.includes("runner-secret://")) return [key, value];
       throw fail("secret_denied", `${key}: a secret reference must be the whole value`);
     }
-    if (name !== undefined && !values.has(name)) values.set(name, await resolve(name, sources));
-    resolved[key] = name === undefined ? value : values.get(name)!;
-  }
-  return { names: [...values.keys()], values: [...values.values()], environment: resolved };
+    if (!values.has(name)) values.set(name, resolve(name, sources[name]));
+    return [key, values.get(name)!];
+  });
+  return {
+    names: [...values.keys()],
+    values: [...values.values()],
+    environment: Object.fromEntries(resolved) as Record<string, string>,
+  };
 }
 
-/** Values by name, for masking what an earlier process of this runner captured; null when one cannot be had any more. */
-export async function secretValues(names: readonly string[], sources: Sources): Promise<string[] | null> {
-  try {
-    return await Promise.all(names.map((name) => resolve(name, sources)));
-  } catch {
-    return null;
-  }
+/** Values by name, for masking what an earlier process of this runner captured; unknown names are left out. */
+export function secretValues(names: readonly string[], sources: EffectiveConfig["secrets"]): string[] {
+  return names.flatMap((name) => {
+    try {
+      return [resolve(name, sources[name])];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -1,4 +1,3 @@
-import { agentOperations } from "./agents/index.ts";
 import { approvalOperations } from "./approvals/index.ts";
 import { artifactOperations } from "./artifacts/index.ts";
 import { assetOperations } from "./assets/index.ts";
@@ -53,7 +52,6 @@ export const service = {
   ...storeOperations,
   ...inboxOperations,
   ...approvalOperations,
-  ...agentOperations,
   ...policyOperations,
   ...queueOperations,
   ...leaseOperations,
