@@ -1,4 +1,4 @@
-import { type Dirent, lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
+import { constants, lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUILTIN_ASSETS, BUILTINS_STAMP } from "../builtins/assets.ts";
 import { type AssetDiagnostic, located } from "./diagnostics.ts";
@@ -53,6 +53,7 @@ export async function listAssets(
   const entries: IndexEntries = {};
   const listed: { kind: AssetKind; path: string; entry: IndexEntry }[] = [];
   const other: AssetDiagnostic[] = [];
+  let entryReader: EntryReader | undefined;
   let changed = false;
   for (const kind of ASSET_KINDS) {
     const folder = join(absolute, "lightflow", folderOf(kind));
@@ -70,7 +71,8 @@ export async function listAssets(
         listed.push({ kind, path: file, entry: old });
         continue;
       }
-      const entry = (await read()).readEntry(file, absolute, kind, stamp);
+      entryReader ??= await read();
+      const entry = entryReader.readEntry(file, absolute, kind, stamp);
       listed.push({ kind, path: file, entry });
       if (stat === null || stamp === "" || now - Math.max(stat.mtimeMs, stat.ctimeMs) <= FRESH_MS) continue;
       entries[file] = entry;
@@ -121,11 +123,11 @@ async function gather(
 
 /** The files of a folder of the project, in byte order. What a link leads to is read each time. */
 function filesIn(root: string, folder: string): { plain: FoundFile[] } | { diagnostic: AssetDiagnostic } {
-  let entries: Dirent[];
+  let names: string[];
   let isPlain: boolean;
   try {
     isPlain = realpathSync(folder) === join(realpathSync(root), folder.slice(root.length));
-    entries = readdirSync(folder, { withFileTypes: true });
+    names = readdirSync(folder).sort();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return { plain: [] };
@@ -134,7 +136,7 @@ function filesIn(root: string, folder: string): { plain: FoundFile[] } | { diagn
     return { diagnostic: located("asset_unreadable", folder, message, hint) };
   }
   const plain: FoundFile[] = [];
-  for (const { name } of entries.sort((a, b) => order(a.name, b.name))) {
+  for (const name of names) {
     if (!name.endsWith(".ts") || name.endsWith(".d.ts") || name.endsWith(".test.ts")) continue;
     const path = `${folder}/${name}`;
     const stat = isPlain ? lstatSync(path, { throwIfNoEntry: false }) : null;
@@ -145,7 +147,7 @@ function filesIn(root: string, folder: string): { plain: FoundFile[] } | { diagn
 
 /** A link has the stamp of nothing: what it leads to may change behind it. */
 function stampOf(stat: Stats | null): string {
-  if (stat === null || !stat.isFile()) return "";
+  if (stat === null || (stat.mode & constants.S_IFMT) !== constants.S_IFREG) return "";
   return `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`;
 }
 
