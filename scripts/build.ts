@@ -7,10 +7,11 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { childEnvironment } from "../src/base/child-env.ts";
+import type { Target, TargetParts } from "./targets.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Workers run as modules of their own, so each is an entry point beside the program. */
-const WORKERS = ["cortexfs/worker-entry.ts"];
+const WORKERS = ["cortexfs/worker-entry.ts", "src/runner/heartbeat/worker-entry.ts"];
 
 export interface BuildResult {
   readonly outfile: string;
@@ -18,10 +19,16 @@ export interface BuildResult {
   readonly ms: number;
 }
 
-/** Compile `entry` (and the workers that exist) to `outfile`; throws with the compiler's words when it fails. */
+/** Folded into the code: which build of the parser's addon is embedded. */
+const LIBC = "process.env.LIGHTFLOW_LIBC";
+
+/** Compile `entry` (and the workers that exist) to `outfile`; for this machine or for another
+ * target; throws with the compiler's words when it fails.
+ */
 export async function build(
   outfile = join(ROOT, "dist", "lightflow"),
   entry = "src/main.ts",
+  other?: { readonly target: Target; readonly parts: TargetParts },
 ): Promise<BuildResult> {
   const start = performance.now();
   const target = resolve(outfile);
@@ -44,12 +51,27 @@ export async function build(
       "--sourcemap=none",
       "--no-compile-autoload-dotenv",
       "--no-compile-autoload-bunfig",
+      // What packages ask for their own place would be the place of this build.
+      '--define=__dirname="/$bunfs/root"',
+      '--define=__filename="/$bunfs/root/lightflow"',
+      `--define=${LIBC}=${JSON.stringify(other?.target.libc ?? "gnu")}`,
+      ...(other === undefined
+        ? []
+        : [`--target=${other.target.bun}`, `--compile-executable-path=${other.parts.executable}`]),
       entry,
       ...workers,
       "--outfile",
       staged,
     ],
-    { cwd: ROOT, env: childEnvironment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    {
+      cwd: ROOT,
+      env: childEnvironment(
+        other === undefined ? process.env : { ...process.env, NODE_PATH: other.parts.modules },
+      ),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    },
   );
   const [out, error, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   try {

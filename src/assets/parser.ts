@@ -17,15 +17,19 @@ interface Native {
 let loaded: Native | undefined;
 
 /**
- * The parser's native addon. `process.arch` is a constant to the bundler, so each compiled target embeds exactly
+ * The parser's native addon. `process.arch` and `LIGHTFLOW_LIBC` are constants to the bundler, so each compiled target embeds exactly
  * its own addon and the other package need not be installed; the parser's own loader resolves at run time, which
  * fails inside a compiled binary.
  */
 function native(): Native {
   loaded ??= (
-    process.arch === "arm64"
-      ? require("@oxc-parser/binding-linux-arm64-gnu")
-      : require("@oxc-parser/binding-linux-x64-gnu")
+    process.env["LIGHTFLOW_LIBC"] === "musl"
+      ? process.arch === "arm64"
+        ? require("@oxc-parser/binding-linux-arm64-musl")
+        : require("@oxc-parser/binding-linux-x64-musl")
+      : process.arch === "arm64"
+        ? require("@oxc-parser/binding-linux-arm64-gnu")
+        : require("@oxc-parser/binding-linux-x64-gnu")
   ) as Native;
   return loaded;
 }

@@ -4,7 +4,8 @@ import { fail } from "./errors.ts";
 const MAXIMUM_BYTES = 65_536;
 
 /**
- * The text of a file that holds a credential: a regular file, no link, readable by its owner alone.
+ * The text of a file that holds a credential: a regular file, no link, owned by this user and readable by
+ * nobody else.
  * @throws Failure `secret_denied` with the command that mends it
  */
 export function readPrivateFile(path: string): string {
@@ -20,6 +21,11 @@ export function readPrivateFile(path: string): string {
   try {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) throw fail("secret_denied", `${path} is not a regular file`);
+    if (stat.uid !== process.geteuid!()) {
+      throw fail("secret_denied", `${path} belongs to another user`, {
+        hint: `chown ${process.geteuid!()} '${path}'`,
+      });
+    }
     if ((stat.mode & 0o077) !== 0) {
       throw fail("secret_denied", `${path} may be read by others`, { hint: `chmod 600 '${path}'` });
     }

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { nearest } from "../assets/nearest.ts";
 import { fail } from "../base/errors.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 import { SANDBOX_CHOICES, type SettingValues } from "./settings.ts";
+import { offsetOf } from "./yaml-place.ts";
 
 const oneOf = <Choice extends string>(choices: readonly Choice[]) =>
   Type.Union(choices.map((choice) => Type.Literal(choice)));
@@ -80,20 +81,6 @@ function explain(keys: readonly string[], type: ValueErrorType, schema: TSchema)
     return `${name} must be an integer from ${schema["minimum"]} to ${schema["maximum"]}`;
   if (schema.type === "string") return `${name} must be a text that is not empty`;
   return `${name} must be a mapping of settings`;
-}
-
-/** Where the key (or else the value) at a path stands in the text. */
-function offsetOf(root: unknown, keys: readonly string[]): number {
-  let node = root;
-  let offset = 0;
-  for (const key of keys) {
-    if (!isMap(node)) break;
-    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
-    if (pair === undefined) break;
-    offset = (isScalar(pair.key) ? pair.key.range?.[0] : undefined) ?? offset;
-    node = pair.value;
-  }
-  return offset;
 }
 
 function flatten(file: ConfigFile): SettingValues {

@@ -1,5 +1,9 @@
+import { connectToRead } from "../host/index.ts";
 import type { Io } from "./io.ts";
 import type { Paint } from "./paint.ts";
+import { exitOf } from "./serve-role.ts";
+
+type Client = Awaited<ReturnType<typeof connectToRead>>;
 
 const EVERY_MS = 1000;
 
@@ -7,7 +11,7 @@ const EVERY_MS = 1000;
  * Show an answer again each second until the command is stopped: a terminal gets the table in place, a pipe one line of
  * JSON whenever something has changed.
  */
-export async function showLive<Answer>(
+async function showLive<Answer>(
   io: Io,
   ask: () => Promise<Answer>,
   readable: (answer: Answer, paint: Paint) => string,
@@ -36,5 +40,30 @@ export async function showLive<Answer>(
       stop.addEventListener("abort", done, { once: true });
       if (stop.aborted) done();
     });
+  }
+}
+
+interface Lived<Answer> {
+  readonly watch: boolean;
+  ask(client: Client): Promise<Answer>;
+  readable(answer: Answer, paint: Paint): string;
+}
+
+/** What such a command does: show the answer of the host, or of the store where no host runs, once or live. */
+export async function showOnceOrLive<Answer>(
+  io: Io,
+  { watch, ask, readable }: Lived<Answer>,
+): Promise<number> {
+  const client = await connectToRead(io.paths, io.log(), io.root());
+  try {
+    if (watch) {
+      await showLive(io, () => ask(client), readable);
+      return exitOf(io.stop());
+    }
+    const answer = await ask(client);
+    io.print(answer, (paint) => readable(answer, paint));
+    return 0;
+  } finally {
+    await client.close();
   }
 }

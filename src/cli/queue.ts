@@ -1,9 +1,7 @@
-import { connectToRead } from "../host/index.ts";
 import type { OutputOf } from "../service/index.ts";
-import { showLive } from "./live.ts";
+import { showOnceOrLive } from "./live.ts";
 import type { Paint } from "./paint.ts";
 import { duration } from "./run/report.ts";
-import { exitOf } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 import { tableText } from "./table-text.ts";
 
@@ -24,21 +22,12 @@ export const spec = {
   examples: [{ command: "lightflow queue --watch", does: "watch what waits for a runner" }],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const client = await connectToRead(io.paths, io.log(), io.root());
-  try {
-    const ask = () => client.call("viewQueue", { limit: flags.limit });
-    if (flags.watch) {
-      await showLive(io, ask, table);
-      return exitOf(io.stop());
-    }
-    const answer = await ask();
-    io.print(answer, (paint) => table(answer, paint));
-    return 0;
-  } finally {
-    await client.close();
-  }
-};
+export const run: Run<typeof spec> = ({ flags }, io) =>
+  showOnceOrLive(io, {
+    watch: flags.watch,
+    ask: (client) => client.call("viewQueue", { limit: flags.limit }),
+    readable: table,
+  });
 
 function table({ tasks, partitions }: OutputOf<"viewQueue">, paint: Paint): string {
   if (tasks.length === 0) return "nothing waits for a runner\n";

@@ -1,18 +1,18 @@
-import { resolve } from "node:path";
 import { fail } from "../base/errors.ts";
 import { startRemoteRunner } from "../host/index.ts";
-import { RUNNER_FLAGS, runnerConfig } from "./runner/flags.ts";
+import { RUNNER_FLAGS } from "./runner/flags.ts";
+import { CONFIG_FLAG, runnerSetup } from "./runner/setup.ts";
 import { exitOf, untilStopped } from "./serve-role.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
 export const spec = {
   description:
-    "The runner role alone: it calls a controller, claims leases and runs exactly what each allows. It listens on nothing. Ctrl-C or SIGTERM lets running tasks end.",
+    "The runner role alone: it calls a controller, claims leases and runs exactly what each allows. It listens on nothing but, where asked to, a health port of this host. Ctrl-C or SIGTERM lets running tasks end.",
   flags: {
+    config: CONFIG_FLAG,
     controller: {
       type: "string",
       value: "URL",
-      required: true,
       about: "the controller, such as http://10.0.0.5:5175",
     },
     "token-file": {
@@ -26,6 +26,7 @@ export const spec = {
     ...RUNNER_FLAGS,
   },
   examples: [
+    { command: "lightflow runner --config /etc/lightflow/runner.yaml", does: "as a service would" },
     {
       command:
         "lightflow runner --controller http://127.0.0.1:5175 --token-file ~/runner.token --id builder-1",
@@ -36,16 +37,20 @@ export const spec = {
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const stop = io.stop();
-  if (!URL.canParse(flags.controller)) throw fail("usage", `--controller is not a URL: ${flags.controller}`);
-  if ((flags["tls-cert"] === undefined) !== (flags["tls-key"] === undefined)) {
-    throw fail("usage", "--tls-cert and --tls-key go together", { hint: "give both" });
+  const { controllerUrl, credentialFile, tls, config } = runnerSetup(flags, io);
+  if (controllerUrl === null) {
+    throw fail("usage", "no controller is named", {
+      hint:
+        flags.config === undefined
+          ? "give --controller, or --config runner.yaml"
+          : "add controllerUrl to the file",
+    });
   }
-  const pem = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
   const running = startRemoteRunner({
-    tls: { ca: pem(flags["tls-ca"]), certificate: pem(flags["tls-cert"]), key: pem(flags["tls-key"]) },
-    controllerUrl: flags.controller.replace(/\/+$/, ""),
-    tokenFile: flags["token-file"] === undefined ? null : resolve(io.cwd, flags["token-file"]),
-    config: runnerConfig(flags, io),
+    tls,
+    controllerUrl,
+    tokenFile: credentialFile,
+    config,
     log: io.log(),
   });
   running.ready.then(
@@ -53,9 +58,9 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       const sandboxes = (await running.sandboxes).map((each) => each.provider);
       if (io.json) {
         io.stdout.line(
-          JSON.stringify({ ready: true, role: "runner", id: flags.id, sandboxes, pid: process.pid }),
+          JSON.stringify({ ready: true, role: "runner", id: config.runnerId, sandboxes, pid: process.pid }),
         );
-      } else io.stdout.line(`runner ${flags.id} is ready: ${sandboxes.join(", ")}`);
+      } else io.stdout.line(`runner ${config.runnerId} is ready: ${sandboxes.join(", ")}`);
     },
     // `closed` rejects with the same failure, and is waited for.
     () => {},

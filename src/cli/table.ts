@@ -1,5 +1,6 @@
 import { nearest } from "../assets/nearest.ts";
 import { fail } from "../base/errors.ts";
+import { AGENTS } from "./commands/agents.ts";
 import { APPROVALS } from "./commands/approvals.ts";
 import { AUTHORING } from "./commands/authoring.ts";
 import { CONTROL_PLANE } from "./commands/control-plane.ts";
@@ -39,6 +40,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   pool: { noun: "pool action", summary: "where tasks may be sent" },
   tenant: { noun: "tenant action", summary: "tenants as policy knows them" },
   audit: { noun: "audit action", summary: "what was done, and by whom" },
+  agent: { noun: "agent action", summary: "agents that tasks call" },
   approvals: { noun: "approvals action", summary: "what tasks do only once somebody agrees" },
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
   ctx: { noun: "ctx action", summary: "CortexFS: models, providers, tools and threads as files" },
@@ -58,6 +60,7 @@ export const COMMANDS: readonly CommandRow[] = [
   ...SURFACES,
   ...QUEUE,
   ...APPROVALS,
+  ...AGENTS,
   ...POLICY,
   ...CTX,
   ...UPKEEP,

@@ -6,4 +6,7 @@ export {
   ImageStore,
   imagesDirectory,
   type RunnerCheck,
+  type RunnerConfig,
+  RunnerFile,
+  type TlsFiles,
 } from "../runner/index.ts";

@@ -1,12 +1,5 @@
-import type { Json } from "../base/json.ts";
 import { type EngineInput, taskError } from "../engine/index.ts";
-import type { ResolveCall, StoredInput } from "../store/index.ts";
-
-/** What an operator says became of a call. */
-export type CallResolution =
-  | { readonly as: "succeeded"; readonly output: Json }
-  | { readonly as: "failed"; readonly reason: string }
-  | { readonly as: "retry" };
+import type { CallResolution, ResolveCall, StoredInput } from "../store/index.ts";
 
 /** The same as the store takes it: what the waiting task hears. */
 export function resolvedAs(resolution: CallResolution): ResolveCall["as"] {

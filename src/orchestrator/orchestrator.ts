@@ -14,11 +14,11 @@ import {
   refuseUnsupported,
   scheduleOf,
 } from "../engine/index.ts";
-import type { WorkspacePolicy } from "../policy/index.ts";
 import {
   type AcceptPort,
   type Arming,
   answerQuestion,
+  type CallResolution,
   cancelInstance,
   decideApproval,
   directSchedule,
@@ -27,7 +27,6 @@ import {
   publishDefinition,
   type Resolution,
   type ResolvedAttempt,
-  type RunOptions,
   readApproval,
   readDefinition,
   resolveAttempt,
@@ -37,6 +36,7 @@ import {
   type ScheduleRow,
   type Started,
   type StartInput,
+  type StartRun,
   type Store,
   type StoredSnapshot,
   startInstance,
@@ -45,7 +45,7 @@ import {
 import { type ApprovalDecision, spoiltOf } from "./approval-gate.ts";
 import { ArchiveLoop } from "./archive-loop.ts";
 import { type CallOptions, callContexts } from "./call-options.ts";
-import { type CallResolution, resolvedAs } from "./call-resolution.ts";
+import { resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
 import { type Linked, linkDocument } from "./link.ts";
@@ -71,24 +71,6 @@ export interface OrchestratorOptions {
   lanes?: readonly string[];
   /** Days after which the history of a run that has ended becomes an artifact; 0 for never. */
   historyDays?: number;
-}
-
-export interface StartRun {
-  tenantId: string;
-  runId: string;
-  /** True when the caller named the run and a repeat with the same content should find it. */
-  idempotent: boolean;
-  sourceEventId: string | null;
-  /** Asset or document name, for lists. */
-  workflow: string;
-  assetId: string | null;
-  document: JsonObject;
-  digest: string;
-  input: Json;
-  /** The policies of the project that the document comes from. */
-  workspace?: readonly WorkspacePolicy[] | undefined;
-  options?: RunOptions | undefined;
-  reuse?: readonly { reference: string; output: Json }[] | undefined;
 }
 
 /** The orchestrator role of one process: the only one that starts and advances workflow instances. */

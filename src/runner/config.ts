@@ -9,6 +9,11 @@ import { imagesDirectory } from "./images/store.ts";
 const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/" });
 const Milliseconds = Type.Integer({ minimum: 0, maximum: 366 * 86_400_000 });
 
+const VaultPath = Type.String({
+  pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
+  maxLength: 512,
+});
+
 /** Where the value of one `runner-secret://<name>` comes from. The value itself never stands in a file of ours. */
 export const SecretSource = Type.Union([
   /** A variable of the runner's own environment. */
@@ -17,8 +22,31 @@ export const SecretSource = Type.Union([
   closed({ file: Path }),
   /** A credential that systemd passed to the unit (`LoadCredential=`). */
   closed({ credential: Name }),
+  /** One field of a secret in Vault's KV version 2 engine, read anew for each task. */
+  closed({
+    vault: closed({
+      /** Where the engine is mounted; `secret` unless said. */
+      mount: Type.Optional(VaultPath),
+      path: VaultPath,
+      field: Type.String({ minLength: 1, maxLength: 256 }),
+      /** The newest unless said. */
+      version: Type.Optional(Type.Integer({ minimum: 1 })),
+    }),
+  }),
 ]);
 export type SecretSource = Static<typeof SecretSource>;
+
+/** The Vault that `vault` secrets come from. */
+export const VaultConfig = closed({
+  /** `https://…`; plain HTTP to this host alone. */
+  address: Type.String({ pattern: "^https?://", maxLength: 2048 }),
+  /** Holds the token: mode 0600, read anew for each secret, so that an agent may renew it. */
+  tokenFile: Path,
+  namespace: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._/-]*$", maxLength: 512 })),
+  /** PEM authority of its certificate. */
+  ca: Type.Optional(Path),
+});
+export type VaultConfig = Static<typeof VaultConfig>;
 
 /** What a runner is told about itself (`runner.yaml`, or the host that embeds it). Unknown keys are refused. */
 export const RunnerConfig = closed({
@@ -53,10 +81,7 @@ export const RunnerConfig = closed({
   /** When present, only leases made from one of these approved command templates, by their digest. */
   commandTemplates: Type.Optional(Type.Array(Digest, { maxItems: 256 })),
   secrets: Type.Optional(Type.Record(Name, SecretSource)),
-  /** Public keys of other runners whose provenance a publication here takes, beside this runner's own. */
-  trustedBuilders: Type.Optional(
-    Type.Array(Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }), { maxItems: 64 }),
-  ),
+  vault: Type.Optional(VaultConfig),
   workspacePolicy: Type.Optional(Name),
   networkZone: Type.Optional(Name),
   secretPolicy: Type.Optional(Name),
@@ -78,6 +103,10 @@ export const RunnerConfig = closed({
   temporaryBytes: Type.Optional(Type.Integer({ minimum: MIB })),
   /** Below this much free disk the runner says it is unhealthy and gets no work. */
   minimumFreeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Where `/healthz`, `/readyz` and `/metrics` are answered: an address of this host alone, with its port. */
+  healthAddress: Type.Optional(
+    Type.String({ pattern: "^(127(\\.[0-9]{1,3}){3}|localhost|\\[::1\\]):[0-9]{1,5}$" }),
+  ),
 });
 export type RunnerConfig = Static<typeof RunnerConfig>;
 
@@ -86,11 +115,20 @@ export interface EffectiveConfig
   extends Required<
     Omit<
       RunnerConfig,
-      "imageDigest" | "vmImageId" | "commands" | "commandTemplates" | "taskMemoryBytes" | "taskProcesses"
+      | "healthAddress"
+      | "vault"
+      | "imageDigest"
+      | "vmImageId"
+      | "commands"
+      | "commandTemplates"
+      | "taskMemoryBytes"
+      | "taskProcesses"
     >
   > {
   readonly taskProcesses: number | undefined;
   readonly taskMemoryBytes: number | undefined;
+  readonly healthAddress: string | undefined;
+  readonly vault: VaultConfig | undefined;
   readonly imageDigest: string | undefined;
   readonly vmImageId: string | undefined;
   readonly commands: string[] | undefined;
@@ -107,6 +145,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
       throw fail("invalid_request", `${path} must be an absolute path without ".."`);
     }
   }
+  checkVault(config);
   return {
     ...config,
     runnerKind: config.runnerKind ?? "local",
@@ -118,11 +157,12 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     commands: config.commands,
     commandTemplates: config.commandTemplates,
     secrets: config.secrets ?? {},
-    trustedBuilders: config.trustedBuilders ?? [],
     workspacePolicy: config.workspacePolicy ?? "per-lease",
     networkZone: config.networkZone ?? "default",
     secretPolicy: config.secretPolicy ?? "task-scoped",
     modelProviderScopes: config.modelProviderScopes ?? [],
+    healthAddress: config.healthAddress,
+    vault: config.vault,
     imageDigest: config.imageDigest,
     vmImageId: config.vmImageId,
     workspaceRetentionMs: config.workspaceRetentionMs ?? 86_400_000,
@@ -136,4 +176,23 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     configHash: digestOf(config),
     commandAllowlistHash: digestOf([...(config.commands ?? []), ...(config.commandTemplates ?? [])]),
   };
+}
+
+function checkVault({ vault, secrets }: RunnerConfig): void {
+  const named = Object.entries(secrets ?? {}).find(([, source]) => "vault" in source)?.[0];
+  if (vault === undefined) {
+    if (named === undefined) return;
+    throw fail("invalid_request", `/secrets/${named}: there is no "vault" to read it from`, {
+      hint: "add vault: {address, tokenFile}",
+    });
+  }
+  const url = URL.canParse(vault.address) ? new URL(vault.address) : null;
+  if (url === null || url.search !== "" || url.hash !== "" || url.username !== "") {
+    throw fail("invalid_request", `/vault/address: ${vault.address} is not the address of a server`);
+  }
+  if (url.protocol === "http:" && !/^(127\.|localhost$|\[::1\]$)/.test(url.hostname)) {
+    throw fail("invalid_request", "/vault/address: secrets would cross the network in the clear", {
+      hint: "use https, or a Vault agent on this host",
+    });
+  }
 }

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { Failure, toFailure } from "../base/errors.ts";
 import { makePrivateDirectory, writeFileDurable } from "../base/files.ts";
 import { MIB } from "../base/limits.ts";
+import { readPrivateFile } from "../base/private-file.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
 import { Journal } from "./journal/journal.ts";
 import { type OciProbe, openProvenCgroups, probeOci, probeSandboxes } from "./sandboxes/index.ts";
 import { checkSecret } from "./secrets.ts";
 import type { Fetch } from "./wire/client.ts";
+import { fetchWith, readTls, type TlsFiles } from "./wire/tls.ts";
 
 /** What one check found. `remedy` says what to do, and is null when there is nothing to do. */
 export interface RunnerCheck {
@@ -20,6 +22,9 @@ export interface RunnerCheck {
 
 export interface RunnerDoctorOptions {
   readonly controllerUrl?: string;
+  /** The enrolment token, and what the connection shows: files that have to be private. */
+  readonly credentialFile?: string | null;
+  readonly tls?: TlsFiles;
   readonly fetch?: Fetch;
 }
 
@@ -180,16 +185,33 @@ export async function diagnoseRunner(
       }),
     );
   }
-  for (const [name, source] of Object.entries(config.secrets)) {
+  for (const name of Object.keys(config.secrets)) {
     checks.push(
-      await attempt(`secret ${name}`, "provide it, or take it out of the configuration", () => {
-        checkSecret(name, source);
+      await attempt(`secret ${name}`, "provide it, or take it out of the configuration", async () => {
+        await checkSecret(name, config);
         return "can be resolved";
       }),
     );
   }
-  if (options.controllerUrl !== undefined) {
-    checks.push(...(await checkController(options.controllerUrl, options.fetch ?? fetch)));
+  const { credentialFile = null, tls = {}, controllerUrl } = options;
+  if (credentialFile !== null) {
+    const remedy = "lightflow runner enroll writes one";
+    checks.push(
+      await attempt("credential", remedy, () => {
+        readPrivateFile(credentialFile);
+        return `${credentialFile} is private`;
+      }),
+    );
   }
+  let send = options.fetch ?? fetch;
+  if (Object.keys(tls).length > 0) {
+    checks.push(
+      await attempt("certificates", "see the message", () => {
+        send = fetchWith(readTls(tls));
+        return "can be read";
+      }),
+    );
+  }
+  if (controllerUrl !== undefined) checks.push(...(await checkController(controllerUrl, send)));
   return checks;
 }

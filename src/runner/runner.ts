@@ -1,9 +1,11 @@
 import type { KeyObject } from "node:crypto";
 import { realpathSync } from "node:fs";
+import packageFile from "../../package.json" with { type: "json" };
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Failure, fail, toFailure } from "../base/errors.ts";
 import { makePrivateDirectory } from "../base/files.ts";
 import { newId } from "../base/ids.ts";
+import type { Listening } from "../base/listen.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import {
   Acknowledged,
@@ -23,23 +25,27 @@ import { ClaimLoop } from "./claims.ts";
 import { type EffectiveConfig, effectiveConfig, type RunnerConfig } from "./config.ts";
 import { openWorkspaces, type Workspaces } from "./files/workspaces.ts";
 import { type Health, watchHealth } from "./health.ts";
-import { runHeartbeat } from "./heartbeat.ts";
+import { type RunnerReport, serveHealth } from "./health-server.ts";
+import { type HeartbeatOptions, runHeartbeat } from "./heartbeat/loop.ts";
+import { runHeartbeatThread } from "./heartbeat/thread.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { loadIdentity } from "./identity.ts";
 import { ImageStore } from "./images/store.ts";
 import type { JournalEntry } from "./journal/entry.ts";
-import { Journal } from "./journal/journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import { verifyOffer } from "./lease/admit.ts";
 import { LeaseRun } from "./lease/run.ts";
-import type { LeaseServices } from "./lease/services.ts";
+import type { Counts, LeaseServices } from "./lease/services.ts";
 import type { AtPoint } from "./points.ts";
 import { auditSnapshot, registration } from "./registration.ts";
 import { chooseProvider, type Sandboxes, usableSandboxes } from "./sandbox-choice.ts";
 import type { SandboxCapability } from "./sandboxes/index.ts";
+import { takeJournal } from "./takeover.ts";
 import { pause } from "./wire/backoff.ts";
 import { type Client, createClient, type Fetch } from "./wire/client.ts";
 import { wireReporter } from "./wire/reporter.ts";
 import { Session } from "./wire/session.ts";
+import { type ClientTls, fetchWith } from "./wire/tls.ts";
 
 export interface RunnerOptions {
   readonly controllerUrl: string;
@@ -48,6 +54,9 @@ export interface RunnerOptions {
   readonly config: RunnerConfig;
   /** Its controller is in this very process: a newer executable on disk is then no drift of the runner's. */
   readonly embedded?: boolean;
+  /** Certificates of the connection; not together with `fetch`. */
+  readonly tls?: ClientTls;
+  /** How messages leave; given by whoever has the controller in its own process. */
   readonly fetch?: Fetch;
   readonly clock?: Clock;
   readonly log?: Log;
@@ -106,7 +115,10 @@ class Runner implements RunningRunner {
   readonly #admitted = Promise.withResolvers<void>();
   readonly #proven = Promise.withResolvers<readonly SandboxCapability[]>();
   #leaseKey: KeyObject | null = null;
+  readonly #counts: Counts = { results: new Map(), logBytes: 0 };
   #draining = false;
+  /** When a heartbeat was last answered, on the monotonic clock. */
+  #lastBeat: number | null = null;
   #stopped: Promise<void> | null = null;
   #claims: ClaimLoop | null = null;
   #session: Session | null = null;
@@ -120,7 +132,7 @@ class Runner implements RunningRunner {
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
     this.#random = options.random ?? Math.random;
-    this.#client = createClient(options.controllerUrl, options.fetch);
+    this.#client = createClient(options.controllerUrl, options.fetch ?? fetchWith(options.tls ?? {}));
     this.ready = this.#admitted.promise;
     this.sandboxes = this.#proven.promise;
     this.closed = this.#main().catch((error) => {
@@ -145,8 +157,10 @@ class Runner implements RunningRunner {
 
   async #main(): Promise<void> {
     const config = this.#config;
-    const journal = new Journal(config.dataDirectory);
+    const embedded = this.#options.embedded === true || this.#options.fetch !== undefined;
+    const journal = await takeJournal(config, embedded, this.#log, this.#ending.signal);
     let health: Health | null = null;
+    let healthServer: Listening | null = null;
     try {
       const workspaces = openWorkspaces(config.dataDirectory, config.workspaceRetentionMs);
       const [sandboxes, digest] = await Promise.all([usableSandboxes(config), binaryDigest(journal)]);
@@ -156,6 +170,9 @@ class Runner implements RunningRunner {
       const housekeeping = createHousekeeping(config, journal, workspaces, this.#log);
       await housekeeping.atStart(sandboxes);
       health = watchHealth(config, journal, this.#clock);
+      if (config.healthAddress !== undefined) {
+        healthServer = serveHealth(config.healthAddress, () => this.#report(health!, journal));
+      }
       const session = this.#openSession(sandboxes, digest, loadIdentity(config.dataDirectory));
       const services = this.#services(journal, workspaces, session);
       const recovered = (entry: JournalEntry) => wireReporter(this.#client, session, { ...entry, nonce: "" });
@@ -186,14 +203,14 @@ class Runner implements RunningRunner {
         this.#admitted.resolve();
         const recovering = housekeeping.recover(services, recovered, this.#runs);
         await Promise.all([
-          runHeartbeat({
-            client: this.#client,
+          this.#beat({
             session,
             describe: () => this.#describe(health!, journal, digest),
             onDirective: (directive, registered) => this.#obey(directive, registered, sandboxes, digest),
-            clock: this.#clock,
+            onBeat: () => {
+              this.#lastBeat = this.#clock.monotonic();
+            },
             log: this.#log,
-            random: this.#random,
             signal,
           }),
           claims.run(),
@@ -207,9 +224,22 @@ class Runner implements RunningRunner {
       this.#admitted.reject(fail("unavailable", "the runner was stopped"));
     } finally {
       health?.close();
+      await healthServer?.stop();
       await Promise.allSettled([...this.#runs.values(), ...this.#settling.values()].map((run) => run.done));
       await journal.close();
     }
+  }
+
+  #beat(heartbeat: Omit<HeartbeatOptions, "client" | "clock" | "random">): Promise<void> {
+    const { controllerUrl, fetch: given, tls = {} } = this.#options;
+    if (given === undefined) return runHeartbeatThread({ ...heartbeat, controllerUrl, tls });
+    // A controller of this very process is held up by whatever holds up the runner.
+    return runHeartbeat({
+      ...heartbeat,
+      client: this.#client,
+      clock: this.#clock,
+      random: this.#random,
+    });
   }
 
   #openSession(sandboxes: Sandboxes, digest: string, identity: SigningKey): Session {
@@ -252,7 +282,6 @@ class Runner implements RunningRunner {
       journal,
       workspaces,
       images: new ImageStore(this.#config.imagesDirectory),
-      key: loadIdentity(this.#config.dataDirectory),
       ownSecrets: () => [
         ...(this.#options.enrolmentToken === null ? [] : [this.#options.enrolmentToken]),
         ...(session.current === null ? [] : [session.current.claimToken, session.current.heartbeatToken]),
@@ -260,6 +289,7 @@ class Runner implements RunningRunner {
       clock: this.#clock,
       log: this.#log,
       at: this.#options.atPoint ?? (() => {}),
+      counts: this.#counts,
       signal: this.#silence.signal,
     };
   }
@@ -305,6 +335,23 @@ class Runner implements RunningRunner {
     } catch (error) {
       reject(toFailure(error));
     }
+  }
+
+  #report(health: Health, journal: Journal): RunnerReport {
+    return {
+      trouble: health.trouble(),
+      stalled: health.isStalled(),
+      registered: this.#session?.current != null,
+      draining: this.#draining,
+      slots: this.#config.slots,
+      active: this.#runs.size,
+      settling: this.#settling.size,
+      cleanupBacklog: health.cleanupBacklog(),
+      journalWritable: journal.trouble === null,
+      heartbeatAgeMs: this.#lastBeat === null ? null : this.#clock.monotonic() - this.#lastBeat,
+      ...this.#counts,
+      version: this.#options.version ?? packageFile.version,
+    };
   }
 
   async #describe(health: Health, journal: Journal, digest: string) {

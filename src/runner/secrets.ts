@@ -4,10 +4,16 @@ import { fail } from "../base/errors.ts";
 import { readPrivateFile } from "../base/private-file.ts";
 import { MINIMUM_SECRET_BYTES } from "../redaction/index.ts";
 import type { EffectiveConfig, SecretSource } from "./config.ts";
+import { readVault } from "./vault.ts";
+
+type Sources = Pick<EffectiveConfig, "secrets" | "vault">;
 
 const REFERENCE = /^runner-secret:\/\/([A-Za-z0-9][A-Za-z0-9._-]*)$/;
-function resolve(name: string, source: SecretSource | undefined): string {
+
+async function resolve(name: string, { secrets, vault }: Sources): Promise<string> {
+  const source: SecretSource | undefined = secrets[name];
   if (source === undefined) throw fail("secret_denied", `this runner has no secret named ${name}`);
+  if ("vault" in source) return await readVault(vault!, source.vault);
   if ("file" in source) return readPrivateFile(source.file);
   if ("credential" in source) {
     const directory = process.env["CREDENTIALS_DIRECTORY"];
@@ -23,8 +29,8 @@ function resolve(name: string, source: SecretSource | undefined): string {
 }
 
 /** Whether a secret can be resolved and masked. @throws Failure `secret_denied` */
-export function checkSecret(name: string, source: SecretSource): void {
-  if (Buffer.byteLength(resolve(name, source).trim()) < MINIMUM_SECRET_BYTES) {
+export async function checkSecret(name: string, sources: Sources): Promise<void> {
+  if (Buffer.byteLength((await resolve(name, sources)).trim()) < MINIMUM_SECRET_BYTES) {
     throw fail(
       "secret_denied",
       `secret ${name} is shorter than ${MINIMUM_SECRET_BYTES} bytes and cannot be masked`,
@@ -40,34 +46,28 @@ export interface TaskSecrets {
 }
 
 /** Resolve the `runner-secret://<name>` references of one task's environment. @throws Failure `secret_denied` */
-export function resolveSecrets(
+export async function resolveSecrets(
   environment: Readonly<Record<string, string>>,
-  sources: EffectiveConfig["secrets"],
-): TaskSecrets {
+  sources: Sources,
+): Promise<TaskSecrets> {
   const values = new Map<string, string>();
-  const resolved = Object.entries(environment).map(([key, value]) => {
+  const resolved: Record<string, string> = {};
+  for (const [key, value] of Object.entries(environment)) {
     const name = REFERENCE.exec(value)?.[1];
-    if (name === undefined) {
-      if (!value.includes("runner-secret://")) return [key, value];
+    if (name === undefined && value.includes("runner-secret://")) {
       throw fail("secret_denied", `${key}: a secret reference must be the whole value`);
     }
-    if (!values.has(name)) values.set(name, resolve(name, sources[name]));
-    return [key, values.get(name)!];
-  });
-  return {
-    names: [...values.keys()],
-    values: [...values.values()],
-    environment: Object.fromEntries(resolved) as Record<string, string>,
-  };
+    if (name !== undefined && !values.has(name)) values.set(name, await resolve(name, sources));
+    resolved[key] = name === undefined ? value : values.get(name)!;
+  }
+  return { names: [...values.keys()], values: [...values.values()], environment: resolved };
 }
 
-/** Values by name, for masking what an earlier process of this runner captured; unknown names are left out. */
-export function secretValues(names: readonly string[], sources: EffectiveConfig["secrets"]): string[] {
-  return names.flatMap((name) => {
-    try {
-      return [resolve(name, sources[name])];
-    } catch {
-      return [];
-    }
-  });
+/** Values by name, for masking what an earlier process of this runner captured; null when one cannot be had any more. */
+export async function secretValues(names: readonly string[], sources: Sources): Promise<string[] | null> {
+  try {
+    return await Promise.all(names.map((name) => resolve(name, sources)));
+  } catch {
+    return null;
+  }
 }

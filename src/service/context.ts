@@ -3,43 +3,23 @@ import type { Clock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { CortexPlace } from "../cortex/index.ts";
-import type { WorkspacePolicy } from "../policy/index.ts";
 import type {
+  CallResolution,
   Operation,
   Query,
   Resolution,
   ResolvedAttempt,
-  RunOptions,
   Started,
+  StartRun,
   Topic,
 } from "../store/index.ts";
 import type { Principal } from "./principal.ts";
-
-/** What an operator says became of a call. */
-export type CallResolution =
-  | { readonly as: "succeeded"; readonly output: Json }
-  | { readonly as: "failed"; readonly reason: string }
-  | { readonly as: "retry" };
 
 /** What the service asks of the orchestrator role, wherever it runs. */
 export interface Orchestration {
   /** Whether it answers; one in this process always does. */
   isReady?(): Promise<boolean>;
-  start(run: {
-    tenantId: string;
-    runId: string;
-    idempotent: boolean;
-    sourceEventId: string | null;
-    workflow: string;
-    assetId: string | null;
-    document: JsonObject;
-    digest: string;
-    input: Json;
-    options?: RunOptions | undefined;
-    reuse?: readonly { reference: string; output: Json }[] | undefined;
-    /** The policies of the project that the document comes from. */
-    workspace?: readonly WorkspacePolicy[] | undefined;
-  }): Promise<Started>;
+  start(run: StartRun): Promise<Started>;
   cancel(tenantId: string, runId: string, reason: string): Promise<string>;
   suspend(tenantId: string, runId: string, reason: string): Promise<string>;
   resume(tenantId: string, runId: string): Promise<string>;

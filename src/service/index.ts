@@ -1,3 +1,4 @@
+import { agentOperations } from "./agents/index.ts";
 import { approvalOperations } from "./approvals/index.ts";
 import { artifactOperations } from "./artifacts/index.ts";
 import { assetOperations } from "./assets/index.ts";
@@ -52,6 +53,7 @@ export const service = {
   ...storeOperations,
   ...inboxOperations,
   ...approvalOperations,
+  ...agentOperations,
   ...policyOperations,
   ...queueOperations,
   ...leaseOperations,

@@ -6,6 +6,7 @@ export {
   listAccessTokens,
   revokeAccessToken,
 } from "./access/tokens.ts";
+export { findAgent, listAgents, type PublishedAgent, publishAgent, readSkill } from "./agents/agents.ts";
 export * from "./approvals/index.ts";
 export { archiveHistories } from "./archives/archive-histories.ts";
 export { findArtifact, type KnownArtifact, noteUpload } from "./artifacts/uploads.ts";
@@ -61,6 +62,7 @@ export {
 } from "./instances/resolve-call.ts";
 export { readInstanceStatus } from "./instances/run-status.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
+export type { CallResolution, StartRun } from "./instances/start-run.ts";
 export { dueTimers, fireTimer, fireTimers, nextTimer, postponeTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
 export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts";

@@ -10,6 +10,7 @@ import {
 } from "../../src/protocol/index.ts";
 import { enrolRunner, Store } from "../../src/store/index.ts";
 import { binary } from "../support/binary.ts";
+import { taskResult } from "../support/task-result.ts";
 
 /** A host of the executable with many runners made by hand, and the bare queue beside it: what benchmarks of leases need. */
 
@@ -160,8 +161,14 @@ export async function startHost(directory: string, runners: number): Promise<Ben
       const body = { messageId: Bun.randomUUIDv7(), ...identity, nonce: lease.nonce, startedAt: now() };
       await (await send(`/runner/task/${lease.leaseId}/started`, body, session.claimToken)).json();
     },
-    async complete({ session, runnerId }, lease) {
-      const body = result(lease, runnerId, now());
+    async complete({ session }, lease) {
+      const { attempt, fencingToken } = lease;
+      const body = {
+        messageId: Bun.randomUUIDv7(),
+        attempt,
+        fencingToken,
+        ...taskResult(lease, { startedAt: now(), completedAt: now(), durationMs: 0 }),
+      };
       await (await send(`/runner/task/${lease.leaseId}/complete`, body, session.claimToken)).json();
     },
     async stop() {
@@ -225,31 +232,4 @@ async function heartbeat(controller: string, session: RegistrationAccepted, runn
   };
   const headers = { "lightflow-protocol": "1.0", authorization: `Bearer ${session.heartbeatToken}` };
   await post(`${controller}/runner/heartbeat`, body, headers).catch(() => {});
-}
-
-function result(lease: Lease, runnerId: string, now: string) {
-  return {
-    messageId: Bun.randomUUIDv7(),
-    attempt: lease.attempt,
-    fencingToken: lease.fencingToken,
-    taskId: lease.taskId,
-    taskReference: lease.taskReference,
-    runnerId,
-    policyDigest: lease.policyDigest,
-    status: "succeeded",
-    exitCode: 0,
-    signal: null,
-    startedAt: now,
-    completedAt: now,
-    durationMs: 0,
-    summary: "done",
-    stdoutRef: null,
-    stderrRef: null,
-    artifactRefs: [],
-    output: null,
-    changedFiles: [],
-    aiDiagnosisAllowed: false,
-    retrySafety: "safe",
-    sandbox: { provider: "process", boundary: "process" },
-  };
 }

@@ -3,32 +3,13 @@
  * marker, the call goes out, and its answer is committed; both through one group-commit queue at synchronous=FULL. No schema,
  * policy, engine, history or audit. `PUT /` answers as the service that is called. Prints its port.
  */
-import { Database } from "bun:sqlite";
+import { openFloor } from "./floor-store.ts";
 
-const db = new Database(process.argv[2]!, { create: true, strict: true });
-db.run("PRAGMA journal_mode = WAL");
-db.run("PRAGMA synchronous = FULL");
+const { db, commit } = openFloor(process.argv[2]!);
 db.run(
   "CREATE TABLE instance (id TEXT PRIMARY KEY, state TEXT, input TEXT, output TEXT, created INTEGER) STRICT",
 );
 db.run("CREATE TABLE effect (instance TEXT PRIMARY KEY, marker TEXT, request TEXT) STRICT");
-
-type Job = { work: () => unknown; done: (value: unknown) => void };
-let queue: Job[] = [];
-
-function commit(work: () => unknown): Promise<unknown> {
-  return new Promise((done) => {
-    if (queue.push({ work, done }) > 1) return;
-    setImmediate(() => {
-      const batch = queue;
-      queue = [];
-      db.run("BEGIN IMMEDIATE");
-      const values = batch.map((job) => job.work());
-      db.run("COMMIT");
-      for (const [at, job] of batch.entries()) job.done(values[at]);
-    });
-  });
-}
 
 const insert = db.query("INSERT INTO instance VALUES (?, 'waiting', ?, NULL, ?)");
 const mark = db.query("INSERT INTO effect VALUES (?, 'possible', ?)");

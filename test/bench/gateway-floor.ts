@@ -2,31 +2,14 @@
  * The floor of `bench gateway`: a bare Elysia server. `GET /run` answers given bytes; `POST /run` validates its body and
  * inserts one row, durable through a group commit at synchronous=FULL as ours is. Prints its port.
  */
-import { Database } from "bun:sqlite";
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
+import { openFloor } from "./floor-store.ts";
 
 const [path, answer] = process.argv.slice(2) as [string, string];
-const db = new Database(path, { create: true, strict: true });
-db.run("PRAGMA journal_mode = WAL");
-db.run("PRAGMA synchronous = FULL");
+const { db, commit } = openFloor(path);
 db.run("CREATE TABLE run (id TEXT PRIMARY KEY, body TEXT, created INTEGER) STRICT");
 const insert = db.query("INSERT INTO run VALUES (?, ?, ?)");
-
-let queue: { work: () => void; done: () => void }[] = [];
-function commit(work: () => void): Promise<void> {
-  return new Promise((done) => {
-    if (queue.push({ work, done }) > 1) return;
-    setImmediate(() => {
-      const batch = queue;
-      queue = [];
-      db.run("BEGIN IMMEDIATE");
-      for (const job of batch) job.work();
-      db.run("COMMIT");
-      for (const job of batch) job.done();
-    });
-  });
-}
 
 const Body = Type.Object(
   { workflow_asset_id: Type.String({ minLength: 1, maxLength: 256 }), inputs: Type.Optional(Type.Unknown()) },

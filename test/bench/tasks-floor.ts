@@ -2,33 +2,14 @@
  * The floor of `bench tasks`: create, claim and complete over a bare `Bun.serve`, each durable through one group-commit
  * queue at synchronous=FULL. No authentication, policy, schema, workflow or history. Prints its port.
  */
-import { Database } from "bun:sqlite";
+import { openFloor } from "./floor-store.ts";
 
-const db = new Database(process.argv[2]!, { create: true, strict: true });
-db.run("PRAGMA journal_mode = WAL");
-db.run("PRAGMA synchronous = FULL");
+const { db, commit } = openFloor(process.argv[2]!);
 db.run(
   "CREATE TABLE task (id TEXT PRIMARY KEY, state TEXT, payload TEXT, created INTEGER) STRICT, WITHOUT ROWID",
 );
 db.run("CREATE INDEX pending ON task (created) WHERE state = 'pending'");
 db.run("CREATE TABLE audit (seq INTEGER PRIMARY KEY, task TEXT, what TEXT) STRICT");
-
-type Job = { work: () => unknown; done: (value: unknown) => void };
-let queue: Job[] = [];
-
-function commit(work: () => unknown): Promise<unknown> {
-  return new Promise((done) => {
-    if (queue.push({ work, done }) > 1) return;
-    setImmediate(() => {
-      const batch = queue;
-      queue = [];
-      db.run("BEGIN IMMEDIATE");
-      const values = batch.map((job) => job.work());
-      db.run("COMMIT");
-      for (const [at, job] of batch.entries()) job.done(values[at]);
-    });
-  });
-}
 
 const insert = db.query("INSERT INTO task VALUES (?, 'pending', ?, ?)");
 const claim = db.query(

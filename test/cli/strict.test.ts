@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
 
@@ -31,25 +32,36 @@ test("a misspelt command, action or flag is refused in one line with the nearest
   expect(await refusal("completion", "tcsh")).toStartWith("shell must be bash|zsh|fish: tcsh");
 });
 
-test("every command refuses an unknown flag, a flag given twice and a flag without its value", async () => {
-  for (const { path } of COMMANDS) {
-    const words = path.split(" ");
-    expect(await refusal(...words, "--no-such-flag")).toStartWith(
-      `unexpected argument for ${path}: --no-such-flag`,
-    );
-    expect(await refusal(...words, "--root", ".", "--root", ".")).toStartWith("duplicate flag --root");
-    expect(await refusal(...words, "--root")).toStartWith("missing value for --root");
+/** What the parser of the command line says, with the command's own list of flags. */
+async function parserRefusal({ path, load }: (typeof COMMANDS)[number], ...words: string[]): Promise<string> {
+  const { spec } = await load();
+  try {
+    parseArguments(path, spec, words, {});
+  } catch (error) {
+    return (error as Error).message;
   }
+  return "";
+}
+
+test("every command refuses an unknown flag, a flag given twice and a flag without its value", async () => {
+  for (const row of COMMANDS) {
+    expect(await parserRefusal(row, "--no-such-flag")).toStartWith(
+      `unexpected argument for ${row.path}: --no-such-flag`,
+    );
+    expect(await parserRefusal(row, "--root", ".", "--root", ".")).toStartWith("duplicate flag --root");
+    expect(await parserRefusal(row, "--root")).toStartWith("missing value for --root");
+  }
+  const [{ path }] = COMMANDS as [(typeof COMMANDS)[number]];
+  expect(await refusal(...path.split(" "), "--no-such-flag")).toStartWith(`unexpected argument for ${path}`);
 });
 
 test("every command that takes a fixed number of arguments refuses one more", async () => {
-  for (const { path, load } of COMMANDS) {
-    const { spec } = await load();
-    const positionals = spec.positionals ?? [];
+  for (const row of COMMANDS) {
+    const positionals = (await row.load()).spec.positionals ?? [];
     if (positionals.some((each) => each.rest)) continue;
     const words = positionals.map((each) => each.choices?.[0] ?? "x");
-    expect(await refusal(...path.split(" "), ...words, "extra")).toStartWith(
-      `unexpected argument for ${path}: extra`,
+    expect(await parserRefusal(row, ...words, "extra")).toStartWith(
+      `unexpected argument for ${row.path}: extra`,
     );
   }
 });

@@ -214,7 +214,8 @@ test("a unit runs any role hardened, and an existing one is never replaced by ac
       "--port",
       "5999",
     ]);
-    expect(stdout).toContain(`ExecStart=${await binary()} ${role} --root "/srv/my pipelines" --port 5999`);
+    const program = (await binary()).includes(" ") ? `"${await binary()}"` : await binary();
+    expect(stdout).toContain(`ExecStart=${program} ${role} --root "/srv/my pipelines" --port 5999`);
     for (const line of [
       "NoNewPrivileges=yes",
       "ProtectSystem=strict",

@@ -9,6 +9,7 @@ export interface SourceFile {
 
 const ROLES = ["service", "orchestrator", "controller", "runner"];
 const LIBRARIES = [
+  "agents",
   "engine",
   "assets",
   "policy",
@@ -20,18 +21,15 @@ const LIBRARIES = [
   "redaction",
   "secrets",
   "stream",
-  "release",
 ];
 const GROUND = ["workflow", "expression", "protocol", "base", "builtins"];
 const BELOW_ROLES = [...LIBRARIES, ...GROUND];
 
 /** What each folder of `src/` may import besides itself: the floors of docs/01-architecture.md, floor by floor. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli", "code", "actions", "agent", "base"],
+  main: ["cli", "code", "base"],
   // What runs inside the sandbox of a task: it has nothing of the product but itself.
   code: ["base"],
-  actions: ["base", "release"],
-  agent: ["base"],
   cli: ["gateway", "host", "service", ...BELOW_ROLES, "cortexfs"],
   gateway: ["service", ...BELOW_ROLES],
   // The one that composes roles into a process.
@@ -40,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   orchestrator: BELOW_ROLES,
   controller: BELOW_ROLES,
   // What the runner must not see it cannot import.
-  runner: ["protocol", "base", "artifacts", "calls", "redaction", "cortex", "release"],
+  runner: ["protocol", "base", "artifacts", "calls", "redaction", "cortex"],
   ...Object.fromEntries(LIBRARIES.map((name) => [name, BELOW_ROLES])),
   ...Object.fromEntries(GROUND.map((name) => [name, GROUND])),
   base: [],

@@ -198,31 +198,7 @@ export async function runner(
   return { token, session, claim, task, started, runnerId };
 }
 
-export function result(lease: Lease, more: JsonObject = {}): JsonObject {
-  return {
-    taskId: lease.taskId,
-    taskReference: lease.taskReference,
-    runnerId: lease.runnerId,
-    policyDigest: lease.policyDigest,
-    ...(lease.approvalRefs === undefined ? {} : { approvalRefs: lease.approvalRefs }),
-    status: "succeeded",
-    exitCode: 0,
-    signal: null,
-    startedAt: "2026-01-01T00:00:00Z",
-    completedAt: "2026-01-01T00:00:00Z",
-    durationMs: 1,
-    summary: "done",
-    stdoutRef: null,
-    stderrRef: null,
-    artifactRefs: [],
-    output: null,
-    changedFiles: [],
-    aiDiagnosisAllowed: false,
-    retrySafety: "safe",
-    sandbox: { provider: "process", boundary: "process" },
-    ...more,
-  };
-}
+export { taskResult as result } from "./task-result.ts";
 
 export const events = (p: Plane, runId: string) =>
   p.store.read(listEvents, { instanceId: p.run(runId).id, runId, after: 0, limit: 1000 });

@@ -208,27 +208,4 @@ export class HandRunner {
   }
 }
 
-/** The result of a task that went well. */
-export const resultOf = (lease: Lease, more: JsonObject = {}): JsonObject => ({
-  taskId: lease.taskId,
-  taskReference: lease.taskReference,
-  runnerId: lease.runnerId,
-  policyDigest: lease.policyDigest,
-  ...(lease.commandTemplateId === undefined ? {} : { commandTemplateId: lease.commandTemplateId }),
-  status: "succeeded",
-  exitCode: 0,
-  signal: null,
-  startedAt: "2026-01-01T00:00:00Z",
-  completedAt: "2026-01-01T00:00:00Z",
-  durationMs: 1,
-  summary: "done",
-  stdoutRef: null,
-  stderrRef: null,
-  artifactRefs: [],
-  output: null,
-  changedFiles: [],
-  aiDiagnosisAllowed: false,
-  retrySafety: "safe",
-  sandbox: { provider: "process", boundary: "process" },
-  ...more,
-});
+export { taskResult as resultOf } from "./task-result.ts";

@@ -20,6 +20,12 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
   { path: "runner import", summary: "bring an image to a runner", load: () => import("../runner/import.ts") },
   { path: "runner images", summary: "the images of a runner", load: () => import("../runner/images.ts") },
   {
+    path: "runner install",
+    summary: "write a service unit for a runner",
+    load: () => import("../runner/install.ts"),
+  },
+  { path: "runner probe", summary: "whether a runner is ready", load: () => import("../runner/probe.ts") },
+  {
     path: "runner doctor",
     summary: "try what a runner of this host would offer",
     load: () => import("../runner/doctor.ts"),

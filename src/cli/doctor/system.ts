@@ -11,6 +11,7 @@ export function checkPlatform(): Check {
   if (process.platform !== "linux")
     return failure(name, machine, "run lightflow on Linux, in a virtual machine if need be");
   try {
+    if (process.env["LIGHTFLOW_LIBC"] === "musl") return good(name, `${machine}, musl`);
     const libc = dlopen("libc.so.6", { gnu_get_libc_version: { returns: "cstring", args: [] } });
     return good(name, `${machine}, glibc ${libc.symbols.gnu_get_libc_version()}`);
   } catch (error) {

@@ -25,7 +25,7 @@ function quoted(word: string): string {
 
 /**
  * A hardened service unit. Those that execute tasks keep what sandboxes are made of: user namespaces and mounts inside
- * them. Code is compiled at run time, so memory may be written and executed.
+ * them, and get control groups of their own, so that tasks can be limited. Code is compiled at run time, so memory may be written and executed.
  */
 export function systemdUnit({ role, executable, user, root, args }: UnitOptions): string {
   const executes = role === "up" || role === "runner";
@@ -76,12 +76,12 @@ ProtectControlGroups=${executes ? "no" : "yes"}
 ProtectProc=${executes ? "default" : "invisible"}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6${executes ? " AF_NETLINK" : ""}
 RestrictNamespaces=${executes ? "no" : "yes"}
-RestrictRealtime=yes
+${executes ? "Delegate=cpu memory pids\n" : ""}RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 RemoveIPC=yes
 SystemCallArchitectures=native
-SystemCallFilter=@system-service${executes ? " @mount @sandbox" : ""}
+SystemCallFilter=@system-service$executes ? " @mount @sandbox" : ""
 SystemCallErrorNumber=EPERM
 LimitNOFILE=65536
 

@@ -1,14 +1,19 @@
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { diagnoseRunner } from "../../host/runner-tools.ts";
 import { checksText } from "../checks-text.ts";
 import { EXIT } from "../exit.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { readRunnerFile } from "./file.ts";
+import { CONFIG_FLAG, setupOfFile } from "./setup.ts";
 
 export const spec = {
   description:
     "Each capability that a runner here would offer, tried for real: sandboxes, isolation of network and files, limits, clock, disk.",
-  flags: { controller: { type: "string", value: "URL", about: "try to reach this controller too" } },
+  flags: {
+    config: { ...CONFIG_FLAG, about: "try what this runner.yaml asks for" },
+    controller: { type: "string", value: "URL", about: "try to reach this controller too" },
+  },
   examples: [
     {
       command: "lightflow runner doctor --controller http://10.0.0.5:5175",
@@ -19,7 +24,9 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const config = {
+  const setup =
+    flags.config === undefined ? null : setupOfFile(readRunnerFile(resolve(io.cwd, flags.config)), io);
+  const config = setup?.config ?? {
     runnerId: "doctor",
     tenantId: "default",
     hostId: hostname(),
@@ -29,10 +36,11 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
     slots: 1,
     sandbox: io.settings().runner.sandbox,
   };
-  const checks = await diagnoseRunner(
-    config,
-    flags.controller === undefined ? {} : { controllerUrl: flags.controller },
-  );
+  const controllerUrl = flags.controller ?? setup?.controllerUrl ?? undefined;
+  const checks = await diagnoseRunner(config, {
+    ...(controllerUrl === undefined ? {} : { controllerUrl }),
+    ...(setup === null ? {} : { credentialFile: setup.credentialFile, tls: setup.tls }),
+  });
   io.print({ checks }, (paint) => checksText(checks, paint));
   return checks.some((check) => check.status === "fail") ? EXIT.local : EXIT.ok;
 };

@@ -1,8 +1,6 @@
 import { isObject } from "../../base/json.ts";
-import { connectToRead } from "../../host/index.ts";
-import { showLive } from "../live.ts";
+import { showOnceOrLive } from "../live.ts";
 import type { Paint } from "../paint.ts";
-import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 import { TENANT_FLAG } from "./tenant-flag.ts";
@@ -61,18 +59,9 @@ function table({ runners }: { runners: Listed[] }, paint: Paint): string {
   ]);
 }
 
-export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const client = await connectToRead(io.paths, io.log(), io.root());
-  try {
-    const ask = () => client.call("listRunners", { tenant: flags.tenant });
-    if (flags.watch) {
-      await showLive(io, ask, table);
-      return exitOf(io.stop());
-    }
-    const answer = await ask();
-    io.print(answer, (paint) => table(answer, paint));
-    return 0;
-  } finally {
-    await client.close();
-  }
-};
+export const run: Run<typeof spec> = ({ flags }, io) =>
+  showOnceOrLive(io, {
+    watch: flags.watch,
+    ask: (client) => client.call("listRunners", { tenant: flags.tenant }),
+    readable: table,
+  });

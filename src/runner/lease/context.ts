@@ -1,4 +1,3 @@
-import { digestOf } from "../../base/canonical.ts";
 import type { Lease } from "../../protocol/index.ts";
 import type { LeaseContext } from "../journal/entry.ts";
 import type { SandboxCapability } from "../sandboxes/index.ts";
@@ -12,7 +11,6 @@ export function contextOf(
   const { task: _task, nonce: _nonce, signature: _signature, mounts: _mounts, ...context } = lease;
   return {
     ...context,
-    ...(lease.provenance === undefined ? {} : { parametersDigest: digestOf(lease.task) }),
     secretNames: [...secretNames],
     provider: capability.provider,
     boundary: capability.boundary,

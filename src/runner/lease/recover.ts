@@ -7,7 +7,7 @@ import { shipLog } from "../logs/shipper.ts";
 import { Spool } from "../logs/spool.ts";
 import { secretValues } from "../secrets.ts";
 import { finishLease } from "./finish.ts";
-import { notStarted, UNKNOWN } from "./outcome.ts";
+import { badOutput, notStarted, UNKNOWN } from "./outcome.ts";
 import { leasePlaces, makePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
@@ -39,7 +39,10 @@ async function rebuild(
     const interrupted = notStarted(
       fail("execution_start_failed", "the runner was interrupted before the start"),
     );
-    const outcome = entry.exit !== null ? null : ran ? UNKNOWN : interrupted;
+    const secrets = await secretValues(context.secretNames, config);
+    // What cannot be masked is not handed over.
+    const end = entry.exit === null || secrets !== null ? null : unmaskable(context.secretNames);
+    const outcome = end ?? (entry.exit !== null ? null : ran ? UNKNOWN : interrupted);
     return await finishLease({
       context,
       places,
@@ -49,13 +52,9 @@ async function rebuild(
       exit: entry.exit,
       outcome,
       startedAt: entry.startedAt,
-      redaction: createRedaction([
-        ...secretValues(context.secretNames, config.secrets),
-        ...services.ownSecrets(),
-      ]),
+      redaction: createRedaction([...(secrets ?? []), ...services.ownSecrets()]),
       reporter,
       signal: lost,
-      key: services.key,
       clock,
       log,
     });
@@ -64,6 +63,14 @@ async function rebuild(
     spools.stderr.close();
   }
 }
+
+const unmaskable = (names: readonly string[]) =>
+  badOutput(
+    fail(
+      "secret_denied",
+      `the task ended while the runner was down; its output stays back, as a secret to mask in it cannot be resolved any more (${names.join(", ")})`,
+    ),
+  );
 
 /**
  * Take one unfinished journal entry to its end: a stored result is sent exactly as it stands; a command whose end is

@@ -80,7 +80,7 @@ export class LeaseRun {
     let refused: Failure | null = null;
     try {
       checkContent(lease, this.#services.config);
-      secrets = resolveSecrets(lease.task.environment, this.#services.config.secrets);
+      secrets = await resolveSecrets(lease.task.environment, this.#services.config);
     } catch (error) {
       refused = toFailure(error);
     }
@@ -149,11 +149,13 @@ export class LeaseRun {
         redaction,
         reporter: this.#reporter,
         signal: this.#lost.signal,
-        key: this.#services.key,
         clock,
         log,
       });
       at("after_artifacts", lease.leaseId);
+      const { counts } = this.#services;
+      counts.results.set(result.status, (counts.results.get(result.status) ?? 0) + 1);
+      counts.logBytes += spools.stdout.size + spools.stderr.size;
       this.#reporting = true;
       await journal.terminal(lease.leaseId, result).catch((error) => this.#unwritten(error));
       at("after_journal_terminal", lease.leaseId);

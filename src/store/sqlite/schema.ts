@@ -12,6 +12,7 @@ import { sql as policy } from "./migrations/0040-policy.ts";
 import { sql as stepCache } from "./migrations/0041-step-cache.ts";
 import { sql as runRecords } from "./migrations/0042-run-records.ts";
 import { sql as approvals } from "./migrations/0050-approvals.ts";
+import { sql as agents } from "./migrations/0051-agents.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly string[] = [
   webhooks,
   runRecords,
   approvals,
+  agents,
 ];

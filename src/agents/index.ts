@@ -1,0 +1,9 @@
+/** Agents as they are published, and the calls of those that reason in the workflow process. */
+export {
+  Agent,
+  AgentDocument,
+  type AgentModel,
+  agentReference,
+  type PublishableAgent,
+  readAgent,
+} from "./document.ts";

@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fail, toFailure } from "../../base/errors.ts";
+import { isObject, type JsonObject } from "../../base/json.ts";
+import { connectToRecords } from "../../host/index.ts";
+import type { Io } from "../io.ts";
+import { POLICY_FILE, readPolicyFile } from "../policy/read-policy-file.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+
+export const spec = {
+  description:
+    "Publishes an agent: instructions, model, schema of its answers, tools, skills and budgets. A skill may name a `file` beside the agent's, whose text is published with it. A version never changes; the same content again is answered with the first.",
+  positionals: [POLICY_FILE],
+  examples: [{ command: "lightflow agent publish agents/triage.yaml", does: "its name, version and digest" }],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ positionals }, io) => {
+  const document = await readPolicyFile(positionals.file, io);
+  const agent = withSkillTexts(document, positionals.file, io);
+  const client = await connectToRecords(io.paths, io.log(), io.root());
+  try {
+    const answer = await client.call("publishAgent", { agent });
+    io.print(
+      answer,
+      () =>
+        `${answer.name}:${answer.version} ${answer.created ? "published" : "was published before"} ${answer.digest}\n`,
+    );
+    return 0;
+  } finally {
+    await client.close();
+  }
+};
+
+/** `{name, file}` of a skill as `{name, text}`: what is published holds all that it needs. */
+function withSkillTexts(document: unknown, file: string, io: Io): JsonObject {
+  if (!isObject(document)) throw fail("invalid_request", `${file}: an agent is an object`);
+  const agent = document as JsonObject;
+  const { skills } = agent;
+  if (!Array.isArray(skills)) return agent;
+  const folder = file === "-" ? io.cwd : dirname(resolve(io.cwd, file));
+  return {
+    ...agent,
+    skills: skills.map((skill) => {
+      if (!isObject(skill) || typeof skill["file"] !== "string") return skill;
+      const { file: name, ...rest } = skill as JsonObject;
+      const path = resolve(folder, String(name));
+      try {
+        return { ...rest, text: readFileSync(path, "utf8") };
+      } catch (error) {
+        throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
+      }
+    }),
+  };
+}

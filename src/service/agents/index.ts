@@ -1,0 +1,5 @@
+import { getAgent } from "./get.ts";
+import { listAgents } from "./list.ts";
+import { publishAgent } from "./publish.ts";
+
+export const agentOperations = { publishAgent, listAgents, getAgent } as const;

@@ -1,0 +1,157 @@
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync, copyFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { childEnvironment } from "../../src/base/child-env.ts";
+import { binary, runBinary, type Sandbox, sandbox } from "../support/binary.ts";
+import { FakeController } from "../support/fake-controller.ts";
+
+setDefaultTimeout(60_000);
+
+let box: Sandbox;
+let controller: FakeController;
+const children: Bun.Subprocess[] = [];
+beforeAll(() => {
+  box = sandbox("runner cli");
+  controller = new FakeController({ heartbeatIntervalMs: 200 });
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+});
+afterAll(async () => {
+  await controller.close();
+  box.remove();
+});
+
+let files = 0;
+/** A runner.yaml of a runner with a data directory of its own, unless one is given. */
+function runnerFile(more: Record<string, unknown> = {}): string {
+  const token = join(box.path, `token-${++files}`);
+  writeFileSync(token, controller.enrolmentToken, { mode: 0o600 });
+  const path = join(box.path, `runner-${files}.yaml`);
+  const config = {
+    version: 1,
+    controllerUrl: controller.url,
+    credentialFile: token,
+    runnerId: "local",
+    hostId: "localhost",
+    dataDirectory: join(box.path, `data-${files}`),
+    sandbox: "process",
+    slots: 2,
+    mounts: [box.path],
+    ...more,
+  };
+  writeFileSync(path, JSON.stringify(config, null, 1));
+  return path;
+}
+
+async function start(config: string, executable?: string) {
+  const child = Bun.spawn([executable ?? (await binary()), "runner", "--config", config, "--json"], {
+    env: childEnvironment(box.env),
+    cwd: box.path,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  children.push(child);
+  return child;
+}
+
+function freePort(): number {
+  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = probe;
+  probe.stop(true);
+  return port;
+}
+
+const lf = (...args: string[]) => runBinary(args, { env: box.env, cwd: box.path });
+
+test("a runner.yaml is all that a runner needs: it registers, beats, runs, is probed, and drains on SIGTERM", async () => {
+  const config = runnerFile({ healthAddress: `127.0.0.1:${freePort()}` });
+  expect((await lf("runner", "probe", "--config", config)).code).not.toBe(0);
+  const child = await start(config);
+  const beats = controller.heartbeats.length;
+  await controller.until(() => controller.heartbeats.length > beats + 2, "heartbeats of the executable");
+  expect((await lf("runner", "probe", "--config", config)).code).toBe(0);
+  expect((await lf("runner", "probe", "--config", config, "--live")).code).toBe(0);
+  const lease = controller.shell("echo begun; sleep 0.7; echo ended");
+  await controller.until(() => controller.records.get(lease)?.state === "started");
+  child.kill("SIGTERM");
+  expect((await controller.result(lease)).status).toBe("succeeded");
+  expect(controller.log(lease)).toBe("begun\nended\n");
+  expect(await child.exited).toBe(143);
+  expect(controller.drains.length).toBeGreaterThan(0);
+});
+
+test("SR-1.8: a credential that others may read, or behind a link, keeps the runner from starting", async () => {
+  const open = join(box.path, "open-token");
+  writeFileSync(open, "token", { mode: 0o600 });
+  chmodSync(open, 0o640);
+  const link = join(box.path, "link-token");
+  writeFileSync(`${link}-target`, "token", { mode: 0o600 });
+  symlinkSync(`${link}-target`, link);
+  const registrations = controller.registrations.length;
+  for (const credentialFile of [open, link, join(box.path, "nothing")]) {
+    const { code, stderr } = await lf("runner", "--config", runnerFile({ credentialFile }));
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/may be read by others|cannot be opened as a plain file/);
+  }
+  expect(controller.registrations.length).toBe(registrations);
+});
+
+test("SR-3.3: a file or flags with anything else in them are refused: an event source above all", async () => {
+  for (const extra of [{ eventSource: "kafka://x" }, { startEvents: true }, { controlerUrl: "http://x" }]) {
+    const { code, stderr } = await lf("runner", "--config", runnerFile(extra));
+    expect(code).not.toBe(0);
+    expect(stderr).toContain("unknown key");
+  }
+  const mixed = await lf("runner", "--config", runnerFile(), "--id", "other");
+  expect(mixed.code).toBe(2);
+  expect(mixed.stderr).toContain("--id does not go with --config");
+  expect((await lf("runner", "--controller", controller.url)).stderr).toContain("missing --id");
+});
+
+test("doctor and describe read the same file, and a unit starts it", async () => {
+  const config = runnerFile({ secrets: { deploy: { env: "NOT_SET_ANYWHERE" } } });
+  const { stdout, code } = await lf("runner", "doctor", "--config", config, "--json");
+  const checks = (JSON.parse(stdout) as { checks: { name: string; status: string }[] }).checks;
+  const status = (name: string) => checks.find((check) => check.name === name)?.status;
+  expect([status("configuration"), status("credential"), status("secret deploy")]).toEqual([
+    "ok",
+    "ok",
+    "fail",
+  ]);
+  expect(code).not.toBe(0);
+  const described = JSON.parse((await lf("runner", "describe", "--config", config)).stdout) as {
+    runnerId: string;
+    snapshot: { secretBindings: string[] };
+  };
+  expect([described.runnerId, described.snapshot.secretBindings]).toEqual(["local", ["deploy"]]);
+  const unit = await lf("runner", "install", "--systemd", "--config", config, "--out", "-");
+  expect(unit.stdout).toContain(`ExecStart=${await binary()} runner --config "${config}"`);
+  for (const line of ["NoNewPrivileges=yes", "Delegate=cpu memory pids", "KillMode=mixed"])
+    expect(unit.stdout).toContain(line);
+  const broken = await lf("runner", "install", "--systemd", "--config", join(box.path, "no.yaml"));
+  expect(broken.code).not.toBe(0);
+});
+
+test("F69: a newer executable started on the same data directory waits for the older one to drain, and goes on", async () => {
+  const config = runnerFile();
+  const older = await start(config);
+  const running = controller.shell("sleep 0.8; echo of-the-older");
+  await controller.until(() => controller.records.get(running)?.state === "started");
+  const newerPath = join(box.path, "lightflow-next");
+  copyFileSync(await binary(), newerPath);
+  const newer = await start(config, newerPath);
+  expect((await controller.result(running)).status).toBe("succeeded");
+  expect(await older.exited).toBe(143);
+  const after = await controller.result(controller.shell("echo of-the-newer"));
+  expect(after.status).toBe("succeeded");
+  expect(newer.exitCode).toBe(null);
+  // The same executable a second time is a mistake, and disturbs nobody.
+  const again = await runBinary(["runner", "--config", config], { env: box.env, executable: newerPath });
+  expect(again.stderr).toContain("another runner is using");
+  expect((await controller.result(controller.shell("true"))).status).toBe("succeeded");
+});
