@@ -2,9 +2,11 @@ import { expect, test } from "bun:test";
 import { beat, events, plane, result, runner, send, shell } from "../../test/support/control-plane.ts";
 import { newId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { Lease } from "../protocol/index.ts";
 import { failLostSessions, listAudit, listOperatorTasks, reapLeases } from "../store/index.ts";
 import { explainTasks } from "../store/leases/explain.ts";
 import { viewLeases, viewQueue } from "../store/leases/queue-views.ts";
+import { quarantine } from "../store/runners/quarantine.ts";
 
 type Plane = Awaited<ReturnType<typeof plane>>;
 
@@ -111,6 +113,40 @@ test("tasks with one key run one at a time, by priority and age; a failed and a 
   expect(queue(p).tasks).toEqual([]);
   await p.start("d", [{ work: keyed() }]);
   expect(why(p, "d")[0]!.state).toBe("pending");
+});
+
+test("a cancelled task gives its key back however its lease ends: rejected, never arrived, or fenced by quarantine", async () => {
+  type Runner = Awaited<ReturnType<typeof runner>>;
+  const ends: Record<string, (p: Plane, r: Runner, lease: Lease) => Promise<{ status: number }>> = {
+    rejected: (_, r, lease) => r.task(lease, "reject", { reason: "no room" }),
+    "never arrived": (p, r) => {
+      p.clock.advance(LIMITS.lostOfferMs + 1);
+      return beat(p, r);
+    },
+    fenced: async (p, { runnerId }) => {
+      const by = {
+        tenantId: "default",
+        runnerId,
+        reason: "odd",
+        facts: {},
+        actor: "test",
+        now: p.clock.wall(),
+      };
+      return { status: (await p.store.write(quarantine, by)) ? 200 : 500 };
+    },
+  };
+  for (const [name, end] of Object.entries(ends)) {
+    const p = await plane();
+    const keyed = shell({ concurrency: { key: "deploy" } });
+    await p.start("first", [{ work: keyed }]);
+    await p.start("next", [{ work: keyed }]);
+    const r = await runner(p);
+    const { lease } = await r.claim();
+    await p.orchestrator.cancel("default", "first", "stop");
+    expect(why(p, "next")[0]!.state).toBe("parked");
+    expect(await end(p, r, lease), name).toMatchObject({ status: 200 });
+    expect(why(p, "next")[0]!.state, name).toBe("pending");
+  }
 });
 
 test("a key with a limit lets that many in; an expression makes it different from run to run", async () => {

@@ -28,6 +28,15 @@ export function takeKey(
   return true;
 }
 
+/** A lease of the request has ended without a result: a task that was cancelled meanwhile held its key until now. */
+export function leaveKey(tx: Transaction, requestId: string): void {
+  const request = tx.get<{ id: string; tenant_id: string; state: string; concurrency_key: string | null }>(
+    "SELECT id, tenant_id, state, concurrency_key FROM request WHERE id = ?",
+    requestId,
+  )!;
+  if (request.state === "cancelled") releaseKey(tx, request);
+}
+
 /** A task no longer holds its key, if it had one: whoever waits for it comes in by priority and age. */
 export function releaseKey(
   tx: Transaction,

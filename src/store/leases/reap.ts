@@ -1,7 +1,7 @@
 import { LIMITS } from "../../base/limits.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query } from "../operation.ts";
-import { releaseKey } from "./concurrency.ts";
+import { leaveKey } from "./concurrency.ts";
 import { outcomeUnknown } from "./outcome-unknown.ts";
 import { requeue } from "./requeue.ts";
 
@@ -16,7 +16,6 @@ interface Late {
   step_id: string;
   reference: string;
   request_state: string;
-  concurrency_key: string | null;
 }
 
 /**
@@ -32,7 +31,7 @@ export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx
   );
   const late = tx.all<Late>(
     `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt, lease.state,
-       request.step_id, request.reference, request.state AS request_state, request.concurrency_key
+       request.step_id, request.reference, request.state AS request_state
      FROM lease JOIN request ON request.id = lease.request_id
      WHERE lease.state IN ('leased', 'started') AND lease.expires_at <= ? ORDER BY lease.expires_at LIMIT ?`,
     now,
@@ -54,7 +53,7 @@ export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx
       object: `lease:${lease.id}`,
       body: { runnerId: lease.runner_id, attempt: lease.attempt },
     });
-    if (lease.request_state === "cancelled") releaseKey(tx, { ...lease, id: lease.request_id });
+    leaveKey(tx, lease.request_id);
     if (started) {
       outcomeUnknown(tx, lease, "the lease ran out after the task was started", now);
     } else if (lease.request_state === "leased") {

@@ -4,6 +4,7 @@ import { LIMITS } from "../../base/limits.ts";
 import { consumeApproval } from "../approvals/decide.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Operation } from "../operation.ts";
+import { leaveKey } from "./concurrency.ts";
 import { findLease, type LeaseCaller, type LeaseRow, once, whyEnded } from "./live.ts";
 import { requeue } from "./requeue.ts";
 
@@ -121,6 +122,7 @@ export const rejectLease: Operation<LeaseCaller & { messageId: string; reason: s
       input.now,
       lease.id,
     );
+    leaveKey(tx, lease.request_id);
     if (lease.request_state === "leased") requeue(tx, lease, input.reason, input.now);
     return {};
   });

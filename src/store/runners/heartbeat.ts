@@ -2,6 +2,7 @@ import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Heartbeat } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
+import { leaveKey } from "../leases/concurrency.ts";
 import { requeue } from "../leases/requeue.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
@@ -190,6 +191,7 @@ function takeBack(tx: Transaction, session: Beating, leaseId: string, now: numbe
     "SELECT step_id, reference, state FROM request WHERE id = ?",
     lease.request_id,
   )!;
+  leaveKey(tx, lease.request_id);
   if (request.state !== "leased") return;
   requeue(tx, { ...lease, ...request }, "the offer did not reach the runner", now, 0);
 }

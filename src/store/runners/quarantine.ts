@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../base/json.ts";
 import type { Admission } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
+import { leaveKey } from "../leases/concurrency.ts";
 import { outcomeUnknown } from "../leases/outcome-unknown.ts";
 import { requeue } from "../leases/requeue.ts";
 import type { Transaction } from "../operation.ts";
@@ -99,6 +100,7 @@ export function fenceLeases(
       "SELECT step_id, reference, state FROM request WHERE id = ?",
       lease.request_id,
     )!;
+    leaveKey(tx, lease.request_id);
     if (lease.state === "started") outcomeUnknown(tx, lease, reason, now);
     else if (request.state === "leased") requeue(tx, { ...lease, ...request }, reason, now, 0);
   }

@@ -21,11 +21,20 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
 }
 
+/** All of one moment: another process may make the store meanwhile, and half of it would look like another program's. */
+function readHeader(db: Database): { version: number; application: number; pages: number } {
+  const read = () => ({
+    version: pragma(db, "user_version"),
+    application: pragma(db, "application_id"),
+    pages: pragma(db, "page_count"),
+  });
+  return db.inTransaction ? read() : db.transaction(read)();
+}
+
 /** The schema version. Refuses what is not ours or is from the future, before anything is written. */
 export function verifyHeader(db: Database, path: string): number {
-  const version = pragma(db, "user_version");
-  const application = pragma(db, "application_id");
-  const empty = version === 0 && application === 0 && pragma(db, "page_count") <= 1;
+  const { version, application, pages } = readHeader(db);
+  const empty = version === 0 && application === 0 && pages <= 1;
   if (!empty && application !== APPLICATION_ID) {
     throw fail("store_corrupt", `${path} is not a LightFlow store`, {
       hint: "choose another state directory",
