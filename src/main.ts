@@ -13,6 +13,10 @@ if (argv.length === 1 && argv[0] === "--version") {
   // Beside a task in a sandbox whose network is its own: the way to the proxy outside.
   const { runRelay } = await import("./code/relay.ts");
   process.exit(await runRelay(argv.slice(1)));
+} else if (argv[0] === "action-child") {
+  // A fixed action, inside the sandbox of its task.
+  const { runAction } = await import("./actions/child.ts");
+  process.exit(await runAction(argv[1]));
 } else {
   const { main } = await import("./cli/main.ts");
   // Output is written when it is written, so nothing is cut off; and no handle that a command left open keeps it alive.

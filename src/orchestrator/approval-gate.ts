@@ -1,7 +1,7 @@
 import type { Artifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import { Failure, fail } from "../base/errors.ts";
-import { isObject, type JsonObject } from "../base/json.ts";
+import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { type Effect, type EngineInput, taskError } from "../engine/index.ts";
 import {
   type ApprovalRule,
@@ -23,6 +23,15 @@ export interface ApprovalDecision {
   note: string;
 }
 
+/** What a fixed action changes, from its own parameters: `/srv/registry/name/1.0.0`. */
+function actionTarget(action: Json | undefined): string | null {
+  const given = isObject(action) ? action["with"] : undefined;
+  if (!isObject(given)) return null;
+  const { registry, repository, name, version, tag } = given as JsonObject;
+  const parts = [registry ?? repository, name, version ?? tag].filter((part) => typeof part === "string");
+  return parts.length === 0 ? null : parts.join("/");
+}
+
 type Asked = Pick<ApprovalBinding, "target" | "provenance">;
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -36,7 +45,7 @@ function askedOf(light: JsonObject): Asked {
     });
   }
   return {
-    target: target === undefined ? null : String(target),
+    target: target === undefined ? actionTarget(light["action"]) : String(target),
     provenance: provenance === undefined ? null : String(provenance),
   };
 }

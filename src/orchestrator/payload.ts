@@ -1,3 +1,4 @@
+import { digestOf } from "../base/canonical.ts";
 import { Failure, fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
@@ -17,9 +18,12 @@ import {
 import {
   CONTAINER_CAPABILITY,
   type ContainerTask,
+  type FixedAction,
+  Material,
   type Mount,
   type ShellTask,
   type TaskPayload,
+  validate,
 } from "../protocol/index.ts";
 import type { ApprovalGate, InstanceRow, QueuedRequest } from "../store/index.ts";
 import { runGate } from "./approval-gate.ts";
@@ -49,7 +53,11 @@ export function queueRequest(
       request.timeout_ms === null
         ? asked
         : { ...asked, limits: { ...asked.limits, taskMs: request.timeout_ms } };
-    effective = effectivePolicy(policy, { layer, reference: effect.reference });
+    effective = effectivePolicy(policy, {
+      layer,
+      reference: effect.reference,
+      ...(isObject(request.light["action"]) ? { fixedAction: true } : {}),
+    });
     payload = taskPayload(effect, row, effective);
     concurrency = concurrencyOf(request.light);
     gate = runGate(request.light, payload, row, effective);
@@ -155,6 +163,8 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     secretPolicy: policy.secretPolicy ?? "none",
     artifacts: artifacts(light, effective),
     ...filesOf(light),
+    ...actionOf(effect, row),
+    ...provenanceOf(light, policy),
     output: light["output"] === "json" ? "json" : "none",
     limits: {
       logBytes: limit("logBytes", LIMITS.taskLogBytes),
@@ -167,7 +177,42 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   };
 }
 
+const actionGiven = (light: JsonObject): { name: string; with: JsonObject } | null => {
+  const action = light["action"];
+  if (!isObject(action)) return null;
+  return {
+    name: String(action["name"]),
+    with: (isObject(action["with"]) ? action["with"] : {}) as JsonObject,
+  };
+};
+
+/** The key is that of the task with what it is given: a repeat of it is the same action, whichever attempt makes it. */
+function actionOf(effect: RunEffect, row: InstanceRow): Pick<TaskPayload, "action"> {
+  const action = actionGiven(effect.request.light);
+  if (action === null) return {};
+  const idempotencyKey = digestOf({ instance: row.id, reference: effect.reference, with: action.with });
+  return { action: { name: action.name as FixedAction, idempotencyKey } };
+}
+
+/** What is signed is decided by policy; the workflow only says what it was made from. */
+function provenanceOf(light: JsonObject, policy: PolicyLayer): Pick<TaskPayload, "provenance"> {
+  if (policy.provenance !== "signed") return {};
+  const materials = ((light["materials"] ?? []) as Json[]).map((each) => validate(Material, each));
+  return { provenance: { materials } };
+}
+
 function runTask(request: RunEffect["request"], effective: EffectivePolicy): TaskPayload["task"] {
+  const action = actionGiven(request.light);
+  if (action !== null) {
+    checkEnvironment(request.environment, effective);
+    return {
+      type: "run.shell",
+      command: "lightflow",
+      arguments: ["action", action.name],
+      environment: request.environment,
+      stdin: JSON.stringify(action.with),
+    };
+  }
   const task =
     request.type === "run.container" ? containerTask(request, effective) : shellTask(request, effective);
   checkEnvironment(task.environment, effective);

@@ -7,7 +7,7 @@ const KEPT = 4096;
 
 /** What a task of an instance may do. @throws Failure `execution_policy_denied`, `template_denied` */
 export function effectivePolicy(snapshot: SnapshotWithDigest, question: PolicyQuestion): EffectivePolicy {
-  const key = `${snapshot.digest} ${question.modelGenerated === true} ${JSON.stringify(question.layer)}`;
+  const key = `${snapshot.digest} ${question.modelGenerated === true} ${question.fixedAction === true} ${JSON.stringify(question.layer)}`;
   let effective = known.get(key);
   if (effective === undefined) {
     effective = resolveTask(snapshot.body, foldedOf(snapshot), question);

@@ -23,6 +23,11 @@ export function requestLayer(light: JsonObject): PolicyLayer {
   one("allow.runnerPools", runner["runnerPool"]);
   one("allow.executionProfiles", runner["executionProfile"]);
   one("allow.commandTemplates", runner["commandTemplateId"]);
+  // A task cannot do one of the product's own actions without saying so to policy.
+  const action = isObject(light["action"]) ? light["action"]["name"] : undefined;
+  if (typeof action === "string") {
+    setValue(layer, "allow.actions", [...new Set([...(layer.allow?.actions ?? []), action])]);
+  }
   if (Array.isArray(runner["capabilities"])) {
     setValue(layer, "allow.capabilities", runner["capabilities"] as string[]);
   }

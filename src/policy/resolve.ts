@@ -17,6 +17,8 @@ export interface PolicyQuestion {
   readonly reference: string;
   /** Set for what a model wrote; a template's command is trusted, any other is the tenant's. */
   readonly modelGenerated?: boolean;
+  /** One of the product's own actions: no program of the tenant's runs. */
+  readonly fixedAction?: boolean;
 }
 
 /** Whether a person has to agree first, who may, and for how long it can be asked. */
@@ -85,7 +87,7 @@ export function resolveTask(
       : stricterWord(
           "workloadTrust",
           policy.workloadTrust,
-          template === null ? "tenant-authored" : "trusted-template",
+          template === null && question.fixedAction !== true ? "tenant-authored" : "trusted-template",
         );
   const actions = tidy(coversName, [
     ...(asked.actions ?? []).filter(PLAIN),
@@ -97,7 +99,7 @@ export function resolveTask(
     ...(template?.template.capabilities ?? []),
   ]);
   mayUse(policy, "capabilities", capabilities, template);
-  if (template === null && policy.directCommands === false) {
+  if (template === null && question.fixedAction !== true && policy.directCommands === false) {
     throw fail("template_denied", `profile ${profile.id} runs approved command templates alone`, {
       hint: "name one as metadata.lightWorkflow.runner.commandTemplateId",
       details: { field: "directCommands", decidedBy: decidedBy.get("directCommands") ?? [] },

@@ -56,3 +56,10 @@ export const SandboxProvider = Type.Union([
   Type.Literal("cubesandbox"),
   Type.Literal("vm"),
 ]);
+
+/**
+ * What the runner's own executable does by itself: nothing of the workflow chooses a program. `publish`, `sign` and `tag` are
+ * behind a person's approval, and each has a sandbox of its own.
+ */
+export const FIXED_ACTIONS = ["sbom", "publish", "inspect", "sign", "tag"] as const;
+export type FixedAction = (typeof FIXED_ACTIONS)[number];

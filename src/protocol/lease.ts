@@ -4,6 +4,8 @@ import {
   Count,
   closed,
   Digest,
+  FIXED_ACTIONS,
+  type FixedAction,
   Name,
   Names,
   SandboxMode,
@@ -60,6 +62,15 @@ export const ArtifactRequest = closed({
 export type ArtifactRequest = Static<typeof ArtifactRequest>;
 
 const HostList = Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 256 });
+/** What an artifact was made from, by digests. */
+export const Material = closed({
+  uri: Type.String({ minLength: 1, maxLength: 2048 }),
+  digest: Type.Record(
+    Type.String({ pattern: "^[A-Za-z0-9]{1,32}$" }),
+    Type.String({ pattern: "^[0-9a-f]{32,128}$" }),
+  ),
+});
+export type Material = Static<typeof Material>;
 
 const leaseBody = {
   leaseId: Uuid,
@@ -117,6 +128,16 @@ const leaseBody = {
   files: Type.Optional(Type.Array(Sha256, { maxItems: 257 })),
   /** The task is the function `run` of this file, one of `files`; the runner's own executable runs it. */
   code: Type.Optional(closed({ source: Sha256 })),
+  /** The task is a fixed action, given its parameters as JSON on standard input. */
+  action: Type.Optional(
+    closed({
+      name: Type.Unsafe<FixedAction>(Type.Union(FIXED_ACTIONS.map((name) => Type.Literal(name)))),
+      /** The same for every attempt of the task. */
+      idempotencyKey: Digest,
+    }),
+  ),
+  /** The runner signs what the artifacts were made from and under which policy, and hands that over with them. */
+  provenance: Type.Optional(closed({ materials: Type.Array(Material, { maxItems: 256 }) })),
   /** `json`: the file named by LIGHTFLOW_OUTPUT must hold one JSON value. `none`: it is not read. */
   output: Type.Union([Type.Literal("json"), Type.Literal("none")]),
   limits: closed({
@@ -169,6 +190,8 @@ export type TaskPayload = Pick<
   | "artifacts"
   | "files"
   | "code"
+  | "action"
+  | "provenance"
   | "output"
   | "limits"
 >;

@@ -82,6 +82,10 @@ export const RunnerConfig = closed({
   commandTemplates: Type.Optional(Type.Array(Digest, { maxItems: 256 })),
   secrets: Type.Optional(Type.Record(Name, SecretSource)),
   vault: Type.Optional(VaultConfig),
+  /** Public keys of other runners whose provenance a publication here takes, beside this runner's own. */
+  trustedBuilders: Type.Optional(
+    Type.Array(Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }), { maxItems: 64 }),
+  ),
   workspacePolicy: Type.Optional(Name),
   networkZone: Type.Optional(Name),
   secretPolicy: Type.Optional(Name),
@@ -157,6 +161,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     commands: config.commands,
     commandTemplates: config.commandTemplates,
     secrets: config.secrets ?? {},
+    trustedBuilders: config.trustedBuilders ?? [],
     workspacePolicy: config.workspacePolicy ?? "per-lease",
     networkZone: config.networkZone ?? "default",
     secretPolicy: config.secretPolicy ?? "task-scoped",

@@ -7,6 +7,7 @@ import { silentLog } from "../base/log.ts";
 import { Lease, type LeaseState, type TaskResult, UnsignedLease, validate } from "../protocol/index.ts";
 import { effectiveConfig, type RunnerConfig } from "./config.ts";
 import { openWorkspaces } from "./files/workspaces.ts";
+import { loadIdentity } from "./identity.ts";
 import { ImageStore } from "./images/store.ts";
 import { Journal } from "./journal/journal.ts";
 import type { Reporter } from "./lease/reporter.ts";
@@ -62,6 +63,7 @@ export async function execLease(value: unknown, options: ExecOptions): Promise<T
       journal,
       workspaces: openWorkspaces(config.dataDirectory, config.workspaceRetentionMs),
       images: new ImageStore(config.imagesDirectory),
+      key: loadIdentity(config.dataDirectory),
       ownSecrets: () => [],
       clock: systemClock,
       log: silentLog,

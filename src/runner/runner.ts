@@ -282,6 +282,7 @@ class Runner implements RunningRunner {
       journal,
       workspaces,
       images: new ImageStore(this.#config.imagesDirectory),
+      key: loadIdentity(this.#config.dataDirectory),
       ownSecrets: () => [
         ...(this.#options.enrolmentToken === null ? [] : [this.#options.enrolmentToken]),
         ...(session.current === null ? [] : [session.current.claimToken, session.current.heartbeatToken]),

@@ -21,15 +21,18 @@ const LIBRARIES = [
   "redaction",
   "secrets",
   "stream",
+  "release",
 ];
 const GROUND = ["workflow", "expression", "protocol", "base", "builtins"];
 const BELOW_ROLES = [...LIBRARIES, ...GROUND];
 
 /** What each folder of `src/` may import besides itself: the floors of docs/01-architecture.md, floor by floor. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli", "code", "base"],
+  main: ["cli", "code", "actions", "agent", "base"],
   // What runs inside the sandbox of a task: it has nothing of the product but itself.
   code: ["base"],
+  actions: ["base", "release"],
+  agent: ["base"],
   cli: ["gateway", "host", "service", ...BELOW_ROLES, "cortexfs"],
   gateway: ["service", ...BELOW_ROLES],
   // The one that composes roles into a process.
@@ -38,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   orchestrator: BELOW_ROLES,
   controller: BELOW_ROLES,
   // What the runner must not see it cannot import.
-  runner: ["protocol", "base", "artifacts", "calls", "redaction", "cortex"],
+  runner: ["protocol", "base", "artifacts", "calls", "redaction", "cortex", "release"],
   ...Object.fromEntries(LIBRARIES.map((name) => [name, BELOW_ROLES])),
   ...Object.fromEntries(GROUND.map((name) => [name, GROUND])),
   base: [],

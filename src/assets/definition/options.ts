@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { FIXED_ACTIONS } from "../../protocol/common.ts";
 import { API_FORMATS, PORT_TYPES, WIDGETS } from "./types.ts";
 
 const closed = <T extends Record<string, TSchema>>(properties: T) =>
@@ -163,6 +164,11 @@ export const ResourceName = Type.String({
   examples: ['"gpu"'],
 });
 
+export const Profile = Type.String({
+  pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+  description: "the name of an execution profile",
+  examples: ['"release"'],
+});
 export const Priority = Type.Integer({
   minimum: -100,
   maximum: 100,
@@ -221,10 +227,27 @@ const command = {
   pool: Type.Optional(Words),
   capabilities: Type.Optional(Type.Array(Words)),
 };
-export const CommandOptions = closed({ ...effort, ...command });
+const Sandbox = oneOf(["workflow-session", "per-agent-call", "per-publish"]);
+const attested = {
+  /** What the artifacts are made from: `[{ uri, digest }]`, usually by expressions. The provenance says so, signed. */
+  provenance: Type.Optional(closed({ materials: Type.Optional(Type.Array(Type.Any())) })),
+  sandbox: Type.Optional(Sandbox),
+  network: Type.Optional(Type.Boolean()),
+};
+export const CommandOptions = closed({ ...effort, ...command, ...attested });
 export type CommandOptions = Static<typeof CommandOptions>;
 /** The same as a node's behaviour. */
-export const CommandBehaviour = closed(command);
+export const CommandBehaviour = closed({ ...command, ...attested });
+
+const { command: _command, arguments: _arguments, stdin: _stdin, output: _output, ...around } = command;
+/** One of the product's own actions. */
+export const ActionOptions = closed({
+  ...effort,
+  ...around,
+  action: oneOf(FIXED_ACTIONS),
+  with: Type.Optional(Type.Record(Type.String(), Type.Any())),
+});
+export type ActionOptions = Static<typeof ActionOptions>;
 export type CommandBehaviour = Static<typeof CommandBehaviour>;
 
 export const AssertOptions = closed({ that: Expression, message: Words });

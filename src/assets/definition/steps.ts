@@ -2,6 +2,7 @@ import type { TSchema } from "@sinclair/typebox";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { Method, Methods, Refuse } from "./methods.ts";
 import {
+  ActionOptions,
   Anything,
   ApiFormat,
   AssertOptions,
@@ -16,7 +17,7 @@ import {
   UseOptions,
   Words,
 } from "./options.ts";
-import { commandTarget, httpTarget } from "./targets.ts";
+import { actionTarget, commandTarget, httpTarget } from "./targets.ts";
 import {
   type ApiFormat as ApiFormatName,
   PROMPT_TEMPLATES,
@@ -251,6 +252,28 @@ export const STEP_METHODS: Methods<StepHolder> = {
         commandTarget(command),
         present({ ...said, resources, priority, impure }),
       );
+    },
+  },
+  actionStep: {
+    usage: "(stepId, { action, with, … })",
+    required: [StepId, ActionOptions],
+    optional: [],
+    apply(holder, [id, value], refuse) {
+      const {
+        title,
+        if: condition,
+        then,
+        needs,
+        timeout,
+        retry,
+        map,
+        while: again,
+        ...rest
+      } = value as unknown as ActionOptions;
+      const { resources, priority, impure, ...action } = rest;
+      const said = { title, if: condition, then, needs, timeout, retry, map, while: again };
+      const target = actionTarget(action as ActionOptions);
+      addStep(holder, refuse, id as string, null, target, present({ ...said, resources, priority, impure }));
     },
   },
   httpStep: {

@@ -1,9 +1,9 @@
-import type { Json } from "../../base/json.ts";
-import type { CodeBehaviour, CommandBehaviour, HttpBehaviour } from "./options.ts";
-import type { StepTarget } from "./types.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
+import type { ActionOptions, CodeBehaviour, CommandBehaviour, HttpBehaviour } from "./options.ts";
+import type { CommandTarget, StepTarget } from "./types.ts";
 
 /** A command as the author wrote it, with every default put in. */
-export function commandTarget(options: CommandBehaviour): StepTarget {
+export function commandTarget(options: CommandBehaviour): CommandTarget {
   return {
     kind: "command",
     command: options.command,
@@ -26,6 +26,20 @@ export function commandTarget(options: CommandBehaviour): StepTarget {
     repeatable: options.repeatable ?? false,
     ...(options.pool === undefined ? {} : { pool: options.pool }),
     capabilities: options.capabilities ?? [],
+    ...(options.provenance === undefined
+      ? {}
+      : { provenance: options.provenance as NonNullable<CommandTarget["provenance"]> }),
+    ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
+    ...(options.network === undefined ? {} : { network: options.network }),
+  };
+}
+
+/** A fixed action is a command whose program is the runner's own executable. */
+export function actionTarget(options: ActionOptions): StepTarget {
+  const { action, with: given, ...around } = options;
+  return {
+    ...commandTarget({ ...around, command: "lightflow", arguments: [], output: "json" }),
+    action: { name: action, with: (given ?? {}) as JsonObject },
   };
 }
 

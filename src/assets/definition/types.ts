@@ -89,6 +89,14 @@ export interface CommandTarget {
   readonly repeatable: boolean;
   readonly pool?: string;
   readonly capabilities: readonly string[];
+  /** The artifacts come with a provenance that the runner signs. */
+  readonly provenance?: { readonly materials?: readonly Json[] };
+  /** The least isolation; without it what policy says. */
+  readonly sandbox?: string;
+  /** Whether it asks for the network. */
+  readonly network?: boolean;
+  /** One of the product's own actions in the place of a program. */
+  readonly action?: { readonly name: string; readonly with: JsonObject };
 }
 
 /** One HTTP request, made by the orchestrator under its destination policy. */
@@ -191,6 +199,8 @@ export interface WorkflowDef {
   /** The output as a value with expressions; left out when the output is that of the last step. */
   output?: Json;
   resources?: Record<string, Resource>;
+  /** The execution profile that it runs under; without it the tenant's default. */
+  profile?: string;
   /** Of the run among others, for the queue of the runners. */
   priority?: number;
   /** How many steps run at once. */

@@ -4,6 +4,7 @@ import {
   Anything,
   Concurrency,
   Priority,
+  Profile,
   ResourceName,
   ResourceOptions,
   ScheduleOptions,
@@ -63,6 +64,14 @@ export const WORKFLOW_METHODS: Methods<WorkflowDef> = {
     apply(definition, [name, options]) {
       definition.resources ??= {};
       definition.resources[name as string] = options as unknown as Resource;
+    },
+  },
+  profile: {
+    usage: "(name)",
+    required: [Profile],
+    optional: [],
+    apply(definition, [profile]) {
+      definition.profile = profile as string;
     },
   },
   priority: {

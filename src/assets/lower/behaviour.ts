@@ -90,8 +90,22 @@ function commandTask(target: CommandTarget): Behaviour {
       ...(target.mounts.length === 0 ? {} : { mounts: target.mounts.map(mountOf) }),
       ...(target.artifacts.length === 0 ? {} : { artifacts: target.artifacts.map(artifactOf) }),
       ...(files === undefined ? {} : { files: [...files] }),
+      ...(target.action === undefined ? {} : { action: { ...target.action } }),
+      ...(target.network === undefined ? {} : { network: target.network ? "open" : "deny-all" }),
+      ...securityOf(target),
     },
     result: "record",
+  };
+}
+
+function securityOf({ sandbox, provenance }: CommandTarget): JsonObject {
+  const security: JsonObject = {
+    ...(sandbox === undefined ? {} : { sandbox: { mode: sandbox } }),
+    ...(provenance === undefined ? {} : { provenance: "signed" }),
+  };
+  return {
+    ...(Object.keys(security).length === 0 ? {} : { security }),
+    ...(provenance?.materials === undefined ? {} : { materials: [...provenance.materials] }),
   };
 }
 

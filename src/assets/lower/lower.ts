@@ -46,7 +46,12 @@ export function lowerWorkflow(
       version: version ?? DEFAULT_VERSION,
       title: meta.title,
       summary: meta.description,
-      metadata: { lightFlow: { assetId: meta.id, sourceSha256: record.source_sha256 } },
+      metadata: {
+        lightFlow: { assetId: meta.id, sourceSha256: record.source_sha256 },
+        ...(definition.profile === undefined
+          ? {}
+          : { lightWorkflow: { runner: { executionProfile: definition.profile } } }),
+      },
     },
     ...(input === undefined ? {} : { input }),
     ...(definition.schedule === undefined ? {} : { schedule: definition.schedule }),

@@ -193,6 +193,30 @@ export interface CommandBehaviour {
   readonly pool?: string;
   /** What the runner must have. */
   readonly capabilities?: readonly string[];
+  /**
+   * The runner signs what the artifacts were made from (SLSA provenance), and adds that as the artifact
+   * `provenance.intoto.json`. `materials` are `{ uri, digest }`, the digest by algorithm.
+   */
+  readonly provenance?: { readonly materials?: readonly Template[] };
+  /** The least isolation; without it what policy says. */
+  readonly sandbox?: "workflow-session" | "per-agent-call" | "per-publish";
+  /** Default false: no network. */
+  readonly network?: boolean;
+}
+
+/**
+ * One of the product's own actions, done by the runner's own executable: no text of the workflow chooses a program. `publish`,
+ * `sign` and `tag` wait for a person's approval, and each runs in a sandbox of its own, on artifacts by their digests.
+ */
+export interface ActionOptions
+  extends EffortOptions,
+    Pick<
+      CommandBehaviour,
+      "environment" | "workspace" | "artifacts" | "mounts" | "files" | "repeatable" | "pool" | "capabilities"
+    > {
+  readonly action: "sbom" | "publish" | "inspect" | "sign" | "tag";
+  /** Its parameters, which may hold expressions. */
+  readonly with?: { readonly [parameter: string]: Template };
 }
 
 export interface CommandOptions extends EffortOptions, CommandBehaviour {}
@@ -233,6 +257,8 @@ export interface StepBuilder<Self> {
   ): Self;
   /** Run one program on a runner, under a lease of its own. */
   commandStep(stepId: string, options: CommandOptions): Self;
+  /** Do one of the product's own actions on a runner, under a lease of its own. */
+  actionStep(stepId: string, options: ActionOptions): Self;
   /** One HTTP request. */
   httpStep(stepId: string, options: HttpOptions): Self;
   /** The run fails with this error. */
@@ -254,6 +280,8 @@ export interface WorkflowBuilder extends StepBuilder<WorkflowBuilder> {
   output(value: Expression | { readonly [key: string]: Template }): WorkflowBuilder;
   /** How many units of something the steps of one run share, and the pool whose runners have it. */
   resource(name: string, options: { readonly capacity: number; readonly pool?: string }): WorkflowBuilder;
+  /** The execution profile that it runs under, as an operator published it; without it the tenant's default. */
+  profile(name: string): WorkflowBuilder;
   /** Of the run among others, from -100 to 100. */
   priority(priority: number): WorkflowBuilder;
   /** How many steps run at once; no limit without it. */

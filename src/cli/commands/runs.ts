@@ -80,6 +80,11 @@ export const RUNS: readonly CommandRow[] = [
   },
   { path: "cache prune", summary: "forget outputs of steps", load: () => import("../cache/prune.ts") },
   { path: "artifact put", summary: "store a file by its digest", load: () => import("../artifact/put.ts") },
+  {
+    path: "provenance verify",
+    summary: "whether a file is what its signed provenance says",
+    load: () => import("../provenance/verify.ts"),
+  },
   { path: "artifact get", summary: "the bytes of a digest", load: () => import("../artifact/get.ts") },
   { path: "run retry", summary: "try a run again from a step on", load: () => import("../run/retry.ts") },
   {

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { fail } from "../../base/errors.ts";
 import type { RunnerConfig } from "../../host/runner-tools.ts";
 import type { Io } from "../io.ts";
 
@@ -39,6 +40,16 @@ export const RUNNER_FLAGS = {
     value: "DIR",
     about: "host directory below which a task may ask for mounts; may be repeated",
   },
+  secret: {
+    type: "list",
+    value: "NAME=SOURCE",
+    about: "a secret for tasks: env:VARIABLE, file:/path (mode 0600) or credential:NAME; may be repeated",
+  },
+  "trusted-builder": {
+    type: "list",
+    value: "KEY",
+    about: "public key of another runner whose provenance a publication here takes; may be repeated",
+  },
   "data-dir": {
     type: "string",
     value: "DIR",
@@ -56,6 +67,8 @@ export interface RunnerFlags {
   readonly capability: readonly string[];
   readonly slots: number | undefined;
   readonly mount: readonly string[];
+  readonly secret: readonly string[];
+  readonly "trusted-builder": readonly string[];
   readonly "data-dir": string | undefined;
 }
 
@@ -75,5 +88,21 @@ export function runnerConfig(flags: RunnerFlags, io: Io): typeof RunnerConfig.st
     slots: flags.slots ?? (runner.slots === 0 ? navigator.hardwareConcurrency : runner.slots),
     sandbox: runner.sandbox,
     mounts: flags.mount.map((path) => resolve(io.cwd, path)),
+    ...(flags.secret.length === 0 ? {} : { secrets: Object.fromEntries(flags.secret.map(secretSource)) }),
+    ...(flags["trusted-builder"].length === 0 ? {} : { trustedBuilders: [...flags["trusted-builder"]] }),
   };
+}
+
+type SecretSource = NonNullable<RunnerConfig["secrets"]>[string];
+
+/** `name=file:/etc/key.pem`: where a secret's value is, never the value. */
+function secretSource(text: string): [string, SecretSource] {
+  const [, name, kind, place] = /^([A-Za-z0-9][A-Za-z0-9._-]*)=(env|file|credential):(.+)$/.exec(text) ?? [];
+  if (name === undefined || place === undefined) {
+    throw fail("usage", `--secret ${text.split("=")[0]} does not say where the secret is`, {
+      hint: "--secret NAME=env:VARIABLE, NAME=file:/path or NAME=credential:NAME",
+    });
+  }
+  if (kind === "file") return [name, { file: place }];
+  return [name, kind === "env" ? { env: place } : { credential: place }];
 }

@@ -1,6 +1,7 @@
 import { closeSync, read as readCallback } from "node:fs";
 import { basename } from "node:path";
 import { promisify } from "node:util";
+import { sha256 } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
 import { KIB } from "../../base/limits.ts";
 import type { ArtifactReference, ArtifactRequest, Lease } from "../../protocol/index.ts";
@@ -16,6 +17,13 @@ export interface ArtifactSource {
   readonly size: number;
   body(): RawBody;
 }
+
+/** Bytes in memory as an artifact. */
+export const artifactSource = (bytes: Uint8Array<ArrayBuffer>): ArtifactSource => ({
+  sha256: sha256(bytes),
+  size: bytes.length,
+  body: () => bytes,
+});
 
 export type StoreArtifact = (source: ArtifactSource) => Promise<void>;
 

@@ -27,6 +27,8 @@ export interface ExitRecord {
 /** A lease without its payload and its secrets: what is needed to report on it after a restart. */
 export type LeaseContext = Omit<Lease, "task" | "nonce" | "signature" | "mounts"> & {
   readonly secretNames: string[];
+  /** Of what the task was given, where its provenance is to be signed. */
+  readonly parametersDigest?: string;
   readonly provider: TaskResult["sandbox"]["provider"];
   readonly boundary: string;
 };

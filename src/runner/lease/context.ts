@@ -1,3 +1,4 @@
+import { digestOf } from "../../base/canonical.ts";
 import type { Lease } from "../../protocol/index.ts";
 import type { LeaseContext } from "../journal/entry.ts";
 import type { SandboxCapability } from "../sandboxes/index.ts";
@@ -11,6 +12,7 @@ export function contextOf(
   const { task: _task, nonce: _nonce, signature: _signature, mounts: _mounts, ...context } = lease;
   return {
     ...context,
+    ...(lease.provenance === undefined ? {} : { parametersDigest: digestOf(lease.task) }),
     secretNames: [...secretNames],
     provider: capability.provider,
     boundary: capability.boundary,

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { fail } from "../../base/errors.ts";
 import { makePrivateDirectory } from "../../base/files.ts";
 import type { Lease } from "../../protocol/index.ts";
 import type { ResolvedMount } from "../sandboxes/index.ts";
@@ -11,8 +12,8 @@ export interface Staged {
   readonly mounts: readonly ResolvedMount[];
   /** Where the files are; null without any. */
   readonly inputs: string | null;
-  /** What runs the task's code; null for a task that names its program. */
-  readonly code: { readonly command: string; readonly arguments: readonly string[] } | null;
+  /** This executable, where it runs the task's code or does its action; null for a task that names its program. */
+  readonly own: { readonly command: string; readonly arguments: readonly string[] } | null;
 }
 
 /**
@@ -26,26 +27,34 @@ export async function stageFiles(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<Staged> {
-  if (lease.files === undefined || lease.files.length === 0) {
-    return { mounts: [], inputs: null, code: null };
+  const mounts: ResolvedMount[] = [];
+  let inputs: string | null = null;
+  if (lease.files !== undefined && lease.files.length > 0) {
+    inputs = join(places.root, "inputs");
+    makePrivateDirectory(inputs);
+    for (const sha256 of lease.files) {
+      const path = join(inputs, sha256);
+      if (!existsSync(path)) await reporter.file(sha256, path, signal);
+    }
+    mounts.push({ source: inputs, target: inputs, readOnly: true });
   }
-  const inputs = join(places.root, "inputs");
-  makePrivateDirectory(inputs);
-  for (const sha256 of lease.files) {
-    const path = join(inputs, sha256);
-    if (!existsSync(path)) await reporter.file(sha256, path, signal);
-  }
-  const mounts: ResolvedMount[] = [{ source: inputs, target: inputs, readOnly: true }];
-  if (lease.code === undefined) return { mounts, inputs, code: null };
+  const child = ownChild(lease, inputs);
+  if (child === null) return { mounts, inputs, own: null };
   const own = ownExecutable();
   return {
     mounts: [...mounts, ...own.paths.map((path) => ({ source: path, target: path, readOnly: true }))],
     inputs,
-    code: {
-      command: own.command,
-      arguments: [...own.arguments, "code-child", join(inputs, lease.code.source)],
-    },
+    own: { command: own.command, arguments: [...own.arguments, ...child] },
   };
+}
+
+/** The arguments that make this executable the child of a task, or null. */
+function ownChild({ code, action, leaseId }: Lease, inputs: string | null): string[] | null {
+  if (action !== undefined) return ["action-child", action.name];
+  if (code === undefined) return null;
+  if (inputs === null)
+    throw fail("schema_violation", `the file of the code of lease ${leaseId} is not among its files`);
+  return ["code-child", join(inputs, code.source)];
 }
 
 /** This executable as a command; under `bun` it needs its script and the sources again. */

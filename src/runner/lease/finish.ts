@@ -1,10 +1,10 @@
 import { closeSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, isoTime } from "../../base/clock.ts";
 import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
-import type { ArtifactReference, TaskResult } from "../../protocol/index.ts";
+import type { ArtifactReference, SigningKey, TaskResult } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { readEgress } from "../egress/record.ts";
 import { collectArtifacts, storeOpened } from "../files/collect.ts";
@@ -33,6 +33,7 @@ export interface FinishInput {
   readonly reporter: Reporter;
   /** Aborts when the lease is lost. */
   readonly signal: AbortSignal;
+  readonly key: SigningKey;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -77,6 +78,18 @@ async function storeArtifacts(input: FinishInput, tolerant: boolean): Promise<Ar
   }
 }
 
+async function provenanceOf(
+  input: FinishInput,
+  artifacts: readonly ArtifactReference[],
+): Promise<ArtifactReference[]> {
+  const { context, clock, key, reporter, signal } = input;
+  if (context.provenance === undefined || artifacts.length === 0) return [];
+  const finishedAt = input.exit?.completedAt ?? isoTime(clock.wall());
+  const { signProvenance } = await import("./provenance.ts");
+  const times = { startedAt: input.startedAt ?? finishedAt, finishedAt };
+  return [await signProvenance(context, artifacts, times, key, reporter, signal)];
+}
+
 /**
  * Everything between the end of a command and its result: output, artifacts, whole logs. What goes wrong here
  * becomes the result's error; only a lost lease is left to the sender to find out.
@@ -90,7 +103,12 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
       const output = redaction.json(
         readOutput(join(input.workspace.root, "output"), `${context.leaseId}.json`, context),
       );
-      collected = { ...collected, output, artifacts: await storeArtifacts(input, false) };
+      const artifacts = await storeArtifacts(input, false);
+      collected = {
+        ...collected,
+        output,
+        artifacts: [...artifacts, ...(await provenanceOf(input, artifacts))],
+      };
     } else if (outcome.errorCode === "command_failed") {
       // A failed check's report is what one wants to read; but its absence is no second failure.
       collected = { ...collected, artifacts: await storeArtifacts(input, true) };

@@ -29,11 +29,11 @@ export function invocationOf(
   const { task, leaseId } = lease;
   if (task.type === "run.container") return container(lease, task, workspace, environment, staged, images);
   const { directory, home, root } = workspace;
-  const { inputs, mounts, code } = staged;
+  const { inputs, mounts, own } = staged;
   const places = { directory, home, temporary, output: outputFile(root, leaseId), inputs };
   const request = {
-    command: code?.command ?? task.command,
-    arguments: code?.arguments ?? task.arguments,
+    command: own?.command ?? task.command,
+    arguments: own?.arguments ?? task.arguments,
     environment: taskEnvironment(leaseId, places, environment),
     directory: workingDirectory(directory, task.directory),
     writable: [root],

@@ -41,17 +41,19 @@ export async function prepareTask(
   try {
     makePlaces(places);
     const isolated = provider.capability.boundary !== "process";
+    const invocation = invocationOf(
+      lease,
+      workspace,
+      isolated ? "/tmp" : places.temporary,
+      secrets.environment,
+      { ...staged, mounts: [...mounts, ...staged.mounts] },
+      images,
+    );
     const plain: SandboxRequest = {
       operationId: lease.leaseId,
       mode: lease.sandbox.mode,
-      ...invocationOf(
-        lease,
-        workspace,
-        isolated ? "/tmp" : places.temporary,
-        secrets.environment,
-        { ...staged, mounts: [...mounts, ...staged.mounts] },
-        images,
-      ),
+      ...invocation,
+      environment: { ...invocation.environment, ...actionEnvironment(lease, services) },
       stdin: lease.task.stdin,
       network: lease.network,
       ...taskLimits(lease, config),
@@ -69,6 +71,15 @@ export async function prepareTask(
     workspaces.release(lease.workspace.key);
     throw error;
   }
+}
+
+/** What a fixed action is told by its runner, and can be told by nobody else: tasks may not set names like these. */
+function actionEnvironment({ action }: Lease, { config, key }: LeaseServices): Record<string, string> {
+  if (action === undefined) return {};
+  return {
+    LIGHTFLOW_IDEMPOTENCY_KEY: action.idempotencyKey,
+    LIGHTFLOW_BUILDER_KEYS: [key.publicKey, ...config.trustedBuilders].join(","),
+  };
 }
 
 /** The same task, with the relay as its parent and the proxy's socket in sight. */

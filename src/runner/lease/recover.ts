@@ -55,6 +55,7 @@ async function rebuild(
       redaction: createRedaction([...(secrets ?? []), ...services.ownSecrets()]),
       reporter,
       signal: lost,
+      key: services.key,
       clock,
       log,
     });

@@ -149,6 +149,7 @@ export class LeaseRun {
         redaction,
         reporter: this.#reporter,
         signal: this.#lost.signal,
+        key: this.#services.key,
         clock,
         log,
       });

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { FIXED_ACTIONS } from "../../protocol/common.ts";
 import { POLICY_MEMBERS } from "../../protocol/policy.ts";
-import { anyValue, closed, NAMED_EXPRESSIONS, wordOf } from "./build.ts";
+import { anyValue, closed, freeMap, NAMED_EXPRESSIONS, wordOf } from "./build.ts";
 
 const Name = Type.String({
   pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
@@ -88,6 +89,10 @@ export const LightWorkflow = closed(
     files: Type.Optional(Type.Array(anyValue(), { maxItems: 256 })),
     /** The task is the function `run` of a TypeScript file with this digest. */
     code: Type.Optional(closed({ source: Type.String({ pattern: "^[0-9a-f]{64}$" }) })),
+    /** The task is one of the product's own actions with these parameters. */
+    action: Type.Optional(closed({ name: wordOf(...FIXED_ACTIONS), with: Type.Optional(freeMap()) })),
+    /** What the task's artifacts are made from, for their provenance: `[{uri, digest}]`, usually by expressions. */
+    materials: Type.Optional(Type.Array(anyValue(), { maxItems: 256 })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     concurrency: Type.Optional(ConcurrencyRequest),
     approval: Type.Optional(ApprovalRequest),
