@@ -7,3 +7,4 @@ export {
   type PublishableAgent,
   readAgent,
 } from "./document.ts";
+export { AGENT_FAILURES, type AgentFailureCode, type AgentOutcome, type AgentUsage } from "./outcome.ts";

@@ -6,7 +6,17 @@ import type { TokenCache } from "./authentication/token-cache.ts";
 import type { DestinationPolicy } from "./destination/policy.ts";
 import type { Sent } from "./error.ts";
 
-export const CALL_KINDS = ["http", "openapi", "grpc", "asyncapi", "a2a", "mcp", "cortex"] as const;
+export const CALL_KINDS = [
+  "http",
+  "openapi",
+  "grpc",
+  "asyncapi",
+  "a2a",
+  "mcp",
+  "cortex",
+  "agent",
+  "agent-service",
+] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
 /** Decides about one message of a subscription; an expression of the document behind it. */

@@ -13,6 +13,8 @@ const CLIENTS: Readonly<Record<CallKind, () => Promise<Client>>> = {
   a2a: async () => (await import("./a2a/call-a2a.ts")).callA2a,
   grpc: async () => (await import("./grpc/call-grpc.ts")).callGrpc,
   cortex: async () => (await import("./cortex/call-cortex.ts")).callCortex,
+  agent: async () => (await import("./agent/call-agent.ts")).callAgent,
+  "agent-service": async () => (await import("./agent/call-agent-service.ts")).callAgentService,
   mcp: async () => (await import("./mcp/call-mcp.ts")).callMcp,
 };
 

@@ -138,6 +138,7 @@ function take(machine: Machine, input: Work): void {
     case "effect_succeeded":
       resolve(machine, input.effect, (frame) => {
         const node = machine.definition.task(frame.pointer);
+        if (node.kind === "run" || input.private === true) frame.private = true;
         machine.guard(frame, () => handlerOf(node.kind).effectSucceeded!(machine, frame, node, input.output));
       });
       return;
@@ -145,6 +146,7 @@ function take(machine: Machine, input: Work): void {
       resolve(machine, input.effect, (frame) => {
         const node = machine.definition.task(frame.pointer);
         const handler = handlerOf(node.kind);
+        if (node.kind === "run") frame.private = true;
         if (handler.effectFailed === undefined) machine.fault(frame, input.error);
         else
           machine.guard(frame, () => handler.effectFailed!(machine, frame, node, input.error, input.record));

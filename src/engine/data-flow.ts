@@ -137,8 +137,11 @@ export function prepareData(machine: Machine, frame: Frame, node: TaskNode): boo
   if (input?.["schema"] !== undefined)
     checkSchema(machine.definition, `${node.pointer}/input/schema`, frame.raw);
   // A call's input that holds a secret is made when the call is, and never stands in the state.
-  if (input?.["from"] !== undefined && !(node.kind === "call" && holdsSecrets(input["from"])))
+  if (input?.["from"] !== undefined && !(node.kind === "call" && holdsSecrets(input["from"]))) {
     frame.input = evaluate("input/from", input["from"]);
+    if (machine.instance.private_context === true && JSON.stringify(input["from"]).includes("$context"))
+      frame.private = true;
+  }
   return true;
 }
 
@@ -163,6 +166,7 @@ export function finishData(machine: Machine, frame: Frame, node: TaskNode, rawOu
     if (exported["schema"] !== undefined)
       checkSchema(machine.definition, `${node.pointer}/export/schema`, context);
     machine.instance.context = context;
+    if (frame.private === true) machine.instance.private_context = true;
   }
   return value;
 }

@@ -22,6 +22,8 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "call.asyncapi.ws",
   "call.mcp",
   "call.cortex",
+  "call.agent",
+  "call.agent-service",
   "call.function",
   "function.url",
   "function.catalog",

@@ -14,6 +14,7 @@ import {
   type TaskError,
   type Transition,
 } from "./state.ts";
+import { carryPrivacy, isPrivateBelow } from "./taint.ts";
 import { handlerOf } from "./tasks/index.ts";
 import { runsWorkflow } from "./tasks/run-workflow.ts";
 
@@ -101,6 +102,7 @@ export class Machine {
       started_at: this.now,
       memory: {},
       ...(inherited.extended === undefined ? {} : { extended: inherited.extended }),
+      ...(isPrivateBelow(this, this.frame(parent)) ? { private: true } : {}),
     };
     this.instance.frames[String(frame.id)] = frame;
     if (++this.#starts > STARTS_PER_ADVANCE) {
@@ -193,6 +195,7 @@ export class Machine {
     });
     this.later(() => {
       const parent = this.frame(frame.parent);
+      carryPrivacy(this, frame, parent);
       if (parent === undefined) {
         this.finish("faulted", null, located);
         return;
@@ -220,6 +223,7 @@ export class Machine {
         return;
       }
       const parent = this.frame(frame.parent);
+      carryPrivacy(this, frame, parent);
       if (parent === undefined) {
         if (frame.parent === 0) this.#rootChild(frame, output, directive);
         return;

@@ -58,6 +58,8 @@ export interface Frame {
   around?: Around;
   /** The frame whose extension this activation is part of: `$task` is that task there. */
   extended?: number;
+  /** What it is given, or has given, may be private to the tenant. */
+  private?: true;
 }
 
 /** Where a task with extensions stands. */
@@ -94,6 +96,10 @@ export interface Instance {
   depth?: number;
   /** What came while it was suspended. */
   held?: Exclude<EngineInput, { kind: "suspend" | "resume" }>[];
+  /** What tasks of its own list have given may be private to the tenant; so may the context, and what it was started with. */
+  private?: true;
+  private_context?: true;
+  private_input?: true;
   /** How many events it has emitted, for their ids. */
   emitted?: number;
 }
@@ -101,7 +107,8 @@ export interface Instance {
 /** What the engine is told. Each is stored with its time before its effect is visible. */
 export type EngineInput =
   | { kind: "start"; input: Json }
-  | { kind: "effect_succeeded"; effect: string; output: Json }
+  /** `private`: the output is, whatever the task was given. */
+  | { kind: "effect_succeeded"; effect: string; output: Json; private?: true }
   /** `record` is the command's record when there is one: some tasks take a non-zero exit code as a value. */
   | { kind: "effect_failed"; effect: string; error: TaskError; record?: JsonObject }
   /** A CloudEvent that a listening task may consume. */
@@ -137,6 +144,8 @@ export type Effect =
       input: Json;
       depth: number;
       await: boolean;
+      /** Its input may be private to the tenant. */
+      private?: true;
     }
   /** A question for a person. */
   | { kind: "ask"; id: string; step_id: string; reference: string; question: Question }
@@ -155,6 +164,8 @@ export interface CallEffectRequest {
   /** Expressions about each message of a subscription, and the arguments that they see. */
   predicates?: { texts: Record<string, string>; variables: JsonObject };
   deferred?: DeferredArguments;
+  /** What an agent is given may be private to the tenant. */
+  private?: boolean;
   /** Each message of a subscription comes in as an event while the call goes on. */
   each?: boolean;
   /** `metadata.lightWorkflow` of a task that says what it does, for policy to decide on, with its expressions evaluated. */

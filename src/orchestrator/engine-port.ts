@@ -13,6 +13,7 @@ import {
   taskError,
 } from "../engine/index.ts";
 import type { EnginePort, StoredEffect, StoredInput, StoredSnapshot } from "../store/index.ts";
+import { placeAgentCall } from "./agent-placement.ts";
 import { callGate } from "./approval-gate.ts";
 import { queueRequest } from "./payload.ts";
 import type { Policies } from "./policies.ts";
@@ -70,9 +71,13 @@ export function createEnginePort(
         lifecycle: (key, wanted) => lifecycleEvents({ ...advanced, definition, now }, key, wanted),
       };
     },
-    child(tenantId, document, digest, instanceId, runId, depth, now) {
+    child(tenantId, document, digest, instanceId, runId, depth, now, isPrivate) {
       const policy = policies.for(tenantId, JSON.parse(document) as JsonObject, digest);
-      const snapshot: Instance = { ...newInstance(instanceId, runId, now), depth };
+      const snapshot: Instance = {
+        ...newInstance(instanceId, runId, now),
+        depth,
+        ...(isPrivate ? { private_input: true } : {}),
+      };
       return {
         snapshot: snapshot as unknown as StoredSnapshot,
         policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
@@ -97,6 +102,10 @@ export function createEnginePort(
     },
     revoked: revokedInput,
     unapproved: unapprovedInput,
+    placeAgent: (effect, row, published) =>
+      placeAgentCall(effect as Extract<Effect, { kind: "call" }>, row, published, () =>
+        policies.of(row.policy_digest),
+      ),
     callGate: (effect, row) =>
       callGate(effect as Extract<Effect, { kind: "call" }>, row, () => policies.of(row.policy_digest)),
     caches: ({ digest, document }) => keeps(digest, () => definitionOf(digest, document).document),

@@ -1,7 +1,8 @@
+import type { AgentOutcome } from "../agents/index.ts";
 import type { Clock } from "../base/clock.ts";
 import { coalesce } from "../base/coalesce.ts";
 import { newId } from "../base/ids.ts";
-import type { Json } from "../base/json.ts";
+import type { Json, JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import { hasEnded, processIdentity } from "../base/process-identity.ts";
 import { CallError, executeCall } from "../calls/index.ts";
@@ -14,11 +15,13 @@ import {
   type EnginePort,
   finishCall,
   heldCalls,
+  progressOfCall,
   renewCalls,
   type Store,
   type StoredInput,
   tellOfCall,
 } from "../store/index.ts";
+import { agentResult } from "./agent-result.ts";
 import { type CallOptions, callContexts } from "./call-options.ts";
 import { callFailed, callRequest } from "./call-request.ts";
 
@@ -27,6 +30,13 @@ const AT_ONCE = 256;
 /** A claim that nobody renewed for this long is lost: well over what a busy event loop ever stops for. */
 const CLAIM_MS = 10_000;
 const CATCH_UP_MS = 1000;
+
+interface Result {
+  readonly input: EngineInput;
+  /** For the history: `succeeded` or the kind of the error. */
+  readonly status: string;
+  readonly detail?: JsonObject;
+}
 
 interface Needs {
   store: Store;
@@ -146,11 +156,11 @@ export class NativeLoop {
     this.#making.set(key, controller);
     const began = clock.monotonic();
     try {
-      const { input, status } = await this.#result(call, controller.signal);
+      const result = await this.#result(call, controller.signal);
       // A process that is going down leaves the claim as it is: whoever comes next decides by the marker.
       if (this.#stopped) return;
       const durationMs = Math.round(clock.monotonic() - began);
-      await this.#finish(call, input, status, durationMs);
+      await this.#finish(call, result, durationMs);
     } catch (error) {
       if (!this.#stopped)
         log.error("a call's result could not be stored", { call: key, error: String(error) });
@@ -160,7 +170,7 @@ export class NativeLoop {
     }
   }
 
-  async #result(call: ClaimedCall, signal: AbortSignal): Promise<{ input: EngineInput; status: string }> {
+  async #result(call: ClaimedCall, signal: AbortSignal): Promise<Result> {
     const effect = call.effect_id;
     try {
       const secret = (name: string) => this.#options.secrets?.resolve(call.tenant_id, name);
@@ -168,12 +178,15 @@ export class NativeLoop {
       // What the other side sends back of a secret is not kept either.
       const { secrets = [] } = request;
       const masked = (value: Json) => (secrets.length === 0 ? value : createRedaction(secrets).json(value));
-      const each = (message: Json) => this.#tell(call, masked(message));
       const told = (call.request as { each?: boolean }).each === true;
+      const isAgent = request.kind === "agent" || request.kind === "agent-service";
+      const each = (message: Json) =>
+        isAgent ? this.#progress(call, masked(message)) : this.#tell(call, masked(message));
       const answer = await executeCall(
-        told ? { ...request, predicates: { ...request.predicates, each } } : request,
+        told || isAgent ? { ...request, predicates: { ...request.predicates, each } } : request,
         this.#context(signal),
       );
+      if (isAgent) return agentResult(effect, masked(answer) as unknown as AgentOutcome);
       // What was told message by message is in the state already.
       const output = told ? null : masked(answer);
       return { input: { kind: "effect_succeeded", effect, output }, status: "succeeded" };
@@ -196,7 +209,13 @@ export class NativeLoop {
     if (!held) throw new CallError("communication", "the call is somebody else's now", 500, "none");
   }
 
-  async #finish(call: ClaimedCall, input: EngineInput, status: string, durationMs: number): Promise<void> {
+  /** What an agent's service says meanwhile: a line of the history. */
+  async #progress(call: ClaimedCall, message: Json): Promise<void> {
+    const { store, clock } = this.#needs;
+    await store.write(progressOfCall, { owner: this.#owner, call, detail: message, now: clock.wall() });
+  }
+
+  async #finish(call: ClaimedCall, { input, status, detail }: Result, durationMs: number): Promise<void> {
     const { store, clock } = this.#needs;
     await store.write(finishCall, {
       engine: this.#engine,
@@ -204,6 +223,7 @@ export class NativeLoop {
       call,
       durationMs,
       status,
+      detail: detail ?? {},
       input: input as unknown as StoredInput,
       now: clock.wall(),
     });

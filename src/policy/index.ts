@@ -38,6 +38,7 @@ export {
   type PolicyQuestion,
   PUBLISHING,
   resolveTask,
+  taskPolicy,
 } from "./resolve.ts";
 export {
   foldedOf,

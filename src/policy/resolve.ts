@@ -169,6 +169,11 @@ export function callApproval(folded: Folded, question: PolicyQuestion): Approval
   return { ...approvalRule(own.asked, { ...policy, approvalRequired: required }), actions };
 }
 
+/** What the layers leave a task that is no command. @throws Failure `execution_policy_denied` */
+export function taskPolicy(folded: Folded, { layer, reference }: PolicyQuestion): PolicyLayer {
+  return withoutDenied(narrow(folded, { kind: "task", id: reference, version: null, policy: layer }).bounds);
+}
+
 /** What no layer has to say because it follows: from what the task does, and from who wrote what it runs. */
 function consequencesOf(
   policy: PolicyLayer,

@@ -30,6 +30,7 @@ export {
   claimCalls,
   finishCall,
   heldCalls,
+  progressOfCall,
   renewCalls,
   tellOfCall,
 } from "./instances/calls.ts";

@@ -60,7 +60,7 @@ export async function callA2a(request: CallRequest, scope: CallScope): Promise<J
   );
   const from = `POST ${place(last.url)}`;
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
-  if (isStream) return await collect(response, id, method, from);
+  if (isStream) return await collect(response, id, method, from, request.predicates?.each);
   const body = await readAnswer(response, LIMITS.callResponseBytes, from);
   const result = resultOf(new TextDecoder().decode(body), id, from);
   return method.isStream ? [result] : result;
@@ -92,7 +92,13 @@ async function addressee(
   return { url: await agentAddress(agentCard, scope), authentication: request.authentication };
 }
 
-async function collect(response: Response, id: string, method: Method, from: string): Promise<Json> {
+async function collect(
+  response: Response,
+  id: string,
+  method: Method,
+  from: string,
+  each: NonNullable<CallRequest["predicates"]>["each"],
+): Promise<Json> {
   const results: Json[] = [];
   let size = 0;
   for await (const { data } of serverEvents(answerParts(response, from), LIMITS.callResponseBytes, from)) {
@@ -100,6 +106,7 @@ async function collect(response: Response, id: string, method: Method, from: str
     if (size > LIMITS.callResponseBytes)
       throw callError("communication", `${from}: the answer is over ${LIMITS.callResponseBytes} bytes`);
     results.push(resultOf(data, id, from));
+    await each?.(results.at(-1)!, results.length - 1);
     if (!method.isStream) return results[0]!;
   }
   if (results.length === 0) throw callError("communication", `${from}: the stream ended without a result`);

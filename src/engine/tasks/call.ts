@@ -5,6 +5,8 @@ import { fault } from "../errors.ts";
 import type { Machine } from "../machine.ts";
 import { deferExpressions, holdsSecrets, PROTOCOLS } from "../secret-places.ts";
 import type { CallEffectRequest, DeferredArguments, Frame } from "../state.ts";
+import { AGENT_CALLS, agentRequest, questionInstead } from "./call-agent.ts";
+import { withPolicies } from "./call-policies.ts";
 import type { TaskHandler } from "./handler.ts";
 import { goOn, iterationContinues, type MessageLoop, type MessageMemory } from "./message-loop.ts";
 import { lightOf } from "./run-request.ts";
@@ -19,6 +21,19 @@ const FUNCTION_DEPTH = 32;
 export const callTask: TaskHandler = {
   begin(machine, frame, node) {
     const kind = node.task["call"] as string;
+    if (AGENT_CALLS.has(kind)) {
+      const request = agentRequest(machine, frame, kind, node.task);
+      // What an agent makes of private data is private too.
+      if (request.private === true) frame.private = true;
+      machine.await(frame, (id) => ({
+        kind: "call",
+        id,
+        step_id: frame.name,
+        reference: machine.reference(frame),
+        request,
+      }));
+      return;
+    }
     if (!PROTOCOLS.has(kind)) {
       enterFunction(machine, frame, kind, (node.task["with"] ?? {}) as JsonObject);
       return;
@@ -46,6 +61,20 @@ export const callTask: TaskHandler = {
   event(machine, frame, node, message) {
     memoryOf(frame).queue.push(message);
     goOn(machine, frame, loopOf(frame, node.task));
+  },
+  effectFailed(machine, frame, node, error) {
+    const question = AGENT_CALLS.has(node.task["call"] as string) ? questionInstead(node.task, error) : null;
+    if (question === null) {
+      machine.fault(frame, error);
+      return;
+    }
+    const asked = {
+      kind: "ask" as const,
+      step_id: frame.name,
+      reference: machine.reference(frame),
+      question,
+    };
+    machine.await(frame, (id) => ({ ...asked, id }));
   },
   effectSucceeded(machine, frame, node, output) {
     const loop = loopOf(frame, node.task);
@@ -166,41 +195,6 @@ function messageScope(machine: Machine, frame: Frame): JsonObject {
   const { definition: _, ...about } = workflow as JsonObject;
   const { definition: __, ...taskAbout } = task as JsonObject;
   return { ...rest, workflow: about, task: taskAbout };
-}
-
-/** What a call sends is not looked into: a body may have an `authentication` of its own. */
-const PAYLOADS = new Set(["body", "parameters", "arguments", "message", "headers", "query"]);
-
-/**
- * `{use: name}` as the policy of that name. Secrets in it stay names until the call is made; `secrets` gets where the
- * document wrote them, so that no value that comes out of an expression can ask for one.
- */
-function withPolicies(machine: Machine, value: Json, secrets: Record<string, string>, pointer = ""): Json {
-  if (Array.isArray(value))
-    return value.map((item, index) => withPolicies(machine, item, secrets, joinPointer(pointer, index)));
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value as JsonObject).map(([key, member]) => {
-      const at = joinPointer(pointer, key);
-      if (PAYLOADS.has(key)) return [key, member];
-      if (key !== "authentication" || !isObject(member))
-        return [key, withPolicies(machine, member, secrets, at)];
-      const policy = policyOf(machine, member as JsonObject);
-      for (const [scheme, properties] of Object.entries(policy)) {
-        const name = isObject(properties) ? (properties as JsonObject)["use"] : undefined;
-        if (typeof name === "string") secrets[joinPointer(at, scheme)] = name;
-      }
-      return [key, policy];
-    }),
-  );
-}
-
-function policyOf(machine: Machine, declared: JsonObject): JsonObject {
-  const name = declared["use"];
-  if (typeof name !== "string") return declared;
-  const policy = machine.definition.at(joinPointer("/use/authentications", name));
-  if (!isObject(policy)) throw fault("configuration", `no authentication is named ${JSON.stringify(name)}`);
-  return policy as JsonObject;
 }
 
 /** What `{name}` in an endpoint can stand for: the members of the task's input that its text mentions. */

@@ -4,6 +4,7 @@ import type { TaskNode } from "../definition.ts";
 import { fault } from "../errors.ts";
 import type { Machine } from "../machine.ts";
 import type { Frame } from "../state.ts";
+import { readsPrivate } from "../taint.ts";
 
 /** Workflows that run each other: deep enough for people, shallow enough for one transaction. */
 const MOST_DEEP = 16;
@@ -30,6 +31,7 @@ export function beginWorkflow(machine: Machine, frame: Frame, node: TaskNode): v
     input: part("input", frame.input),
     depth,
     await: run["await"] !== false,
+    ...(readsPrivate(machine, frame, declared["input"] ?? "${ . }") ? { private: true as const } : {}),
   };
   if (effect.await) machine.await(frame, (id) => ({ ...effect, id }));
   else {

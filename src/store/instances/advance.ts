@@ -1,8 +1,10 @@
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { findAgent, type PublishedAgent, readSkill } from "../agents/agents.ts";
 import type { ApprovalGate } from "../approvals/approval.ts";
 import { openApproval, withdrawApproval } from "../approvals/open.ts";
+import { appendAudit } from "../audit/append.ts";
 import { consult, type Known, keepOutput, type StepKey } from "../cache/consult.ts";
 import { type ConcurrencyClaim, releaseKey, takeKey } from "../leases/concurrency.ts";
 import type { Transaction } from "../operation.ts";
@@ -32,6 +34,15 @@ export interface EnginePort {
   };
   /** What a runner effect becomes in the queue, or the reason why policy refuses it. */
   request(effect: RunEffect, instance: InstanceRow): QueuedRequest | { denied: StoredInput };
+  /**
+   * Where the call of an agent is made, and all that is pinned for it: the agent by its digest, its budgets, whose model it
+   * may call. Null for every other call.
+   */
+  placeAgent?(
+    effect: CallEffect,
+    instance: InstanceRow,
+    published: AgentLookup,
+  ): PlacedAgent | { denied: StoredInput; placement: JsonObject } | null;
   /** What a person has to agree to before a call is made, null for nothing, or the reason why policy refuses it. */
   callGate?(effect: CallEffect, instance: InstanceRow): ApprovalGate | null | { denied: StoredInput };
   /** What a task hears whose approval was not given. */
@@ -45,6 +56,7 @@ export interface EnginePort {
     runId: string,
     depth: number,
     now: number,
+    isPrivate: boolean,
   ): { snapshot: StoredSnapshot; policy: { digest: string; body: string } };
   /** What a task hears that runs a workflow which is not published. */
   noWorkflow(effect: WorkflowEffect): StoredInput;
@@ -65,6 +77,18 @@ export interface EnginePort {
   hasArtifact(sha256: string): boolean;
   /** Where this process makes calls and has room: under whose name, until when, and what to do once it is committed. */
   claimsCalls?(): { owner: string; until: number; make: (call: ClaimedCall) => void } | null;
+}
+
+export interface AgentLookup {
+  agent(reference: string): PublishedAgent | null;
+  /** The text of a skill by its digest. */
+  skill(digest: string): string | null;
+}
+
+/** An agent's call as it will be made, and the decision for the history and the audit. */
+export interface PlacedAgent {
+  readonly effect: CallEffect;
+  readonly placement: JsonObject;
 }
 
 export interface StoredDefinition {
@@ -104,6 +128,7 @@ export interface WorkflowEffect {
   input: Json;
   depth: number;
   await: boolean;
+  private?: true;
 }
 export interface AskEffect {
   kind: "ask";
@@ -317,15 +342,9 @@ function applyEffect(
       if (!cancelChild(tx, engine, row, effect.id, now)) cancelEffect(tx, row, effect.id, now);
       return null;
     case "call": {
-      const gate = engine.callGate?.(effect, row) ?? null;
-      if (gate !== null && "denied" in gate) return told(gate.denied);
-      if (gate !== null) {
-        openApproval(tx, row, { kind: "call", effect }, gate, now);
-        return null;
-      }
-      const known = consult(tx, engine, row, effect, null, now);
-      if (known === null) insertCall(tx, engine, row, effect, now);
-      return known;
+      const placed = placeAgent(tx, engine, row, effect, now);
+      if ("denied" in placed) return told(placed.denied);
+      return applyCall(tx, engine, row, placed.effect, now);
     }
     case "listen":
       subscribe(tx, row, effect);
@@ -354,6 +373,57 @@ function applyEffect(
       return known;
     }
   }
+}
+
+function applyCall(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  effect: CallEffect,
+  now: number,
+): Known | null {
+  const gate = engine.callGate?.(effect, row) ?? null;
+  if (gate !== null && "denied" in gate) return told(gate.denied);
+  if (gate !== null) {
+    openApproval(tx, row, { kind: "call", effect }, gate, now);
+    return null;
+  }
+  const known = consult(tx, engine, row, effect, null, now);
+  if (known === null) insertCall(tx, engine, row, effect, now);
+  return known;
+}
+
+/** Decide where an agent runs; the decision is a line of the history and an entry of the audit. */
+function placeAgent(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  effect: CallEffect,
+  now: number,
+): { effect: CallEffect } | { denied: StoredInput } {
+  const placed = engine.placeAgent?.(effect, row, {
+    agent: (reference) => findAgent(tx, { tenantId: row.tenant_id, reference }),
+    skill: (digest) => readSkill(tx, { tenantId: row.tenant_id, digest }),
+  });
+  if (placed === null || placed === undefined) return { effect };
+  const refused = "denied" in placed;
+  appendEvents(tx, row.id, now, [
+    {
+      event: refused ? "step.agent_refused" : "step.agent_placed",
+      step_id: effect.step_id,
+      reference: effect.reference,
+      detail: placed.placement,
+    },
+  ]);
+  appendAudit(tx, {
+    tenantId: row.tenant_id,
+    now,
+    actor: "orchestrator",
+    action: refused ? "agent.refused" : "agent.placed",
+    object: `instance:${row.id}`,
+    body: { reference: effect.reference, policyDigest: row.policy_digest, ...placed.placement },
+  });
+  return placed;
 }
 
 const told = (input: StoredInput | null): Known | null => (input === null ? null : { input, lines: [] });

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../base/json.ts";
+import type { Json, JsonObject } from "../../base/json.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
 import {
@@ -183,6 +183,8 @@ export interface FinishCall {
   durationMs: number;
   /** For the history: `succeeded` or the kind of the error. */
   status: string;
+  /** What else the history says of it. */
+  detail?: JsonObject;
   now: number;
 }
 
@@ -201,7 +203,12 @@ export const finishCall: Operation<FinishCall, boolean> = (tx, finish) => {
     event: "step.attempt_finished",
     step_id: call.step_id,
     reference: call.reference,
-    detail: { attempt: call.attempt, status: finish.status, duration_ms: finish.durationMs },
+    detail: {
+      attempt: call.attempt,
+      status: finish.status,
+      duration_ms: finish.durationMs,
+      ...finish.detail,
+    },
   };
   advanceInstance(tx, finish.engine, call.instance_id, finish.input, now, [line]);
   return true;
@@ -230,6 +237,29 @@ export const tellOfCall: Operation<
   if (held === undefined) return false;
   advanceInstance(tx, engine, call.instance_id, input, now);
   return true;
+};
+
+/** What is heard of a call while it goes on: a line of the history, as long as the claim holds. */
+export const progressOfCall: Operation<
+  {
+    owner: string;
+    call: Pick<ClaimedCall, "instance_id" | "effect_id" | "fence" | "step_id" | "reference">;
+    detail: Json;
+    now: number;
+  },
+  void
+> = (tx, { owner, call, detail, now }) => {
+  const held = tx.get(
+    "SELECT 1 FROM native_call WHERE instance_id = ? AND effect_id = ? AND owner = ? AND fence = ? AND state = 'claimed'",
+    call.instance_id,
+    call.effect_id,
+    owner,
+    call.fence,
+  );
+  if (held === undefined) return;
+  const { step_id, reference } = call;
+  appendEvents(tx, call.instance_id, now, [{ event: "step.progress", step_id, reference, detail }]);
+  tx.notify("instance", call.instance_id);
 };
 
 /** The calls that a process holds: what it makes and does not find here was cancelled or taken over. */

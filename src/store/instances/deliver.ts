@@ -231,7 +231,7 @@ function startFromEvent(
     sourceEventId: `${row.source} ${row.event_id}`,
     workflow: name,
     definition: { ...found, assetId: null, document: () => document },
-    ...engine.child(row.tenant_id, document, found.digest, instanceId, runId, 0, now),
+    ...engine.child(row.tenant_id, document, found.digest, instanceId, runId, 0, now, false),
     input: data["input"] ?? {},
     now,
   });

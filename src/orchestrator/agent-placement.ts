@@ -1,0 +1,208 @@
+import type { Agent } from "../agents/index.ts";
+import { Failure, fail } from "../base/errors.ts";
+import { isObject, type Json, type JsonObject } from "../base/json.ts";
+import { type CallEffectRequest, type Effect, type EngineInput, taskError } from "../engine/index.ts";
+import {
+  type AgentMode,
+  type AgentPlacement,
+  foldedOf,
+  type PolicyLayer,
+  placeAgent,
+  requestLayer,
+  type SnapshotWithDigest,
+  taskPolicy,
+} from "../policy/index.ts";
+import type { AgentLookup, InstanceRow, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
+
+type CallEffect = Extract<Effect, { kind: "call" }>;
+
+/** Turns of one call at most where the agent says nothing: its first answer, and the ones that it is asked for again. */
+const TURNS = 16;
+/** Tokens of one call where neither task nor agent says anything. */
+const TOKENS = 100_000;
+
+/**
+ * Where the call of an agent is made, by policy, and everything that it is made of: whoever makes it, now or after a
+ * restart, looks nothing up. What policy refuses becomes an input that fails the step. @returns null for any other call
+ */
+export function placeAgentCall(
+  effect: CallEffect,
+  row: InstanceRow,
+  published: AgentLookup,
+  policyOf: () => SnapshotWithDigest,
+): PlacedAgent | { denied: StoredInput; placement: JsonObject } | null {
+  const { request } = effect;
+  if (request.call !== "agent" && request.call !== "agent-service") return null;
+  const reference = String(request.with["agent"]);
+  const found = published.agent(reference);
+  const facts: JsonObject = {
+    agent: found === null ? reference : `${found.name}:${found.version}`,
+    ...(found === null ? {} : { digest: found.digest }),
+    privateData: request.private === true,
+  };
+  try {
+    const policy = taskPolicy(foldedOf(policyOf()), {
+      layer: requestLayer(request.light ?? {}),
+      reference: effect.reference,
+    });
+    const mode = modeOf(request);
+    if (found === null && mode !== "service") throw unknownAgent(reference);
+    const placed = placeAgent(questionOf(request, mode, found?.agent), policy);
+    const placement: JsonObject = {
+      ...facts,
+      mode: mode ?? "policy",
+      agentPlacement: placed.agentPlacement,
+      modelProviderScope: placed.modelProviderScope,
+      dataBoundary: placed.dataBoundary,
+      reasons: [...placed.reasons],
+    };
+    return { effect: { ...effect, request: pinned(request, placed, found, policy, published) }, placement };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const kind = error.code === "not_found" ? "configuration" : "authorization";
+    const code = error.code === "not_found" ? "agent_not_found" : error.code;
+    const refused = taskError(kind, error.message, { code }, "Refused by policy");
+    const denied: EngineInput = { kind: "effect_failed", effect: effect.id, error: refused };
+    return {
+      denied: denied as unknown as StoredInput,
+      placement: { ...facts, code, reason: error.message },
+    };
+  }
+}
+
+const unknownAgent = (reference: string) =>
+  fail("not_found", `no agent is published as ${reference}`, {
+    hint: "`lightflow agent publish` publishes one",
+  });
+
+function modeOf(request: CallEffectRequest): AgentMode | undefined {
+  if (request.call === "agent-service") return "service";
+  const mode = request.with["mode"];
+  return typeof mode === "string" ? (mode as AgentMode) : undefined;
+}
+
+function questionOf(request: CallEffectRequest, mode: AgentMode | undefined, agent: Agent | undefined) {
+  const light = request.light ?? {};
+  const files = [light["files"], light["mounts"]].some((list) => Array.isArray(list) && list.length > 0);
+  return {
+    ...(mode === undefined ? {} : { mode }),
+    // A service uses tools of its own, behind its own boundary.
+    tools: mode === "service" ? [] : (agent?.tools ?? []),
+    files: agent?.files === true || files || light["workspace"] === "session",
+    privateNetwork: agent?.privateNetwork === true,
+    privateData: request.private === true,
+    ...(agent?.model?.scope === undefined ? {} : { modelProviderScope: agent.model.scope }),
+    ...(agent?.model?.provider === undefined ? {} : { modelProvider: agent.model.provider }),
+  };
+}
+
+function pinned(
+  request: CallEffectRequest,
+  placed: AgentPlacement,
+  found: PublishedAgent | null,
+  policy: PolicyLayer,
+  published: AgentLookup,
+): CallEffectRequest {
+  const given = request.with;
+  const about: JsonObject =
+    found === null
+      ? { name: String(given["agent"]) }
+      : { name: found.name, version: found.version, digest: found.digest };
+  const common: JsonObject = {
+    agent: about,
+    placement: placed.agentPlacement,
+    prompt: given["prompt"] ?? null,
+    input: given["input"] ?? null,
+    outputSchema: given["outputSchema"] ?? (found?.agent.outputSchema as Json | undefined) ?? null,
+    retry: given["retry"] ?? 0,
+    budgets: budgetsOf(given, found?.agent, policy),
+  };
+  if (placed.agentPlacement === "service") {
+    const endpoint = given["endpoint"] ?? found?.agent.service?.endpoint;
+    if (endpoint === undefined)
+      throw fail("not_found", `nothing says where the service of the agent ${about["name"]} is`, {
+        hint: "give `endpoint`, or publish the agent with `service.endpoint`",
+      });
+    return {
+      ...request,
+      call: "agent-service",
+      with: {
+        ...common,
+        endpoint,
+        instructions: given["instructions"] ?? null,
+        session: given["session"] ?? null,
+      },
+    };
+  }
+  if (placed.agentPlacement === "runner") {
+    throw fail("execution_policy_denied", "the agent needs a runner, and no runner executes agents here", {
+      details: { field: "allow.agentPlacements" },
+    });
+  }
+  const { agent } = found!;
+  return {
+    ...request,
+    call: "agent",
+    with: {
+      ...common,
+      instructions: instructionsOf(agent, given, published),
+      model: (agent.model ?? {}) as JsonObject,
+      ...(agent.model?.provider === "none" ? { mockOutput: given["mockOutput"] ?? null } : {}),
+    },
+  };
+}
+
+/** The agent's own instructions, the skill that the task names (all, where it names none), and the task's. */
+function instructionsOf(agent: Agent, given: JsonObject, published: AgentLookup): string {
+  const wanted = given["skill"];
+  const skills = (agent.skills ?? []).filter(({ name }) => wanted === undefined || name === wanted);
+  if (wanted !== undefined && skills.length === 0)
+    throw fail("not_found", `the agent ${agent.name} has no skill ${String(wanted)}`);
+  const texts = skills.map(({ name, digest }) => {
+    const text = published.skill(digest);
+    if (text === null) throw fail("not_found", `the skill ${name} (${digest}) is missing`);
+    return `# Skill: ${name}\n\n${text}`;
+  });
+  const own = given["instructions"];
+  return [agent.instructions, ...texts, ...(own === undefined ? [] : [String(own)])].join("\n\n");
+}
+
+/** The smallest of task, agent and policy; a task that asks for more than the others allow is refused. */
+function budgetsOf(given: JsonObject, agent: Agent | undefined, policy: PolicyLayer): JsonObject {
+  const smallest = (
+    name: string,
+    asked: Json | undefined,
+    own: number | undefined,
+    bound: number | undefined,
+  ): number | null => {
+    const most = Math.min(own ?? Number.POSITIVE_INFINITY, bound ?? Number.POSITIVE_INFINITY);
+    if (typeof asked === "number") {
+      if (asked > most)
+        throw fail("execution_policy_denied", `${name} ${asked} is more than the ${most} that are allowed`, {
+          details: { field: name },
+        });
+      return asked;
+    }
+    return own === undefined ? null : Math.min(own, most);
+  };
+  const limits = policy.limits ?? {};
+  const tokens = smallest("tokenBudget", given["tokenBudget"], agent?.budgets?.tokens, limits.modelTokens);
+  const cost = smallest(
+    "costBudgetMicros",
+    given["costBudgetMicros"],
+    agent?.budgets?.costMicros,
+    limits.modelCostMicros,
+  );
+  if (given["costBudgetMicros"] !== undefined && agent !== undefined && agent.model?.prices === undefined)
+    throw fail("execution_policy_denied", "costBudgetMicros: nothing says what a token of the agent costs", {
+      hint: "publish the agent with model.prices",
+    });
+  return {
+    tokens: tokens ?? Math.min(TOKENS, limits.modelTokens ?? TOKENS),
+    costMicros: cost,
+    turns: agent?.budgets?.turns ?? TURNS,
+  };
+}
+
+export const isPinnedAgent = (request: { call: string; with: JsonObject }): boolean =>
+  (request.call === "agent" || request.call === "agent-service") && isObject(request.with["agent"]);

@@ -1,0 +1,252 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readAgent } from "../agents/index.ts";
+import { openArtifacts } from "../artifacts/index.ts";
+import { digestOf } from "../base/canonical.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Json, JsonObject } from "../base/json.ts";
+import { silentLog } from "../base/log.ts";
+import { findRun, listAudit, listEvents, publishAgent, publishPolicyObject, Store } from "../store/index.ts";
+import { Orchestrator } from "./index.ts";
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** What the model is asked, by the id of the exchange, and what it says. */
+type Model = (request: JsonObject, id: string) => Json | { error: string };
+
+/** A directory that is `/ctx` for one model, whatever process asks. */
+function ctx(model: Model) {
+  const mount = mkdtempSync(join(tmpdir(), "agents-ctx-"));
+  const asked: { id: string; request: JsonObject }[] = [];
+  const api = join(mount, "home/7/api/openai.chat");
+  const seen = new Set<string>();
+  const timer = setInterval(() => {
+    let names: string[] = [];
+    try {
+      names = readdirSync(join(api, "inbox")).filter((name) => name.endsWith(".req.json"));
+    } catch {
+      return;
+    }
+    for (const name of names) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const id = name.slice(0, -".req.json".length);
+      const request = JSON.parse(readFileSync(join(api, "inbox", name), "utf8")) as JsonObject;
+      asked.push({ id, request });
+      const said = model(request, id);
+      Bun.spawnSync(["mkdir", "-p", join(api, "outbox")]);
+      const failed = typeof said === "object" && said !== null && "error" in said;
+      writeFileSync(join(api, "outbox", `${id}${failed ? ".error" : ".resp.json"}`), JSON.stringify(said));
+    }
+  }, 2);
+  closers.push(() => {
+    clearInterval(timer);
+    rmSync(mount, { recursive: true });
+  });
+  return { place: { mount, uid: 7 }, asked };
+}
+
+const says = (content: string): Json => ({
+  choices: [{ message: { role: "assistant", content }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 10, completion_tokens: 5 },
+});
+
+async function host(model: Model) {
+  const directory = mkdtempSync(join(tmpdir(), "agents-"));
+  const served = ctx(model);
+  let ahead = 0;
+  const clock = { ...systemClock, wall: () => systemClock.wall() + ahead };
+  const store = Store.open(join(directory, "store.db"));
+  const parts = {
+    store,
+    artifacts: openArtifacts(join(directory, "artifacts")),
+    clock,
+    log: silentLog,
+    calls: { cortex: served.place },
+  };
+  let orchestrator = new Orchestrator(parts);
+  closers.push(async () => {
+    orchestrator.stop();
+    await store.close();
+    rmSync(directory, { recursive: true });
+  });
+  const publish = (document: JsonObject) =>
+    store.write(publishAgent, {
+      ...readAgent({ name: "triage", version: "1.0.0", instructions: "Sort.", ...document }),
+      tenantId: "default",
+      actor: "user:1",
+      now: 1,
+    });
+  const policy = (tenant: JsonObject) =>
+    store.write(publishPolicyObject, {
+      kind: "tenant-policy",
+      id: "default",
+      body: { policy: tenant },
+      actor: "user:1",
+      tenantId: "default",
+      now: 1,
+    });
+  const start = async (tasks: JsonObject[], input: JsonObject = {}, runId = "run") => {
+    const document: JsonObject = {
+      document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+      do: tasks,
+    };
+    await orchestrator.start({
+      tenantId: "default",
+      runId,
+      idempotent: false,
+      sourceEventId: null,
+      workflow: "t",
+      assetId: null,
+      document,
+      digest: digestOf(document),
+      input,
+    });
+  };
+  const ended = async (runId = "run") => {
+    for (let tries = 0; ; tries++) {
+      const row = store.read(findRun, { tenantId: "default", runId });
+      if (row.finished_at !== null) {
+        const { output, error } = JSON.parse(row.snapshot) as { output: Json; error?: JsonObject };
+        return { status: row.status, output, error };
+      }
+      if (tries > 1000) throw new Error(`the run is ${row.status}`);
+      await Bun.sleep(5);
+    }
+  };
+  const lines = (runId = "run") => {
+    const { id } = store.read(findRun, { tenantId: "default", runId });
+    return store.read(listEvents, { instanceId: id, runId, after: 0, limit: 1000 });
+  };
+  const audit = () => store.read(listAudit, { tenantId: "default", after: 0, limit: 1000 });
+  const restart = () => {
+    orchestrator.stop();
+    // The claim of the one that has stopped has run out.
+    ahead += 20_000;
+    orchestrator = new Orchestrator(parts);
+  };
+  return { asked: served.asked, store, publish, policy, start, ended, lines, audit, restart };
+}
+
+const agent = (given: JsonObject = {}): JsonObject => ({
+  call: "agent",
+  with: { agent: "triage", input: "${ $workflow.input }", ...given },
+});
+const KIND = { type: "object", properties: { kind: { type: "string" } }, required: ["kind"] };
+
+test("a native agent answers through /ctx; placement, boundary and usage stand in history and audit", async () => {
+  const h = await host(() => says('{"kind":"bug"}'));
+  await h.publish({ outputSchema: KIND, skills: [{ name: "log", text: "Read the last lines." }] });
+  await h.start([{ sort: agent({ prompt: "Which?" }) }], { text: "it crashes" });
+  expect(await h.ended()).toMatchObject({ status: "completed", output: { kind: "bug" } });
+  const messages = h.asked[0]!.request["messages"] as { content: string }[];
+  expect(messages[0]!.content).toContain("# Skill: log\n\nRead the last lines.");
+  expect(messages[1]!.content).toBe('Which?\n\nINPUT\n{"text":"it crashes"}');
+  const placed = h.lines().find(({ event }) => event === "step.agent_placed")!.detail;
+  expect(placed).toMatchObject({
+    agent: "triage:1.0.0",
+    mode: "policy",
+    agentPlacement: "workflow",
+    modelProviderScope: "saas",
+    dataBoundary: "saas-workflow-context",
+    privateData: false,
+    reasons: ["it only reasons over the workflow's context"],
+  });
+  expect(h.audit().find(({ action }) => action === "agent.placed")!.body).toMatchObject(placed as JsonObject);
+  const finished = h.lines().find(({ event }) => event === "step.attempt_finished")!.detail;
+  expect(finished).toMatchObject({ usage: { turns: 1, inputTokens: 10, outputTokens: 5 } });
+});
+
+test("an exchange that outlived a restart is taken up again: no turn is asked twice", async () => {
+  let open = false;
+  const h = await host((_, id) =>
+    id.endsWith("turn-1") || open ? says(open ? '{"kind":"x"}' : "no") : says("no"),
+  );
+  await h.publish({ outputSchema: KIND });
+  await h.start([{ sort: agent({ onInvalidOutput: { retry: 5 } }) }]);
+  while (h.asked.length === 0) await Bun.sleep(2);
+  open = true;
+  h.restart();
+  expect((await h.ended()).output).toEqual({ kind: "x" });
+  const ids = h.asked.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+for (const [what, model, given, code] of [
+  ["an answer that never fits", () => says("no"), {}, "agent_output_invalid"],
+  ["a budget that is used up", () => says("no"), { tokenBudget: 20 }, "agent_budget_exhausted"],
+  ["a provider that fails", () => ({ error: "the provider broke off" }), {}, "agent_model_failed"],
+] as [string, Model, JsonObject, string][]) {
+  test(`${what} is an error of its own, which a workflow catches by its type`, async () => {
+    const h = await host(model);
+    await h.publish({ outputSchema: KIND });
+    const type = `https://agentic-workflow.org/errors/${code.replaceAll("_", "-")}`;
+    await h.start([
+      {
+        guarded: {
+          try: [{ sort: agent(given) }],
+          catch: {
+            errors: { with: { type } },
+            as: "e",
+            do: [{ note: { set: { code: "${ $e.data.code }" } } }],
+          },
+        },
+      },
+    ]);
+    expect(await h.ended()).toMatchObject({ status: "completed", output: { code } });
+  });
+}
+
+test("an invalid answer asks a person where the task says so", async () => {
+  const h = await host(() => says("no"));
+  await h.publish({ outputSchema: KIND });
+  await h.start([
+    { sort: agent({ outputSchema: { document: KIND }, onInvalidOutput: { retry: 0, then: "ask" } }) },
+  ]);
+  for (
+    let tries = 0;
+    h.store.read(findRun, { tenantId: "default", runId: "run" }).status !== "faulted";
+    tries++
+  ) {
+    if (h.lines().some(({ event }) => event === "step.attempt_finished") || tries > 1000) break;
+    await Bun.sleep(5);
+  }
+  expect(h.store.read(findRun, { tenantId: "default", runId: "run" }).status).toBe("waiting");
+});
+
+test("what needs tools, or more than policy allows, is refused in the workflow process, never moved in silence", async () => {
+  const h = await host(() => says("x"));
+  await h.publish({ tools: ["git"] });
+  await h.start([{ sort: agent({ mode: "native" }) }]);
+  const { error } = await h.ended();
+  expect(error).toMatchObject({ status: 403, data: { code: "execution_policy_denied" } });
+  expect(error!["detail"]).toContain("it uses tools: git");
+  expect(h.asked).toEqual([]);
+  expect(h.audit().map(({ action }) => action)).toContain("agent.refused");
+});
+
+test("a tenant that allows its own providers alone gets no call of the service's models", async () => {
+  const h = await host(() => says("x"));
+  await h.publish({});
+  await h.policy({ allow: { modelProviderScopes: ["tenant"] } });
+  await h.start([{ sort: agent({ mode: "native" }) }]);
+  await h.ended();
+  expect(h.lines().find(({ event }) => event === "step.agent_placed")!.detail).toMatchObject({
+    modelProviderScope: "tenant",
+    dataBoundary: "tenant-network",
+  });
+});
+
+test("an agent that nobody published, and a budget over what policy allows, are refused", async () => {
+  const h = await host(() => says("x"));
+  await h.start([{ sort: agent() }], {}, "none");
+  expect((await h.ended("none")).error).toMatchObject({ data: { code: "agent_not_found" } });
+  await h.publish({ budgets: { tokens: 100 } });
+  await h.start([{ sort: agent({ tokenBudget: 101 }) }], {}, "over");
+  expect((await h.ended("over")).error).toMatchObject({ data: { code: "execution_policy_denied" } });
+});
