@@ -15,7 +15,7 @@ export function schemaProblem(schema: Json): string | null {
     ajv.compile(schema);
     return null;
   } catch (error) {
-    return (error as Error).message;
+    return `the schema does not compile: ${(error as Error).message}`;
   }
 }
 
