@@ -12,7 +12,7 @@ import {
   type SnapshotWithDigest,
   taskPolicy,
 } from "../policy/index.ts";
-import type { AgentLookup, InstanceRow, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
+import type { AgentLookup, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
 
 type CallEffect = Extract<Effect, { kind: "call" }>;
 
@@ -27,7 +27,6 @@ const TOKENS = 100_000;
  */
 export function placeAgentCall(
   effect: CallEffect,
-  row: InstanceRow,
   published: AgentLookup,
   policyOf: () => SnapshotWithDigest,
 ): PlacedAgent | { denied: StoredInput; placement: JsonObject } | null {

@@ -103,7 +103,7 @@ export function createEnginePort(
     revoked: revokedInput,
     unapproved: unapprovedInput,
     placeAgent: (effect, row, published) =>
-      placeAgentCall(effect as Extract<Effect, { kind: "call" }>, row, published, () =>
+      placeAgentCall(effect as Extract<Effect, { kind: "call" }>, published, () =>
         policies.of(row.policy_digest),
       ),
     callGate: (effect, row) =>
