@@ -19,13 +19,19 @@ export interface Health {
 }
 
 /** The runner's opinion of itself, on the monotonic clock. */
-export function watchHealth(config: EffectiveConfig, journal: Journal, clock: Clock): Health {
+export function watchHealth(
+  config: EffectiveConfig,
+  journal: Journal,
+  clock: Clock,
+  /** Leases that are being cleaned up at this moment: no backlog yet. */
+  settling: () => number,
+): Health {
   let lastTick = clock.monotonic();
   const timer = setInterval(() => {
     lastTick = clock.monotonic();
   }, TICK_MS);
   timer.unref?.();
-  const cleanupBacklog = () => journal.count("TERMINAL_REPORTED");
+  const cleanupBacklog = () => Math.max(0, journal.count("TERMINAL_REPORTED") - settling());
   const isStalled = () => clock.monotonic() - lastTick > STALLED_MS;
   return {
     cleanupBacklog,

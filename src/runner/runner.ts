@@ -169,7 +169,7 @@ class Runner implements RunningRunner {
         this.#log.warn("tasks run without isolation", { remedy: sandboxes.remedy });
       const housekeeping = createHousekeeping(config, journal, workspaces, this.#log);
       await housekeeping.atStart(sandboxes);
-      health = watchHealth(config, journal, this.#clock);
+      health = watchHealth(config, journal, this.#clock, () => this.#settling.size);
       if (config.healthAddress !== undefined) {
         healthServer = serveHealth(config.healthAddress, () => this.#report(health!, journal));
       }

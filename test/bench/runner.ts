@@ -1,13 +1,15 @@
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildIfStale } from "../../scripts/build.ts";
+import { childEnvironment } from "../../src/base/child-env.ts";
 import { startRunner } from "../../src/runner/runner.ts";
-import { probeSandboxes } from "../../src/runner/sandboxes/index.ts";
 import { FakeController } from "../support/fake-controller.ts";
-import { runnerConfig } from "../support/runner.ts";
-import { type Figures, figures, quantile, show } from "./stats.ts";
+import { processesRunning, runnerConfig } from "../support/runner.ts";
+import { against, atLeast, type Figures, figures, quantile, show } from "./stats.ts";
 
-export const about = "claim to process, log throughput and heartbeats of the runner, beside bare spawns";
+export const about =
+  "the runner: claim to process beside bare spawns, logs, heartbeats under load, cancels, idle memory";
 
 const ROUNDS = 60;
 
@@ -61,16 +63,50 @@ async function throughRunner(sandbox: "process" | "bubblewrap", data: string, ba
   return { floor: figures(floor), ours: figures(ours) };
 }
 
-async function logThroughput(data: string, bytes: number, secrets: boolean): Promise<number> {
-  process.env["BENCH_SECRET"] = "a-secret-that-never-comes-up-7d1f";
-  const controller = new FakeController({ heartbeatIntervalMs: 5_000 });
-  controller.keepLogs = false;
-  const runner = startRunner({
-    controllerUrl: controller.url,
-    enrolmentToken: controller.enrolmentToken,
-    config: runnerConfig(data, { sandbox: "process", secrets: { one: { env: "BENCH_SECRET" } } }),
+/** The executable as a runner of its own, and what its kernel says of it. */
+async function standalone(
+  directory: string,
+  controller: FakeController,
+  overrides: Parameters<typeof runnerConfig>[1],
+) {
+  const token = join(directory, "token");
+  writeFileSync(token, controller.enrolmentToken, { mode: 0o600 });
+  const file = join(directory, `runner-${performance.now()}.yaml`);
+  const config = runnerConfig(join(directory, `data-${performance.now()}`), overrides);
+  writeFileSync(
+    file,
+    JSON.stringify({ version: 1, controllerUrl: controller.url, credentialFile: token, ...config }),
+  );
+  const child = Bun.spawn([await buildIfStale(), "runner", "--config", file], {
+    env: childEnvironment({ ...process.env, BENCH_SECRET: SECRET }),
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "inherit",
   });
-  await runner.ready;
+  await controller.until(() => controller.heartbeats.length > 0, "the runner", 30_000);
+  const mebibytes = (field: "VmHWM" | "VmRSS"): number =>
+    Number(
+      new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))![1],
+    ) / 1024;
+  return {
+    mebibytes,
+    async stop() {
+      child.kill("SIGTERM");
+      await child.exited;
+    },
+  };
+}
+
+const SECRET = "a-secret-that-never-comes-up-7d1f";
+
+/** One task that writes as fast as it can; the controller takes its chunks over a socket and counts them. */
+async function logThroughput(directory: string, bytes: number, secrets: boolean) {
+  const controller = new FakeController({ heartbeatIntervalMs: 500 });
+  controller.keepLogs = false;
+  const runner = await standalone(directory, controller, {
+    sandbox: "process",
+    secrets: { one: { env: "BENCH_SECRET" } },
+  });
   const begun = performance.now();
   const lease = controller.offer({
     task: {
@@ -88,84 +124,109 @@ async function logThroughput(data: string, bytes: number, secrets: boolean): Pro
   const result = await controller.result(lease, 600_000);
   const seconds = (performance.now() - begun) / 1000;
   if (result.status !== "succeeded") throw new Error(result.summary);
+  const memory = runner.mebibytes("VmHWM");
   await runner.stop();
   await controller.close();
-  return bytes / 1e6 / seconds;
+  return { rate: bytes / 1e6 / seconds, memory };
 }
 
-/** Heartbeats on time while the tasks burn every core. */
-export async function lateness(data: string): Promise<Figures & { p99: number }> {
-  const controller = new FakeController({ heartbeatIntervalMs: 100 });
-  const runner = startRunner({
-    controllerUrl: controller.url,
-    enrolmentToken: controller.enrolmentToken,
-    config: runnerConfig(data, { sandbox: "process", slots: 50 }),
-  });
-  await runner.ready;
+/** How late each heartbeat is sent, by the runner's own stamp, while 50 tasks start, burn every core, and end. */
+async function lateness(directory: string): Promise<Figures & { p99: number }> {
+  const interval = 100;
+  const controller = new FakeController({ heartbeatIntervalMs: interval });
+  const runner = await standalone(directory, controller, { sandbox: "process", slots: 50 });
+  const first = controller.heartbeats.length;
   const leases = Array.from({ length: 50 }, () =>
-    controller.shell("timeout 8 sh -c 'while :; do :; done'; true"),
+    controller.shell("timeout 12 sh -c 'while :; do :; done'; true"),
   );
-  const arrivals: number[] = [];
-  let seen = 0;
-  const watch = setInterval(() => {
-    for (; seen < controller.heartbeats.length; seen++) {
-      arrivals.push(Date.parse(controller.heartbeats[seen]!.timestamp));
-    }
-  }, 20);
   for (const lease of leases) await controller.result(lease, 120_000);
-  clearInterval(watch);
+  const sent = controller.heartbeats.slice(first).map(({ timestamp }) => Date.parse(timestamp));
   await runner.stop();
   await controller.close();
-  const late = arrivals.slice(1).map((at, index) => Math.max(0, at - arrivals[index]! - 100));
+  const late = sent.slice(1).map((at, index) => Math.max(0, at - sent[index]! - interval));
   return { ...figures(late), p99: quantile(late, 0.99) };
 }
 
-function print(name: string, { ours, floor }: { ours: Figures; floor: Figures }): void {
-  const ratio = (ours.median / floor.median).toFixed(2);
-  console.log(`${name}: claim to end ${show(ours, "ms", 2)}; bare ${show(floor, "ms", 2)}; ${ratio}x`);
+/** From the cancel to the end of the last process of a task that ignores TERM and has left its group, less the grace. */
+async function cancelling(directory: string, sandbox: "process" | "bubblewrap") {
+  const grace = 200;
+  const controller = new FakeController({ heartbeatIntervalMs: 5_000 });
+  const runner = await standalone(directory, controller, { sandbox, killGraceMs: grace, slots: 1 });
+  const beyond: number[] = [];
+  for (let round = 0; round < 20; round++) {
+    const mark = `sleep ${1000 + round}.5`;
+    const lease = controller.shell(`trap '' TERM; setsid ${mark} & ${mark} & wait; wait`);
+    await controller.until(() => processesRunning(mark).length === 2);
+    const begun = performance.now();
+    controller.cancel(lease);
+    while (processesRunning(mark).length > 0) await Bun.sleep(2);
+    beyond.push(Math.max(0, performance.now() - begun - grace));
+    await controller.result(lease);
+  }
+  await runner.stop();
+  await controller.close();
+  return { ...figures(beyond), p99: quantile(beyond, 0.99) };
 }
 
-/** Prints claim-to-start overhead beside bare spawns, log throughput and heartbeat lateness. Journal fsync is on. */
+async function idle(directory: string): Promise<number> {
+  const controller = new FakeController({ heartbeatIntervalMs: 500 });
+  const runner = await standalone(directory, controller, {});
+  await controller.result(controller.shell("true"));
+  await Bun.sleep(3_000);
+  const memory = runner.mebibytes("VmRSS");
+  await runner.stop();
+  await controller.close();
+  return memory;
+}
+
+function print(name: string, { ours, floor }: { ours: Figures; floor: Figures }, limit: number): void {
+  console.log(`${name}: claim to end ${show(ours, "ms", 2)}; bare ${show(floor, "ms", 2)}`);
+  console.log(against(`${name}, claim to end of the bare spawn's`, ours.median / floor.median, limit, "x"));
+}
+
+/** Every figure beside its limit. The journal is synced (FULL); logs and heartbeats are those of the executable. */
 export async function run(): Promise<void> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "bench-runner-")));
   const data = (name: string) => join(directory, name);
+  const only = process.env["BENCH_RUNNER"]?.split(",");
+  const wanted = (name: string) => only === undefined || only.includes(name);
   try {
-    const plain = await throughRunner("process", data("process"), () =>
-      bareRun(["/bin/echo", "x"], directory),
-    );
-    print("process", plain);
-    const probe = await probeSandboxes({
-      dataDirectory: data("probe"),
-      readOnlyPaths: [],
-      temporaryBytes: 1 << 20,
-    });
-    if (probe.bubblewrap === null) console.log(`bubblewrap: not run: ${probe.remedy}`);
-    else {
-      const bare = [
-        "bwrap",
-        "--unshare-all",
-        "--die-with-parent",
-        "--ro-bind",
-        "/",
-        "/",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-      ];
+    if (wanted("idle")) console.log(against("idle memory", await idle(directory), 60, "MiB", 0));
+    if (wanted("start")) {
+      const plain = await throughRunner("process", data("process"), () =>
+        bareRun(["/bin/echo", "x"], directory),
+      );
+      print("process", plain, 4);
+    }
+    const isolates = existsSync("/usr/bin/bwrap");
+    if (!isolates) console.log("bubblewrap: not run: it is not installed");
+    if (isolates && wanted("start")) {
+      const bare = "bwrap --unshare-all --die-with-parent --ro-bind / / --proc /proc --dev /dev".split(" ");
       const isolated = await throughRunner("bubblewrap", data("bubblewrap"), () =>
         bareRun([...bare, "/bin/echo", "x"], directory),
       );
-      print("bubblewrap", isolated);
+      print("bubblewrap", isolated, 1.5);
     }
-    for (const secrets of [false, true]) {
-      const rate = await logThroughput(data(`logs-${secrets}`), 512e6, secrets);
-      console.log(
-        `log of 512 MB, ${secrets ? "masking one secret" : "nothing to mask"}: ${rate.toFixed(0)} MB/s end to end`,
-      );
+    if (wanted("logs")) {
+      for (const secrets of [false, true]) {
+        const { rate, memory } = await logThroughput(directory, 1 << 30, secrets);
+        const name = `log of 1 GiB, ${secrets ? "masking one secret" : "nothing to mask"}`;
+        console.log(atLeast(name, rate, 60, "MB/s", 0));
+        console.log(against(`${name}, most memory`, memory, 150, "MiB", 0));
+      }
     }
-    const late = await lateness(data("late"));
-    console.log(`heartbeat lateness with 50 busy tasks: ${show(late, "ms")}, p99 ${late.p99.toFixed(0)} ms`);
+    if (wanted("heartbeats")) {
+      const late = await lateness(directory);
+      console.log(`heartbeats with 50 busy tasks: late by ${show(late, "ms")}`);
+      console.log(against("heartbeats with 50 busy tasks, p99 of the lateness", late.p99, 200, "ms", 0));
+    }
+    if (wanted("cancel")) {
+      for (const sandbox of ["process", ...(isolates ? (["bubblewrap"] as const) : [])] as const) {
+        const gone = await cancelling(directory, sandbox);
+        console.log(`${sandbox}: cancel to last process gone, beyond the grace ${show(gone, "ms")}`);
+        console.log(against(`${sandbox}: cancel to last process gone, p99`, gone.p99, 250, "ms", 0));
+      }
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

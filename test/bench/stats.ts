@@ -62,3 +62,9 @@ export function against(name: string, value: number, limit: number, unit: string
   const mark = value <= limit ? "ok  " : "OVER";
   return `${mark} ${name}: ${value.toFixed(digits)} ${unit} (limit ${limit} ${unit})`;
 }
+
+/** One line against a limit that has to be reached: `ok` or `UNDER`. */
+export function atLeast(name: string, value: number, limit: number, unit: string, digits = 2): string {
+  const mark = value >= limit ? "ok  " : "UNDER";
+  return `${mark} ${name}: ${value.toFixed(digits)} ${unit} (at least ${limit} ${unit})`;
+}
