@@ -58,6 +58,8 @@ export interface CallContext {
   readonly trust?: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Where it is of this call alone: what `signal` is the signal of. Late and failed calls abort it. */
+  readonly controller?: AbortController;
   readonly log: Log;
   readResource(endpoint: ResourceEndpoint): Promise<Uint8Array>;
   readonly tokenCache: TokenCache;

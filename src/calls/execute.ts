@@ -24,9 +24,10 @@ const CLIENTS: Readonly<Record<CallKind, () => Promise<Client>>> = {
  *   credential.
  */
 export async function executeCall(request: CallRequest, context: CallContext): Promise<Json> {
-  // One controller and a listener that is taken off again: the context's signal lives as long as the process, and
-  // would keep every signal that `AbortSignal.any` derives from it.
-  const controller = new AbortController();
+  // One controller and a listener that is taken off again: a context's signal may live as long as the process, and would
+  // keep every signal that `AbortSignal.any` derives from it.
+  const isOwn = context.controller?.signal === context.signal;
+  const controller = isOwn ? context.controller! : new AbortController();
   const { signal } = controller;
   const cancel = () => controller.abort();
   let isLate = false;
@@ -37,7 +38,9 @@ export async function executeCall(request: CallRequest, context: CallContext): P
     },
     Math.min(request.timeoutMs, 2 ** 31 - 1),
   );
-  if (context.signal.aborted) cancel();
+  if (isOwn) {
+    // Nobody else's to listen to.
+  } else if (context.signal.aborted) cancel();
   else context.signal.addEventListener("abort", cancel, { once: true });
   const scope: CallScope = {
     ...context,
@@ -59,7 +62,7 @@ export async function executeCall(request: CallRequest, context: CallContext): P
     throw failure;
   } finally {
     clearTimeout(timer);
-    context.signal.removeEventListener("abort", cancel);
+    if (!isOwn) context.signal.removeEventListener("abort", cancel);
   }
 }
 

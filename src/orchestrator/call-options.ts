@@ -30,14 +30,14 @@ export interface CallOptions {
 /** A description (OpenAPI, proto) that takes longer is given up. */
 const RESOURCE_MS = 30_000;
 
-/** What calls of one orchestrator share; `signal` is each call's own. */
+/** What calls of one orchestrator share; `signal` is each call's own, of `controller` where that is the call's alone. */
 export function callContexts(
   options: CallOptions,
   clock: Clock,
   log: Log,
-): (signal: AbortSignal) => CallContext {
+): (signal: AbortSignal, controller?: AbortController) => CallContext {
   const tokenCache: TokenCache = createTokenCache();
-  return (signal) => {
+  return (signal, controller) => {
     const context = {
       fetch: options.fetch ?? fetch,
       resolveHost: options.resolveHost ?? systemResolveHost,
@@ -46,6 +46,7 @@ export function callContexts(
       log,
       tokenCache,
       signal,
+      ...(controller === undefined ? {} : { controller }),
       ...(options.cortex === undefined ? {} : { cortex: options.cortex }),
     };
     const files = options.files === undefined ? {} : { files: options.files };

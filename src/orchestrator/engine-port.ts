@@ -80,7 +80,7 @@ export function createEnginePort(
       };
       return {
         snapshot: snapshot as unknown as StoredSnapshot,
-        policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
+        policy: policies.stored(policy),
       };
     },
     noWorkflow({ id, namespace, name, version }) {

@@ -156,7 +156,7 @@ export class NativeLoop {
     this.#making.set(key, controller);
     const began = clock.monotonic();
     try {
-      const result = await this.#result(call, controller.signal);
+      const result = await this.#result(call, controller);
       // A process that is going down leaves the claim as it is: whoever comes next decides by the marker.
       if (this.#stopped) return;
       const durationMs = Math.round(clock.monotonic() - began);
@@ -170,7 +170,7 @@ export class NativeLoop {
     }
   }
 
-  async #result(call: ClaimedCall, signal: AbortSignal): Promise<Result> {
+  async #result(call: ClaimedCall, controller: AbortController): Promise<Result> {
     const effect = call.effect_id;
     try {
       const secret = (name: string) => this.#options.secrets?.resolve(call.tenant_id, name);
@@ -184,7 +184,7 @@ export class NativeLoop {
         isAgent ? this.#progress(call, masked(message)) : this.#tell(call, masked(message));
       const answer = await executeCall(
         told || isAgent ? { ...request, predicates: { ...request.predicates, each } } : request,
-        this.#context(signal),
+        this.#context(controller.signal, controller),
       );
       if (isAgent) return agentResult(effect, masked(answer) as unknown as AgentOutcome);
       // What was told message by message is in the state already.

@@ -142,7 +142,7 @@ export class Orchestrator {
       sourceEventId: run.sourceEventId,
       workflow: run.workflow,
       definition: definitionOf(run.document, digest, run.assetId),
-      policy: { digest: policy.digest, body: JSON.stringify(policy.body) },
+      policy: this.#policies.stored(policy),
       snapshot: newInstance(instanceId, run.runId, now) as unknown as StoredSnapshot,
       input: run.input,
       options: run.options,

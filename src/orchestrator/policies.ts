@@ -16,6 +16,9 @@ export class Policies {
   /** By tenant, definition, workspace and what was published until then: a start that was made before costs one look. */
   readonly #made = new Map<string, SnapshotWithDigest>();
   readonly #stored = new Map<string, SnapshotWithDigest>();
+  readonly #texts = new WeakMap<SnapshotWithDigest, string>();
+  /** What was published until a commit. */
+  #generation = { at: -1, value: 0 };
 
   constructor(store: Store) {
     this.#store = store;
@@ -28,7 +31,7 @@ export class Policies {
     digest: string,
     workspace: readonly WorkspacePolicy[] = [],
   ): SnapshotWithDigest {
-    const generation = this.#store.read(policyGeneration, null);
+    const generation = this.#currentGeneration();
     const own = workspace.length === 0 ? "" : JSON.stringify(workspace);
     const key = `${generation} ${tenantId} ${digest} ${own}`;
     const before = this.#made.get(key);
@@ -43,6 +46,24 @@ export class Policies {
     keep(this.#made, key, made);
     keep(this.#stored, made.digest, made);
     return made;
+  }
+
+  /** Looked at once after each commit of any process, not for each start. */
+  #currentGeneration(): number {
+    const at = this.#store.commits();
+    if (this.#generation.at !== at)
+      this.#generation = { at, value: this.#store.read(policyGeneration, null) };
+    return this.#generation.value;
+  }
+
+  /** As it is stored with the instances that have it. */
+  stored(policy: SnapshotWithDigest): { digest: string; body: string } {
+    let body = this.#texts.get(policy);
+    if (body === undefined) {
+      body = JSON.stringify(policy.body);
+      this.#texts.set(policy, body);
+    }
+    return { digest: policy.digest, body };
   }
 
   /** The snapshot of an instance that was started before. */

@@ -15,10 +15,13 @@ export function loopbackPrincipal(tenantId: string): Principal {
   return { ...localPrincipal(tenantId), subject: "loopback" };
 }
 
+let user: string | undefined;
+
 /** The user of this host, over the Unix socket or in this process: may do everything. */
 export function localPrincipal(tenantId: string): Principal {
+  user ??= `user:${process.getuid?.() ?? 0}`;
   return {
-    subject: `user:${process.getuid?.() ?? 0}`,
+    subject: user,
     tenantId,
     roles: ["admin"],
     scopes: ["read", "run", "admin"],

@@ -66,6 +66,7 @@ export function tlsOptions(url: URL, address: string | undefined, trust: string 
 }
 
 export function pinned(url: URL, address: string | undefined): string {
+  if (address === undefined && url.hash === "") return url.href;
   const target = new URL(url);
   target.hash = "";
   if (address !== undefined) target.hostname = address.includes(":") ? `[${address}]` : address;

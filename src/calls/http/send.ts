@@ -129,11 +129,15 @@ export async function sendOnce(
   for (let attempt = 0; ; attempt++) {
     const headers = new Headers(request.headers);
     if (isEffect && !headers.has("idempotency-key")) headers.set("idempotency-key", scope.idempotencyKey);
-    for (const [name, value] of Object.entries((await credentials?.headersFor(request, scope)) ?? {}))
+    const own = credentials === undefined ? {} : ((await credentials.headersFor(request, scope)) ?? {});
+    for (const [name, value] of Object.entries(own))
       headers.set(name, name === "cookie" && headers.has(name) ? `${headers.get(name)}; ${value}` : value);
-    const url = new URL(request.url);
-    for (const [name, value] of Object.entries((await credentials?.queryFor?.(scope)) ?? {}))
-      url.searchParams.set(name, value);
+    let { url } = request;
+    if (credentials?.queryFor !== undefined) {
+      url = new URL(url);
+      for (const [name, value] of Object.entries((await credentials.queryFor(scope)) ?? {}))
+        url.searchParams.set(name, value);
+    }
     const before = scope.sent;
     const response = await guardedFetch(url, { ...request, headers, isEffect }, scope);
     if (response.status !== 401 || attempt > 0 || credentials?.renew === undefined) return response;

@@ -1,5 +1,12 @@
 import { Type } from "@sinclair/typebox";
-import { findRun, hasEnded, listRuns as listRunsQuery, planOf, readDefinition } from "../../store/index.ts";
+import {
+  findRun,
+  findRunEnd,
+  hasEnded,
+  listRuns as listRunsQuery,
+  planOf,
+  readDefinition,
+} from "../../store/index.ts";
 import { waitFor } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyObject, closed, Limit, nullable, oneOf, RunId, WaitMs } from "../shapes.ts";
@@ -60,9 +67,9 @@ export const waitRun = defineOperation({
   input: closed({ run_id: RunId, wait_ms: WaitMs }),
   output: Run,
   async run(context, input, signal) {
-    const read = () => context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
+    const run = { tenantId: context.tenantId, runId: input.run_id };
     const end = context.clock.monotonic() + (input.wait_ms ?? 0);
-    const first = read();
+    const first = context.views.read(findRunEnd, run);
     let ended = first.finished_at !== null;
     while (!ended && !signal.aborted) {
       const left = end - context.clock.monotonic();
@@ -71,7 +78,7 @@ export const waitRun = defineOperation({
       // Each step of the run wakes it: whether it has ended is asked without its state.
       ended = context.views.read(hasEnded, first.id);
     }
-    return runView(first.finished_at === null ? read() : first);
+    return runView(context.views.read(findRun, run));
   },
 });
 

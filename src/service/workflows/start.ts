@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
-import { findPublished, readDefinition } from "../../store/index.ts";
+import { findPublished, type Publication, readDefinition } from "../../store/index.ts";
 import { orchestrationOf, type ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { IdempotencyKey, identityOf } from "../runs/start.ts";
@@ -33,12 +33,34 @@ async function ownDocument(
 const recent = new Map<string, JsonObject>();
 const RECENT = 64;
 
+/** What names stood for at a commit: a look at the store for each of many starts costs as much as their checks. */
+const seen = new WeakMap<ServiceContext["views"], { at: number; found: Map<string, Publication> }>();
+
+function findOnce(
+  context: ServiceContext,
+  wanted: { namespace: string; name: string; version: string },
+): Publication | undefined {
+  const { views, tenantId } = context;
+  const at = views.commits();
+  let known = seen.get(views);
+  if (known?.at !== at) {
+    known = { at, found: new Map() };
+    seen.set(views, known);
+  }
+  const key = [tenantId, wanted.namespace, wanted.name, wanted.version].join("\0");
+  const before = known.found.get(key);
+  if (before !== undefined) return before;
+  const found = views.read(findPublished, { tenantId, ...wanted });
+  if (found !== undefined) known.found.set(key, found);
+  return found;
+}
+
 /** What stands under a name; it was checked when it was published. */
 function published(
   context: ServiceContext,
   wanted: { namespace: string; name: string; version: string },
 ): Ready {
-  const found = context.views.read(findPublished, { tenantId: context.tenantId, ...wanted });
+  const found = findOnce(context, wanted);
   if (found === undefined)
     throw fail(
       "not_found",

@@ -11,10 +11,12 @@ export const findRun: Query<{ tenantId: string; runId: string }, InstanceRow> = 
     tenantId,
     runId,
   );
-  if (row === undefined)
-    throw fail("not_found", `not found: run ${runId}`, { hint: "`lightflow run list` shows them" });
+  if (row === undefined) throw noRun(runId);
   return row;
 };
+
+const noRun = (runId: string) =>
+  fail("not_found", `not found: run ${runId}`, { hint: "`lightflow run list` shows them" });
 
 export interface RunFilter {
   tenantId: string;
@@ -25,6 +27,20 @@ export interface RunFilter {
   before?: string | null;
   limit: number;
 }
+
+/** Which instance a run is, and when it ended, without its state. @throws Failure `not_found` */
+export const findRunEnd: Query<
+  { tenantId: string; runId: string },
+  Pick<InstanceRow, "id" | "finished_at">
+> = (tx, { tenantId, runId }) => {
+  const row = tx.get<Pick<InstanceRow, "id" | "finished_at">>(
+    "SELECT id, finished_at FROM instance WHERE tenant_id = ? AND run_id = ?",
+    tenantId,
+    runId,
+  );
+  if (row === undefined) throw noRun(runId);
+  return row;
+};
 
 export const hasEnded: Query<string, boolean> = (tx, instanceId) =>
   tx.get<{ finished_at: number | null }>("SELECT finished_at FROM instance WHERE id = ?", instanceId)
