@@ -30,19 +30,24 @@ export interface SandboxRequest {
 export interface SandboxCapability {
   readonly provider: SandboxProviderName;
   readonly template: string;
-  readonly boundary: "process" | "user-namespace";
+  readonly boundary: "process" | "container" | "user-namespace" | "micro-vm";
   readonly features: readonly string[];
   readonly modes: readonly SandboxModeName[];
   /** Whether it runs images. */
   readonly images?: boolean;
+  /** Its commands run on another host: programs of this one say nothing about it. */
+  readonly remote?: boolean;
 }
 
 export interface ProcessExit {
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** Why nobody knows how the command ended, or whether it did. */
+  readonly unknown?: string;
 }
 
 export interface SandboxProcess {
+  /** 0 where the command runs on another host. */
   readonly pid: number;
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;

@@ -1,0 +1,2 @@
+export { cubeSandbox } from "./cubesandbox.ts";
+export { kubernetesSandbox } from "./kubernetes.ts";

@@ -1,0 +1,257 @@
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { testCertificates } from "../../../calls/testing/certificates.ts";
+import { runToEnd, sandboxConformance, shellRequest } from "../conformance.ts";
+import { cubeSandbox, kubernetesSandbox } from "./index.ts";
+import { E2bServer } from "./testing/e2b-server.ts";
+import { KubernetesServer } from "./testing/kubernetes-server.ts";
+import { packTrees, unpackTrees } from "./trees.ts";
+
+setDefaultTimeout(30_000);
+
+const data = realpathSync(mkdtempSync(join(tmpdir(), "remote sandboxes ")));
+const root = join(data, "workspaces");
+const tokenFile = join(data, "token");
+writeFileSync(tokenFile, "cluster-token\n");
+const cluster = new KubernetesServer("cluster-token");
+const service = new E2bServer("service-key");
+afterAll(async () => {
+  await cluster.close();
+  await service.close();
+  rmSync(data, { recursive: true, force: true });
+});
+
+const kubernetes = (options: Partial<Parameters<typeof kubernetesSandbox>[0]> = {}) =>
+  kubernetesSandbox({
+    apiServer: cluster.url,
+    tokenFile,
+    namespace: "tasks",
+    image: `registry.example/task@sha256:${"0".repeat(64)}`,
+    volumeClaim: "runner-data",
+    dataDirectory: data,
+    runnerId: "local",
+    serviceUser: 10_001,
+    temporaryBytes: 64 << 20,
+    longestSeconds: 3_600,
+    networkPolicy: true,
+    ...options,
+  });
+const cube = () =>
+  cubeSandbox({
+    url: service.url,
+    sandboxUrl: service.url,
+    key: () => "service-key",
+    template: "base",
+    runnerId: "local",
+    dataDirectory: data,
+  });
+
+// The stand-ins run commands as processes of this host, which hold no limit of memory.
+const stand = { limits: false };
+const podProvider = kubernetes();
+const cubeProvider = cube();
+sandboxConformance("kubernetes", async () => podProvider, root, stand);
+sandboxConformance("cubesandbox", async () => cubeProvider, root, stand);
+
+test("a pod has no rights, no root, nothing of the cluster, and its environment is in a secret that goes with it", async () => {
+  const provider = kubernetes();
+  const request = shellRequest(root, "echo $TOKEN", { environment: { TOKEN: "s3cret-value" } });
+  await provider.prepare(request);
+  const jobs = [...cluster.objects].filter(([key]) => key.startsWith("jobs/")).map(([, job]) => job);
+  expect(jobs).toHaveLength(1);
+  expect(JSON.stringify(jobs)).not.toContain("s3cret-value");
+  expect(jobs[0]!["spec"]).toMatchObject({
+    backoffLimit: 0,
+    podReplacementPolicy: "Failed",
+    template: {
+      metadata: { labels: { "lightflow.dev/network": "deny-all" } },
+      spec: {
+        restartPolicy: "Never",
+        automountServiceAccountToken: false,
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: 10_001,
+          seccompProfile: { type: "RuntimeDefault" },
+        },
+        containers: [
+          {
+            securityContext: {
+              allowPrivilegeEscalation: false,
+              readOnlyRootFilesystem: true,
+              capabilities: { drop: ["ALL"] },
+            },
+          },
+        ],
+      },
+    },
+  });
+  const process = provider.execute(request.operationId);
+  expect(await new Response(process.stdout).text()).toBe("s3cret-value\n");
+  await provider.cleanup(request.operationId);
+  expect([...cluster.objects.keys()]).toEqual([]);
+});
+
+test("a pod whose runner went away before the start runs nothing", async () => {
+  const request = shellRequest(root, "echo ran > trace");
+  await kubernetes().prepare(request);
+  // Another process of the same runner finds what the first one left, by its label.
+  expect(await kubernetes().reconcile()).toBe(1);
+  expect([...cluster.objects.keys()]).toEqual([]);
+  expect(await Bun.file(join(request.directory, "trace")).exists()).toBe(false);
+});
+
+test("orphans of another runner are left alone", async () => {
+  const other = kubernetes({ runnerId: "other" });
+  const request = shellRequest(root, "true");
+  await other.prepare(request);
+  expect(await kubernetes().reconcile()).toBe(0);
+  expect(cluster.objects.size).toBeGreaterThan(0);
+  await other.cleanup(request.operationId);
+});
+
+test("two pods for one lease, and a pod that is lost, end as unknown and never run again", async () => {
+  const provider = kubernetes();
+  const request = shellRequest(root, "touch ran");
+  await provider.prepare(request);
+  cluster.doublePod();
+  const process = provider.execute(request.operationId);
+  expect(await process.exited).toMatchObject({ unknown: "two pods carry the same lease" });
+  await provider.cleanup(request.operationId);
+  expect(await Bun.file(join(request.directory, "ran")).exists()).toBe(false);
+
+  const lost = shellRequest(root, "sleep 30");
+  await provider.prepare(lost);
+  const running = provider.execute(lost.operationId);
+  await Bun.sleep(100);
+  await cluster.losePods();
+  expect(await running.exited).toMatchObject({ exitCode: null, unknown: expect.stringContaining("pod") });
+  await provider.cleanup(lost.operationId);
+});
+
+test("an image that is not there fails the start, and nothing stays", async () => {
+  cluster.waitingReason = "ErrImagePull";
+  const request = shellRequest(root, "true");
+  const attempt = kubernetes().prepare(request);
+  expect(attempt).rejects.toMatchObject({
+    code: "execution_start_failed",
+    message: expect.stringContaining("image"),
+  });
+  await attempt.catch(() => {});
+  cluster.waitingReason = null;
+  expect([...cluster.objects.keys()]).toEqual([]);
+});
+
+test("what a pod or a micro-vm cannot hold is refused", async () => {
+  const mount = { source: "/etc", target: "/etc", readOnly: true };
+  for (const wish of [
+    { network: "allowlisted" },
+    { processes: 10 },
+    { mounts: [mount] },
+    { writable: ["/etc"] },
+    { imageRoot: "/somewhere" },
+  ] as const)
+    for (const provider of [kubernetes(), cube()])
+      expect(provider.prepare(shellRequest(root, "true", wish))).rejects.toMatchObject({
+        code: "feature_unsupported",
+      });
+  const closed = kubernetes({ networkPolicy: false }).prepare(shellRequest(root, "true"));
+  expect(closed).rejects.toMatchObject({ code: "feature_unsupported" });
+});
+
+test("a cluster is trusted by its own authority alone, and its answer is the reason", async () => {
+  const { ca, of } = testCertificates("localhost");
+  const { key, cert } = of["localhost"]!;
+  const caFile = join(data, "ca.pem");
+  writeFileSync(caFile, ca);
+  const secured = new KubernetesServer("cluster-token", { key, cert });
+  const apiServer = secured.url;
+  try {
+    const request = shellRequest(root, "echo over tls");
+    expect((await runToEnd(kubernetes({ apiServer, caFile }), request)).stdout).toBe("over tls\n");
+    expect(kubernetes({ apiServer }).prepare(shellRequest(root, "true"))).rejects.toThrow();
+    writeFileSync(tokenFile, "wrong");
+    expect(kubernetes({ apiServer, caFile }).prepare(shellRequest(root, "true"))).rejects.toThrow("401");
+  } finally {
+    writeFileSync(tokenFile, "cluster-token\n");
+    await secured.close();
+  }
+});
+
+test("a micro-vm ends itself, has no network, and what carries a lease twice is unknown", async () => {
+  const provider = cube();
+  const request = shellRequest(root, "printf '\\377\\000' ; echo done > result");
+  await provider.prepare(request);
+  const [box] = [...service.boxes.values()];
+  expect(box!.body).toMatchObject({
+    timeout: 300,
+    secure: true,
+    allow_internet_access: false,
+    templateID: "base",
+  });
+  expect(JSON.stringify(box!.body)).not.toContain("LIGHTFLOW_WORKSPACE");
+  const process = provider.execute(request.operationId);
+  // Bytes stay bytes.
+  expect(new Uint8Array(await new Response(process.stdout).arrayBuffer())).toEqual(Uint8Array.of(255, 0));
+  await process.exited;
+  expect(readFileSync(join(request.directory, "result"), "utf8")).toBe("done\n");
+  await provider.cleanup(request.operationId);
+  expect(service.boxes.size).toBe(0);
+
+  service.makesTwo = true;
+  const doubled = provider.prepare(shellRequest(root, "true"));
+  expect(doubled).rejects.toMatchObject({ code: "execution_outcome_unknown" });
+  await doubled.catch(() => {});
+  service.makesTwo = false;
+  expect(service.boxes.size).toBe(0);
+});
+
+test("a micro-vm that is gone leaves an unknown end; what a dead runner left is removed by its owner alone", async () => {
+  const provider = cube();
+  const request = shellRequest(root, "sleep 30");
+  await provider.prepare(request);
+  const process = provider.execute(request.operationId);
+  await Bun.sleep(100);
+  for (const id of [...service.boxes.keys()]) await service.remove(id);
+  expect(await process.exited).toMatchObject({ exitCode: null });
+  await provider.cleanup(request.operationId);
+
+  await provider.prepare(shellRequest(root, "true"));
+  expect(
+    await cubeSandbox({
+      url: service.url,
+      key: () => "service-key",
+      template: "base",
+      runnerId: "other",
+      dataDirectory: data,
+    }).reconcile(),
+  ).toBe(0);
+  expect(await cube().reconcile()).toBe(1);
+  expect(service.boxes.size).toBe(0);
+});
+
+test("a workspace that comes back cannot lead out of its place", async () => {
+  const evil = join(data, "evil");
+  const place = join(data, "place");
+  const outside = join(data, "outside");
+  for (const path of [evil, place, outside]) mkdirSync(path, { recursive: true });
+  writeFileSync(join(outside, "kept"), "kept");
+  symlinkSync(outside, join(evil, "workspace"));
+  const archive = Bun.spawnSync(["/bin/tar", "-cf", "-", "-P", `--transform=s,^${evil},${place},`, evil]);
+  const back = () => new Blob([new Uint8Array(archive.stdout)]).stream();
+  expect(unpackTrees(back(), [join(place, "workspace")], data, 1 << 20)).rejects.toMatchObject({
+    code: "execution_output_invalid",
+  });
+  expect(unpackTrees(back(), [place], data, 100)).rejects.toMatchObject({ code: "execution_output_invalid" });
+  expect(readFileSync(join(outside, "kept"), "utf8")).toBe("kept");
+  expect(packTrees([outside], 10)).rejects.toMatchObject({ code: "execution_start_failed" });
+});
