@@ -5,6 +5,7 @@ import { fail } from "../base/errors.ts";
 import { MIB } from "../base/limits.ts";
 import { closed, Digest, Name, Names, validate } from "../protocol/index.ts";
 import { imagesDirectory } from "./images/store.ts";
+import { CubeConfig, KubernetesConfig } from "./sandboxes/remote/config.ts";
 
 const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/" });
 const Milliseconds = Type.Integer({ minimum: 0, maximum: 366 * 86_400_000 });
@@ -70,8 +71,13 @@ export const RunnerConfig = closed({
       Type.Literal("process"),
       Type.Literal("bubblewrap"),
       Type.Literal("oci"),
+      Type.Literal("kubernetes"),
+      Type.Literal("cubesandbox"),
+      Type.Literal("vm"),
     ]),
   ),
+  kubernetes: Type.Optional(KubernetesConfig),
+  cube: Type.Optional(CubeConfig),
   /** Host directories below which a lease may ask for mounts. */
   mounts: Type.Optional(Type.Array(Path, { maxItems: 256 })),
   /** Host directories that every bubblewrap sandbox sees, read-only, beside the system's own. */
@@ -121,6 +127,8 @@ export interface EffectiveConfig
       RunnerConfig,
       | "healthAddress"
       | "vault"
+      | "kubernetes"
+      | "cube"
       | "imageDigest"
       | "vmImageId"
       | "commands"
@@ -133,6 +141,8 @@ export interface EffectiveConfig
   readonly taskMemoryBytes: number | undefined;
   readonly healthAddress: string | undefined;
   readonly vault: VaultConfig | undefined;
+  readonly kubernetes: KubernetesConfig | undefined;
+  readonly cube: CubeConfig | undefined;
   readonly imageDigest: string | undefined;
   readonly vmImageId: string | undefined;
   readonly commands: string[] | undefined;
@@ -150,6 +160,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     }
   }
   checkVault(config);
+  checkSandbox(config);
   return {
     ...config,
     runnerKind: config.runnerKind ?? "local",
@@ -168,6 +179,8 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     modelProviderScopes: config.modelProviderScopes ?? [],
     healthAddress: config.healthAddress,
     vault: config.vault,
+    kubernetes: config.kubernetes,
+    cube: config.cube,
     imageDigest: config.imageDigest,
     vmImageId: config.vmImageId,
     workspaceRetentionMs: config.workspaceRetentionMs ?? 86_400_000,
@@ -181,6 +194,17 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     configHash: digestOf(config),
     commandAllowlistHash: digestOf([...(config.commands ?? []), ...(config.commandTemplates ?? [])]),
   };
+}
+
+/** What a kind of sandbox needs to be told. */
+function checkSandbox({ sandbox, kubernetes, cube, vmImageId, secrets }: RunnerConfig): void {
+  const missing = (key: string) =>
+    fail("invalid_request", `/sandbox: ${sandbox} needs ${JSON.stringify(key)} in the configuration`);
+  if (sandbox === "kubernetes" && kubernetes === undefined) throw missing("kubernetes");
+  if (sandbox === "cubesandbox" && cube === undefined) throw missing("cube");
+  if (sandbox === "vm" && vmImageId === undefined) throw missing("vmImageId");
+  if (cube !== undefined && secrets?.[cube.keyReference] === undefined)
+    throw fail("invalid_request", `/cube/keyReference: there is no secret named ${cube.keyReference}`);
 }
 
 function checkVault({ vault, secrets }: RunnerConfig): void {

@@ -9,7 +9,9 @@ import {
   processSandbox,
   type SandboxCapability,
   type SandboxProvider,
+  vmSandbox,
 } from "./sandboxes/index.ts";
+import { resolveSecrets } from "./secrets.ts";
 
 export interface Sandboxes {
   /** Strongest first. */
@@ -35,6 +37,13 @@ export async function usableSandboxes(config: EffectiveConfig): Promise<Sandboxe
     const { oci, remedy } = await probeOci(config, await limiting);
     return sandboxes(demand(oci, remedy), processSandbox(config.dataDirectory, await limiting), remedy);
   }
+  if (config.sandbox === "kubernetes" || config.sandbox === "cubesandbox" || config.sandbox === "vm") {
+    const elsewhere =
+      config.sandbox === "vm"
+        ? vmSandbox(config.dataDirectory, await limiting, config.vmImageId!)
+        : await remoteSandbox(config);
+    return sandboxes([elsewhere], processSandbox(config.dataDirectory, await limiting), null);
+  }
   if (config.sandbox === "process") {
     const plain = processSandbox(config.dataDirectory, await limiting);
     return sandboxes([plain], plain, "the configuration asks for plain processes");
@@ -45,6 +54,31 @@ export async function usableSandboxes(config: EffectiveConfig): Promise<Sandboxe
   const { oci } = hasImages(config.imagesDirectory) ? await probeOci(config, await limiting) : { oci: null };
   if (oci !== null) isolating.push(oci);
   return sandboxes(config.sandbox === "auto" ? [...isolating, process] : isolating, process, remedy);
+}
+
+/** A day: longer tasks end with the pod that runs them. */
+const LONGEST_SECONDS = 86_400;
+
+async function remoteSandbox(config: EffectiveConfig): Promise<SandboxProvider> {
+  // Only the runner that uses them loads them.
+  const { cubeSandbox, kubernetesSandbox } = await import("./sandboxes/remote/index.ts");
+  const { runnerId, dataDirectory, temporaryBytes, kubernetes, cube } = config;
+  if (config.sandbox === "kubernetes") {
+    const { user, networkPolicy = false, ...rest } = kubernetes!;
+    return kubernetesSandbox({
+      ...rest,
+      runnerId,
+      dataDirectory,
+      temporaryBytes,
+      networkPolicy,
+      serviceUser: user ?? (process.getuid?.() || 10_001),
+      longestSeconds: LONGEST_SECONDS,
+    });
+  }
+  const { keyReference, ...service } = cube!;
+  const key = `runner-secret://${keyReference}`;
+  const { environment } = await resolveSecrets({ key }, config);
+  return cubeSandbox({ ...service, runnerId, dataDirectory, key: () => environment["key"]! });
 }
 
 function sandboxes(

@@ -20,6 +20,8 @@ export interface ExitRecord {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly stop: StopReason | null;
+  /** Why nobody knows how the command ended: it ran on a host that stopped answering. */
+  readonly unknown?: string;
   readonly completedAt: string;
   readonly durationMs: number;
 }

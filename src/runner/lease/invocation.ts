@@ -25,6 +25,8 @@ export function invocationOf(
   environment: Readonly<Record<string, string>>,
   staged: Staged,
   images: ImageStore,
+  /** Where it runs elsewhere, this host's programs say nothing. */
+  isRemote: boolean,
 ): Invocation {
   const { task, leaseId } = lease;
   if (task.type === "run.container") return container(lease, task, workspace, environment, staged, images);
@@ -39,7 +41,7 @@ export function invocationOf(
     writable: [root],
     mounts,
   };
-  checkCommand(request);
+  if (!isRemote) checkCommand(request);
   return request;
 }
 

@@ -49,6 +49,7 @@ const STOPPED: Record<StopReason, Outcome> = {
 /** What the end of a command means. */
 export function outcomeOf(exit: ExitRecord, lastStderr: string): Outcome {
   if (exit.stop !== null) return STOPPED[exit.stop];
+  if (exit.unknown !== undefined) return { ...UNKNOWN, summary: exit.unknown };
   if (exit.exitCode === 0) {
     return { status: "succeeded", errorCode: null, summary: "exit code 0", retrySafety: "safe" };
   }

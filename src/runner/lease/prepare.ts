@@ -40,7 +40,9 @@ export async function prepareTask(
   let egress: EgressProxy | null = null;
   try {
     makePlaces(places);
-    const isolated = provider.capability.boundary !== "process";
+    const { boundary, provider: kind, remote = false } = provider.capability;
+    // Tasks in a prepared machine are processes beside one another, and share its /tmp.
+    const isolated = boundary !== "process" && kind !== "vm";
     const invocation = invocationOf(
       lease,
       workspace,
@@ -48,6 +50,7 @@ export async function prepareTask(
       secrets.environment,
       { ...staged, mounts: [...mounts, ...staged.mounts] },
       images,
+      remote,
     );
     const plain: SandboxRequest = {
       operationId: lease.leaseId,

@@ -275,7 +275,7 @@ export class LeaseRun {
     ]);
     const shipping = this.#ship(spools);
 
-    const { exitCode, signal } = await process.exited;
+    const { exitCode, signal, unknown } = await process.exited;
     this.#running = false;
     if (this.#killTimer !== null) clearTimeout(this.#killTimer);
     this.#fence.finished();
@@ -284,6 +284,7 @@ export class LeaseRun {
       exitCode,
       signal,
       stop: this.#stopReason,
+      ...(unknown === undefined ? {} : { unknown }),
       completedAt: isoTime(clock.wall()),
       durationMs: Math.round(clock.monotonic() - begun),
     };

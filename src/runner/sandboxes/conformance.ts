@@ -126,7 +126,7 @@ export function sandboxConformance(
   check("a mode it does not claim is refused before anything runs", async (provider) => {
     const modes = ["none", "workflow-session", "per-agent-call", "per-publish"] as const;
     for (const mode of modes) {
-      const asked = request("true", { mode });
+      const asked = request("true", { mode, network: "open" });
       if (provider.capability.modes.includes(mode)) await provider.prepare(asked);
       else expect(provider.prepare(asked)).rejects.toMatchObject({ code: "feature_unsupported" });
       await provider.cleanup(asked.operationId);

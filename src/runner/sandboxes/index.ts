@@ -12,3 +12,4 @@ export type {
   SandboxRequest,
 } from "./sandbox.ts";
 export type { ProbeCheck } from "./trial.ts";
+export { vmSandbox } from "./vm.ts";

@@ -61,8 +61,13 @@ const both = <Item extends Json>(requested: readonly Item[], allowed: Json | und
 
 /** Requested ∩ approved: what the runner may be given. */
 export function offerFor(asked: Registration, admission: Admission, approved: JsonObject): RunnerOffer {
+  // A machine is a boundary only by an operator's own word about its image and its executable: what a first
+  // registration said of itself proves neither.
+  const isAttested = admission.vmImageId !== undefined && admission.binaryDigest !== undefined;
   const providers = asked.sandbox.providers.filter(
-    ({ provider, template }) => both([{ provider, template }], approved["sandboxProviders"]).length > 0,
+    ({ provider, template }) =>
+      both([{ provider, template }], approved["sandboxProviders"]).length > 0 &&
+      (provider !== "vm" || (isAttested && template === admission.vmImageId)),
   );
   return {
     hostId: asked.hostId,
@@ -70,7 +75,9 @@ export function offerFor(asked: Registration, admission: Admission, approved: Js
     runnerPools: both(asked.runnerPools, admission.runnerPools),
     executionProfiles: both(asked.executionProfiles, admission.executionProfiles),
     capabilities: both(asked.capabilities, admission.capabilities),
-    sandboxModes: both(asked.sandbox.modes, approved["sandboxModes"]),
+    sandboxModes: both(asked.sandbox.modes, approved["sandboxModes"]).filter(
+      (mode) => mode === "none" || providers.length > 0,
+    ),
     sandboxProviders: providers,
     modelProviderScopes: both(asked.modelProviderScopes, approved["modelProviderScopes"]),
     slots: Math.min(asked.slots, admission.slots),

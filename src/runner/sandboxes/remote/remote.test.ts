@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runnerBenches } from "../../../../test/support/runner.ts";
 import { testCertificates } from "../../../calls/testing/certificates.ts";
 import { runToEnd, sandboxConformance, shellRequest } from "../conformance.ts";
 import { cubeSandbox, kubernetesSandbox } from "./index.ts";
@@ -58,6 +59,9 @@ const cube = () =>
 
 // The stand-ins run commands as processes of this host, which hold no limit of memory.
 const stand = { limits: false };
+const benches = runnerBenches();
+afterAll(() => benches.close());
+
 const podProvider = kubernetes();
 const cubeProvider = cube();
 sandboxConformance("kubernetes", async () => podProvider, root, stand);
@@ -254,4 +258,60 @@ test("a workspace that comes back cannot lead out of its place", async () => {
   expect(unpackTrees(back(), [place], data, 100)).rejects.toMatchObject({ code: "execution_output_invalid" });
   expect(readFileSync(join(outside, "kept"), "utf8")).toBe("kept");
   expect(packTrees([outside], 10)).rejects.toMatchObject({ code: "execution_start_failed" });
+});
+
+test("a lease runs in a pod or a micro-vm from its claim to its result, output and files with it", async () => {
+  const kinds = {
+    kubernetes: {
+      sandbox: "kubernetes",
+      kubernetes: {
+        apiServer: cluster.url,
+        tokenFile,
+        namespace: "tasks",
+        image: `registry.example/task@sha256:${"0".repeat(64)}`,
+        volumeClaim: "runner-data",
+        networkPolicy: true,
+      },
+    },
+    cubesandbox: {
+      sandbox: "cubesandbox",
+      secrets: { key: { file: join(data, "key") } },
+      cube: { url: service.url, sandboxUrl: service.url, keyReference: "key", template: "base" },
+    },
+  } as const;
+  writeFileSync(join(data, "key"), "service-key\n", { mode: 0o600 });
+  for (const [provider, config] of Object.entries(kinds)) {
+    const { controller, runner } = benches.start(config);
+    const limits = { logBytes: 1e6, outputBytes: 1e4, artifactBytes: 1e6, artifactCount: 10 };
+    const lease = controller.shell(`echo log; echo kept > file.txt; echo '{"n":1}' > "$LIGHTFLOW_OUTPUT"`, {
+      output: "json",
+      limits,
+      sandbox: { mode: "per-agent-call" },
+      artifacts: [{ path: "*.txt" }],
+    });
+    const result = await controller.result(lease);
+    expect([provider, result.summary, result.status]).toEqual([provider, "exit code 0", "succeeded"]);
+    expect(result).toMatchObject({ output: { n: 1 }, sandbox: { provider }, artifactRefs: [{ size: 5 }] });
+    expect(controller.log(lease)).toBe("log\n");
+    // The service loses it: nobody knows the end, and nothing runs again.
+    const lost = controller.shell("echo begun; sleep 30", { limits, sandbox: { mode: "per-agent-call" } });
+    const written = () => {
+      try {
+        return controller.log(lost);
+      } catch {
+        return "not claimed yet";
+      }
+    };
+    while (written() !== "begun\n") await Bun.sleep(10);
+    if (provider === "kubernetes") await cluster.losePods();
+    else for (const id of [...service.boxes.keys()]) await service.remove(id);
+    const unknown = await controller.result(lost);
+    expect([provider, unknown.status, unknown.errorCode]).toEqual([
+      provider,
+      "unknown",
+      "execution_outcome_unknown",
+    ]);
+    await runner.stop();
+  }
+  expect(cluster.objects.size + service.boxes.size).toBe(0);
 });

@@ -6,6 +6,8 @@ interface Box {
   readonly metadata: Record<string, string>;
   readonly body: Record<string, unknown>;
   readonly commands: Map<number, LocalCommand>;
+  /** A machine that is gone tells nobody how its commands ended. */
+  isGone: boolean;
 }
 
 /** The part of E2B's API, and of the daemon in its sandboxes, that a task needs; commands are processes of this host. */
@@ -38,6 +40,7 @@ export class E2bServer {
   async remove(id: string): Promise<boolean> {
     const box = this.boxes.get(id);
     if (box === undefined) return false;
+    box.isGone = true;
     for (const command of box.commands.values()) await command.end();
     return this.boxes.delete(id);
   }
@@ -61,6 +64,7 @@ export class E2bServer {
           metadata: body["metadata"] as Record<string, string>,
           body,
           commands: new Map(),
+          isGone: false,
         });
       const sandboxID = ids[0]!;
       const made = { sandboxID, envdVersion: "0.4.0", envdAccessToken: `token-${sandboxID}` };
@@ -133,6 +137,7 @@ export class E2bServer {
       await event({ start: { pid: process.pid } });
       await Promise.all([copy("stdout", process.stdout), copy("stderr", process.stderr)]);
       await process.exited;
+      if (box.isGone) return void (await writer.close());
       const words: Record<string, string> = { SIGKILL: "killed", SIGTERM: "terminated" };
       const status =
         process.signalCode === null
