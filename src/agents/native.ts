@@ -35,7 +35,11 @@ const SHOWN = 16_384;
  * An agent that reasons over what it is given, and nothing else: no tools, no files, no network of its own. It is asked,
  * and asked again with the reason while its answer does not fit the schema, within its budget.
  */
-export async function runNative(call: NativeCall, exchange: Exchange): Promise<AgentOutcome> {
+export async function runNative(
+  call: NativeCall,
+  exchange: Exchange,
+  more: { readonly tools?: ToolBox; readonly history?: readonly JsonObject[] } = {},
+): Promise<AgentOutcome> {
   const usage: AgentUsage = {
     turns: 0,
     inputTokens: 0,
@@ -48,25 +52,32 @@ export async function runNative(call: NativeCall, exchange: Exchange): Promise<A
   }
   const messages: JsonObject[] = [
     { role: "system", content: systemText(call) },
+    ...(more.history ?? []),
     { role: "user", content: userText(call) },
   ];
-  let problem = "";
-  for (let turn = 1; turn <= call.retry + 1; turn++) {
+  let asks = 0;
+  for (let turn = 1; ; turn++) {
     const over = overBudget(call, usage);
     if (over !== null) return { failed: "agent_budget_exhausted", detail: over, usage };
     let answer: Json;
     try {
-      answer = await exchange(turn, requestBody(call, messages, usage));
+      answer = await exchange(turn, requestBody(call, messages, usage, more.tools));
     } catch (error) {
       if (!(error instanceof ModelFailure)) throw error;
       return { failed: "agent_model_failed", detail: error.message, usage };
     }
-    const { text, finish } = count(answer, messages, call, usage);
-    if (finish === "length" && overBudget(call, usage) !== null)
-      return { failed: "agent_budget_exhausted", detail: overBudget(call, usage)!, usage };
+    const { text, finish, calls } = count(answer, messages, call, usage);
+    if (more.tools !== undefined && calls.length > 0) {
+      messages.push(
+        { role: "assistant", content: text, tool_calls: calls },
+        ...(await results(calls, more.tools)),
+      );
+      continue;
+    }
     const read = readAnswer(text, call.outputSchema);
     if (!("problem" in read)) return { output: read.value, usage };
-    problem = finish === "length" ? `${read.problem}; it was cut off` : read.problem;
+    const problem = finish === "length" ? `${read.problem}; it was cut off` : read.problem;
+    if (++asks > call.retry) return invalid(problem, usage);
     messages.push(
       { role: "assistant", content: text.slice(0, SHOWN) },
       {
@@ -75,7 +86,30 @@ export async function runNative(call: NativeCall, exchange: Exchange): Promise<A
       },
     );
   }
-  return invalid(problem, usage);
+}
+
+/** Tools that the model may call; none stands in the workflow process. */
+export interface ToolBox {
+  /** In the format of OpenAI's chat completions. */
+  readonly definitions: readonly JsonObject[];
+  /** The text of the result, or of why there is none. Never throws for what a model asks. */
+  call(name: string, input: string): Promise<string>;
+}
+
+/** Calls of one answer at most; each further one is told so. */
+const CALLS = 16;
+
+async function results(calls: readonly JsonObject[], tools: ToolBox): Promise<JsonObject[]> {
+  const answers: JsonObject[] = [];
+  for (const [index, call] of calls.entries()) {
+    const { name, arguments: input } = (isObject(call["function"]) ? call["function"] : {}) as JsonObject;
+    const content =
+      index < CALLS
+        ? await tools.call(String(name), String(input ?? "{}"))
+        : `refused: at most ${CALLS} calls in one answer`;
+    answers.push({ role: "tool", tool_call_id: call["id"] ?? "", content });
+  }
+  return answers;
 }
 
 /** The provider failed, or refused; its text may be shown. */
@@ -106,11 +140,17 @@ function userText({ prompt, input }: NativeCall): string {
   return [...(prompt === null ? [] : [prompt]), ...data].join("\n\n") || "Begin.";
 }
 
-function requestBody(call: NativeCall, messages: readonly JsonObject[], usage: AgentUsage): JsonObject {
+function requestBody(
+  call: NativeCall,
+  messages: readonly JsonObject[],
+  usage: AgentUsage,
+  tools: ToolBox | undefined,
+): JsonObject {
   const left = call.budgets.tokens - usage.inputTokens - usage.outputTokens;
   return {
     ...(call.model.name === undefined ? {} : { model: call.model.name }),
     messages: [...messages],
+    ...(tools === undefined || tools.definitions.length === 0 ? {} : { tools: [...tools.definitions] }),
     max_tokens: Math.max(1, Math.min(call.model.maximumOutputTokens ?? OUTPUT_TOKENS, left)),
     ...(call.model.temperature === undefined ? {} : { temperature: call.model.temperature }),
   };
@@ -130,10 +170,13 @@ function count(
   messages: readonly JsonObject[],
   { model }: NativeCall,
   usage: AgentUsage,
-): { text: string; finish: string } {
+): { text: string; finish: string; calls: JsonObject[] } {
   const { choices, usage: reported } = (isObject(answer) ? answer : {}) as JsonObject;
   const choice = (Array.isArray(choices) && isObject(choices[0]) ? choices[0] : {}) as JsonObject;
-  const { content } = (isObject(choice["message"]) ? choice["message"] : {}) as JsonObject;
+  const { content, tool_calls: wanted } = (
+    isObject(choice["message"]) ? choice["message"] : {}
+  ) as JsonObject;
+  const calls = (Array.isArray(wanted) ? wanted.filter((each) => isObject(each)) : []) as JsonObject[];
   const text = typeof content === "string" ? content : "";
   const { prompt_tokens: input, completion_tokens: output } = (
     isObject(reported) ? reported : {}
@@ -147,7 +190,7 @@ function count(
     const micros = (asked * model.prices.input + given * model.prices.output) / 1_000_000;
     usage.costMicros = Math.ceil(usage.costMicros + micros);
   }
-  return { text, finish: String(choice["finish_reason"] ?? "stop") };
+  return { text, finish: String(choice["finish_reason"] ?? "stop"), calls };
 }
 
 const tokensOf = (text: string): number => Math.ceil(text.length / CHARACTERS_A_TOKEN);

@@ -1,4 +1,5 @@
 /** LightFlow's client of `/ctx`: plain file operations on whatever serves the contract. There is no other link. */
+export { exchangeOnce } from "./exchange.ts";
 export { readJob, submitHook, submitJob } from "./job.ts";
 export {
   type Outcome,

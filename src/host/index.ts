@@ -1,3 +1,4 @@
+export { openAgentService } from "./agent-service.ts";
 export {
   type Client,
   connectOrHost,

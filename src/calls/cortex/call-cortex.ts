@@ -1,18 +1,14 @@
-import { rm } from "node:fs/promises";
 import { Failure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import {
   apiTarget,
   type CortexPlace,
   cortexPlace,
-  type Outcome,
+  exchangeOnce,
   type RequestTarget,
-  readOutcome,
   responseOf,
-  submit,
   threadTarget,
   toolTarget,
-  waitForOutcome,
 } from "../../cortex/index.ts";
 import type { CallRequest, CallScope } from "../call.ts";
 import { type CallError, type CallErrorType, callError } from "../error.ts";
@@ -24,32 +20,13 @@ import { type CallError, type CallErrorType, callError } from "../error.ts";
 export async function callCortex(request: CallRequest, scope: CallScope): Promise<Json> {
   try {
     const target = targetOf(request, scope.cortex ?? cortexPlace());
-    const outcome = await exchange(target, request.with["body"] ?? null, scope);
+    const body = JSON.stringify(request.with["body"] ?? null);
+    const outcome = await exchangeOnce(target, body, scope.signal, (possible) => {
+      scope.sent = possible ? "possible" : "none";
+    });
     return responseOf(target, outcome);
   } catch (error) {
     throw translated(error);
-  }
-}
-
-async function exchange(target: RequestTarget, body: Json, scope: CallScope): Promise<Outcome> {
-  const known = await readOutcome(target);
-  if (known.state !== "pending") return known;
-  scope.sent = "possible";
-  try {
-    await submit(target, JSON.stringify(body));
-  } catch (error) {
-    // In flight already: this call's own request, from before a restart.
-    if (!(error instanceof Failure) || error.code !== "conflict") {
-      scope.sent = "none";
-      throw error;
-    }
-  }
-  try {
-    return await waitForOutcome(target, { signal: scope.signal });
-  } catch (error) {
-    // Nobody waits any more: taking the request back cancels it.
-    if (scope.signal.aborted) await rm(target.commit_request, { force: true }).catch(() => {});
-    throw error;
   }
 }
 

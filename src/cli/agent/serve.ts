@@ -1,0 +1,45 @@
+import { openAgentService } from "../../host/index.ts";
+import { HOST_FLAG, portFlag } from "../listen-flags.ts";
+import { serveRole } from "../serve-role.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+
+export const spec = {
+  description:
+    "A published agent as a service of its own, over A2A 0.3: sessions with a memory, tools of MCP servers, progress as a stream. Tasks call it with `call: agent-service`. Sessions and tasks are in memory; the model is that of this host's /ctx.",
+  positionals: [{ name: "agent", label: "agent", about: "NAME, or NAME:VERSION for one version" }],
+  flags: {
+    host: HOST_FLAG,
+    port: portFlag("0 takes a free one", "5176"),
+    mcp: {
+      type: "list",
+      value: "SERVER",
+      about: "an MCP server with tools of the agent: an address, or the path of a program; may be repeated",
+    },
+    "token-file": {
+      type: "string",
+      value: "FILE",
+      about: "whoever sends what stands in it may call; needed on any address but the loopback",
+    },
+  },
+  examples: [
+    {
+      command: "lightflow agent serve triage --port 5176",
+      does: "http://127.0.0.1:5176/.well-known/agent-card.json",
+    },
+  ],
+} as const satisfies CommandSpec;
+
+const PORT = 5176;
+
+export const run: Run<typeof spec> = ({ positionals, flags }, io) =>
+  serveRole(io, "agent", () =>
+    openAgentService({
+      paths: io.paths,
+      log: io.log(),
+      agent: positionals.agent,
+      host: flags.host ?? "127.0.0.1",
+      port: flags.port ?? PORT,
+      mcp: flags.mcp,
+      tokenFile: flags["token-file"] ?? null,
+    }),
+  );

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runBinary, sandbox } from "../support/binary.ts";
+import { eventually, type Started, startBinary } from "../support/processes.ts";
+
+/** Approvals from outside: the executable, its commands and its gateway, and a host with its own runner. */
+const box = sandbox("approvals");
+let host: Started;
+beforeAll(async () => {
+  host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], box.env, box.path);
+});
+afterAll(async () => {
+  await host.stop();
+  box.remove();
+});
+
+async function lightflow(...args: string[]) {
+  const ran = await runBinary(args, { env: box.env, cwd: box.path });
+  return { ...ran, json: (ran.stdout === "" ? null : JSON.parse(ran.stdout)) as Record<string, unknown> };
+}
+const ok = async (...args: string[]) => {
+  const ran = await lightflow(...args);
+  if (ran.code !== 0) throw new Error(`${args.join(" ")}: ${ran.stderr}`);
+  return ran.json;
+};
+
+async function start(name: string, light: object, argument = "1.0"): Promise<string> {
+  const document = {
+    document: { dsl: "1.0.3", namespace: "t", name, version: "1.0.0" },
+    do: [
+      {
+        release: {
+          run: { shell: { command: "printf", arguments: ["published %s", argument] } },
+          metadata: { lightWorkflow: light },
+        },
+      },
+    ],
+  };
+  writeFileSync(join(box.path, `${name}.json`), JSON.stringify(document));
+  return (await ok("workflow", "start", `${name}.json`))["run_id"] as string;
+}
+const publishing = {
+  security: { allow: { actions: ["publish"] } },
+  approval: { target: "registry.example/app" },
+};
+const waiting = async (run: string) => {
+  const { approvals } = (await ok("approvals", "list")) as { approvals: { id: string; run_id: string }[] };
+  return approvals.find(({ run_id }) => run_id === run)!.id;
+};
+const status = async (run: string) => (await ok("run", "get", run))["status"] as string;
+const ended = (run: string) =>
+  eventually(
+    () => status(run),
+    (now) => ["succeeded", "failed", "cancelled"].includes(now),
+  );
+
+test("SR-10.1, SR-10.6: what publishes waits with no lease and nothing queued; show says exactly what would happen", async () => {
+  const run = await start("first", publishing);
+  const id = await waiting(run);
+  expect((await ok("leases"))["leases"]).toEqual([]);
+  expect(JSON.stringify(await ok("queue"))).not.toContain(run);
+  const shown = await ok("approvals", "show", id);
+  expect(shown).toMatchObject({
+    state: "requested",
+    operations: ["publish"],
+    target: "registry.example/app",
+    action: {
+      task: { command: "printf", arguments: ["published %s", "1.0"] },
+      sandbox: { mode: "per-publish" },
+    },
+    binding: { policyDigest: expect.stringMatching(/^sha256:/), argumentDigest: expect.any(String) },
+    changes: null,
+  });
+  const inbox = (await ok("inbox", "list")) as { tasks: { kind: string; subject: string }[] };
+  expect(inbox.tasks).toMatchObject([{ kind: "approval", subject: `approval:${id}` }]);
+  expect(await status(run)).toBe("running");
+  await ok("approvals", "reject", id, "--note", "not today");
+  expect(await ended(run)).toBe("failed");
+  expect(JSON.stringify(await ok("run", "get", run))).toContain("not today");
+});
+
+test("SR-10.3, SR-12.4: an approval is one attempt; the next one shows what differs from it", async () => {
+  const run = await start("second", publishing);
+  const id = await waiting(run);
+  const both = await Promise.all([
+    lightflow("approvals", "approve", id),
+    lightflow("approvals", "approve", id),
+  ]);
+  expect(both.map(({ code }) => code === 0).sort()).toEqual([false, true]);
+  expect(await ended(run)).toBe("succeeded");
+  expect((await lightflow("approvals", "approve", id)).stderr).toContain("is consumed");
+  const audit = (await lightflow("audit", "tail")).stdout;
+  for (const action of ["approval.requested", "approval.approved"]) expect(audit).toContain(action);
+  expect(audit.replaceAll(/\s/g, "")).toContain(`"approvalRefs":["${id}"]`);
+  expect((await lightflow("audit", "verify")).code).toBe(0);
+
+  const again = await waiting(await start("second", publishing, "2.0"));
+  const { changes } = (await ok("approvals", "show", again)) as {
+    changes: { differences: { path: string }[] };
+  };
+  expect(changes.differences.map(({ path }) => path)).toContain("/action/task/arguments/1");
+  await ok("approvals", "reject", again);
+});
+
+test("SR-10.2: who lacks the role is refused over HTTP, and so is whoever asked where duties are separate", async () => {
+  const token = async (name: string, ...roles: string[]) => {
+    const made = await ok(
+      "token",
+      "create",
+      name,
+      "--scope",
+      "run",
+      ...roles.flatMap((role) => ["--role", role]),
+    );
+    return made["token"] as string;
+  };
+  const approve = async (id: string, secret: string) =>
+    (
+      await fetch(`${host.ready["gateway"]}/approvals/${id}/approve`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
+        body: "{}",
+      })
+    ).status;
+  const run = await start("third", {
+    ...publishing,
+    security: { allow: { actions: ["publish"] }, approvalSeparation: true },
+  });
+  const id = await waiting(run);
+  expect(await approve(id, await token("ci"))).toBe(403);
+  expect(await approve(id, await token("viewer", "viewer"))).toBe(403);
+  const own = await lightflow("approvals", "approve", id);
+  expect(own.stderr).toContain("somebody else has to approve");
+  expect(await approve(id, await token("boss", "approver"))).toBe(200);
+  expect(await ended(run)).toBe("succeeded");
+});
+
+test("SR-10.2: an artifact that was changed on disk, or policy that changed since, makes the approval invalid", async () => {
+  writeFileSync(join(box.path, "app.tar"), "the bytes that were reviewed");
+  const { sha256 } = (await ok("artifact", "put", "app.tar")) as { sha256: string };
+  const run = await start("fourth", { ...publishing, files: [`sha256:${sha256}`] });
+  const id = await waiting(run);
+  expect(await ok("approvals", "show", id)).toMatchObject({ binding: { artifacts: [`sha256:${sha256}`] } });
+  writeFileSync(
+    join(box.path, "state/lightflow/artifacts/sha256", sha256.slice(0, 2), sha256),
+    "other bytes entirely",
+  );
+  const refused = await lightflow("approvals", "approve", id);
+  expect(refused.stderr).toContain("is not what it was");
+  expect(await ended(run)).toBe("failed");
+
+  const other = await start("fifth", publishing);
+  const second = await waiting(other);
+  writeFileSync(join(box.path, "tenant.json"), '{"tenantDataToSaas":false}');
+  await ok("policy", "publish", "tenant", "tenant.json");
+  expect((await lightflow("approvals", "approve", second)).stderr).toContain("policy has changed");
+  expect(await ended(other)).toBe("failed");
+});
+
+test("SR-10.1: what waits outlives a kill of the host, and is approved after it", async () => {
+  const run = await start("sixth", publishing);
+  const id = await waiting(run);
+  await host.kill();
+  host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], box.env, box.path);
+  expect(await waiting(run)).toBe(id);
+  await ok("approvals", "approve", id);
+  expect(await ended(run)).toBe("succeeded");
+});
