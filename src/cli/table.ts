@@ -44,6 +44,7 @@ export const GROUPS: Readonly<Record<string, { readonly noun: string; readonly s
   approvals: { noun: "approvals action", summary: "what tasks do only once somebody agrees" },
   inbox: { noun: "inbox action", summary: "what waits for an operator" },
   ctx: { noun: "ctx action", summary: "CortexFS: models, providers, tools and threads as files" },
+  provenance: { noun: "provenance action", summary: "where an artifact comes from, and who signed it" },
   db: { noun: "db action", summary: "check, back up and restore the store" },
   models: { noun: "models action", summary: "the files of models" },
   assets: { noun: "asset kind", summary: "what the project and this build offer" },

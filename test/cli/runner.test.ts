@@ -130,7 +130,8 @@ test("doctor and describe read the same file, and a unit starts it", async () =>
   };
   expect([described.runnerId, described.snapshot.secretBindings]).toEqual(["local", ["deploy"]]);
   const unit = await lf("runner", "install", "--systemd", "--config", config, "--out", "-");
-  expect(unit.stdout).toContain(`ExecStart=${await binary()} runner --config "${config}"`);
+  const program = (await binary()).includes(" ") ? `"${await binary()}"` : await binary();
+  expect(unit.stdout).toContain(`ExecStart=${program} runner --config "${config}"`);
   for (const line of ["NoNewPrivileges=yes", "Delegate=cpu memory pids", "KillMode=mixed"])
     expect(unit.stdout).toContain(line);
   const broken = await lf("runner", "install", "--systemd", "--config", join(box.path, "no.yaml"));

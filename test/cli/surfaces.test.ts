@@ -216,6 +216,7 @@ test("a unit runs any role hardened, and an existing one is never replaced by ac
     ]);
     const program = (await binary()).includes(" ") ? `"${await binary()}"` : await binary();
     expect(stdout).toContain(`ExecStart=${program} ${role} --root "/srv/my pipelines" --port 5999`);
+    expect(stdout).toMatch(/^SystemCallFilter=@system-service( @mount @sandbox)?$/m);
     for (const line of [
       "NoNewPrivileges=yes",
       "ProtectSystem=strict",

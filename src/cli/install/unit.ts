@@ -81,7 +81,7 @@ RestrictSUIDSGID=yes
 LockPersonality=yes
 RemoveIPC=yes
 SystemCallArchitectures=native
-SystemCallFilter=@system-service$executes ? " @mount @sandbox" : ""
+SystemCallFilter=@system-service${executes ? " @mount @sandbox" : ""}
 SystemCallErrorNumber=EPERM
 LimitNOFILE=65536
 
