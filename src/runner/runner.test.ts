@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, write
 import { join } from "node:path";
 import { processesRunning, runnerBenches } from "../../test/support/runner.ts";
 import { sha256 } from "../base/canonical.ts";
+import { newId } from "../base/ids.ts";
 import { Journal } from "./journal/journal.ts";
 
 setDefaultTimeout(30_000);
@@ -70,6 +71,18 @@ describe("one lease", () => {
     await controller.result(cat);
     expect(controller.log(lease)).toBe(strange.map((text) => `${text}|`).join(""));
     expect(controller.log(cat)).toBe(input);
+  });
+
+  test("a result names the files that its task made, changed and removed", async () => {
+    const { controller } = benches.start();
+    const key = "changed-files";
+    const session = { workspace: { mode: "session", key } as const, wfInstanceId: newId() };
+    const first = controller.shell("mkdir d; echo 1 > d/a; echo 1 > b; ln -s /etc/hostname link", session);
+    expect((await controller.result(first)).changedFiles).toEqual(["b", "d/a"]);
+    const second = controller.shell("rm b; echo 2 > c; exit 3", session);
+    expect(await controller.result(second)).toMatchObject({ status: "failed", changedFiles: ["b", "c"] });
+    const alone = controller.shell("echo 1 > e");
+    expect((await controller.result(alone)).changedFiles).toEqual(["e"]);
   });
 
   test("a command that fails says so with its exit code and its last line", async () => {

@@ -7,6 +7,7 @@ import type { Log } from "../../base/log.ts";
 import type { ArtifactReference, SigningKey, TaskResult } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { readEgress } from "../egress/record.ts";
+import { changedFiles } from "../files/changes.ts";
 import { collectArtifacts, storeOpened } from "../files/collect.ts";
 import { readOutput } from "../files/output.ts";
 import { openBelow } from "../files/walk.ts";
@@ -90,6 +91,20 @@ async function provenanceOf(
   return [await signProvenance(context, artifacts, times, key, reporter, signal)];
 }
 
+/** Names may hold a secret like any text. What never ran changed nothing. */
+function changesOf({ exit, workspace, places, redaction, log, context }: FinishInput): string[] {
+  if (exit === null) return [];
+  try {
+    return changedFiles(workspace.directory, places.root).map((path) => redaction.text(path).slice(0, 4096));
+  } catch (error) {
+    log.warn("the changed files could not be listed", {
+      lease: context.leaseId,
+      reason: toFailure(error).message,
+    });
+    return [];
+  }
+}
+
 /**
  * Everything between the end of a command and its result: output, artifacts, whole logs. What goes wrong here
  * becomes the result's error; only a lost lease is left to the sender to find out.
@@ -136,6 +151,7 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
     input.log.warn("log delivery ended early", { lease: context.leaseId, reason: toFailure(error).message }),
   );
   const egress = readEgress(places.root);
+  const changed = changesOf(input);
   const make = (end: Outcome, what: Collected) => ({
     ...resultOf(
       context,
@@ -145,6 +161,7 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
       what,
       input.clock,
     ),
+    changedFiles: changed,
     ...(egress.length === 0 ? {} : { egress }),
   });
   const result = make(outcome, collected);

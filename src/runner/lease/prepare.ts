@@ -3,6 +3,7 @@ import type { Lease } from "../../protocol/index.ts";
 import type { EffectiveConfig } from "../config.ts";
 import { behindRelay, proxyEnvironment, SANDBOX_SOCKET_DIRECTORY } from "../egress/places.ts";
 import type { EgressProxy } from "../egress/proxy.ts";
+import { recordBase } from "../files/changes.ts";
 import type { Workspace } from "../files/workspaces.ts";
 import { resolveMounts, type SandboxProvider, type SandboxRequest } from "../sandboxes/index.ts";
 import type { TaskSecrets } from "../secrets.ts";
@@ -40,6 +41,7 @@ export async function prepareTask(
   let egress: EgressProxy | null = null;
   try {
     makePlaces(places);
+    if (lease.workspace.mode === "session") recordBase(workspace.directory, places.root);
     const { boundary, provider: kind, remote = false } = provider.capability;
     // Tasks in a prepared machine are processes beside one another, and share its /tmp.
     const isolated = boundary !== "process" && kind !== "vm";
