@@ -35,6 +35,9 @@ export const spec = {
   ],
 } as const satisfies CommandSpec;
 
+/** By then it is registered and waits. */
+const SETTLED_MS = 2_000;
+
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const stop = io.stop();
   const { controllerUrl, credentialFile, tls, config } = runnerSetup(flags, io);
@@ -65,7 +68,14 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
     // `closed` rejects with the same failure, and is waited for.
     () => {},
   );
+  const settled = setTimeout(() => {
+    void import("../base/release-pages.ts").then(({ releaseStartPages }) => {
+      Bun.gc(true);
+      releaseStartPages();
+    });
+  }, SETTLED_MS);
   await Promise.race([untilStopped(stop), running.closed]);
+  clearTimeout(settled);
   await running.stop({ drain: true });
   return exitOf(stop);
 };

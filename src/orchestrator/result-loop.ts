@@ -17,6 +17,7 @@ import {
   type Store,
 } from "../store/index.ts";
 import { queueTimeoutInput, resultInput, revokedInput, sessionLostInput } from "./result.ts";
+import { zstdBegin } from "./zstd-begin.ts";
 
 const BATCH = 64;
 /** Correctness does not rest on being told: every second the store itself is asked. */
@@ -113,11 +114,16 @@ export class ResultLoop {
 
   /** Longer logs stay behind their reference. */
   async #text(reference: string | null): Promise<string> {
-    const sha256 = /^artifact:\/\/sha256\/([0-9a-f]{64})$/.exec(reference ?? "")?.[1];
+    const [, sha256, encoding] =
+      /^artifact:\/\/sha256\/([0-9a-f]{64})(\?encoding=zstd)?$/.exec(reference ?? "") ?? [];
     if (sha256 === undefined) return "";
     const { artifacts } = this.#needs;
     const stored = artifacts.stat(sha256);
     if (stored === null) return "";
+    if (encoding !== undefined) {
+      const begin = await zstdBegin(artifacts.open(sha256).stream(), LIMITS.inlineValueBytes);
+      return `${begin}\n… (${reference})`;
+    }
     const bytes = await artifacts
       .open(sha256, { start: 0, end: Math.min(stored.size, LIMITS.inlineValueBytes) })
       .text();

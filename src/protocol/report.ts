@@ -124,6 +124,7 @@ export const TaskResult = closed({
   completedAt: Timestamp,
   durationMs: Count,
   summary: Sentence,
+  /** `artifact://sha256/<hex>`; a long log is one Zstandard frame and says so: `…?encoding=zstd`. */
   stdoutRef: Type.Union([Type.String({ maxLength: 255 }), Type.Null()]),
   stderrRef: Type.Union([Type.String({ maxLength: 255 }), Type.Null()]),
   artifactRefs: Type.Array(ArtifactReference, { maxItems: 1024 }),

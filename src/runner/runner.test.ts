@@ -33,6 +33,28 @@ describe("one lease", () => {
     expect(readdirSync(join(data, "leases"))).toEqual([]);
   });
 
+  test("a long log is handed over as one Zstandard frame, whole and masked", async () => {
+    process.env["LONG_LOG_SECRET"] = "a-secret-in-a-long-log";
+    const { controller } = benches.start({ secrets: { one: { env: "LONG_LOG_SECRET" } } });
+    const lease = controller.offer({
+      task: {
+        type: "run.shell",
+        command: "sh",
+        arguments: ["-c", 'seq 1 40000; echo "$TOKEN"; echo short >&2'],
+        environment: { TOKEN: "runner-secret://one" },
+      },
+    });
+    const { stdoutRef, stderrRef } = await controller.result(lease);
+    delete process.env["LONG_LOG_SECRET"];
+    const sha = /^artifact:\/\/sha256\/([0-9a-f]{64})\?encoding=zstd$/.exec(stdoutRef!)![1]!;
+    const bytes = controller.artifacts.get(sha)!;
+    expect(bytes.length).toBeLessThan(controller.log(lease).length / 2);
+    const text = Buffer.from(Bun.zstdDecompressSync(bytes)).toString();
+    expect(text).toBe(controller.log(lease));
+    expect(text).toEndWith("39999\n40000\n***\n");
+    expect(artifactText(controller, stderrRef!)).toBe("short\n");
+  });
+
   test("a task sees its own environment and nothing of the runner's", async () => {
     process.env["RUNNER_CANARY"] = "must not be inherited";
     const { controller } = benches.start();

@@ -14,6 +14,7 @@ import { openBelow } from "../files/walk.ts";
 import type { Workspace } from "../files/workspaces.ts";
 import type { ExitRecord, LeaseContext } from "../journal/entry.ts";
 import { lastLine } from "../logs/capture.ts";
+import { compressLog } from "../logs/compress.ts";
 import type { Spool } from "../logs/spool.ts";
 import { badOutput, type Collected, NOTHING, type Outcome, outcomeOf, resultOf } from "./outcome.ts";
 import type { LeasePlaces } from "./places.ts";
@@ -51,13 +52,18 @@ const ENDED: ReadonlySet<ErrorCode> = new Set([
 
 async function storeLog(spool: Spool, places: LeasePlaces, input: FinishInput): Promise<string | null> {
   if (spool.size === 0) return null;
-  const opened = openBelow(places.logs, `${spool.stream}.log`);
+  const plain = `${spool.stream}.log`;
+  // A short log may be the output of its step, which is read at once.
+  const compressed = spool.size > LIMITS.inlineValueBytes;
+  const name = compressed ? `${plain}.zst` : plain;
+  if (compressed) await compressLog(join(places.logs, plain), join(places.logs, name), spool.size);
+  const opened = openBelow(places.logs, name);
   if (opened === null) return null;
   try {
-    const sha256 = await storeOpened(opened.descriptor, spool.size, (source) =>
+    const sha256 = await storeOpened(opened.descriptor, opened.stat.size, (source) =>
       input.reporter.artifact(source, input.signal),
     );
-    return `artifact://sha256/${sha256}`;
+    return `artifact://sha256/${sha256}${compressed ? "?encoding=zstd" : ""}`;
   } finally {
     closeSync(opened.descriptor);
   }
