@@ -17,6 +17,10 @@ if (argv.length === 1 && argv[0] === "--version") {
   // A fixed action, inside the sandbox of its task.
   const { runAction } = await import("./actions/child.ts");
   process.exit(await runAction(argv[1]));
+} else if (argv[0] === "agent-child") {
+  // The worker of an agent, inside the sandbox of its call.
+  const { runAgent } = await import("./agent/child.ts");
+  process.exit(await runAgent());
 } else {
   const { main } = await import("./cli/main.ts");
   // Output is written when it is written, so nothing is cut off; and no handle that a command left open keeps it alive.

@@ -1,7 +1,7 @@
 import { fail } from "../base/errors.ts";
+import { openGit } from "../base/git.ts";
 import type { Json } from "../base/json.ts";
 import type { ActionContext } from "./child.ts";
-import { openGit } from "./git.ts";
 import { absolutePath, onlyKnows, plainName, text } from "./given.ts";
 
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
@@ -20,18 +20,18 @@ export async function tag({ given, say }: ActionContext): Promise<Json> {
   const message = text(given, "message", name);
   if (!COMMIT.test(commit)) throw fail("invalid_request", `${commit} is not a commit id`);
   const git = openGit(repository);
-  if (git.attempt(["cat-file", "-e", `${commit}^{commit}`]).code !== 0)
+  if ((await git.attempt(["cat-file", "-e", `${commit}^{commit}`])).code !== 0)
     throw fail("not_found", `the repository ${repository} has no commit ${commit}`);
-  git.run(["check-ref-format", `refs/tags/${name}`]);
-  const time = git.run(["show", "-s", "--format=%ct", commit]);
-  const object = git.run(["hash-object", "-t", "tag", "-w", "--stdin"], {
+  await git.run(["check-ref-format", `refs/tags/${name}`]);
+  const time = await git.run(["show", "-s", "--format=%ct", commit]);
+  const object = await git.run(["hash-object", "-t", "tag", "-w", "--stdin"], {
     input: `object ${commit}\ntype commit\ntag ${name}\ntagger ${TAGGER} ${time} +0000\n\n${message.trim()}\n`,
   });
   const reference = `refs/tags/${name}`;
   // Only where there is none: the old value is compared in the same step.
-  const made = git.attempt(["update-ref", reference, object, "0".repeat(commit.length)]);
+  const made = await git.attempt(["update-ref", reference, object, "0".repeat(commit.length)]);
   if (made.code !== 0) {
-    const found = git.attempt(["rev-parse", "--verify", "--quiet", reference]).out;
+    const found = (await git.attempt(["rev-parse", "--verify", "--quiet", reference])).out;
     if (found !== object)
       throw fail("conflict", `the tag ${name} is there and names something else`, {
         hint: "a tag of a release never moves: release another version",

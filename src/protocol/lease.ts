@@ -72,6 +72,42 @@ export const Material = closed({
 });
 export type Material = Static<typeof Material>;
 
+/**
+ * The work of an agent: a conversation with a model of the tenant's host, with tools in the sandbox of the task. Final
+ * values only: the runner composes each request from these.
+ */
+export const AgentWork = closed({
+  name: Name,
+  version: Type.Optional(Type.String({ maxLength: 128 })),
+  digest: Type.Optional(Digest),
+  modelProviderScope: Type.Literal("tenant"),
+  dataBoundary: Type.Literal("tenant-network"),
+  /** As CortexFS of the runner's host routes it; without it that host's default. */
+  model: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+  instructions: Type.String({ maxLength: 1_048_576 }),
+  prompt: Type.String({ maxLength: 1_048_576 }),
+  allowedTools: Names,
+  /** What the tool `run` may run, by name. */
+  commands: Type.Array(
+    closed({
+      name: Name,
+      command: ShellTask.properties.command,
+      arguments: ShellTask.properties.arguments,
+    }),
+    { maxItems: 64 },
+  ),
+  /** A repair: the command that failed has to succeed at last. */
+  verify: Type.Optional(
+    closed({ command: Name, repairAttempts: Type.Integer({ minimum: 1, maximum: 100 }) }),
+  ),
+  budgets: closed({ turns: Count, tokens: Count, bytes: Count }),
+  /** The session whose files it works on, in a copy; without it an empty workspace. */
+  copyOf: Type.Optional(Name),
+  /** Paths that its changes must not touch. */
+  protectedPaths: Type.Array(Type.String({ maxLength: 1024 }), { maxItems: 512 }),
+});
+export type AgentWork = Static<typeof AgentWork>;
+
 const leaseBody = {
   leaseId: Uuid,
   tenantId: Name,
@@ -136,6 +172,8 @@ const leaseBody = {
       idempotencyKey: Digest,
     }),
   ),
+  /** The task is an agent's; its command is not looked at. */
+  agent: Type.Optional(AgentWork),
   /** The runner signs what the artifacts were made from and under which policy, and hands that over with them. */
   provenance: Type.Optional(closed({ materials: Type.Array(Material, { maxItems: 256 }) })),
   /** `json`: the file named by LIGHTFLOW_OUTPUT must hold one JSON value. `none`: it is not read. */
@@ -191,6 +229,7 @@ export type TaskPayload = Pick<
   | "files"
   | "code"
   | "action"
+  | "agent"
   | "provenance"
   | "output"
   | "limits"

@@ -49,7 +49,8 @@ export async function stageFiles(
 }
 
 /** The arguments that make this executable the child of a task, or null. */
-function ownChild({ code, action, leaseId }: Lease, inputs: string | null): string[] | null {
+function ownChild({ code, action, agent, leaseId }: Lease, inputs: string | null): string[] | null {
+  if (agent !== undefined) return ["agent-child"];
   if (action !== undefined) return ["action-child", action.name];
   if (code === undefined) return null;
   if (inputs === null)

@@ -6,6 +6,7 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { ArtifactReference, SigningKey, TaskResult } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
+import type { AgentRun } from "../agent/agent.ts";
 import { readEgress } from "../egress/record.ts";
 import { changedFiles } from "../files/changes.ts";
 import { collectArtifacts, storeOpened } from "../files/collect.ts";
@@ -36,9 +37,17 @@ export interface FinishInput {
   /** Aborts when the lease is lost. */
   readonly signal: AbortSignal;
   readonly key: SigningKey;
+  /** Of an agent's call that was prepared by this process. */
+  readonly agent: AgentRun | null;
   readonly clock: Clock;
   readonly log: Log;
 }
+
+const STOPPED: ReadonlySet<string> = new Set([
+  "execution_cancelled",
+  "execution_timeout",
+  "runner_lease_expired",
+] satisfies ErrorCode[]);
 
 /** The lease itself is refused: nothing more can be delivered under it. */
 const ENDED: ReadonlySet<ErrorCode> = new Set([
@@ -120,6 +129,15 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
   let outcome: Outcome = input.outcome ?? outcomeOf(input.exit!, lastLine(spools.stderr));
   let collected: Collected = NOTHING;
   try {
+    const agent = await input.agent?.finish(input.reporter, redaction, input.signal);
+    if (agent !== undefined) {
+      collected = { ...collected, artifacts: agent.artifacts, changedFiles: agent.changedFiles };
+      // Its broker knows better than the worker why it ended.
+      if (agent.failure !== null && !STOPPED.has(outcome.errorCode ?? "")) {
+        const { code, message } = agent.failure;
+        outcome = { status: "failed", errorCode: code, summary: message, retrySafety: "inspect-required" };
+      }
+    }
     if (outcome.status === "succeeded") {
       const output = redaction.json(
         readOutput(join(input.workspace.root, "output"), `${context.leaseId}.json`, context),
@@ -128,11 +146,14 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
       collected = {
         ...collected,
         output,
-        artifacts: [...artifacts, ...(await provenanceOf(input, artifacts))],
+        artifacts: [...collected.artifacts, ...artifacts, ...(await provenanceOf(input, artifacts))],
       };
     } else if (outcome.errorCode === "command_failed") {
       // A failed check's report is what one wants to read; but its absence is no second failure.
-      collected = { ...collected, artifacts: await storeArtifacts(input, true) };
+      collected = {
+        ...collected,
+        artifacts: [...collected.artifacts, ...(await storeArtifacts(input, true))],
+      };
     }
   } catch (error) {
     const failure = toFailure(error);

@@ -88,11 +88,19 @@ export const badOutput = (failure: Failure): Outcome => ({
 export interface Collected {
   readonly output: Json;
   readonly artifacts: readonly ArtifactReference[];
+  /** Paths that an agent changed, as the runner found out itself. */
+  readonly changedFiles: readonly string[];
   readonly stdoutRef: string | null;
   readonly stderrRef: string | null;
 }
 
-export const NOTHING: Collected = { output: null, artifacts: [], stdoutRef: null, stderrRef: null };
+export const NOTHING: Collected = {
+  output: null,
+  artifacts: [],
+  changedFiles: [],
+  stdoutRef: null,
+  stderrRef: null,
+};
 
 const SUMMARY_CHARACTERS = 4096;
 
@@ -127,7 +135,7 @@ export function resultOf(
     stderrRef: collected.stderrRef,
     artifactRefs: [...collected.artifacts],
     output: collected.output,
-    changedFiles: [],
+    changedFiles: [...collected.changedFiles],
     // Log output of a failed command may hold tenant data: only policy on the server's side can allow this.
     aiDiagnosisAllowed: false,
     retrySafety: outcome.retrySafety,

@@ -1,5 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { Lease } from "../../protocol/index.ts";
+import { createRedaction } from "../../redaction/index.ts";
+import type { AgentRun } from "../agent/agent.ts";
 import type { EffectiveConfig } from "../config.ts";
 import { behindRelay, proxyEnvironment, SANDBOX_SOCKET_DIRECTORY } from "../egress/places.ts";
 import type { EgressProxy } from "../egress/proxy.ts";
@@ -19,6 +21,7 @@ export interface Prepared {
   readonly request: SandboxRequest;
   /** The only way out, where the network is allow-listed. */
   readonly egress: EgressProxy | null;
+  readonly agent: AgentRun | null;
 }
 
 /**
@@ -39,18 +42,26 @@ export async function prepareTask(
   const staged = await stageFiles(lease, places, reporter, signal);
   const workspace = await workspaces.acquire(lease);
   let egress: EgressProxy | null = null;
+  let agent: AgentRun | null = null;
   try {
     makePlaces(places);
     if (lease.workspace.mode === "session") recordBase(workspace.directory, places.root);
     const { boundary, provider: kind, remote = false } = provider.capability;
     // Tasks in a prepared machine are processes beside one another, and share its /tmp.
     const isolated = boundary !== "process" && kind !== "vm";
+    if (lease.agent !== undefined) {
+      if (remote)
+        throw fail("feature_unsupported", "an agent's broker is a socket of this host, which another machine does not see");
+      const { openAgent } = await import("../agent/agent.ts");
+      const redaction = createRedaction([...secrets.values, ...services.ownSecrets()]);
+      agent = await openAgent(lease, workspace, workspaces, places, redaction, signal);
+    }
     const invocation = invocationOf(
       lease,
       workspace,
       isolated ? "/tmp" : places.temporary,
       secrets.environment,
-      { ...staged, mounts: [...mounts, ...staged.mounts] },
+      { ...staged, mounts: [...mounts, ...staged.mounts, ...(agent?.mounts ?? [])] },
       images,
       remote,
     );
@@ -59,7 +70,7 @@ export async function prepareTask(
       mode: lease.sandbox.mode,
       ...invocation,
       environment: { ...invocation.environment, ...actionEnvironment(lease, services) },
-      stdin: lease.task.stdin,
+      stdin: agent?.stdin ?? lease.task.stdin,
       network: lease.network,
       ...taskLimits(lease, config),
     };
@@ -70,8 +81,9 @@ export async function prepareTask(
     }
     const request = egress === null ? plain : throughProxy(plain, egress);
     await provider.prepare(request);
-    return { workspace, request, egress };
+    return { workspace, request, egress, agent };
   } catch (error) {
+    await agent?.close();
     await egress?.close();
     workspaces.release(lease.workspace.key);
     throw error;

@@ -56,6 +56,7 @@ async function rebuild(
       reporter,
       signal: lost,
       key: services.key,
+      agent: null,
       clock,
       log,
     });

@@ -136,6 +136,7 @@ export class LeaseRun {
         redaction,
       );
       await prepared?.egress?.close();
+      await prepared?.agent?.close();
       this.state = "reporting";
       const result = await finishLease({
         context,
@@ -150,6 +151,7 @@ export class LeaseRun {
         reporter: this.#reporter,
         signal: this.#lost.signal,
         key: this.#services.key,
+        agent: prepared?.agent ?? null,
         clock,
         log,
       });
@@ -166,6 +168,7 @@ export class LeaseRun {
     } finally {
       giveBack();
       await prepared?.egress?.close();
+      await prepared?.agent?.close();
       this.#lost.abort();
       spools.stdout.close();
       spools.stderr.close();
@@ -217,6 +220,7 @@ export class LeaseRun {
     await this.#provider.cleanup(this.lease.leaseId);
     if (prepared !== null) workspaces.release(this.lease.workspace.key);
     await prepared?.egress?.close();
+    await prepared?.agent?.close();
     await cleanLease(this.#services, this.lease, this.#provider);
     await journal.confirmed(this.lease.leaseId);
   }

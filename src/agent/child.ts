@@ -1,0 +1,139 @@
+import { writeFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { toFailure } from "../base/errors.ts";
+import { isObject, type Json, type JsonObject } from "../base/json.ts";
+import { runTool } from "./tools.ts";
+
+/** What the runner tells the worker on its standard input; the nonce is in no file and in no environment. */
+interface Told {
+  readonly socket: string;
+  readonly nonce: string;
+  readonly allowedTools: readonly string[];
+  readonly commands: readonly { name: string; command: string; arguments: string[] }[];
+  /** The command that has to succeed before the agent is done, by its name. */
+  readonly verify: string | null;
+  readonly repairAttempts: number;
+}
+
+interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/** Ends the worker: the runner knows the reason, and says it. */
+class Ended extends Error {}
+
+/**
+ * The worker of an agent, inside the sandbox of its call: asks the model through the runner's socket, does what it asks for
+ * with the tools that the lease allows, and asks again. It holds no key and has no network; what it may do to files and
+ * processes is what the sandbox allows.
+ * @returns the exit code
+ */
+export async function runAgent(): Promise<number> {
+  try {
+    const told = JSON.parse(await Bun.stdin.text()) as Told;
+    const output = await converse(told);
+    writeFileSync(process.env["LIGHTFLOW_OUTPUT"]!, JSON.stringify(output));
+    return 0;
+  } catch (error) {
+    console.error(`agent: ${error instanceof Ended ? error.message : toFailure(error).message}`);
+    return 1;
+  }
+}
+
+async function converse(told: Told): Promise<Json> {
+  const messages: JsonObject[] = [];
+  let repairs = 0;
+  for (let turn = 1; ; turn++) {
+    const { message, calls, content } = await ask(told, turn, messages);
+    messages.push(message);
+    if (calls.length > 0) {
+      for (const call of calls) messages.push(await answer(told, call));
+      continue;
+    }
+    if (told.verify === null) return { answer: content, repairs };
+    // The agent says that it is done; the command that failed decides whether it is.
+    const checked = await runTool("run", { command: told.verify }, told.commands);
+    await post(told, "/verified", { attempt: repairs + 1, ok: checked.ok });
+    console.log(`attempt ${repairs + 1}: ${told.verify} ${checked.ok ? "succeeds" : "fails"}`);
+    repairs++;
+    if (checked.ok) return { answer: content, repairs };
+    if (repairs >= told.repairAttempts)
+      throw new Ended(`${told.verify} still fails after ${repairs} attempts`);
+    messages.push({ role: "user", content: `${told.verify} still fails:\n${checked.text}` });
+  }
+}
+
+async function ask(told: Told, turn: number, messages: readonly JsonObject[]) {
+  const { message } = (await post(told, "/model", { id: `turn-${turn}`, messages: [...messages] })) as {
+    message: JsonObject;
+  };
+  const listed = Array.isArray(message["tool_calls"]) ? (message["tool_calls"] as JsonObject[]) : [];
+  const calls = listed.map((each): ToolCall => {
+    const named = (isObject(each["function"]) ? each["function"] : {}) as JsonObject;
+    return {
+      id: String(each["id"]),
+      name: String(named["name"]),
+      arguments: String(named["arguments"] ?? "{}"),
+    };
+  });
+  return { message, calls, content: typeof message["content"] === "string" ? message["content"] : "" };
+}
+
+/** A tool that is not allowed, or arguments that are none, are told to the model: it may do better, within its budget. */
+async function answer(told: Told, call: ToolCall): Promise<JsonObject> {
+  const reply = (content: string): JsonObject => ({ role: "tool", tool_call_id: call.id, content });
+  const { allowed } = (await post(told, "/tool", {
+    id: call.id,
+    name: call.name,
+    arguments: call.arguments,
+  })) as {
+    allowed: boolean;
+  };
+  if (!allowed || !told.allowedTools.includes(call.name)) {
+    return reply(
+      `refused: there is no tool ${call.name} here; the tools are ${told.allowedTools.join(", ")}`,
+    );
+  }
+  let given: unknown;
+  try {
+    given = JSON.parse(call.arguments);
+  } catch {
+    given = null;
+  }
+  const done = isObject(given)
+    ? await runTool(call.name, given as JsonObject, told.commands)
+    : { ok: false, text: "the arguments are not a JSON object" };
+  await post(told, "/tool-result", { id: call.id, name: call.name, ok: done.ok, bytes: done.text.length });
+  return reply(done.text);
+}
+
+function post(told: Told, path: string, body: JsonObject): Promise<JsonObject> {
+  const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();
+  const text = JSON.stringify(body);
+  const sent = httpRequest(
+    {
+      socketPath: told.socket,
+      path,
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "content-length": Buffer.byteLength(text),
+        "x-nonce": told.nonce,
+      },
+    },
+    (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("end", () => {
+        const value = JSON.parse(Buffer.concat(parts).toString("utf8") || "{}") as JsonObject;
+        if (response.statusCode === 200) resolve(value);
+        else reject(new Ended(String(value["error"] ?? `the broker answered ${response.statusCode}`)));
+      });
+    },
+  );
+  sent.on("error", (error) => reject(new Ended(`the broker is gone: ${error.message}`)));
+  sent.end(text);
+  return promise;
+}

@@ -1,0 +1,264 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { chmodSync, closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestOf } from "../../base/canonical.ts";
+import { type ErrorCode, type Failure, fail, toFailure } from "../../base/errors.ts";
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import type { AgentWork } from "../../protocol/index.ts";
+import type { Redaction } from "../../redaction/index.ts";
+import { toolDefinitions } from "./tool-definitions.ts";
+
+/** One request to the model, answered with its response: `/ctx` of this host, behind an id that repeats nothing. */
+export type AskModel = (id: string, body: JsonObject, signal: AbortSignal) => Promise<JsonObject>;
+
+export interface BrokerUse {
+  turns: number;
+  tokens: number;
+  bytes: number;
+  refusedTools: number;
+  repairAttempts: number;
+}
+
+export interface AgentBroker {
+  /** The directory of the socket, for a mount of the sandbox. */
+  readonly directory: string;
+  readonly socket: string;
+  readonly nonce: string;
+  readonly use: BrokerUse;
+  /** Why the agent was ended, where it was not its own end. */
+  failure(): { code: ErrorCode; message: string } | null;
+  close(): Promise<void>;
+}
+
+const REQUEST_BYTES = 4 * 1024 * 1024;
+/** Characters of a token where a provider does not say how many there were. */
+const CHARACTERS_A_TOKEN = 4;
+
+/**
+ * What stands between an agent and its model, outside the sandbox: composes each request itself, holds the budgets, refuses
+ * tools that the lease does not name, masks secrets before a model sees them, and writes down each thing before it happens.
+ * The agent sees a socket and a nonce.
+ * @param journal the file that becomes the transcript
+ */
+export async function openBroker(
+  work: AgentWork,
+  leaseId: string,
+  journal: string,
+  redaction: Redaction,
+  askModel: AskModel,
+  signal: AbortSignal,
+): Promise<AgentBroker> {
+  // A Unix socket's path holds about a hundred bytes: data directories are often longer.
+  const directory = mkdtempSync(join(tmpdir(), "lightflow-agent-"));
+  const socket = join(directory, "model.sock");
+  const nonce = randomBytes(32).toString("base64url");
+  const file = openSync(journal, "a", 0o600);
+  const use: BrokerUse = { turns: 0, tokens: 0, bytes: 0, refusedTools: 0, repairAttempts: 0 };
+  const answers = new Map<string, { digest: string; answer: Promise<JsonObject> }>();
+  let ended: { code: ErrorCode; message: string } | null = null;
+  let open = true;
+  let sequence = 0;
+
+  const record = (entry: JsonObject): void => {
+    if (!open) return;
+    const line = redaction.json({ seq: sequence++, ...entry });
+    writeSync(file, `${JSON.stringify(line)}\n`);
+    fsyncSync(file);
+  };
+  /** The first reason is the one that counts; nothing is answered after it. */
+  const end = (code: ErrorCode, message: string): Failure => {
+    if (ended === null) {
+      ended = { code, message };
+      record({ kind: "ended", code, message });
+    }
+    return fail(code, message);
+  };
+
+  const model = async (id: string, messages: readonly Json[]): Promise<JsonObject> => {
+    const { budgets } = work;
+    if (use.turns >= budgets.turns)
+      throw end("agent_budget_exhausted", `the agent had its ${budgets.turns} turns`);
+    if (use.tokens >= budgets.tokens)
+      throw end("agent_budget_exhausted", `the agent used ${use.tokens} of ${budgets.tokens} tokens`);
+    const tools = toolDefinitions(work.allowedTools);
+    const body = redaction.json({
+      ...(work.model === undefined ? {} : { model: work.model }),
+      messages: [
+        { role: "system", content: work.instructions },
+        { role: "user", content: work.prompt },
+        ...messages,
+      ],
+      ...(tools.length === 0 ? {} : { tools }),
+    }) as JsonObject;
+    const size = Buffer.byteLength(JSON.stringify(body));
+    use.bytes += size;
+    if (use.bytes > budgets.bytes)
+      throw end("agent_budget_exhausted", `the agent sent more than ${budgets.bytes} bytes to its model`);
+    use.turns++;
+    record({ kind: "model.request", id, digest: digestOf(body), bytes: size, new: [...messages].slice(-8) });
+    let response: JsonObject;
+    try {
+      response = await askModel(`${leaseId}.${id}`, body, signal);
+    } catch (error) {
+      throw end("agent_model_failed", toFailure(error).message);
+    }
+    const message = messageOf(response);
+    use.tokens += tokensOf(response, size);
+    record({ kind: "model.response", id, message, tokens: use.tokens });
+    const problem = callProblem(message);
+    if (problem !== null) throw end("agent_output_invalid", `the model's answer is malformed: ${problem}`);
+    return { message };
+  };
+
+  const handle = async (path: string, given: JsonObject): Promise<JsonObject> => {
+    if (ended !== null) throw fail(ended.code, ended.message);
+    if (path === "/model") {
+      const { id, messages } = given;
+      if (typeof id !== "string" || !/^turn-\d{1,6}$/.test(id) || !Array.isArray(messages))
+        throw fail("invalid_request", "a request to the model has an id and messages");
+      const digest = digestOf(messages);
+      const known = answers.get(id);
+      // The same request again is answered with what the first one got, and nothing is sent.
+      if (known?.digest === digest) return await known.answer;
+      if (known !== undefined) throw fail("conflict", `${id} was another request`);
+      const answer = model(id, messages);
+      answers.set(id, { digest, answer });
+      return await answer;
+    }
+    if (path === "/tool") {
+      const { id, name } = given;
+      const allowed = work.allowedTools.includes(String(name));
+      if (!allowed) use.refusedTools++;
+      record({
+        kind: allowed ? "tool.call" : "tool.refused",
+        id: String(id),
+        name: String(name),
+        arguments: given["arguments"] ?? null,
+      });
+      return { allowed };
+    }
+    if (path === "/tool-result") {
+      record({
+        kind: "tool.result",
+        id: String(given["id"]),
+        name: String(given["name"]),
+        ok: given["ok"] === true,
+      });
+      return {};
+    }
+    if (path === "/verified") {
+      use.repairAttempts++;
+      const ok = given["ok"] === true;
+      record({ kind: "verified", attempt: use.repairAttempts, ok });
+      if (!ok && use.repairAttempts >= (work.verify?.repairAttempts ?? 0))
+        end(
+          "agent_repair_failed",
+          `${work.verify?.command} still fails after ${use.repairAttempts} attempts`,
+        );
+      return {};
+    }
+    throw fail("not_found", "the broker has no such path");
+  };
+
+  const server = createServer((request, response) => {
+    void (async () => {
+      let status = 200;
+      let answer: JsonObject;
+      try {
+        if (request.method !== "POST" || !sameNonce(request.headers["x-nonce"], nonce))
+          throw fail("forbidden", "the broker is for the agent of this lease alone");
+        answer = await handle(request.url ?? "", await bodyOf(request));
+      } catch (error) {
+        const failure = toFailure(error);
+        status = failure.status;
+        answer = { error: failure.message, code: failure.code };
+      }
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    })();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socket, resolve);
+  });
+  chmodSync(socket, 0o600);
+  return {
+    directory,
+    socket,
+    nonce,
+    use,
+    failure: () => ended,
+    async close() {
+      if (!open) return;
+      record({ kind: "closed", use: { ...use } });
+      open = false;
+      server.closeAllConnections();
+      server.close();
+      closeSync(file);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function sameNonce(given: unknown, nonce: string): boolean {
+  const a = Buffer.from(typeof given === "string" ? given : "");
+  const b = Buffer.from(nonce);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+async function bodyOf(request: IncomingMessage): Promise<JsonObject> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > REQUEST_BYTES)
+      throw fail("payload_too_large", `a request of an agent has at most ${REQUEST_BYTES} bytes`);
+    parts.push(part);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.concat(parts).toString("utf8"));
+  } catch {
+    throw fail("invalid_json");
+  }
+  if (!isObject(value)) throw fail("invalid_request", "the body is not an object");
+  return value as JsonObject;
+}
+
+/** The one message of a chat completion; an empty one where there is none, which is then malformed. */
+function messageOf(response: JsonObject): JsonObject {
+  const choices = response["choices"];
+  const first = Array.isArray(choices) ? choices[0] : undefined;
+  const message = isObject(first) ? (first as JsonObject)["message"] : undefined;
+  return isObject(message) ? { ...(message as JsonObject), role: "assistant" } : {};
+}
+
+/** A model that says nothing of what it used is taken to have used what went over the wire. */
+function tokensOf(response: JsonObject, sent: number): number {
+  const usage = response["usage"];
+  const total = isObject(usage) ? (usage as JsonObject)["total_tokens"] : undefined;
+  if (typeof total === "number" && Number.isFinite(total) && total > 0) return Math.ceil(total);
+  return Math.ceil((sent + JSON.stringify(response).length) / CHARACTERS_A_TOKEN);
+}
+
+const CALLS = 64;
+
+function callProblem(message: JsonObject): string | null {
+  const { content, tool_calls: calls } = message;
+  if (calls === undefined || calls === null) {
+    return typeof content === "string" ? null : "it has neither text nor calls of tools";
+  }
+  if (!Array.isArray(calls)) return "its calls of tools are no list";
+  if (calls.length > CALLS) return `it calls more than ${CALLS} tools at once`;
+  const ids = new Set<string>();
+  for (const each of calls) {
+    const called = isObject(each) ? (each as JsonObject)["function"] : undefined;
+    const id = isObject(each) ? (each as JsonObject)["id"] : undefined;
+    if (typeof id !== "string" || !isObject(called)) return "a call has no id or no function";
+    if (typeof (called as JsonObject)["name"] !== "string") return "a call names no tool";
+    if (ids.has(id)) return `two calls have the id ${id}`;
+    ids.add(id);
+  }
+  return null;
+}
