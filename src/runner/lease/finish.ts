@@ -178,7 +178,7 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
     input.log.warn("log delivery ended early", { lease: context.leaseId, reason: toFailure(error).message }),
   );
   const egress = readEgress(places.root);
-  const changed = changesOf(input);
+  const changed = input.agent === null ? changesOf(input) : [];
   const make = (end: Outcome, what: Collected) => ({
     ...resultOf(
       context,
@@ -188,7 +188,8 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
       what,
       input.clock,
     ),
-    changedFiles: changed,
+    // Those of an agent were found by comparing whole trees; it has no session of its own.
+    ...(input.agent === null ? { changedFiles: changed } : {}),
     ...(egress.length === 0 ? {} : { egress }),
   });
   const result = make(outcome, collected);

@@ -51,7 +51,10 @@ export async function prepareTask(
     const isolated = boundary !== "process" && kind !== "vm";
     if (lease.agent !== undefined) {
       if (remote)
-        throw fail("feature_unsupported", "an agent's broker is a socket of this host, which another machine does not see");
+        throw fail(
+          "feature_unsupported",
+          "an agent's broker is a socket of this host, which another machine does not see",
+        );
       const { openAgent } = await import("../agent/agent.ts");
       const redaction = createRedaction([...secrets.values, ...services.ownSecrets()]);
       agent = await openAgent(lease, workspace, workspaces, places, redaction, signal);
