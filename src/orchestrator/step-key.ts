@@ -61,17 +61,16 @@ export function uncacheable(definition: Definition, effect: CacheableEffect): st
 /** The digest of a part of a key: long enough that no two parts of one installation meet. */
 const short = (value: unknown): string => sha256(canonicalJson(value)).slice(0, 32);
 
-/** What a step's output depends on, part by part, so that a miss can say which part differed. */
-export function stepKey(
-  definition: Definition,
-  effect: CacheableEffect,
-  payload: JsonObject | null,
-): StepKey | null {
-  if (uncacheable(definition, effect) !== null) return null;
-  const task = definition.at(pointerOf(effect.reference)) as JsonObject;
+/** By the task itself: a document that runs is never changed. */
+const taskParts = new WeakMap<JsonObject, Record<"asset" | "definition" | "model", string>>();
+
+/** The parts of a key that stand in the document, the same for each run of it. */
+function partsOfTask(task: JsonObject): Record<"asset" | "definition" | "model", string> {
+  const known = taskParts.get(task);
+  if (known !== undefined) return known;
   const light = lightFlowOf(task);
   const metadata = (task["metadata"] ?? {}) as JsonObject;
-  const components: Record<string, string> = {
+  const parts = {
     asset: short({ node: light["node"] ?? null, source: light["source"] ?? null }),
     definition: short({
       run: task["run"] ?? null,
@@ -80,6 +79,21 @@ export function stepKey(
       light: metadata["lightWorkflow"] ?? null,
     }),
     model: short(light["models"] ?? null),
+  };
+  taskParts.set(task, parts);
+  return parts;
+}
+
+/** What a step's output depends on, part by part, so that a miss can say which part differed. */
+export function stepKey(
+  definition: Definition,
+  effect: CacheableEffect,
+  payload: JsonObject | null,
+): StepKey | null {
+  if (uncacheable(definition, effect) !== null) return null;
+  const task = definition.at(pointerOf(effect.reference)) as JsonObject;
+  const components: Record<string, string> = {
+    ...partsOfTask(task),
     executor: short(executorOf(effect, payload)),
   };
   for (const [name, value] of leaves(inputsOf(effect))) components[`inputs.${name}`] = short(value);

@@ -32,6 +32,8 @@ export interface Transaction {
    */
   recall<Value>(key: string): Value | undefined;
   remember<Value>(key: string, value: Value): void;
+  /** Rows of `runner_session` by credential as they are now: emptied by whatever statement may change one. */
+  readonly sessions: Map<string, unknown>;
   /** Work that is done once for the whole transaction, at its end: the last one said for a key counts. */
   beforeCommit(key: string, work: (tx: Transaction) => void): void;
 }
@@ -49,40 +51,51 @@ export type Reading = Pick<Transaction, "all" | "get"> & {
   readonly archived?: (sha256: string) => unknown;
 };
 
+interface Prepared {
+  readonly statement: Statement;
+  readonly changesSessions: boolean;
+}
+
+/** Any statement that names the table and is not a plain look at something: better one too many than one too few. */
+const CHANGES_SESSIONS = /^(?!\s*SELECT\b).*\brunner_session\b/is;
+
 /** Prepared statements of one connection, by their text. `Database.query` keeps only the last twenty. */
 export class StatementCache {
   readonly db: Database;
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements = new Map<string, Prepared>();
   archived?: (sha256: string) => unknown;
+  /** Rows of `runner_session`, held as long as no statement of this connection may have changed one. */
+  readonly sessions = new Map<string, unknown>();
 
   constructor(db: Database) {
     this.db = db;
   }
 
-  statement(sql: string): Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.db.prepare(sql);
-      this.#statements.set(sql, statement);
+  #statement(sql: string): Statement {
+    let prepared = this.#statements.get(sql);
+    if (prepared === undefined) {
+      prepared = { statement: this.db.prepare(sql), changesSessions: CHANGES_SESSIONS.test(sql) };
+      this.#statements.set(sql, prepared);
     }
-    return statement;
+    if (prepared.changesSessions) this.sessions.clear();
+    return prepared.statement;
   }
 
   all<Row>(sql: string, ...values: SqlValue[]): Row[] {
-    return this.statement(sql).all(...values) as Row[];
+    return this.#statement(sql).all(...values) as Row[];
   }
 
   get<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
     // `.get()` leaves a RETURNING statement unfinished and the WAL unchecked: always read to the end.
-    return this.statement(sql).all(...values)[0] as Row | undefined;
+    return this.#statement(sql).all(...values)[0] as Row | undefined;
   }
 
   run(sql: string, ...values: SqlValue[]): number {
-    return this.statement(sql).run(...values).changes;
+    return this.#statement(sql).run(...values).changes;
   }
 
   close(): void {
-    for (const statement of this.#statements.values()) statement.finalize();
+    for (const { statement } of this.#statements.values()) statement.finalize();
     this.#statements.clear();
     this.db.close();
   }

@@ -290,7 +290,7 @@ export class Store {
       } catch (error) {
         this.#afterCommit.length = promised;
         try {
-          this.#remembered.clear();
+          this.#forget();
           this.#exec("ROLLBACK TO operation");
           this.#exec("RELEASE operation");
         } catch {
@@ -304,14 +304,19 @@ export class Store {
   /** Inside the lock: what another process has committed since is not known here. */
   #checkRemembered(): void {
     const version = this.#readDataVersion();
-    if (version !== this.#rememberedVersion || this.#remembered.size > REMEMBERED) this.#remembered.clear();
+    if (version !== this.#rememberedVersion || this.#remembered.size > REMEMBERED) this.#forget();
     this.#rememberedVersion = version;
+  }
+
+  #forget(): void {
+    this.#remembered.clear();
+    this.#statements.sessions.clear();
   }
 
   #rollBack(): void {
     this.#notices.clear();
     this.#afterCommit = [];
-    this.#remembered.clear();
+    this.#forget();
     this.#last.clear();
     try {
       this.#exec("ROLLBACK");
@@ -355,6 +360,7 @@ export class Store {
         else keys.add(key);
       },
       afterCommit: (work) => void this.#afterCommit.push(work),
+      sessions: statements.sessions,
       recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
       remember: (key, value) => void this.#remembered.set(key, value),
       beforeCommit: (key, work) => void this.#last.set(key, work),

@@ -200,9 +200,8 @@ export function keepOutput(
   if (use?.state !== "miss") return;
   const text = JSON.stringify(output ?? null);
   if (text.length > OUTPUT_CHARACTERS) return;
-  tx.run("DELETE FROM step_cache WHERE tenant_id = ? AND key = ?", row.tenant_id, use.key);
   tx.run(
-    `INSERT INTO step_cache (tenant_id, key, workflow, reference, components, output, run_id, created_at, used_at)
+    `INSERT OR REPLACE INTO step_cache (tenant_id, key, workflow, reference, components, output, run_id, created_at, used_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.tenant_id,
     use.key,

@@ -1,6 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { Transaction } from "../operation.ts";
-import { authenticate } from "../runners/session.ts";
+import { authenticate, type Reader } from "../runners/session.ts";
 
 export interface LeaseRow extends RequestFacts {
   id: string;
@@ -45,7 +45,7 @@ export interface LeaseCaller {
 }
 
 /** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
-function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
+function ownLease(tx: Reader, caller: LeaseCaller): LeaseRow {
   const session = authenticate(tx, "claim", caller.tokenHash, caller.now, { onLease: true });
   // Two look-ups by key: a join of the two takes several times as long.
   const lease = tx.get<Omit<LeaseRow, keyof RequestFacts | "session_id">>(
@@ -64,7 +64,7 @@ function ownLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
 }
 
 /** The lease of a caller, with the attempt and the fence that were issued. */
-export function findLease(tx: Pick<Transaction, "get">, caller: LeaseCaller): LeaseRow {
+export function findLease(tx: Reader, caller: LeaseCaller): LeaseRow {
   const lease = ownLease(tx, caller);
   if (lease.attempt !== caller.attempt || lease.fence !== caller.fencingToken) {
     throw fail(

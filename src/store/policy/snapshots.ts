@@ -30,7 +30,13 @@ export function partsOf(snapshot: PolicySnapshot): { kind: string; id: string; v
  * @throws Failure `execution_policy_denied` when a part of it was revoked since it was made
  */
 export function keepPolicy(tx: Transaction, policy: { digest: string; body: string }, now: number): void {
-  if (tx.get("SELECT 1 FROM policy_snapshot WHERE digest = ?", policy.digest) !== undefined) {
+  // Snapshots are never removed, so what was seen once need not be asked for again.
+  const key = `policy ${policy.digest}`;
+  if (
+    tx.recall(key) === true ||
+    tx.get("SELECT 1 FROM policy_snapshot WHERE digest = ?", policy.digest) !== undefined
+  ) {
+    tx.remember(key, true);
     const revoked = revocationOf(tx, policy.digest);
     if (revoked !== null) throw revokedFailure(revoked);
     return;

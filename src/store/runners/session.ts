@@ -48,6 +48,18 @@ export function offerOf(session: Pick<SessionRow, "offer">): RunnerOffer {
   return offer;
 }
 
+/** A view, or a transaction: the latter remembers sessions. */
+export type Reader = Pick<Transaction, "get"> & Partial<Pick<Transaction, "sessions">>;
+
+function sessionOf(tx: Reader, kind: Credential, tokenHash: string): SessionRow | undefined {
+  const key = `${kind} ${tokenHash}`;
+  const known = tx.sessions?.get(key) as SessionRow | undefined;
+  if (known !== undefined) return known;
+  const row = tx.get<SessionRow>(`SELECT ${COLUMNS} FROM runner_session WHERE ${kind}_hash = ?`, tokenHash);
+  if (row !== undefined) tx.sessions?.set(key, row);
+  return row;
+}
+
 /**
  * The session that a credential belongs to. Who speaks is decided by the credential alone, never by the body. Whoever
  * takes a runner's approval away changes its session in the same transaction, so an open one is an approved one. A
@@ -55,13 +67,13 @@ export function offerOf(session: Pick<SessionRow, "offer">): RunnerOffer {
  * @throws Failure `unauthenticated`, `runner_session_inactive`; a credential of the other kind is `forbidden`
  */
 export function authenticate(
-  tx: Pick<Transaction, "get">,
+  tx: Reader,
   kind: Credential,
   tokenHash: string,
   now: number,
   claimed: { runnerId?: string; sessionId?: string; onLease?: boolean } = {},
 ): SessionRow {
-  const row = tx.get<SessionRow>(`SELECT ${COLUMNS} FROM runner_session WHERE ${kind}_hash = ?`, tokenHash);
+  const row = sessionOf(tx, kind, tokenHash);
   if (row === undefined) {
     const other = kind === "claim" ? "heartbeat" : "claim";
     if (tx.get(`SELECT 1 FROM runner_session WHERE ${other}_hash = ?`, tokenHash) !== undefined) {

@@ -42,6 +42,8 @@ export function queueRunEnd(
 ): void {
   const end = rows.findLast(({ event }) => ENDS.has(event));
   if (end === undefined) return;
+  // Most installations have no webhook at all.
+  if (tx.get("SELECT 1 FROM webhook LIMIT 1") === undefined) return;
   const run = tx.get<{ tenant_id: string; run_id: string; workflow: string }>(
     "SELECT tenant_id, run_id, workflow FROM instance WHERE id = ?",
     instanceId,
