@@ -7,6 +7,7 @@ import {
   listApprovals,
   listAudit,
   listOperatorTasks,
+  noteUpload,
   publishPolicyObject,
   readApproval,
   verifyAudit,
@@ -201,6 +202,10 @@ test("SR-10.2: an artifact whose bytes are others now, or gone, makes the approv
     ["gone", (path: string) => rmSync(path)],
   ] as const) {
     const { sha256 } = await p.artifacts.put(new TextEncoder().encode(run));
+    await p.store.write(noteUpload, {
+      ...{ tenantId: "default", sha256, size: run.length, media_type: "text/plain", name: null },
+      ...{ actor: "user:1", now: 1 },
+    });
     await start(p, run, [{ release: needsApproval({}, { files: [`sha256:${sha256}`] }) }]);
     expect(waiting(p)[0]!.binding.artifacts).toEqual([`sha256:${sha256}`]);
     spoil(p.artifacts.path(sha256));
@@ -298,5 +303,17 @@ test("a call that says that it publishes waits for an approval too, and is made 
     expect(all(p)).toMatchObject([{ state: "consumed" }]);
   } finally {
     await server.stop(true);
+  }
+});
+
+test("an artifact of another tenant is none: approving does not say whether it exists", async () => {
+  const p = await plane();
+  const { sha256 } = await p.artifacts.put(new TextEncoder().encode("somebody else's"));
+  for (const [run, digest] of [
+    ["there", sha256],
+    ["nowhere", "0".repeat(64)],
+  ] as const) {
+    await start(p, run, [{ release: needsApproval({}, { files: [`sha256:${digest}`] }) }]);
+    await expect(decide(p, "approve")).rejects.toThrow(`the artifact sha256:${digest} is not what it was`);
   }
 });

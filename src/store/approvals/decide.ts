@@ -20,7 +20,7 @@ import type { Operation, Query, Transaction } from "../operation.ts";
 import { resolveOperatorTasks } from "../operators/operator-tasks.ts";
 import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
 import { type ApprovalRow, type ApprovalRuleRow, approvalRow, policyState } from "./approval.ts";
-import { releaseArtifacts, settled } from "./open.ts";
+import { settled } from "./open.ts";
 
 export interface DecideApproval {
   engine: EnginePort;
@@ -95,7 +95,9 @@ function mayDecide(row: ApprovalRow, { actor, roles, decision }: DecideApproval)
 
 /** What has changed since it was asked, or null. */
 function problemOf(tx: Transaction, row: ApprovalRow, { spoilt, tenantId }: DecideApproval): string | null {
-  if (spoilt.length > 0) return `the artifact ${spoilt[0]} is not what it was`;
+  const { artifacts } = JSON.parse(row.binding) as { artifacts: string[] };
+  const lost = artifacts.find((each) => spoilt.includes(each) || !holds(tx, row.id, each));
+  if (lost !== undefined) return `the artifact ${lost} is not what it was`;
   const instance = readInstance(tx, row.instance_id);
   if (instance === undefined || instance.finished_at !== null) return "the run has ended";
   const binding = JSON.parse(row.binding) as { policyDigest: string; definitionDigest: string };
@@ -109,6 +111,13 @@ function problemOf(tx: Transaction, row: ApprovalRow, { spoilt, tenantId }: Deci
     ? null
     : "policy has changed since the approval was asked for";
 }
+
+const holds = (tx: Transaction, id: string, artifact: string): boolean =>
+  tx.get(
+    "SELECT 1 FROM approval_artifact WHERE sha256 = ? AND approval_id = ?",
+    artifact.slice("sha256:".length),
+    id,
+  ) !== undefined;
 
 /** A new request of its own, under the approval: whatever was before it stays dead. */
 function grant(tx: Transaction, row: ApprovalRow, input: DecideApproval): void {
@@ -185,7 +194,6 @@ export function expireGranted(tx: Transaction, id: string, now: number): boolean
     now,
   )[0];
   if (row === undefined) return false;
-  releaseArtifacts(tx, id);
   appendAudit(tx, {
     tenantId: row.tenant_id,
     now,

@@ -1,6 +1,7 @@
 import { canonicalJson, digestOf } from "../../base/canonical.ts";
 import { newId } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
+import { findArtifact } from "../artifacts/uploads.ts";
 import { appendAudit } from "../audit/append.ts";
 import { optionsOf } from "../cache/consult.ts";
 import type { CallEffect, InstanceRow, QueuedRequest, RunEffect } from "../instances/advance.ts";
@@ -68,13 +69,17 @@ export function reopenApproval(tx: Transaction, before: ApprovalRow, now: number
       ...(JSON.parse(before.rule) as ApprovalRuleRow),
       policyState: policyState(tx, before.tenant_id, policyOf(before)),
     }),
+    held: before.id,
   });
 }
 
 export const policyOf = ({ binding }: Pick<ApprovalRow, "binding">): string =>
   (JSON.parse(binding) as ApprovalGate["binding"]).policyDigest;
 
-type NewApproval = Omit<ApprovalRow, "id" | "state" | "decided_by" | "decided_at" | "note">;
+type NewApproval = Omit<ApprovalRow, "id" | "state" | "decided_by" | "decided_at" | "note"> & {
+  /** The approval before it, whose artifacts it holds too. */
+  held?: string;
+};
 
 function insertApproval(tx: Transaction, row: NewApproval): void {
   const open = tx.get(
@@ -108,11 +113,14 @@ function insertApproval(tx: Transaction, row: NewApproval): void {
   );
   const binding = JSON.parse(row.binding) as ApprovalGate["binding"];
   for (const artifact of new Set(binding.artifacts)) {
-    tx.run(
-      "INSERT INTO approval_artifact (sha256, approval_id) VALUES (?, ?)",
-      artifact.slice("sha256:".length),
-      id,
-    );
+    const sha256 = artifact.slice("sha256:".length);
+    // One of another tenant is none: nothing is held for it, and approving finds it missing.
+    const held =
+      row.held !== undefined &&
+      tx.get("SELECT 1 FROM approval_artifact WHERE sha256 = ? AND approval_id = ?", sha256, row.held) !==
+        undefined;
+    if (!held && findArtifact(tx, { tenantId: row.tenant_id, sha256 }) === null) continue;
+    tx.run("INSERT INTO approval_artifact (sha256, approval_id) VALUES (?, ?)", sha256, id);
   }
   const facts = { approval: id, operations: binding.operations as Json, target: binding.target };
   openOperatorTask(tx, {
@@ -170,7 +178,7 @@ export function withdrawApproval(
   return rows.length > 0;
 }
 
-/** Nothing waits for a person any more: the inbox is told, and the artifacts need not stay for it. */
+/** Nothing waits for a person any more: the inbox is told. */
 export function settled(
   tx: Transaction,
   tenantId: string,
@@ -179,10 +187,5 @@ export function settled(
   now: number,
 ): void {
   resolveOperatorTasks(tx, { tenantId, kind: "approval", subject: `approval:${id}`, resolution, now });
-  releaseArtifacts(tx, id);
   tx.notify("approval", id);
-}
-
-export function releaseArtifacts(tx: Transaction, id: string): void {
-  tx.run("DELETE FROM approval_artifact WHERE approval_id = ?", id);
 }

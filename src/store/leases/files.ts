@@ -14,7 +14,15 @@ export const mayReadFile: Query<LeaseCaller & { sha256: string }, { tenantId: st
   const request = tx.get<{ payload: string }>("SELECT payload FROM request WHERE id = ?", lease.request_id)!;
   const { files } = JSON.parse(request.payload) as { files?: string[] };
   const known = findArtifact(tx, { tenantId: lease.tenant_id, sha256: caller.sha256 });
-  if (!files?.includes(caller.sha256) || known === null) {
+  // An approval holds what it is about, also when the run that made it is pruned.
+  const held =
+    lease.approval !== null &&
+    tx.get(
+      "SELECT 1 FROM approval_artifact WHERE sha256 = ? AND approval_id = ?",
+      caller.sha256,
+      lease.approval,
+    ) !== undefined;
+  if (!files?.includes(caller.sha256) || (known === null && !held)) {
     throw fail("artifact_not_found", `no artifact ${caller.sha256} for this task`);
   }
   return { tenantId: lease.tenant_id };

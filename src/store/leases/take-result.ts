@@ -1,5 +1,4 @@
 import type { JsonObject } from "../../base/json.ts";
-import { releaseArtifacts } from "../approvals/open.ts";
 import { appendAudit } from "../audit/append.ts";
 import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
 import type { Transaction } from "../operation.ts";
@@ -78,7 +77,6 @@ export function takeResult(
     },
   });
   const request = { ...row, id: row.request_id };
-  if (row.approval !== null) releaseArtifacts(tx, row.approval);
   if (taking.kind === "late") {
     if (row.request_state === "cancelled") releaseKey(tx, request);
     return;

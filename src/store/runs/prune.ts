@@ -76,7 +76,8 @@ export const pruneRun: Operation<{ tenantId: string; instanceId: string }, Prune
   if (row === undefined || row.finished_at === null) return null;
   const digests = tx
     .all<{ sha256: string }>(
-      "SELECT sha256 FROM artifact WHERE instance_id = ?1 UNION SELECT sha256 FROM history_archive WHERE instance_id = ?1",
+      `SELECT sha256 FROM artifact WHERE instance_id = ?1 UNION SELECT sha256 FROM history_archive WHERE instance_id = ?1
+       UNION SELECT sha256 FROM approval_artifact WHERE approval_id IN (SELECT id FROM approval WHERE instance_id = ?1)`,
       instanceId,
     )
     .map(({ sha256 }) => sha256);

@@ -38,7 +38,7 @@ CREATE TRIGGER approval_counts_once BEFORE UPDATE OF state ON approval
 CREATE TRIGGER approval_expires_when_it_says BEFORE UPDATE OF expires_at ON approval WHEN NEW.expires_at > OLD.expires_at
   BEGIN SELECT RAISE(ABORT, 'an approval is never prolonged'); END;
 
--- Artifacts that stay while an approval may still lead to an attempt that reads them.
+-- Artifacts that stay as long as the run that asked about them: an attempt may still read them, and the audit names them.
 CREATE TABLE approval_artifact (
   sha256 TEXT NOT NULL,
   approval_id TEXT NOT NULL,
