@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { LOCAL_PROFILE } from "../policy/index.ts";
 import { CONTAINER_CAPABILITY } from "../protocol/index.ts";
 import type { RunnerConfig, RunningRunner } from "../runner/index.ts";
+import { openSecrets } from "../secrets/index.ts";
 import { enrolRunner } from "../store/index.ts";
 import { DEFAULT_TENANT, type Parts } from "./parts.ts";
 
@@ -20,7 +21,8 @@ const nameOf = (text: string): string =>
 
 /**
  * The runner of a host that has nobody else's policy: approved by the host itself, with the tools that are really
- * installed. It speaks the same protocol as one on another machine, over `fetch`.
+ * installed. It speaks the same protocol as one on another machine, over `fetch`; the secrets of its tasks are the tenant's
+ * own, read in this process when a task begins.
  */
 export async function startLocalRunner(
   parts: Parts,
@@ -39,6 +41,7 @@ export async function startLocalRunner(
     executionProfiles: [LOCAL_PROFILE.id],
     capabilities,
   };
+  const secrets = openSecrets(parts.store, parts.paths.state);
   const { imagesDirectory, loadIdentity, startRunner } = await import("../runner/index.ts");
   const dataDirectory = join(parts.paths.state, "runner");
   await parts.store.write(enrolRunner, {
@@ -53,6 +56,10 @@ export async function startLocalRunner(
       send(new Request(input as string, init))) as unknown as typeof fetch,
     enrolmentToken: null,
     embedded: true,
+    broker(name) {
+      const value = secrets.resolve(DEFAULT_TENANT, name);
+      return value === undefined || typeof value === "string" ? value : JSON.stringify(value);
+    },
     config: {
       ...identity,
       ...offer,

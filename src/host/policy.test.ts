@@ -10,6 +10,7 @@ import {
   publishPolicyObject,
   revokePolicyObject,
   verifyAudit,
+  viewQueue,
 } from "../store/index.ts";
 
 const publish = (p: Plane, kind: PolicyKind, id: string, body: JsonObject) =>
@@ -51,6 +52,7 @@ const PROFILE = (policy: PolicyLayer = {}): JsonObject => ({
       commandTemplates: ["*"],
       actions: ["*"],
     },
+    limits: { concurrency: 8 },
     ...policy,
   } as JsonObject,
 });
@@ -307,6 +309,68 @@ test("a call to a host that is private to the tenant does not go out from the or
   await expect(p.start("one", [{ get: call("http://db.corp.example/x") }])).rejects.toThrow(
     "private to the tenant's network",
   );
+});
+
+test("a call whose host is computed goes nowhere that policy keeps from it", async () => {
+  const p = await plane();
+  await publish(p, "tenant-policy", "default", {
+    policy: { privateHosts: ["*.corp.example"], deny: { networkHosts: ["evil.example"] } },
+  });
+  const call = (light: JsonObject = {}) => ({
+    call: "http",
+    with: { method: "get", endpoint: { uri: "${ .uri }" } },
+    metadata: { lightWorkflow: light },
+  });
+  const said = async (run: string, uri: string, light: JsonObject = {}) => {
+    await p.start(run, [{ get: call(light) }], { uri });
+    return errorOf(await p.until(run, "faulted"));
+  };
+  const home = await said("private", "http://db.corp.example/x");
+  expect(home).toMatchObject({ status: 403 });
+  expect(home.detail).toContain("private to the tenant's network (*.corp.example)");
+  const none = await said("none", "http://192.0.2.1/", { network: "deny-all" });
+  expect(none.detail).toContain("no network");
+  const only = { security: { allow: { networkHosts: ["api.example"] } } };
+  const other = await said("other", "http://192.0.2.1/", only);
+  expect(other.detail).toContain("destination policy does not allow this destination");
+});
+
+test("policy says how many tasks of a profile a tenant may have at a time, beside the task's own keys", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", PROFILE({ limits: { concurrency: 2 } }));
+  const keyed = (key: string) => shell({ concurrency: [{ key }, { key: "all", limit: 9 }] });
+  await startOnBuild(p, "a", [{ one: keyed("x") }]);
+  await startOnBuild(p, "b", [{ one: keyed("x") }]);
+  await startOnBuild(p, "c", [{ one: keyed("y") }]);
+  await startOnBuild(p, "d", [{ one: keyed("z") }]);
+  const states = () =>
+    p.store
+      .read(viewQueue, { tenantId: "default", limit: 10 })
+      .tasks.map(({ run_id, state, concurrency_key }) => `${run_id} ${state} ${concurrency_key}`)
+      .sort();
+  const waits = ["a pending profile:build", "b parked x", "c pending profile:build"];
+  expect(states()).toEqual([...waits, "d parked profile:build"]);
+  // The key is free now, the profile has room as well: the older one has it, and the newer still waits.
+  await p.orchestrator.cancel("default", "a", "stop");
+  expect(states()).toEqual(["b parked profile:build", "c pending profile:build", "d pending profile:build"]);
+  await p.orchestrator.cancel("default", "c", "stop");
+  expect(states()).toEqual(["b pending profile:build", "d pending profile:build"]);
+  await publish(p, "tenant-policy", "default", { policy: { limits: { concurrency: 0 } } });
+  await startOnBuild(p, "never", [{ one: shell() }]);
+  expect(errorOf(await p.until("never", "faulted")).detail).toContain("lets no task of this profile run");
+});
+
+test("policy says which sandboxes may be used, and the runner picks one of them", async () => {
+  const p = await plane();
+  await publish(p, "tenant-policy", "default", { policy: { allow: { sandboxProviders: ["bubblewrap"] } } });
+  await p.start("one", [{ one: shell() }]);
+  expect((await (await runner(p)).claim()).status).toBe(204);
+  await publish(p, "tenant-policy", "default", {
+    policy: { deny: { sandboxProviders: ["bubblewrap", "oci"] } },
+  });
+  await p.start("two", [{ one: shell() }]);
+  const { lease } = await (await runner(p, "r2")).claim();
+  expect(lease.sandbox.providers).toEqual(["process", "kubernetes", "cubesandbox", "vm"]);
 });
 
 test("a service policy says which kinds of runners there may be at all", async () => {

@@ -285,7 +285,7 @@ test("steps of a session whose runner is gone fail, and a run that handles it ge
   ).toBe(0);
 });
 
-test("a task that waits longer than its own queue time fails, also while it is parked", async () => {
+test("SR-5.8: a task that waits longer than its own queue time fails, also while it is parked", async () => {
   const p = await plane();
   const keyed = shell({ concurrency: { key: "k" }, queueTimeoutMs: 5_000 });
   await p.start("holds", [{ work: shell({ concurrency: { key: "k" } }) }]);

@@ -11,6 +11,7 @@ import {
   type TokenCache,
 } from "../calls/index.ts";
 import type { CortexPlace } from "../cortex/index.ts";
+import { type CallLimits, coversHost, intersection } from "../policy/index.ts";
 import type { Secrets } from "../secrets/index.ts";
 
 /** Where the orchestrator's own calls may go, and through what. */
@@ -27,6 +28,21 @@ export interface CallOptions {
   readonly cortex?: CortexPlace;
 }
 
+/** For what is read before there is an instance. */
+export const UNLIMITED: CallLimits = { only: null, deny: [], elsewhere: [] };
+
+/** What an instance's policy leaves of the places that its orchestrator may call. */
+function narrowed(policy: DestinationPolicy, { only, deny, elsewhere }: CallLimits): DestinationPolicy {
+  return {
+    ...policy,
+    deny: [...policy.deny, ...deny],
+    elsewhere: [...(policy.elsewhere ?? []), ...elsewhere],
+    ...(only === null
+      ? {}
+      : { only: policy.only === undefined ? only : intersection(coversHost, policy.only, only) }),
+  };
+}
+
 /** A description (OpenAPI, proto) that takes longer is given up. */
 const RESOURCE_MS = 30_000;
 
@@ -35,13 +51,13 @@ export function callContexts(
   options: CallOptions,
   clock: Clock,
   log: Log,
-): (signal: AbortSignal, controller?: AbortController) => CallContext {
+): (signal: AbortSignal, controller?: AbortController, limits?: CallLimits) => CallContext {
   const tokenCache: TokenCache = createTokenCache();
-  return (signal, controller) => {
+  return (signal, controller, limits = UNLIMITED) => {
     const context = {
       fetch: options.fetch ?? fetch,
       resolveHost: options.resolveHost ?? systemResolveHost,
-      policy: options.policy ?? denyPrivate,
+      policy: narrowed(options.policy ?? denyPrivate, limits),
       clock,
       log,
       tokenCache,

@@ -1,4 +1,4 @@
-import { toFailure } from "../base/errors.ts";
+import { Failure, toFailure } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import {
@@ -10,9 +10,12 @@ import {
 } from "../calls/index.ts";
 import { type CallEffectRequest, type EngineInput, taskError, uriVariables } from "../engine/index.ts";
 import { compileExpression, compileTemplate } from "../expression/index.ts";
+import { type CallLimits, callLimits, requestLayer } from "../policy/index.ts";
 import { type SecretValue, secretTexts } from "../secrets/index.ts";
 import type { ClaimedCall } from "../store/index.ts";
 import { joinPointer, pointerTokens, valueAt } from "../workflow/index.ts";
+import { UNLIMITED } from "./call-options.ts";
+import type { Policies } from "./policies.ts";
 
 /**
  * The stored request of a call as the clients take it, with the secrets that it names. Whatever is made of them lives as
@@ -45,6 +48,19 @@ export function callRequest(
     idempotencyKey: `${call.instance_id}/${call.effect_id}`,
     secrets: [...hidden],
   };
+}
+
+/** Where the call may go by the policy of its instance. @throws CallError `authorization` */
+export function limitsOfCall(call: ClaimedCall, policies: Policies): CallLimits {
+  const { light, call: kind } = call.request as unknown as CallEffectRequest;
+  // A file of this host is no host of a network.
+  if (kind === "cortex" || kind === "agent") return UNLIMITED;
+  try {
+    return callLimits(policies.of(call.policy_digest), requestLayer(light ?? {}), call.reference);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new CallError("authorization", error.message, 403, "none");
+  }
 }
 
 /** A subscription ends as it says itself; one that says nothing goes on for ever. */

@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import { hasEnded, processIdentity } from "../base/process-identity.ts";
 import { CallError, executeCall } from "../calls/index.ts";
 import type { EngineInput } from "../engine/index.ts";
+import type { CallLimits } from "../policy/index.ts";
 import { createRedaction } from "../redaction/index.ts";
 import {
   type ClaimedCall,
@@ -52,6 +53,7 @@ export class NativeLoop {
   readonly #needs: Needs;
   readonly #options: CallOptions;
   readonly #engine: EnginePort;
+  readonly #limits: (call: ClaimedCall) => CallLimits;
   readonly #context: ReturnType<typeof callContexts>;
   readonly #unlisten: () => void;
   readonly #catchUp: ReturnType<typeof setInterval>;
@@ -65,7 +67,13 @@ export class NativeLoop {
   readonly #wake = coalesce(() => (this.#stopped ? Promise.resolve() : this.#claim()));
   #stopped = false;
 
-  constructor(needs: Needs, options: CallOptions, engine: EnginePort) {
+  constructor(
+    needs: Needs,
+    options: CallOptions,
+    engine: EnginePort,
+    limits: (call: ClaimedCall) => CallLimits,
+  ) {
+    this.#limits = limits;
     this.#needs = needs;
     this.#options = options;
     this.#engine = engine;
@@ -184,7 +192,7 @@ export class NativeLoop {
         isAgent ? this.#progress(call, masked(message)) : this.#tell(call, masked(message));
       const answer = await executeCall(
         told || isAgent ? { ...request, predicates: { ...request.predicates, each } } : request,
-        this.#context(controller.signal, controller),
+        this.#context(controller.signal, controller, this.#limits(call)),
       );
       if (isAgent) return agentResult(effect, masked(answer) as unknown as AgentOutcome);
       // What was told message by message is in the state already.

@@ -45,6 +45,7 @@ import {
 import { type ApprovalDecision, spoiltOf } from "./approval-gate.ts";
 import { ArchiveLoop } from "./archive-loop.ts";
 import { type CallOptions, callContexts } from "./call-options.ts";
+import { limitsOfCall } from "./call-request.ts";
 import { resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
@@ -107,7 +108,9 @@ export class Orchestrator {
     const context = callContexts(options.calls ?? {}, options.clock, options.log);
     this.#readResource = context(this.#stopping.signal).readResource;
     // Loops begin at once, and whatever they advance may make calls.
-    this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine);
+    this.#native = new NativeLoop(options, options.calls ?? {}, this.#engine, (call) =>
+      limitsOfCall(call, this.#policies),
+    );
     this.acceptance = acceptance(this.#engine);
     this.#results = new ResultLoop(options, this.#engine);
     this.#timers = new TimerLoop(options, this.#engine);

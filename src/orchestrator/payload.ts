@@ -14,6 +14,7 @@ import {
   renderTemplate,
   requestLayer,
   type SnapshotWithDigest,
+  UNCOUNTED,
 } from "../policy/index.ts";
 import {
   CONTAINER_CAPABILITY,
@@ -21,6 +22,8 @@ import {
   type FixedAction,
   Material,
   type Mount,
+  SANDBOX_PROVIDERS,
+  type SandboxProvider,
   type ShellTask,
   type TaskPayload,
   validate,
@@ -59,7 +62,7 @@ export function queueRequest(
       ...(isObject(request.light["action"]) ? { fixedAction: true } : {}),
     });
     payload = taskPayload(effect, row, effective);
-    concurrency = concurrencyOf(request.light);
+    concurrency = concurrencyOf(request.light, effective);
     gate = runGate(request.light, payload, row, effective);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -74,6 +77,7 @@ export function queueRequest(
       capabilities: payload.capabilities,
       sandboxMode: payload.sandbox.mode,
       ...(payload.sandbox.boundary === undefined ? {} : { boundary: payload.sandbox.boundary }),
+      ...(payload.sandbox.providers === undefined ? {} : { sandboxProviders: payload.sandbox.providers }),
       ...runnerKinds(effective),
     },
     payload: payload as unknown as JsonObject,
@@ -86,15 +90,38 @@ export function queueRequest(
   };
 }
 
-/** The key was evaluated with the rest of the task's metadata, so it may differ from run to run. */
-function concurrencyOf(light: JsonObject): QueuedRequest["concurrency"] {
-  const asked = light["concurrency"];
-  if (!isObject(asked)) return null;
-  const { key, limit } = asked;
-  if (typeof key !== "string" || key === "" || key.length > 256) {
-    throw fail("execution_policy_denied", "the concurrency key must be a text of 1 to 256 characters");
+/**
+ * The keys that the task holds while it is queued or runs: its own, which were evaluated with the rest of its metadata and
+ * may differ from run to run, and its profile's, which counts the profile's tasks of one tenant.
+ */
+function concurrencyOf(light: JsonObject, effective: EffectivePolicy): QueuedRequest["concurrency"] {
+  const limits = new Map<string, number>();
+  const most = effective.policy.limits?.concurrency ?? UNCOUNTED;
+  if (most === 0) throw denied("policy lets no task of this profile run", "limits.concurrency");
+  if (most !== UNCOUNTED) limits.set(`profile:${effective.executionProfile}`, most);
+  const asked = light["concurrency"] ?? [];
+  for (const claim of Array.isArray(asked) ? asked : [asked]) {
+    const { key, limit } = claim as JsonObject;
+    if (typeof key !== "string" || key === "" || key.length > 256) {
+      throw fail("execution_policy_denied", "the concurrency key must be a text of 1 to 256 characters");
+    }
+    limits.set(key, Math.min(limits.get(key) ?? UNCOUNTED, typeof limit === "number" ? limit : 1));
   }
-  return { key, limit: typeof limit === "number" ? limit : 1 };
+  return [...limits].map(([key, limit]) => ({ key, limit }));
+}
+
+/** The providers that policy allows, where it does not allow all. */
+function sandboxProviders({ policy }: EffectivePolicy): { providers?: SandboxProvider[] } {
+  const covered = (patterns: readonly string[] | undefined, name: string) =>
+    (patterns ?? []).some((wide) => coversName(wide, name));
+  const { allow, deny } = policy;
+  const providers = SANDBOX_PROVIDERS.filter(
+    (name) =>
+      (allow?.sandboxProviders === undefined || covered(allow.sandboxProviders, name)) &&
+      !covered(deny?.sandboxProviders, name),
+  );
+  if (providers.length === 0) throw denied("policy leaves no sandbox provider", "allow.sandboxProviders");
+  return providers.length === SANDBOX_PROVIDERS.length ? {} : { providers };
 }
 
 /** Nothing where every kind will do: most tasks then share one partition of the queue. */
@@ -150,6 +177,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
       ...(policy.boundary === undefined || policy.boundary === "process"
         ? {}
         : { boundary: policy.boundary }),
+      ...sandboxProviders(effective),
     },
     network: effective.network,
     ...(effective.network === "allowlisted"

@@ -1,5 +1,6 @@
 export { PolicyLayer } from "../protocol/policy.ts";
-export { coversHost, coversName, coversPath, overlaps } from "./cover.ts";
+export { type CallLimits, callLimits } from "./call-limits.ts";
+export { coversHost, coversName, coversPath, intersection, overlaps } from "./cover.ts";
 export { PoolDocument, TenantDocument } from "./documents.ts";
 export { effectivePolicy } from "./effective.ts";
 export {
@@ -29,7 +30,13 @@ export {
   placeTask,
   type Runtime,
 } from "./placement.ts";
-export { completeProfile, type ExecutionProfile, LOCAL_PROFILE, ProfileDocument } from "./profile.ts";
+export {
+  completeProfile,
+  type ExecutionProfile,
+  LOCAL_PROFILE,
+  ProfileDocument,
+  UNCOUNTED,
+} from "./profile.ts";
 export { requestLayer } from "./request.ts";
 export {
   type ApprovalRule,

@@ -33,6 +33,9 @@ export function completeProfile({ id, policy }: Pick<ProfileDocument, "id" | "po
   return complete;
 }
 
+/** A limit of concurrency that is none: there is nothing to count then. */
+export const UNCOUNTED = Number.MAX_SAFE_INTEGER;
+
 const ALL = ["*"];
 
 /**
@@ -107,7 +110,7 @@ export const LOCAL_PROFILE: ExecutionProfile = {
         outputBytes: LIMITS.taskOutputBytes,
         artifactCount: LIMITS.artifactCount,
         artifactBytes: LIMITS.artifactBytes,
-        concurrency: 1024,
+        concurrency: UNCOUNTED,
         repairAttempts: 100,
         modelTokens: 1_000_000_000,
         modelCostMicros: 1_000_000_000,

@@ -48,14 +48,11 @@ export const Boundary = Type.Unsafe<(typeof BOUNDARIES)[number]>(
 export const holdsBoundary = (proved: string, asked: string): boolean =>
   (BOUNDARIES as readonly string[]).indexOf(proved) >= (BOUNDARIES as readonly string[]).indexOf(asked);
 
-export const SandboxProvider = Type.Union([
-  Type.Literal("process"),
-  Type.Literal("bubblewrap"),
-  Type.Literal("oci"),
-  Type.Literal("kubernetes"),
-  Type.Literal("cubesandbox"),
-  Type.Literal("vm"),
-]);
+export const SANDBOX_PROVIDERS = ["process", "bubblewrap", "oci", "kubernetes", "cubesandbox", "vm"] as const;
+export type SandboxProvider = (typeof SANDBOX_PROVIDERS)[number];
+export const SandboxProvider = Type.Unsafe<SandboxProvider>(
+  Type.Union(SANDBOX_PROVIDERS.map((name) => Type.Literal(name))),
+);
 
 /**
  * What the runner's own executable does by itself: nothing of the workflow chooses a program. `publish`, `sign` and `tag` are

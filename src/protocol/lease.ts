@@ -151,6 +151,8 @@ const leaseBody = {
   sandbox: closed({
     mode: SandboxMode,
     provider: Type.Optional(SandboxProvider),
+    /** The providers that policy allows; without it all. */
+    providers: Type.Optional(Type.Array(SandboxProvider, { minItems: 1, maxItems: 16 })),
     /** The weakest isolation that will do; without it any. */
     boundary: Type.Optional(Boundary),
   }),

@@ -65,6 +65,7 @@ export async function execLease(value: unknown, options: ExecOptions): Promise<T
       images: new ImageStore(config.imagesDirectory),
       key: loadIdentity(config.dataDirectory),
       ownSecrets: () => [],
+      broker: undefined,
       clock: systemClock,
       log: silentLog,
       at: () => {},

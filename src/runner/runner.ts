@@ -40,6 +40,7 @@ import type { AtPoint } from "./points.ts";
 import { auditSnapshot, registration } from "./registration.ts";
 import { chooseProvider, type Sandboxes, usableSandboxes } from "./sandbox-choice.ts";
 import type { SandboxCapability } from "./sandboxes/index.ts";
+import type { SecretBroker } from "./secrets.ts";
 import { takeJournal } from "./takeover.ts";
 import { pause } from "./wire/backoff.ts";
 import { type Client, createClient, type Fetch } from "./wire/client.ts";
@@ -54,6 +55,8 @@ export interface RunnerOptions {
   readonly config: RunnerConfig;
   /** Its controller is in this very process: a newer executable on disk is then no drift of the runner's. */
   readonly embedded?: boolean;
+  /** Secrets that its configuration does not name, handed over inside this process. */
+  readonly broker?: SecretBroker;
   /** Certificates of the connection; not together with `fetch`. */
   readonly tls?: ClientTls;
   /** How messages leave; given by whoever has the controller in its own process. */
@@ -283,6 +286,7 @@ class Runner implements RunningRunner {
       workspaces,
       images: new ImageStore(this.#config.imagesDirectory),
       key: loadIdentity(this.#config.dataDirectory),
+      broker: this.#options.broker,
       ownSecrets: () => [
         ...(this.#options.enrolmentToken === null ? [] : [this.#options.enrolmentToken]),
         ...(session.current === null ? [] : [session.current.claimToken, session.current.heartbeatToken]),

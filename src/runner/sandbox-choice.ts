@@ -107,10 +107,11 @@ export function chooseProvider(
   lease: Pick<Lease, "sandbox" | "task">,
   sandboxes: Sandboxes,
 ): SandboxProvider {
-  const { mode, provider: wanted, boundary } = lease.sandbox;
+  const { mode, provider: wanted, providers, boundary } = lease.sandbox;
   const fitting = sandboxes.providers.filter(
     ({ capability }) =>
       capability.modes.includes(mode) &&
+      (providers?.includes(capability.provider) ?? true) &&
       (boundary === undefined || holdsBoundary(capability.boundary, boundary)),
   );
   if (lease.task.type === "run.container") {
@@ -123,7 +124,7 @@ export function chooseProvider(
   if (found !== undefined) return found;
   throw fail(
     "feature_unsupported",
-    `this runner has no sandbox for mode ${mode}${wanted === undefined ? "" : ` by ${wanted}`}${boundary === undefined ? "" : ` behind ${boundary}`}`,
+    `this runner has no sandbox for mode ${mode}${wanted === undefined ? (providers === undefined ? "" : ` by ${providers.join(" or ")}`) : ` by ${wanted}`}${boundary === undefined ? "" : ` behind ${boundary}`}`,
     { hint: sandboxes.remedy ?? "choose another sandbox provider" },
   );
 }

@@ -6,13 +6,20 @@ import { MINIMUM_SECRET_BYTES } from "../redaction/index.ts";
 import type { EffectiveConfig, SecretSource } from "./config.ts";
 import { readVault } from "./vault.ts";
 
-type Sources = Pick<EffectiveConfig, "secrets" | "vault">;
+/** A secret of a runner that shares its process with the tenant's own secrets, for a name that it has no source of. */
+export type SecretBroker = (name: string) => string | undefined;
+
+type Sources = Pick<EffectiveConfig, "secrets" | "vault"> & { readonly broker?: SecretBroker | undefined };
 
 const REFERENCE = /^runner-secret:\/\/([A-Za-z0-9][A-Za-z0-9._-]*)$/;
 
-async function resolve(name: string, { secrets, vault }: Sources): Promise<string> {
+async function resolve(name: string, { secrets, vault, broker }: Sources): Promise<string> {
   const source: SecretSource | undefined = secrets[name];
-  if (source === undefined) throw fail("secret_denied", `this runner has no secret named ${name}`);
+  if (source === undefined) {
+    const brokered = broker?.(name);
+    if (brokered !== undefined) return brokered;
+    throw fail("secret_denied", `this runner has no secret named ${name}`);
+  }
   if ("vault" in source) return await readVault(vault!, source.vault);
   if ("file" in source) return readPrivateFile(source.file);
   if ("credential" in source) {

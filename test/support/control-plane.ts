@@ -124,7 +124,10 @@ export function registration(runnerId: string, more: JsonObject = {}): JsonObjec
     secretPolicy: "none",
     modelProviderScopes: [],
     mounts: [],
-    sandbox: { modes: ["none"], providers: [] },
+    sandbox: {
+      modes: ["none"],
+      providers: [{ provider: "process", template: "process", boundary: "process", features: [] }],
+    },
     slots: 4,
     version: "1",
     ...more,

@@ -194,8 +194,10 @@ function metadataOf(planned: PlannedStep, behaviour: Behaviour, lowering: Loweri
       ? { runner: { ...runner, runnerPool: pool } }
       : {}),
     ...(runs && priority !== undefined ? { priority } : {}),
-    // The graph counts the units of one run; the queue of the runners those of all runs, of the first resource.
-    ...(runs && held[0] !== undefined ? { concurrency: sharedLimit(held[0]) } : {}),
+    // The graph counts the units of one run; the queue of the runners those of all runs.
+    ...(runs && held[0] !== undefined
+      ? { concurrency: held.length === 1 ? sharedLimit(held[0]) : held.map(sharedLimit) }
+      : {}),
   };
   const lightWorkflow: JsonObject = { ...behaviour.light, ...light };
   const lightFlow: JsonObject = {

@@ -94,16 +94,20 @@ test("schemes, ports and credentials in the address are checked whatever the hos
   expect(await check("http://me:secret@public.test/", allowAll)).toBe("configuration");
 });
 
+test("every host can be denied at once, and one that is private elsewhere is named before its name is looked up", async () => {
+  const every = destinationPolicy({ privateAddresses: true, deny: ["*"] });
+  expect(await check("http://public.test/", every)).toBe("authorization");
+  expect(await check("http://93.184.216.34/", every)).toBe("authorization");
+  const elsewhere = destinationPolicy({
+    privateAddresses: true,
+    elsewhere: ["*.unknown.corp", "10.1.0.0/16"],
+  });
+  await expect(check("http://db.unknown.corp/", elsewhere)).resolves.toBe("authorization");
+  expect(await check("http://10.1.2.3/", elsewhere)).toBe("authorization");
+  expect(await check("http://public.test/", elsewhere)).toBe("any");
+});
+
 test("a pattern that is not understood is refused, not skipped", () => {
-  for (const pattern of [
-    "",
-    "*",
-    "a*b.test",
-    "10.0.0.0/40",
-    "http://x.test",
-    "x.test:",
-    "x.test:port",
-    "[::1",
-  ])
+  for (const pattern of ["", "a*b.test", "10.0.0.0/40", "http://x.test", "x.test:", "x.test:port", "[::1"])
     expect(() => destinationPolicy({ deny: [pattern] })).toThrow("not a pattern");
 });

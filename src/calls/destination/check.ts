@@ -37,9 +37,16 @@ export async function checkDestination(url: URL, { policy, resolveHost }: Checke
     );
   const port = url.port === "" ? (DEFAULT_PORTS[scheme] ?? 0) : Number(url.port);
   if (policy.ports !== undefined && !policy.ports.includes(port)) throw refused(url, `port ${port}`);
+  const host = hostName(url);
+  for (const text of policy.elsewhere ?? []) {
+    if (!matchesName(parsePattern(text), host, port)) continue;
+    throw callError(
+      "authorization",
+      `${place(url)}: the host is private to the tenant's network (${text}), so only a command of a runner there may call it`,
+    );
+  }
   if (policy.privateAddresses && policy.deny.length === 0 && policy.only === undefined) return { url };
 
-  const host = hostName(url);
   const literal = parseAddress(host);
   const texts =
     literal === undefined ? await resolve(host, url, resolveHost) : [host.replace(/^\[|\]$/g, "")];
@@ -93,10 +100,25 @@ function checkAddress(url: URL, target: Target, policy: DestinationPolicy): void
 }
 
 function matchesPattern(pattern: DestinationPattern, target: Target): boolean {
-  if (pattern.port !== undefined && pattern.port !== target.port) return false;
-  if (pattern.range !== undefined) return inRange(target.address, pattern.range);
-  if (!target.isNamed) return false;
-  return pattern.suffix === undefined ? target.host === pattern.host : target.host.endsWith(pattern.suffix);
+  if (pattern.range === undefined)
+    return (target.isNamed || isEvery(pattern)) && matchesName(pattern, target.host, target.port);
+  return (
+    (pattern.port === undefined || pattern.port === target.port) && inRange(target.address, pattern.range)
+  );
+}
+
+const isEvery = ({ host, suffix, range }: DestinationPattern): boolean =>
+  host === undefined && suffix === undefined && range === undefined;
+
+/** A host as it is written: a name, or an address that stands there as one. */
+function matchesName(pattern: DestinationPattern, host: string, port: number): boolean {
+  if (pattern.port !== undefined && pattern.port !== port) return false;
+  if (pattern.range !== undefined) {
+    const address = parseAddress(host);
+    return address !== undefined && inRange(unmapped(address), pattern.range);
+  }
+  if (isEvery(pattern)) return true;
+  return pattern.suffix === undefined ? host === pattern.host : host.endsWith(pattern.suffix);
 }
 
 function refused(url: URL, what: string) {

@@ -2,7 +2,7 @@ import { fail } from "../../base/errors.ts";
 import { type AddressRange, parseRange, unmapped } from "./address.ts";
 
 /**
- * Where calls may go. A pattern is a host name (`api.example.com`), all names below one (`*.example.com`), an address
+ * Where calls may go. A pattern is `*` for every host, a host name (`api.example.com`), all names below one (`*.example.com`), an address
  * or a range of them (`10.1.0.0/16`, `fd00::/8`), each with `:port` behind it if only that port is meant (an IPv6
  * address then stands in brackets).
  */
@@ -17,6 +17,8 @@ export interface DestinationPolicy {
   readonly only?: readonly string[];
   /** Never reached, whatever the other rules say. */
   readonly deny: readonly string[];
+  /** Hosts that only a runner in their own network may call: refused before their names are looked up. */
+  readonly elsewhere?: readonly string[];
   /** When given, no other port is used. */
   readonly ports?: readonly number[];
   /** Whether a call may start a program on this host (MCP over stdio). */
@@ -43,6 +45,7 @@ export const denyPrivate: DestinationPolicy = {
   processes: false,
 };
 
+/** Without any member: every host. */
 export interface DestinationPattern {
   readonly host?: string;
   /** `.example.com` */
@@ -56,6 +59,7 @@ const NAME = /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[
 
 /** @throws Failure `invalid_request` for a text that is no pattern: a rule that is not understood must not be skipped */
 export function parsePattern(text: string): DestinationPattern {
+  if (text === "*") return {};
   const plain = parseRange(text);
   if (plain !== undefined) return { range: plainRange(plain) };
   const match = PATTERN.exec(text.toLowerCase());
@@ -79,6 +83,12 @@ function plainRange(range: AddressRange): AddressRange {
 /** A policy from parts, over {@link denyPrivate}; every pattern is checked. */
 export function destinationPolicy(parts: Partial<DestinationPolicy>): DestinationPolicy {
   const policy = { ...denyPrivate, ...parts };
-  for (const pattern of [...policy.allow, ...policy.deny, ...(policy.only ?? [])]) parsePattern(pattern);
+  for (const pattern of [
+    ...policy.allow,
+    ...policy.deny,
+    ...(policy.only ?? []),
+    ...(policy.elsewhere ?? []),
+  ])
+    parsePattern(pattern);
   return policy;
 }

@@ -138,12 +138,18 @@ function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObj
 
 /** Most calls do not, and what they carry stays as small as it is. */
 function saysWhatItDoes(light: JsonObject): boolean {
-  const { security, approval } = light;
-  if (approval !== undefined) return true;
+  const { security, approval, network } = light;
+  if (approval !== undefined || network !== undefined) return true;
   if (!isObject(security)) return false;
-  const { allow, approvalRequired } = security as JsonObject;
+  const { allow, deny, approvalRequired, privateHosts } = security as JsonObject;
+  const names = (sets: unknown, set: string) => isObject(sets) && (sets as JsonObject)[set] !== undefined;
   return (
-    approvalRequired !== undefined || (isObject(allow) && (allow as JsonObject)["actions"] !== undefined)
+    approvalRequired !== undefined ||
+    privateHosts !== undefined ||
+    security["network"] !== undefined ||
+    names(allow, "actions") ||
+    names(allow, "networkHosts") ||
+    names(deny, "networkHosts")
   );
 }
 

@@ -39,7 +39,7 @@ async function rebuild(
     const interrupted = notStarted(
       fail("execution_start_failed", "the runner was interrupted before the start"),
     );
-    const secrets = await secretValues(context.secretNames, config);
+    const secrets = await secretValues(context.secretNames, { ...config, broker: services.broker });
     // What cannot be masked is not handed over.
     const end = entry.exit === null || secrets !== null ? null : unmaskable(context.secretNames);
     const outcome = end ?? (entry.exit !== null ? null : ran ? UNKNOWN : interrupted);

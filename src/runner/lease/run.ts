@@ -80,7 +80,8 @@ export class LeaseRun {
     let refused: Failure | null = null;
     try {
       checkContent(lease, this.#services.config);
-      secrets = await resolveSecrets(lease.task.environment, this.#services.config);
+      const { config, broker } = this.#services;
+      secrets = await resolveSecrets(lease.task.environment, { ...config, broker });
     } catch (error) {
       refused = toFailure(error);
     }

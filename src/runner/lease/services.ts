@@ -6,6 +6,7 @@ import type { Workspaces } from "../files/workspaces.ts";
 import type { ImageStore } from "../images/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { AtPoint } from "../points.ts";
+import type { SecretBroker } from "../secrets.ts";
 
 /** What the runner has done since its start. */
 export interface Counts {
@@ -25,6 +26,8 @@ export interface LeaseServices {
   readonly key: SigningKey;
   /** Secrets of the runner itself, masked in every task's output. */
   readonly ownSecrets: () => readonly string[];
+  /** Where its host has secrets for it beside those of its configuration. */
+  readonly broker: SecretBroker | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly at: AtPoint;

@@ -6,7 +6,7 @@ import type { ApprovalGate } from "../approvals/approval.ts";
 import { openApproval, withdrawApproval } from "../approvals/open.ts";
 import { appendAudit } from "../audit/append.ts";
 import { consult, type Known, keepOutput, type StepKey } from "../cache/consult.ts";
-import { type ConcurrencyClaim, releaseKey, takeKey } from "../leases/concurrency.ts";
+import { type ConcurrencyClaim, releaseKey, takeKeys } from "../leases/concurrency.ts";
 import type { Transaction } from "../operation.ts";
 import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
 import { type ClaimedCall, cancelCall, insertCall } from "./calls.ts";
@@ -162,7 +162,8 @@ export interface QueuedRequest {
   repeatable: boolean;
   /** Higher comes first. */
   priority: number;
-  concurrency: ConcurrencyClaim | null;
+  /** Tasks that share a key run at most so many at a time. */
+  concurrency: readonly ConcurrencyClaim[];
   expiresAt: number;
   /** What a person has to agree to before it is queued. */
   gate?: ApprovalGate;
@@ -452,10 +453,10 @@ export function insertRequest(
   );
   const requirement = requirementId(tx, row.tenant_id, body, bound?.runner_id ?? null);
   const { concurrency } = request;
-  const enters = concurrency === null || takeKey(tx, row.tenant_id, request.id, concurrency);
+  const full = takeKeys(tx, row.tenant_id, request.id, concurrency);
   tx.run(
     `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
-       template, approval, repeatable, priority, state, concurrency_key, concurrency_limit, attempts, not_before, expires_at, created_at)
+       template, approval, repeatable, priority, state, concurrency, concurrency_key, attempts, not_before, expires_at, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
     request.id,
     row.tenant_id,
@@ -470,9 +471,9 @@ export function insertRequest(
     approval,
     request.repeatable ? 1 : 0,
     request.priority,
-    enters ? "pending" : "parked",
-    concurrency?.key ?? null,
-    concurrency?.limit ?? null,
+    full === null ? "pending" : "parked",
+    concurrency.length === 0 ? null : JSON.stringify(concurrency),
+    full ?? concurrency[0]?.key ?? null,
     now,
     request.expiresAt,
     now,

@@ -19,6 +19,8 @@ export interface ClaimedCall {
   step_id: string;
   fence: number;
   attempt: number;
+  /** Of its instance: where it may go. */
+  policy_digest: string;
   request: JsonObject;
 }
 
@@ -77,6 +79,7 @@ export function insertCall(
     reference: effect.reference,
     fence: 1,
     attempt: 1,
+    policy_digest: row.policy_digest,
     // A copy: whoever makes the call puts secrets into it, and the engine's own may share its parts with the document.
     request: JSON.parse(request) as JsonObject,
   };
@@ -107,7 +110,11 @@ export const claimCalls: Operation<
       row.instance_id,
       row.effect_id,
     );
-    return { ...row, fence, attempt: fence, request: JSON.parse(row.request) as JsonObject };
+    const { policy_digest } = tx.get<{ policy_digest: string }>(
+      "SELECT policy_digest FROM instance WHERE id = ?",
+      row.instance_id,
+    )!;
+    return { ...row, fence, attempt: fence, policy_digest, request: JSON.parse(row.request) as JsonObject };
   });
 };
 

@@ -14,6 +14,8 @@ export interface Requirement {
   runnerKinds?: string[];
   /** The weakest isolation that will do, where it is more than a process. */
   boundary?: string;
+  /** The sandbox providers that policy allows, where it does not allow all. */
+  sandboxProviders?: string[];
   /** The runner that holds the workspace of the session. */
   runnerId?: string;
   /** The host that the task must run on. */
@@ -128,10 +130,15 @@ const TASK_CHECKS: readonly Check[] = [
   [
     12,
     "boundary_too_weak",
-    ({ offer, requirement: { boundary } }) =>
-      boundary === undefined || offer.sandboxProviders.some((each) => holdsBoundary(each.boundary, boundary))
+    ({ offer, requirement: { boundary, sandboxProviders } }) =>
+      (boundary === undefined && sandboxProviders === undefined) ||
+      offer.sandboxProviders.some(
+        (each) =>
+          (boundary === undefined || holdsBoundary(each.boundary, boundary)) &&
+          (sandboxProviders?.includes(each.provider) ?? true),
+      )
         ? null
-        : `the runner has no sandbox behind ${boundary}`,
+        : `the runner has no sandbox${boundary === undefined ? "" : ` behind ${boundary}`}${sandboxProviders === undefined ? "" : ` by ${sandboxProviders.join(" or ")}`}`,
   ],
 ];
 

@@ -94,7 +94,10 @@ export const LightWorkflow = closed(
     /** What the task's artifacts are made from, for their provenance: `[{uri, digest}]`, usually by expressions. */
     materials: Type.Optional(Type.Array(anyValue(), { maxItems: 256 })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-    concurrency: Type.Optional(ConcurrencyRequest),
+    /** One key, or several that the task holds together. */
+    concurrency: Type.Optional(
+      Type.Union([ConcurrencyRequest, Type.Array(ConcurrencyRequest, { minItems: 1, maxItems: 16 })]),
+    ),
     approval: Type.Optional(ApprovalRequest),
     /** How long the task may wait for a runner before it fails with `execution_queue_timeout`. */
     queueTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),

@@ -94,9 +94,9 @@ CREATE TABLE request (
   repeatable INTEGER NOT NULL,
   priority INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'parked', 'leased', 'satisfied', 'cancelled', 'unknown')),
-  -- Tasks that share it run at most so many at a time.
+  -- What only so many tasks may hold at a time, as a list of keys and limits; and the key that a parked task waits for.
+  concurrency TEXT,
   concurrency_key TEXT,
-  concurrency_limit INTEGER,
   attempts INTEGER NOT NULL,
   accepted_attempt INTEGER,
   not_before INTEGER NOT NULL,
