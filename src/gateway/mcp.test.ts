@@ -179,3 +179,43 @@ test("a token's scopes hold for tools too, and its tenant", async () => {
   await reader.close();
   await other.close();
 });
+
+test("a plain message is answered as the SDK answers it, and what is not plain by the SDK itself", async () => {
+  const g = await gateway();
+  await (await connected(g)).callTool({
+    name: "start_run",
+    arguments: { workflow_asset_id: "workflow.now", run_id: "a" },
+  });
+  const ask = async (message: object, contentType: string) => {
+    const response = await fetch(`${g.url}/mcp`, {
+      method: "POST",
+      body: JSON.stringify({ jsonrpc: "2.0", id: "one", ...message }),
+      headers: {
+        "content-type": contentType,
+        accept: "application/json, text/event-stream",
+        "mcp-protocol-version": "2025-06-18",
+      },
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const called = (params: object) => ({ method: "tools/call", params });
+  const messages = [
+    { method: "tools/list" },
+    { method: "tools/list", params: {} },
+    called({ name: "run_events", arguments: { run_id: "a" } }),
+    called({ name: "list_workflows" }),
+    called({ name: "get_run", arguments: { run_id: "no-such-run" } }),
+    called({ name: "list_workflows", arguments: { kind: "nodes" } }),
+    called({ name: "get_run", arguments: [] }),
+    called({ name: "no_such_tool" }),
+    called({ name: "__proto__" }),
+    { method: "tools/nothing" },
+    { method: "tools/list", id: 1.5 },
+    { method: "tools/list", more: true },
+  ];
+  for (const message of messages) {
+    // The SDK alone answers a content type with a parameter.
+    const whole = await ask(message, "application/json; charset=utf-8");
+    expect(await ask(message, "application/json"), JSON.stringify(message)).toEqual(whole);
+  }
+});

@@ -5,7 +5,7 @@ import { VERSION } from "../../base/version.ts";
 import { validate } from "../../protocol/validate.ts";
 import { type Call, isFinished, RunId, type ServiceOperation } from "../../service/index.ts";
 import { readResource, resources, templates } from "./resources.ts";
-import { tools, WATCH_TOOL } from "./tools.ts";
+import { type Tool, tools, WATCH_TOOL } from "./tools.ts";
 
 /** On whose behalf a client of MCP acts. */
 export interface McpCaller {
@@ -73,21 +73,50 @@ async function load() {
   return { Server, types, jsonSchemaValidator: new AjvJsonSchemaValidator() };
 }
 
+/** The SDK, loaded once. */
+export function loadSdk(): ReturnType<typeof load> {
+  loaded ??= load();
+  return loaded;
+}
+
+/** As `tools/list` gives them. */
+export const listedTools = () => [...tools().listed.map(({ listed }) => listed), WATCH_TOOL];
+
+/** One call of a tool as the result of `tools/call`; a refusal is a result too. */
+export async function callTool(
+  caller: McpCaller,
+  tool: Tool,
+  given: Record<string, unknown>,
+  signal: AbortSignal | undefined,
+) {
+  try {
+    caller.allow(tool.operation);
+    for (const name of Object.keys(tool.fixed)) {
+      if (name in given) throw fail("invalid_request", `/${name}: unknown field`);
+    }
+    const output = await caller.call(tool.key, { ...given, ...tool.fixed }, signal);
+    return { content: text(output), structuredContent: output as never };
+  } catch (error) {
+    return refusal(error);
+  }
+}
+
+const refusal = (error: unknown) => ({ content: text(toProblem(toFailure(error))), isError: true });
+
 /** A server of the Model Context Protocol over the service; the caller connects it to a transport. */
 export async function createMcpServer(caller: McpCaller): Promise<Server> {
-  loaded ??= load();
-  const { Server, types, jsonSchemaValidator } = await loaded;
+  const { Server, types, jsonSchemaValidator } = await loadSdk();
   const server = new Server(
     { name: "lightflow", version: VERSION },
     { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator },
   );
   server.setRequestHandler(types.ListToolsRequestSchema, () => ({
-    tools: [...tools().listed.map(({ listed }) => listed), WATCH_TOOL] as never,
+    tools: listedTools() as never,
   }));
   server.setRequestHandler(types.CallToolRequestSchema, async ({ params }, extra) => {
     const given = params.arguments ?? {};
-    try {
-      if (params.name === WATCH_TOOL.name) {
+    if (params.name === WATCH_TOOL.name) {
+      try {
         caller.allow({ name: WATCH_TOOL.title, scope: "read" });
         const token = params._meta?.progressToken;
         const progress: Progress = async ({ seq, event, step_id }) => {
@@ -99,20 +128,14 @@ export async function createMcpServer(caller: McpCaller): Promise<Server> {
         const input = validate(WATCH_INPUT, given) as Record<string, unknown>;
         const seen = await watch(caller.call, input, extra.signal, progress);
         return { content: text(seen), structuredContent: seen as never };
+      } catch (error) {
+        return refusal(error);
       }
-      const tool = tools().byName.get(params.name);
-      if (tool === undefined)
-        throw new types.McpError(types.ErrorCode.InvalidParams, `unknown tool: ${params.name}`);
-      caller.allow(tool.operation);
-      for (const name of Object.keys(tool.fixed)) {
-        if (name in given) throw fail("invalid_request", `/${name}: unknown field`);
-      }
-      const output = await caller.call(tool.key, { ...given, ...tool.fixed }, extra.signal);
-      return { content: text(output), structuredContent: output as never };
-    } catch (error) {
-      if (error instanceof types.McpError) throw error;
-      return { content: text(toProblem(toFailure(error))), isError: true };
     }
+    const tool = tools().byName.get(params.name);
+    if (tool === undefined)
+      throw new types.McpError(types.ErrorCode.InvalidParams, `unknown tool: ${params.name}`);
+    return await callTool(caller, tool, given, extra.signal);
   });
   server.setRequestHandler(types.ListResourcesRequestSchema, () => ({
     resources: resources().map(({ uri, name, description }) => ({

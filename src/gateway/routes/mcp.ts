@@ -5,7 +5,8 @@ import { LIMITS } from "../../base/limits.ts";
 import { closed } from "../../protocol/common.ts";
 import { type Call, callOperation, service } from "../../service/index.ts";
 import { checkScope } from "../caller.ts";
-import { createMcpServer } from "../mcp/server.ts";
+import { answerDirectly } from "../mcp/direct.ts";
+import { createMcpServer, type McpCaller } from "../mcp/server.ts";
 import type { GatewayRoute, RouteCall } from "./route.ts";
 
 /** Whether a message asks for notifications while it is worked on: those need a stream. */
@@ -24,22 +25,25 @@ let transports: Promise<Transports> | undefined;
  */
 async function message({ context, request, parts }: RouteCall): Promise<Response> {
   const body = await readJson(request, LIMITS.gatewayBodyBytes);
+  const caller: McpCaller = {
+    call: ((name, input, signal) => {
+      const operation = service[name];
+      // What only reads is done before a signal could be heard, and making one costs as much.
+      const waits = operation.method !== "GET" || (isObject(input) && "wait_ms" in input);
+      const until = waits ? AbortSignal.any([signal ?? request.signal, parts.stopping]) : undefined;
+      return callOperation(operation as never, context, input, until);
+    }) as Call,
+    allow: (operation) => checkScope(context.principal, operation),
+  };
+  const direct = await answerDirectly(caller, request, body);
+  if (direct !== null) return direct;
   const messages = Array.isArray(body) ? body : [body];
   transports ??= import("@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js");
   const { WebStandardStreamableHTTPServerTransport } = await transports;
   const transport = new WebStandardStreamableHTTPServerTransport({
     enableJsonResponse: !messages.some(asksForProgress),
   });
-  const server = await createMcpServer({
-    call: ((name, input, signal) =>
-      callOperation(
-        service[name] as never,
-        context,
-        input,
-        AbortSignal.any([signal ?? request.signal, parts.stopping]),
-      )) as Call,
-    allow: (operation) => checkScope(context.principal, operation),
-  });
+  const server = await createMcpServer(caller);
   // The SDK types its own transport less strictly than its interface under exactOptionalPropertyTypes.
   await server.connect(transport as never);
   return await transport.handleRequest(request, { parsedBody: body });
