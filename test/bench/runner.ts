@@ -6,6 +6,7 @@ import { childEnvironment } from "../../src/base/child-env.ts";
 import { startRunner } from "../../src/runner/runner.ts";
 import { FakeController } from "../support/fake-controller.ts";
 import { processesRunning, runnerConfig } from "../support/runner.ts";
+import { followLag } from "./runner-follow.ts";
 import { against, atLeast, type Figures, figures, quantile, show } from "./stats.ts";
 
 export const about =
@@ -219,6 +220,11 @@ export async function run(): Promise<void> {
       const late = await lateness(directory);
       console.log(`heartbeats with 50 busy tasks: late by ${show(late, "ms")}`);
       console.log(against("heartbeats with 50 busy tasks, p99 of the lateness", late.p99, 200, "ms", 0));
+    }
+    if (wanted("follow")) {
+      const lags = await followLag();
+      console.log(`run logs --follow: a line is late by ${show(figures(lags), "ms", 0)}`);
+      console.log(against("run logs --follow, p99 of the lag", quantile(lags, 0.99), 300, "ms", 0));
     }
     if (wanted("cancel")) {
       for (const sandbox of ["process", ...(isolates ? (["bubblewrap"] as const) : [])] as const) {
