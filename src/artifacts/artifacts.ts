@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { constants, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../base/errors.ts";
 import { makePrivateDirectory, syncDirectory } from "../base/files.ts";
@@ -14,6 +14,16 @@ export interface StoredArtifact {
 
 export type ArtifactBytes = Uint8Array | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
+export interface Upload {
+  /** Whose it is: uploads of others have their own bytes. */
+  readonly key: string;
+  readonly sha256: string;
+  /** Of the whole. */
+  readonly size: number;
+  /** Where `data` begins. */
+  readonly offset: number;
+}
+
 /** Content-addressed bytes. Several processes may share one directory. */
 export interface Artifacts {
   /**
@@ -21,6 +31,15 @@ export interface Artifacts {
    * @throws Failure `artifact_digest_mismatch`, `payload_too_large`, `io`; nothing is left behind
    */
   put(data: ArtifactBytes, expectedSha256?: string, maximumBytes?: number): Promise<StoredArtifact>;
+  /**
+   * Go on with an upload that may take several tries; the last byte makes it an artifact. What a broken connection has
+   * brought stays for the next try, for a day.
+   * @throws Failure `unavailable` when the bytes end early or another try still writes, `conflict` with `details.offset`
+   * when bytes before `offset` are missing, `payload_too_large`, `artifact_digest_mismatch`: the bytes are then set aside
+   */
+  append(data: ArtifactBytes, upload: Upload): Promise<StoredArtifact>;
+  /** How many bytes of an upload are here: where to go on. */
+  received(upload: Pick<Upload, "key" | "sha256">): number;
   /** Where the bytes are, whether or not they exist. @throws Failure `artifact_not_found` for anything but 64 hex */
   path(sha256: string): string;
   stat(sha256: string): StoredArtifact | null;
@@ -35,12 +54,27 @@ const HEX = /^[0-9a-f]{64}$/;
 /** A temporary file this old belongs to a process that is gone: no upload takes that long. */
 const STALE_MS = 24 * 3_600_000;
 
-function removeStale(directory: string): void {
+/** Bytes that were not what they were announced as: for whoever looks into it. */
+const QUARANTINE_MS = 7 * 24 * 3_600_000;
+
+function removeStale(directory: string, olderMs = STALE_MS): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat !== undefined && Date.now() - stat.mtimeMs > STALE_MS) rmSync(path, { force: true });
+    if (stat !== undefined && Date.now() - stat.mtimeMs > olderMs) rmSync(path, { force: true });
   }
+}
+
+async function hashOf(file: FileHandle, size: number): Promise<string> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  const block = new Uint8Array(1 << 20);
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await file.read(block, 0, block.length, at);
+    if (bytesRead === 0) break;
+    hasher.update(block.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+  return hasher.digest("hex");
 }
 
 async function* chunksOf(data: ArtifactBytes): AsyncIterable<Uint8Array> {
@@ -56,6 +90,10 @@ export function openArtifacts(directory: string): Artifacts {
   makePrivateDirectory(temporaryDirectory);
   makePrivateDirectory(root);
   removeStale(temporaryDirectory);
+  const quarantine = join(directory, "quarantine");
+  makePrivateDirectory(quarantine);
+  removeStale(quarantine, QUARANTINE_MS);
+  const writing = new Set<string>();
 
   const path = (sha256: string): string => {
     if (!HEX.test(sha256)) throw fail("artifact_not_found", "an artifact is named by 64 hex digits");
@@ -111,8 +149,55 @@ export function openArtifacts(directory: string): Artifacts {
     }
   };
 
+  const partial = ({ key, sha256 }: Pick<Upload, "key" | "sha256">): string =>
+    join(
+      temporaryDirectory,
+      `part-${new Bun.CryptoHasher("sha256").update(`${key}\0${sha256}`).digest("hex")}`,
+    );
+
+  const append: Artifacts["append"] = async (data, upload) => {
+    const { sha256, size, offset } = upload;
+    const known = stat(sha256);
+    if (known?.size === size) return known;
+    const path_ = partial(upload);
+    if (writing.has(path_)) throw fail("unavailable", "an earlier try of this upload has not ended yet");
+    writing.add(path_);
+    const file = await open(path_, constants.O_RDWR | constants.O_CREAT, 0o600);
+    try {
+      const have = (await file.stat()).size;
+      if (offset > have)
+        throw fail("conflict", `the upload has ${have} bytes, not ${offset}`, { details: { offset: have } });
+      await file.truncate(offset);
+      let at = offset;
+      for await (const chunk of chunksOf(data)) {
+        if (at + chunk.length > size)
+          throw fail("payload_too_large", `the upload is over the ${size} bytes that it announced`);
+        for (let from = 0; from < chunk.length; ) {
+          from += (await file.write(chunk, from, chunk.length - from, at + from)).bytesWritten;
+        }
+        at += chunk.length;
+      }
+      if (at < size) throw fail("unavailable", `the upload ended after ${at} of ${size} bytes`);
+      const actual = await hashOf(file, size);
+      await file.sync();
+      if (actual !== sha256) {
+        await rename(path_, join(quarantine, `${sha256}-${randomToken(6)}`));
+        throw fail("artifact_digest_mismatch", `the bytes are ${actual}, announced was ${sha256}`, {
+          details: { expected: sha256, actual },
+        });
+      }
+      await publish(path_, sha256);
+      return { sha256, size };
+    } finally {
+      await file.close();
+      writing.delete(path_);
+    }
+  };
+
   return {
     put,
+    append,
+    received: (upload) => statSync(partial(upload), { throwIfNoEntry: false })?.size ?? 0,
     path,
     stat,
     has: (sha256) => stat(sha256) !== null,

@@ -68,6 +68,11 @@ export type LogAccepted = Static<typeof LogAccepted>;
 export const ArtifactStored = closed({ sha256: Sha256, size: Count });
 export type ArtifactStored = Static<typeof ArtifactStored>;
 
+/** In the query of that PUT: the bytes begin at `offset` of `size`, so that a broken upload goes on where it stopped. */
+export const ArtifactUpload = closed({ size: Count, offset: Count });
+/** `GET …?received=1`: where to go on. */
+export const ArtifactReceived = closed({ offset: Count });
+
 export const ArtifactReference = closed({
   name: Name,
   sha256: Sha256,

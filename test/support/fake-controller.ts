@@ -416,6 +416,8 @@ export class FakeController {
       case "artifact": {
         check(identity);
         live();
+        // It keeps nothing of a broken upload; what the real one keeps is tested with the real one.
+        if (url.searchParams.get("received") !== null) return { offset: 0 };
         const hasher = new Bun.CryptoHasher("sha256");
         const parts: Uint8Array[] = [];
         let size = 0;

@@ -5,6 +5,7 @@ import { bearerToken, readBody, readJson } from "../../base/http.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import {
+  ArtifactUpload,
   type LeaseState,
   LogChunk,
   PROTOCOL_HEADER,
@@ -198,6 +199,11 @@ export function getArtifact(
     attempt: Number(query.get("attempt")),
     fencingToken: Number(query.get("fencingToken")),
   };
+  if (query.get("received") !== null) {
+    controller.store.read(mayLog, caller(controller, request, leaseId, identity));
+    const whole = controller.artifacts.stat(sha256)?.size;
+    return reply({ offset: whole ?? controller.artifacts.received({ key: leaseId, sha256 }) });
+  }
   controller.store.read(mayReadFile, { ...caller(controller, request, leaseId, identity), sha256 });
   return new Response(controller.artifacts.open(sha256), {
     headers: { "content-type": "application/octet-stream", [PROTOCOL_HEADER]: PROTOCOL_VERSION },
@@ -223,6 +229,12 @@ export const putArtifact = async (
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > LIMITS.artifactBytes)
     throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
-  const stored = await controller.artifacts.put(request.body ?? new Uint8Array(), sha);
+  const bytes = request.body ?? new Uint8Array();
+  const size = query.get("size");
+  if (size === null) return reply((await controller.artifacts.put(bytes, sha)) as unknown as JsonObject);
+  const upload = validate(ArtifactUpload, { size: Number(size), offset: Number(query.get("offset") ?? 0) });
+  if (upload.size > LIMITS.artifactBytes)
+    throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
+  const stored = await controller.artifacts.append(bytes, { ...upload, key: leaseId, sha256: sha });
   return reply(stored as unknown as JsonObject);
 };

@@ -11,24 +11,24 @@ import { type OpenedFile, openBelow, walkFiles } from "./walk.ts";
 const read = promisify(readCallback);
 const BLOCK = 256 * KIB;
 
-/** Bytes of one artifact: `body` makes them anew for each try. */
+/** Bytes of one artifact: `body` makes them anew for each try, from an offset on. */
 export interface ArtifactSource {
   readonly sha256: string;
   readonly size: number;
-  body(): RawBody;
+  body(offset?: number): RawBody;
 }
 
 /** Bytes in memory as an artifact. */
 export const artifactSource = (bytes: Uint8Array<ArrayBuffer>): ArtifactSource => ({
   sha256: sha256(bytes),
   size: bytes.length,
-  body: () => bytes,
+  body: (offset = 0) => bytes.subarray(offset),
 });
 
 export type StoreArtifact = (source: ArtifactSource) => Promise<void>;
 
-async function* blocks(descriptor: number, size: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < size; ) {
+async function* blocks(descriptor: number, size: number, from = 0): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = from; at < size; ) {
     const block = new Uint8Array(Math.min(BLOCK, size - at));
     const { bytesRead } = await read(descriptor, block, 0, block.length, at);
     if (bytesRead === 0) return;
@@ -63,7 +63,7 @@ export async function storeOpened(descriptor: number, size: number, store: Store
   await store({
     sha256,
     size,
-    body: () => small ?? streamOf(blocks(descriptor, size)),
+    body: (offset = 0) => small?.subarray(offset) ?? streamOf(blocks(descriptor, size, offset)),
   });
   return sha256;
 }

@@ -3,6 +3,7 @@ import { newId } from "../../base/ids.ts";
 import { isObject } from "../../base/json.ts";
 import {
   Acknowledged,
+  ArtifactReceived,
   ArtifactStored,
   artifactRoute,
   LeaseState,
@@ -30,6 +31,21 @@ export interface LeaseIdentity {
   readonly fencingToken: number;
   /** Empty after a restart: what is reported then needs none. */
   readonly nonce: string;
+}
+
+type Asked = Pick<Parameters<Client["call"]>[0], "path" | "token" | "signal" | "query">;
+
+/** How much of an artifact the controller has already. */
+async function received(client: Client, { query, ...call }: Asked): Promise<number> {
+  const answer = await client.call({
+    ...call,
+    method: "GET",
+    query: { ...query, received: 1 },
+    body: null,
+    answer: ArtifactReceived,
+    timeoutMs: MESSAGE_TIMEOUT_MS,
+  });
+  return answer.offset;
 }
 
 /** Reports over the wire, under the session's claim credential. One message keeps its id however often it is sent. */
@@ -95,19 +111,24 @@ export function wireReporter(client: Client, session: Session, lease: LeaseIdent
       }
     },
     async artifact(source, signal) {
-      const query = identity();
+      const about = identity();
+      const path = artifactRoute(lease.leaseId, source.sha256);
+      let tried = false;
       const stored = await session.deliver(
-        ({ claimToken: token }) =>
-          client.call({
+        async ({ claimToken: token }) => {
+          const call = { path, token, signal };
+          // What an earlier try has brought need not be sent again.
+          const offset = tried ? await received(client, { ...call, query: about }) : 0;
+          tried = true;
+          return await client.call({
+            ...call,
             method: "PUT",
-            path: artifactRoute(lease.leaseId, source.sha256),
-            query,
-            token,
-            body: source.body,
+            query: { ...about, size: source.size, offset },
+            body: () => source.body(offset),
             answer: ArtifactStored,
             timeoutMs: uploadTimeout(source.size),
-            signal,
-          }),
+          });
+        },
         { signal },
       );
       if (stored.sha256 !== source.sha256 || stored.size !== source.size) {
