@@ -158,3 +158,56 @@ test("mutual TLS: a runner with a certificate of the authority works, one withou
     await all.end();
   }
 });
+
+test("F28: an upload that a broken connection cut goes on with the next controller, and its result counts only when it is whole", async () => {
+  const box = sandbox("upload-cut");
+  const all = roles(box);
+  try {
+    await Bun.write(join(box.path, "one.yaml"), DOCUMENT);
+    await all.start(["orchestrator"]);
+    const first = await all.start(["controller", "--port", "0"]);
+    const url = first.ready["url"]!;
+    const runner = await connected(box, url);
+    await start(box, "a");
+    const lease = await runner.lease();
+    await runner.started(lease);
+    const bytes = crypto.getRandomValues(new Uint8Array(300_000));
+    const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+    const artifact = (query: Record<string, string>, init: RequestInit) => {
+      const about = new URLSearchParams({
+        messageId: crypto.randomUUID(),
+        attempt: String(lease.attempt),
+        fencingToken: String(lease.fencingToken),
+        ...query,
+      });
+      return fetch(`${url}/runner/task/${lease.leaseId}/artifact/${sha256}?${about}`, {
+        ...init,
+        headers: { authorization: `Bearer ${runner.session.claimToken}`, "lightflow-protocol": "1.0" },
+      });
+    };
+    const received = async () =>
+      ((await (await artifact({ received: "1" }, {})).json()) as { offset: number }).offset;
+    const size = String(bytes.length);
+    const put = (offset: number, end: number) =>
+      artifact({ size, offset: String(offset) }, { method: "PUT", body: bytes.slice(offset, end) });
+    expect((await put(0, 120_000)).status).toBe(503);
+    await first.kill();
+    await all.start(["controller", "--port", new URL(url).port]);
+    expect(await received()).toBe(120_000);
+    const named = {
+      name: "big",
+      sha256,
+      size: bytes.length,
+      mediaType: "application/octet-stream",
+      uri: `artifact://sha256/${sha256}`,
+    };
+    const report = resultOf(lease, { artifactRefs: [named] });
+    expect((await runner.task(lease, "complete", report)).body["code"]).toBe("artifact_digest_mismatch");
+    expect((await put(120_000, bytes.length)).status).toBe(200);
+    expect(await received()).toBe(bytes.length);
+    expect((await runner.task(lease, "complete", report)).status).toBe(200);
+    await finished(box, "a");
+  } finally {
+    await all.end();
+  }
+});
