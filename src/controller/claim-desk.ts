@@ -144,18 +144,34 @@ export class ClaimDesk {
       waiting.stale = false;
     }
     const batch = { waiters, now: this.#clock.wall(), limit: TURN, build: buildLease };
+    const texts = new Map<UnsignedLease, string>();
     return {
       run: (tx) => claimLeases(tx, batch),
-      resolve: (outcome: ClaimOutcome) => this.#tell(waiters, outcome, shares === null ? null : weightOf),
+      prepare: (outcome: ClaimOutcome) => this.#sign(outcome, texts),
+      resolve: (outcome: ClaimOutcome) =>
+        this.#tell(waiters, outcome, texts, shares === null ? null : weightOf),
       reject: (error) => {
         for (const waiting of waiters) this.#refuse(waiting, error);
       },
     };
   }
 
+  #sign({ answers }: ClaimOutcome, texts: Map<UnsignedLease, string>): void {
+    for (const answer of answers) {
+      if (!("lease" in answer)) continue;
+      const lease = answer.lease as unknown as UnsignedLease;
+      try {
+        texts.set(lease, signedLeaseText(lease, this.#key));
+      } catch {
+        // Whoever tells of it signs again, and refuses its claim alone.
+      }
+    }
+  }
+
   #tell(
     waiters: readonly Waiting[],
     { answers, postponedUntil, more }: ClaimOutcome,
+    texts: ReadonlyMap<UnsignedLease, string>,
     weightOf: ((tenant: string) => number) | null,
   ): void {
     for (const [position, answer] of answers.entries()) {
@@ -169,7 +185,7 @@ export class ClaimDesk {
         const lease = answer.lease as unknown as UnsignedLease;
         if (weightOf !== null) this.#order.served(lease.tenantId, weightOf(lease.tenantId));
         try {
-          this.#finish(waiting, signedLeaseText(lease, this.#key));
+          this.#finish(waiting, texts.get(lease) ?? signedLeaseText(lease, this.#key));
         } catch (error) {
           // A text that cannot be signed: the lease runs out, the others have theirs.
           this.#refuse(waiting, error);

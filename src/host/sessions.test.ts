@@ -166,7 +166,10 @@ test("SR-5.8: a step that needs an isolation which a runner did not prove waits 
   const weak = await runner(p, "weak");
   expect((await weak.claim()).status).toBe(204);
   const token = await enrol(p, "strong");
-  const strong = registration("strong", { sandbox: { modes: ["none", "per-agent-call"], providers: [] } });
+  const proven = { provider: "bubblewrap", template: "default", boundary: "process", features: [] };
+  const strong = registration("strong", {
+    sandbox: { modes: ["none", "per-agent-call"], providers: [proven] },
+  });
   const session = (await register(p, strong, token)).body as unknown as RegistrationAccepted;
   const claim = {
     messageId: newId(),

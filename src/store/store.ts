@@ -9,15 +9,29 @@ import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
 /** An operation that joins a batch, and who hears how it went. */
 export interface Joined {
   readonly run: (tx: Transaction) => unknown;
+  /** What the answer will need and nobody may see yet: done while the disk is busy with the commit. It does not throw. */
+  readonly prepare?: (value: never) => void;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
 }
 
 interface Job {
   readonly run: (tx: Transaction) => unknown;
+  readonly prepare?: (value: unknown) => void;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** How the caller of an operation that has run hears of it, once the commit is on disk. */
+interface Settling {
+  readonly finish: () => void;
+  readonly prepare?: () => void;
+}
+
+const done = (job: Job, value: unknown): Settling => ({
+  finish: () => job.resolve(value),
+  ...(job.prepare === undefined ? {} : { prepare: () => job.prepare!(value) }),
+});
 
 /** `foreign`: another process committed; an empty set of keys means any. */
 export type Listener = (topic: Topic, keys: ReadonlySet<string>, foreign: boolean) => void;
@@ -186,7 +200,7 @@ export class Store {
     const batch = this.#queue;
     this.#queue = [];
     const tx = this.#transaction();
-    let settle: (() => void)[];
+    let settle: Settling[];
     try {
       this.#exec("BEGIN IMMEDIATE");
       this.#checkRemembered();
@@ -213,7 +227,7 @@ export class Store {
     this.#notices = new Map();
     this.#afterCommit = [];
     const answer = (): void => {
-      for (const finish of settle) finish();
+      for (const { finish } of settle) finish();
       for (const work of afterCommit) work();
       for (const [topic, keys] of notices)
         for (const listener of this.#listeners) listener(topic, keys, false);
@@ -233,6 +247,7 @@ export class Store {
       }
       if (this.#queue.length > 0 || this.#woken) this.#schedule();
     });
+    for (const { prepare } of settle) prepare?.();
   }
 
   #reject(batch: readonly Job[], error: unknown): void {
@@ -248,8 +263,8 @@ export class Store {
   }
 
   /** Run what is queued, then what joins, which becomes part of the batch. */
-  #each(batch: Job[], run: (job: Job) => () => void): (() => void)[] {
-    const settle: (() => void)[] = [];
+  #each(batch: Job[], run: (job: Job) => Settling): Settling[] {
+    const settle: Settling[] = [];
     for (const job of batch) settle.push(run(job));
     for (const ask of this.#joining) {
       const joined = ask(new Set(this.#notices.keys()));
@@ -265,11 +280,10 @@ export class Store {
    * All operations as they come. A savepoint for each would copy every page that it touches, so the common case, in
    * which none of them refuses, goes without. @returns null when one did: nothing has happened, and all run again apart
    */
-  #together(batch: Job[], tx: Transaction): (() => void)[] | null {
+  #together(batch: Job[], tx: Transaction): Settling[] | null {
     try {
       return this.#each(batch, (job) => {
-        const value = job.run(tx);
-        return () => job.resolve(value);
+        return done(job, job.run(tx));
       });
     } catch {
       this.#rollBack();
@@ -279,14 +293,14 @@ export class Store {
   }
 
   /** Each operation in a savepoint of its own: one that refuses leaves the others. */
-  #apart(batch: Job[], tx: Transaction): (() => void)[] {
+  #apart(batch: Job[], tx: Transaction): Settling[] {
     return this.#each(batch, (job) => {
       this.#exec("SAVEPOINT operation");
       const promised = this.#afterCommit.length;
       try {
         const value = job.run(tx);
         this.#exec("RELEASE operation");
-        return () => job.resolve(value);
+        return done(job, value);
       } catch (error) {
         this.#afterCommit.length = promised;
         try {
@@ -296,7 +310,7 @@ export class Store {
         } catch {
           // Some errors (a full disk) end the whole transaction; COMMIT then fails for everyone.
         }
-        return () => job.reject(error);
+        return { finish: () => job.reject(error) };
       }
     });
   }
