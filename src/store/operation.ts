@@ -64,11 +64,12 @@ export class StatementCache {
   readonly db: Database;
   readonly #statements = new Map<string, Prepared>();
   archived?: (sha256: string) => unknown;
-  /** Rows of `runner_session`, held as long as no statement of this connection may have changed one. */
-  readonly sessions = new Map<string, unknown>();
+  readonly #sessionsChange: () => void;
 
-  constructor(db: Database) {
+  /** @param sessionsChange called before each statement that may change a row of `runner_session` */
+  constructor(db: Database, sessionsChange: () => void = () => {}) {
     this.db = db;
+    this.#sessionsChange = sessionsChange;
   }
 
   #statement(sql: string): Statement {
@@ -77,7 +78,7 @@ export class StatementCache {
       prepared = { statement: this.db.prepare(sql), changesSessions: CHANGES_SESSIONS.test(sql) };
       this.#statements.set(sql, prepared);
     }
-    if (prepared.changesSessions) this.sessions.clear();
+    if (prepared.changesSessions) this.#sessionsChange();
     return prepared.statement;
   }
 

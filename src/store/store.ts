@@ -67,6 +67,8 @@ export class Store {
   #notices = new Map<Topic, Set<string>>();
   #afterCommit: (() => void)[] = [];
   readonly #remembered = new Map<string, unknown>();
+  /** Of the writer alone: a view reads what other connections have written, and hears of nothing. */
+  readonly #sessions = new Map<string, unknown>();
   readonly #last = new Map<string, (tx: Transaction) => void>();
   #rememberedVersion = 0;
   #dataVersion = 0;
@@ -77,7 +79,7 @@ export class Store {
     this.path = path;
     this.#writer = openWriter(path);
     this.#sync = new LogSync(path);
-    this.#statements = new StatementCache(this.#writer);
+    this.#statements = new StatementCache(this.#writer, () => this.#sessions.clear());
     this.#reader = openReader(path);
     this.#readStatements = new StatementCache(this.#reader);
     this.#dataVersion = this.#readDataVersion();
@@ -324,7 +326,7 @@ export class Store {
 
   #forget(): void {
     this.#remembered.clear();
-    this.#statements.sessions.clear();
+    this.#sessions.clear();
   }
 
   #rollBack(): void {
@@ -374,7 +376,7 @@ export class Store {
         else keys.add(key);
       },
       afterCommit: (work) => void this.#afterCommit.push(work),
-      sessions: statements.sessions,
+      sessions: this.#sessions,
       recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
       remember: (key, value) => void this.#remembered.set(key, value),
       beforeCommit: (key, work) => void this.#last.set(key, work),
