@@ -317,3 +317,37 @@ test("an artifact of another tenant is none: approving does not say whether it e
     await expect(decide(p, "approve")).rejects.toThrow(`the artifact sha256:${digest} is not what it was`);
   }
 });
+
+test("a question that is assigned to a role is answered by whoever has it, or by an administrator", async () => {
+  const p = await plane();
+  const ask = { ask: { prompt: "Go on?", assignment: { roleId: "operator" } } };
+  for (const [run, roles] of [
+    ["one", ["operator"]],
+    ["two", ["admin"]],
+  ] as const) {
+    await start(p, run, [{ sure: ask }]);
+    const [task] = p.store.read(listOperatorTasks, { tenantId: "default", all: false });
+    const answer = (...by: string[]) =>
+      p.orchestrator.answer("default", task!.id, "yes", "token:somebody", by);
+    await expect(answer("approver")).rejects.toThrow("the question is for the role operator");
+    await answer(...roles);
+    await p.until(run, "completed");
+  }
+});
+
+test("a run that is tried again does not publish again what it has published", async () => {
+  const p = await plane();
+  const tasks: JsonObject[] = [{ release: needsApproval() }];
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: tasks,
+  };
+  await p.orchestrator.start({
+    ...{ tenantId: "default", runId: "again", idempotent: false, sourceEventId: null },
+    ...{ workflow: "t", assetId: null, document, digest: digestOf(document), input: {} },
+    options: { by: "user:1", reuses: true },
+    reuse: [{ reference: "/do/0/release", output: { stdout: "published" } }],
+  });
+  expect(all(p)).toEqual([]);
+  expect(p.run("again").status).toBe("completed");
+});

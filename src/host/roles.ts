@@ -191,11 +191,11 @@ function remoteOrchestration(path: string, state: string): Orchestration {
       );
       return answer.run_id;
     },
-    async answer(tenantId, taskId, answer, actor) {
+    async answer(tenantId, taskId, answer, actor, roles = []) {
       await alive();
-      return (
-        await callSocket(path, "answerQuestion", { task_id: taskId, answer }, undefined, as(tenantId, actor))
-      ).run_id;
+      const input = { task_id: taskId, answer };
+      const acting = { ...as(tenantId, actor), roles };
+      return (await callSocket(path, "answerQuestion", input, undefined, acting)).run_id;
     },
   };
 }

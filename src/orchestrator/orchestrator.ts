@@ -252,7 +252,13 @@ export class Orchestrator {
   }
 
   /** Answer a question of a workflow. @returns the run that goes on */
-  answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string> {
+  answer(
+    tenantId: string,
+    taskId: string,
+    answer: Json,
+    actor: string,
+    roles: readonly string[] = [],
+  ): Promise<string> {
     const { store, clock } = this.#options;
     return store.write(answerQuestion, {
       engine: this.#engine,
@@ -260,6 +266,7 @@ export class Orchestrator {
       taskId,
       answer,
       actor,
+      roles,
       problem: (question, value) => answerProblem(question as unknown as Question, value),
       now: clock.wall(),
     });

@@ -64,7 +64,13 @@ export interface Orchestration {
     note: string;
   }): Promise<string>;
   /** @returns the run that asked */
-  answer(tenantId: string, taskId: string, answer: Json, actor: string): Promise<string>;
+  answer(
+    tenantId: string,
+    taskId: string,
+    answer: Json,
+    actor: string,
+    roles?: readonly string[],
+  ): Promise<string>;
 }
 
 /** The reading side of the store, and its hints. */

@@ -18,6 +18,7 @@ export const answerQuestion = defineOperation({
       input.task_id,
       input.answer as Json,
       context.principal.subject,
+      context.principal.roles,
     );
     return { task_id: input.task_id, run_id: runId };
   },

@@ -41,6 +41,24 @@ export interface Known {
   readonly lines: readonly EventRow[];
 }
 
+/** What the run that is tried again gave for the step, or null: what was done there is not done twice. */
+export function takenOver(
+  tx: Transaction,
+  row: InstanceRow,
+  effect: RunEffect | CallEffect,
+  now: number,
+): Known | null {
+  if (optionsOf(row).reuses !== true) return null;
+  const found = tx.get<{ output: string; origin_run: string }>(
+    "SELECT output, origin_run FROM reuse WHERE instance_id = ? AND reference = ?",
+    row.id,
+    effect.reference,
+  );
+  if (found === undefined) return null;
+  const key = { key: "", components: {} };
+  return known(tx, row, effect, key, "reused", found.origin_run, found.output, now);
+}
+
 /**
  * Whether an effect's output is known already: taken over from the run that is tried again, or kept in the cache. All in
  * the transaction that asks for the effect, so that a crash leaves both or neither.
@@ -53,26 +71,9 @@ export function consult(
   request: QueuedRequest | null,
   now: number,
 ): Known | null {
+  const taken = takenOver(tx, row, effect, now);
+  if (taken !== null) return taken;
   const options = optionsOf(row);
-  if (options.reuses === true) {
-    const found = tx.get<{ output: string; origin_run: string }>(
-      "SELECT output, origin_run FROM reuse WHERE instance_id = ? AND reference = ?",
-      row.id,
-      effect.reference,
-    );
-    if (found !== undefined) {
-      return known(
-        tx,
-        row,
-        effect,
-        { key: "", components: {} },
-        "reused",
-        found.origin_run,
-        found.output,
-        now,
-      );
-    }
-  }
   if (engine.stepKey === undefined) return null;
   const definition = { digest: row.definition_digest, document: () => documentOf(tx, row) };
   if (!engine.caches(definition)) return null;

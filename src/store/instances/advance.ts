@@ -5,7 +5,7 @@ import { findAgent, type PublishedAgent, readSkill } from "../agents/agents.ts";
 import type { ApprovalGate } from "../approvals/approval.ts";
 import { openApproval, withdrawApproval } from "../approvals/open.ts";
 import { appendAudit } from "../audit/append.ts";
-import { consult, type Known, keepOutput, type StepKey } from "../cache/consult.ts";
+import { consult, type Known, keepOutput, type StepKey, takenOver } from "../cache/consult.ts";
 import { type ConcurrencyClaim, releaseKey, takeKeys } from "../leases/concurrency.ts";
 import type { Transaction } from "../operation.ts";
 import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
@@ -365,6 +365,9 @@ function applyEffect(
       const revoked = revocationOf(tx, row.policy_digest, request.payload);
       if (revoked !== null) return told(engine.revoked(effect.id, revokedDiagnostic(revoked)));
       if (request.gate !== undefined) {
+        // What needs an approval is never answered from the cache.
+        const taken = takenOver(tx, row, effect, now);
+        if (taken !== null) return taken;
         const { gate, ...queued } = request;
         openApproval(tx, row, { kind: "run", effect, request: queued }, gate, now);
         return null;
@@ -386,8 +389,9 @@ function applyCall(
   const gate = engine.callGate?.(effect, row) ?? null;
   if (gate !== null && "denied" in gate) return told(gate.denied);
   if (gate !== null) {
-    openApproval(tx, row, { kind: "call", effect }, gate, now);
-    return null;
+    const taken = takenOver(tx, row, effect, now);
+    if (taken === null) openApproval(tx, row, { kind: "call", effect }, gate, now);
+    return taken;
   }
   const known = consult(tx, engine, row, effect, null, now);
   if (known === null) insertCall(tx, engine, row, effect, now);

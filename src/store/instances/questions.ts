@@ -1,5 +1,5 @@
 import { fail } from "../../base/errors.ts";
-import type { Json, JsonObject } from "../../base/json.ts";
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
@@ -48,9 +48,22 @@ export interface AnswerInput {
   answer: Json;
   /** Who answers, for the audit. */
   actor: string;
+  /** What the answering principal is; an administrator may answer whatever is asked. */
+  roles: readonly string[];
   /** Why a value is no answer, or null. */
   problem(question: JsonObject, answer: Json): string | null;
   now: number;
+}
+
+/** A question that is assigned to a role, or to somebody, is theirs. */
+function mayAnswer({ assignment }: JsonObject, { actor, roles }: AnswerInput) {
+  if (!isObject(assignment) || roles.includes("admin")) return null;
+  const { roleId, assigneeId } = assignment as JsonObject;
+  if (typeof roleId === "string" && !roles.includes(roleId))
+    return fail("forbidden", `the question is for the role ${roleId}`);
+  return typeof assigneeId === "string" && assigneeId !== actor
+    ? fail("forbidden", `the question is for ${assigneeId}`)
+    : null;
 }
 
 /**
@@ -69,6 +82,8 @@ export const answerQuestion: Operation<AnswerInput, string> = (tx, input) => {
     });
   if (row.state !== "open") throw fail("conflict", `question ${input.taskId} is no longer open`);
   const body = JSON.parse(row.body) as JsonObject;
+  const forbidden = mayAnswer(body["question"] as JsonObject, input);
+  if (forbidden !== null) throw forbidden;
   const problem = input.problem(body["question"] as JsonObject, input.answer);
   if (problem !== null) throw fail("schema_violation", problem);
   tx.run(
