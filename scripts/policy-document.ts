@@ -37,6 +37,9 @@ decided. A start keeps the versions of all layers, of its templates and its pool
 its own. \`lightflow profile|template|pool|tenant revoke\` takes back at once: nothing starts under it, what waits in the
 queue fails, what runs is told to stop and can no longer change its run. No older version takes its place.
 
+\`weight\` of a published tenant (1 to 1000; 1 where nothing is said) is its share of a busy controller: tenants that all wait
+take turns in that proportion.
+
 ## What follows without being said
 
 - A task (or its template) whose actions hold \`publish\`, \`sign\` or \`tag\`: sandbox \`per-publish\`, an approval, signed
@@ -66,10 +69,17 @@ paths each for all below it.
 |---|---|---|---|
 ${rows.join("\n")}
 
-Held at the lease or at the start: sandbox mode, boundary, host exposure, mounts, network (an allow-list of hosts is refused
-where no sandbox can hold it), secrets, persistence, programs, templates, variables, artifacts, pools, profiles,
+Held at the lease or at the start: sandbox mode, boundary, providers, host exposure, mounts, network (an allow-list of hosts
+is refused where no sandbox can hold it), secrets, persistence, programs, templates, variables, artifacts, pools, profiles,
 capabilities, actions, approval, private hosts, and the limits of time, queue, logs, output, artifacts, memory and
-processes. The remaining fields are resolved, explained and kept in the snapshot for those that place agents, sign
+processes. \`limits.concurrency\` counts the tasks of a profile that a tenant has queued or running; the others are parked.
+
+A call of the orchestrator itself goes to no host that a layer denies, to none of \`privateHosts\` (also when its address is
+computed while it runs), nowhere where a layer beside the profile says \`deny-all\`, and where such a layer states
+\`allow.networkHosts\` only there. What a profile allows is the network of the commands under it.
+
+\`limits.cpuMillis\`, \`limits.diskBytes\`, \`networkPolicies\` and \`trustBundles\` are refused wherever a layer states them: no
+sandbox holds them, and a rule that nothing holds would only look like one. \`["*"]\` in \`allow\` says nothing and passes. The remaining fields are resolved, explained and kept in the snapshot for those that place agents, sign
 provenance and make approvals.
 `;
 }

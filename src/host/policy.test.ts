@@ -2,12 +2,13 @@ import { expect, test } from "bun:test";
 import { beat, type Plane, plane, result, runner, shell } from "../../test/support/control-plane.ts";
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
-import type { PolicyLayer } from "../policy/index.ts";
+import { type PolicyLayer, refuseUnheld } from "../policy/index.ts";
 import {
   listAudit,
   type PolicyKind,
   policyGeneration,
   publishPolicyObject,
+  readShares,
   revokePolicyObject,
   verifyAudit,
   viewQueue,
@@ -371,6 +372,82 @@ test("policy says which sandboxes may be used, and the runner picks one of them"
   await p.start("two", [{ one: shell() }]);
   const { lease } = await (await runner(p, "r2")).claim();
   expect(lease.sandbox.providers).toEqual(["process", "kubernetes", "cubesandbox", "vm"]);
+});
+
+test("a lease holds what all layers leave, and what the profile does not give is refused by its field", async () => {
+  const p = await plane();
+  await publish(p, "profile", "build", {
+    id: "build",
+    policy: {
+      ...(PROFILE()["policy"] as JsonObject),
+      network: "allowlisted",
+      secretPolicy: "none",
+      allow: {
+        runnerPools: ["default"],
+        capabilities: ["git"],
+        executables: ["/usr/bin"],
+        environmentNames: ["CI_*"],
+        mounts: ["/srv"],
+        networkHosts: ["*.example.com"],
+        sandboxProviders: ["process", "oci"],
+      },
+    },
+  });
+  await publish(p, "tenant-policy", "default", { policy: { deny: { networkHosts: ["old.example.com"] } } });
+  const command = (shell: JsonObject, light: JsonObject = {}) => ({
+    run: { shell: { command: "/usr/bin/git", ...shell } },
+    metadata: { lightWorkflow: light },
+  });
+  await startOnBuild(p, "ok", [{ one: command({}, { network: "allowlisted" }) }]);
+  const { lease } = await (await builder(p)).claim();
+  expect(lease).toMatchObject({
+    sandbox: { mode: "none", providers: ["process", "oci"] },
+    workspace: { mode: "ephemeral" },
+    network: "allowlisted",
+    networkHosts: { allow: ["*.example.com"], deny: ["old.example.com"] },
+    secretPolicy: "none",
+    capabilities: [],
+    mounts: [],
+  });
+  const refused: [string, JsonObject, string][] = [
+    ["program", command({ command: "/bin/sh" }), "the program /bin/sh"],
+    ["variable", command({ environment: { PATH: "/tmp" } }), "the environment variable PATH"],
+    ["secret", command({ environment: { CI_KEY: "runner-secret://k" } }), "its secret policy is none"],
+    ["mount", command({}, { mounts: [{ source: "/etc" }] }), "the task asks to see /etc"],
+    ["session", command({}, { workspace: "session" }), "its persistence is ephemeral"],
+    ["image", { run: { container: { image: "alpine", command: "true" } } }, "container"],
+    ["artifact", command({}, { artifacts: [{ path: "out" }] }), "the artifact path out"],
+  ];
+  for (const [run, task, why] of refused) {
+    await startOnBuild(p, run, [{ one: task }]);
+    expect(errorOf(await p.until(run, "faulted")).detail).toContain(why);
+  }
+});
+
+test("a layer with a rule that nothing would hold is refused, with what to state instead", async () => {
+  const p = await plane();
+  const stated: PolicyLayer[] = [
+    { limits: { cpuMillis: 500 } },
+    { limits: { diskBytes: 1_000_000 } },
+    { allow: { networkPolicies: ["dmz"] } },
+    { deny: { trustBundles: ["old"] } },
+  ];
+  for (const security of stated) {
+    await expect(p.start("no", [{ one: shell({ security: security as JsonObject }) }])).rejects.toThrow(
+      "nothing holds",
+    );
+    expect(() => refuseUnheld(security)).toThrow("nothing holds");
+  }
+  refuseUnheld({ allow: { networkPolicies: ["*"], trustBundles: [] }, limits: { taskMs: 1 } });
+});
+
+test("the weight that a tenant is published with is what the queue shares by, until it is published without", async () => {
+  const p = await plane();
+  const weights = () => [...p.store.read(readShares, null)];
+  await publish(p, "tenant", "acme", { id: "acme", weight: 3 });
+  expect(weights()).toEqual([["acme", 3]]);
+  await publish(p, "tenant", "acme", { id: "acme" });
+  expect(weights()).toEqual([]);
 });
 
 test("a service policy says which kinds of runners there may be at all", async () => {

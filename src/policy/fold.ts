@@ -1,6 +1,7 @@
 import { fail } from "../base/errors.ts";
 import type { PolicyLayer } from "../protocol/policy.ts";
 import { deniedOf, getValue, type PolicyField, type PolicyValue, setValue, stated } from "./fields.ts";
+import { refuseUnheld } from "./unheld.ts";
 
 export type LayerKind = "profile" | "service" | "tenant" | "workspace" | "workflow" | "task";
 
@@ -40,6 +41,7 @@ export const NOTHING_FOLDED: Folded = { bounds: {}, decidedBy: new Map(), asked:
 export function narrow(before: Folded, layer: NamedLayer): Folded {
   const name = layerName(layer);
   const asks = !CAPS.includes(layer.kind);
+  if (asks) refuseUnheld(layer.policy);
   // Fields of the result are replaced, never changed in place: the parts of `before` stay as they are.
   const bounds = copy(before.bounds);
   const requests = layer.kind === "workflow" || layer.kind === "task";

@@ -66,3 +66,4 @@ export {
 export { checkTemplate } from "./template/check.ts";
 export { type CommandCall, type RenderedCommand, renderTemplate } from "./template/render.ts";
 export { CommandTemplate } from "./template/schema.ts";
+export { refuseUnheld } from "./unheld.ts";

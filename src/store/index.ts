@@ -85,7 +85,7 @@ export { type QueueView, viewLeases, viewQueue } from "./leases/queue-views.ts";
 export { hasLateLeases, reapLeases } from "./leases/reap.ts";
 export { NotTaken, reportResult } from "./leases/report.ts";
 export { type Resolution, type ResolvedAttempt, resolveAttempt } from "./leases/resolve.ts";
-export { readShares, setShare } from "./leases/shares.ts";
+export { readShares } from "./leases/shares.ts";
 export {
   type LeaseTimes,
   rejectLease,

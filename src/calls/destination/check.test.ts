@@ -19,7 +19,7 @@ const check = (url: string, policy: DestinationPolicy) =>
     (error: { type?: string }) => error.type ?? String(error),
   );
 
-test("every notation of a private address is refused", async () => {
+test("X.3: every notation of a private address is refused", async () => {
   for (const host of [
     "127.0.0.1",
     "127.1",

@@ -84,7 +84,7 @@ test("an allowed address is reached by plain HTTP, and what was asked for is rec
   expect(record[0]!.receivedBytes).toBeGreaterThan(100);
 });
 
-test("what is not listed, denied, or leads to this host by a listed name is refused and recorded", async () => {
+test("X.3: what is not listed, denied, or leads to this host by a listed name is refused and recorded", async () => {
   const cases: [EgressRules, string, string][] = [
     [{ allow: ["api.example.com"], deny: [] }, "127.0.0.1", "403"],
     [{ allow: [], deny: [] }, "127.0.0.1", "403"],
@@ -104,7 +104,7 @@ test("what is not listed, denied, or leads to this host by a listed name is refu
   }
 });
 
-test("odd notations, other schemes and overlong heads get no connection", async () => {
+test("X.3: odd notations, other schemes and overlong heads get no connection", async () => {
   const { result } = await withProxy({ allow: ["127.0.0.1"], deny: [] }, async (socket) => [
     await say(socket, "CONNECT 0x7f.1@example.com:80 HTTP/1.1"),
     await say(socket, "GET ftp://127.0.0.1/ HTTP/1.1"),

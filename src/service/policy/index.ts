@@ -1,13 +1,16 @@
 import { PoolDocument, TenantDocument } from "../../policy/documents.ts";
 import { ProfileDocument } from "../../policy/profile.ts";
 import { CommandTemplate } from "../../policy/template/schema.ts";
+import { refuseUnheld } from "../../policy/unheld.ts";
 import { checkPolicy } from "./check.ts";
 import { explainPolicy } from "./explain.ts";
 import { getPolicy, publishPolicy } from "./layers.ts";
 import { objectOperations } from "./objects.ts";
 import { checkPublishable } from "./templates.ts";
 
-const profile = objectOperations("profile", "profiles", ProfileDocument);
+const profile = objectOperations("profile", "profiles", ProfileDocument, async (_context, document) =>
+  refuseUnheld((document as unknown as ProfileDocument).policy),
+);
 const template = objectOperations("template", "templates", CommandTemplate, (context, document) =>
   checkPublishable(context, document as unknown as CommandTemplate),
 );

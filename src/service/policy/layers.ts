@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
+import { refuseUnheld } from "../../policy/index.ts";
 import { PolicyLayer } from "../../protocol/policy.ts";
 import { publishPolicyObject, readPolicyObject } from "../../store/index.ts";
 import type { ServiceContext } from "../context.ts";
@@ -29,6 +30,7 @@ export const publishPolicy = defineOperation({
   output: Published,
   async run(context, input) {
     const place = placeOf(context, input.layer, input.tenant);
+    refuseUnheld(input.policy);
     const body = { policy: input.policy } as JsonObject;
     const by = byWhom(context);
     // A tenant finds its policy in its own chain, whoever published it.
