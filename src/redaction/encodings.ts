@@ -47,8 +47,28 @@ function textForms(text: string): string[] {
     text.replaceAll("'", `'"'"'`),
     text.replace(/[\\"$`]/g, "\\$&"),
     text.replace(/[^A-Za-z0-9_./:=@%^,+-]/g, "\\$&"),
+    // Quotes doubled, as expressions, SQL and PowerShell write them; and a value whose own quotes were taken off.
+    text.replaceAll("'", "''"),
+    text.replaceAll('"', '""'),
+    text.replace(/^(["'])(.*)\1$/s, "$2"),
+    // PowerShell's escape, and what its error messages leave of a value on both sides of an ampersand.
+    text.replace(/[`"$]/g, "`$&"),
+    text.slice(0, text.lastIndexOf("&") + 1),
+    text.includes("&") ? text.slice(text.lastIndexOf("&") + 1) : "",
     xml(text),
+    ...passwordOf(text),
   ];
+}
+
+/** The password of a secret that is an address: clients print it without the rest. */
+function passwordOf(text: string): string[] {
+  const written = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@]*?:([^/?#]*)@/i.exec(text)?.[1];
+  if (written === undefined) return [];
+  try {
+    return [written, decodeURIComponent(written)];
+  } catch {
+    return [written];
+  }
 }
 
 /**

@@ -93,6 +93,20 @@ test("every encoding of a secret is masked, wherever it stands", () => {
   }
 });
 
+test("what shells, expressions and clients leave of a secret is masked: doubled quotes, cut ampersands, an address's password", () => {
+  const redact = (secret: string, text: string) => createRedaction([secret]).text(text);
+  expect(redact("it's one's own", "x = 'it''s one''s own'")).toBe(`x = '${MASK}'`);
+  expect(redact('say "hello" now', 'x = "say ""hello"" now"')).toBe(`x = "${MASK}"`);
+  expect(redact("'quoted-value'", "quoted-value")).toBe(MASK);
+  expect(redact("cost$100", "cost`$100")).toBe(MASK);
+  expect(redact("before-it&after-it", "before-it&\n+ after-it")).toBe(`${MASK}\n+ ${MASK}`);
+  const address = "postgres://user:p%40ssw0rd@host/db";
+  expect(redact(address, "p%40ssw0rd or p@ssw0rd")).toBe(`${MASK} or ${MASK}`);
+  // An address without one, and one that cannot be decoded, are secrets like others.
+  expect(redact("https://host/a:b@c", "host")).toBe("host");
+  expect(redact("ftp://user:%E0%A4%A@host", "%E0%A4%A")).toBe(MASK);
+});
+
 test("a secret inside JSON values and member names is masked; short secrets are reported, not masked", () => {
   const redaction = createRedaction(["hunter2-hunter2", "abc"]);
   expect(redaction.tooShort).toBe(1);
