@@ -46,19 +46,23 @@ async function converse(told: Told): Promise<Json> {
   const messages: JsonObject[] = [];
   let repairs = 0;
   for (let turn = 1; ; turn++) {
-    const { message, calls, content } = await ask(told, turn, messages);
+    const { message, calls, answer: said, problem } = await ask(told, turn, messages);
     messages.push(message);
     if (calls.length > 0) {
       for (const call of calls) messages.push(await answer(told, call));
       continue;
     }
-    if (told.verify === null) return { answer: content, repairs };
+    if (problem !== null) {
+      messages.push({ role: "user", content: problem });
+      continue;
+    }
+    if (told.verify === null) return { answer: said, repairs };
     // The agent says that it is done; the command that failed decides whether it is.
     const checked = await runTool("run", { command: told.verify }, told.commands);
     await post(told, "/verified", { attempt: repairs + 1, ok: checked.ok });
     console.log(`attempt ${repairs + 1}: ${told.verify} ${checked.ok ? "succeeds" : "fails"}`);
     repairs++;
-    if (checked.ok) return { answer: content, repairs };
+    if (checked.ok) return { answer: said, repairs };
     if (repairs >= told.repairAttempts)
       throw new Ended(`${told.verify} still fails after ${repairs} attempts`);
     messages.push({ role: "user", content: `${told.verify} still fails:\n${checked.text}` });
@@ -66,9 +70,8 @@ async function converse(told: Told): Promise<Json> {
 }
 
 async function ask(told: Told, turn: number, messages: readonly JsonObject[]) {
-  const { message } = (await post(told, "/model", { id: `turn-${turn}`, messages: [...messages] })) as {
-    message: JsonObject;
-  };
+  const asked = await post(told, "/model", { id: `turn-${turn}`, messages: [...messages] });
+  const message = asked["message"] as JsonObject;
   const listed = Array.isArray(message["tool_calls"]) ? (message["tool_calls"] as JsonObject[]) : [];
   const calls = listed.map((each): ToolCall => {
     const named = (isObject(each["function"]) ? each["function"] : {}) as JsonObject;
@@ -78,7 +81,13 @@ async function ask(told: Told, turn: number, messages: readonly JsonObject[]) {
       arguments: String(named["arguments"] ?? "{}"),
     };
   });
-  return { message, calls, content: typeof message["content"] === "string" ? message["content"] : "" };
+  const problem = asked["problem"];
+  return {
+    message,
+    calls,
+    answer: asked["answer"] ?? null,
+    problem: typeof problem === "string" ? problem : null,
+  };
 }
 
 /** A tool that is not allowed, or arguments that are none, are told to the model: it may do better, within its budget. */

@@ -13,6 +13,7 @@ import {
   taskPolicy,
 } from "../policy/index.ts";
 import type { AgentLookup, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
+import { agentRun } from "./agent-run.ts";
 
 type CallEffect = Extract<Effect, { kind: "call" }>;
 
@@ -55,6 +56,18 @@ export function placeAgentCall(
       dataBoundary: placed.dataBoundary,
       reasons: [...placed.reasons],
     };
+    if (placed.agentPlacement === "runner") {
+      const { with: given } = request;
+      const run = agentRun(
+        effect,
+        found!,
+        instructionsOf(found!.agent, given, published),
+        given["outputSchema"] ?? (found!.agent.outputSchema as Json | undefined) ?? null,
+        budgetsOf(given, found!.agent, policy),
+        policy,
+      );
+      return { effect: run, placement };
+    }
     return { effect: { ...effect, request: pinned(request, placed, found, policy, published) }, placement };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -132,11 +145,6 @@ function pinned(
         session: given["session"] ?? null,
       },
     };
-  }
-  if (placed.agentPlacement === "runner") {
-    throw fail("execution_policy_denied", "the agent needs a runner, and no runner executes agents here", {
-      details: { field: "allow.agentPlacements" },
-    });
   }
   const { agent } = found!;
   return {

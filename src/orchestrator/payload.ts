@@ -17,6 +17,7 @@ import {
   UNCOUNTED,
 } from "../policy/index.ts";
 import {
+  type AgentWork,
   CONTAINER_CAPABILITY,
   type ContainerTask,
   type FixedAction,
@@ -60,6 +61,8 @@ export function queueRequest(
       layer,
       reference: effect.reference,
       ...(isObject(request.light["action"]) ? { fixedAction: true } : {}),
+      // What an agent runs, a model wrote; the worker itself is the product's own.
+      ...(isObject(request.light["agent"]) ? { fixedAction: true, modelGenerated: true } : {}),
     });
     payload = taskPayload(effect, row, effective);
     concurrency = concurrencyOf(request.light, effective);
@@ -81,7 +84,9 @@ export function queueRequest(
       ...runnerKinds(effective),
     },
     payload: payload as unknown as JsonObject,
-    workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : null,
+    // An agent works on a copy, which can only be made where the session is.
+    workspaceKey:
+      payload.agent?.copyOf ?? (payload.workspace.mode === "session" ? payload.workspace.key : null),
     repeatable: request.light["repeatable"] === true,
     priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
     concurrency,
@@ -162,7 +167,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   const limit = (name: "logBytes" | "outputBytes" | "artifactBytes" | "artifactCount", most: number) =>
     Math.min(most, policy.limits?.[name] ?? most);
   return {
-    taskType: request.type,
+    taskType: isObject(light["agent"]) ? "call.agent" : request.type,
     runnerPool: effective.runnerPool,
     executionProfile: effective.executionProfile,
     executionProfileVersion: effective.profileVersion,
@@ -170,7 +175,10 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     ...(template === null ? {} : { commandTemplateId: template.id, commandTemplateDigest: template.digest }),
     deadlineMs: effective.taskMs,
     task,
-    workspace: session ? { mode: "session", key: row.id } : { mode: "ephemeral", key: newId() },
+    workspace:
+      session && !isObject(light["agent"])
+        ? { mode: "session", key: row.id }
+        : { mode: "ephemeral", key: newId() },
     mounts: ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, effective)),
     sandbox: {
       mode: policy.sandboxMode ?? "none",
@@ -192,6 +200,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     artifacts: artifacts(light, effective),
     ...filesOf(light),
     ...actionOf(effect, row),
+    ...agentOf(light, session ? row.id : null),
     ...provenanceOf(light, policy),
     output: light["output"] === "json" ? "json" : "none",
     limits: {
@@ -222,6 +231,13 @@ function actionOf(effect: RunEffect, row: InstanceRow): Pick<TaskPayload, "actio
   return { action: { name: action.name as FixedAction, idempotencyKey } };
 }
 
+/** @param session whose files it works on, in a copy of its own */
+function agentOf(light: JsonObject, session: string | null): Pick<TaskPayload, "agent"> {
+  if (!isObject(light["agent"])) return {};
+  const agent = light["agent"] as unknown as AgentWork;
+  return { agent: session === null ? agent : { ...agent, copyOf: session } };
+}
+
 /** What is signed is decided by policy; the workflow only says what it was made from. */
 function provenanceOf(light: JsonObject, policy: PolicyLayer): Pick<TaskPayload, "provenance"> {
   if (policy.provenance !== "signed") return {};
@@ -230,6 +246,10 @@ function provenanceOf(light: JsonObject, policy: PolicyLayer): Pick<TaskPayload,
 }
 
 function runTask(request: RunEffect["request"], effective: EffectivePolicy): TaskPayload["task"] {
+  if (isObject(request.light["agent"]) && request.type === "run.shell") {
+    const { type, command, arguments: given } = request;
+    return { type, command, arguments: given, environment: {} };
+  }
   const action = actionGiven(request.light);
   if (action !== null) {
     checkEnvironment(request.environment, effective);

@@ -206,6 +206,7 @@ function consequencesOf(
   if (before !== undefined) demand("approvalRequired", true, `rule: requiresHumanApprovalBefore ${before}`);
   if (trust === "model-generated") {
     demand("boundary", policy.modelGeneratedBoundary ?? "micro-vm", "rule: model-generated");
+    demand("sandboxMode", "per-agent-call", "rule: model-generated");
   }
   return { layer, changed };
 }

@@ -100,6 +100,8 @@ export const AgentWork = closed({
   verify: Type.Optional(
     closed({ command: Name, repairAttempts: Type.Integer({ minimum: 1, maximum: 100 }) }),
   ),
+  /** JSON Schema of its answer; without it the answer is text. */
+  outputSchema: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   budgets: closed({ turns: Count, tokens: Count, bytes: Count }),
   /** The session whose files it works on, in a copy; without it an empty workspace. */
   copyOf: Type.Optional(Name),

@@ -78,13 +78,27 @@ export const callTask: TaskHandler = {
   },
   effectSucceeded(machine, frame, node, output) {
     const loop = loopOf(frame, node.task);
-    if (loop === null) machine.complete(frame, output);
-    else {
+    if (loop === null) {
+      const agent = AGENT_CALLS.has(node.task["call"] as string);
+      machine.complete(frame, agent ? answerOf(output, lightOf(node.task)) : output);
+    } else {
       memoryOf(frame).done = true;
       goOn(machine, frame, loop);
     }
   },
 };
+
+/**
+ * An agent's answer, wherever it ran. A runner reports a command's record, with the answer inside; a task that declares
+ * `metadata.lightWorkflow.output` gets that record, for its artifacts.
+ */
+function answerOf(output: Json, light: JsonObject): Json {
+  if (!isObject(output) || !["exitCode", "artifacts", "durationMs"].every((name) => name in output))
+    return output;
+  const { output: told, stdout: _, stderr: __, ...rest } = output as JsonObject;
+  const answer = isObject(told) && "answer" in told ? (told as JsonObject)["answer"]! : (told ?? null);
+  return light["output"] === undefined ? answer : { ...rest, output: answer };
+}
 
 const memoryOf = (frame: Frame): MessageMemory => frame.memory as unknown as MessageMemory;
 

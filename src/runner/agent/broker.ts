@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { digestOf } from "../../base/canonical.ts";
 import { type ErrorCode, type Failure, fail, toFailure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { validatesAgainst } from "../../base/json-schema.ts";
 import type { AgentWork } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { toolDefinitions } from "./tool-definitions.ts";
@@ -76,6 +77,11 @@ export async function openBroker(
     return fail(code, message);
   };
 
+  const instructions =
+    work.outputSchema === undefined
+      ? work.instructions
+      : `${work.instructions}\n\nYour last answer is JSON alone, and fits this JSON Schema:\n${JSON.stringify(work.outputSchema)}`;
+
   const model = async (id: string, messages: readonly Json[]): Promise<JsonObject> => {
     const { budgets } = work;
     if (use.turns >= budgets.turns)
@@ -86,7 +92,7 @@ export async function openBroker(
     const body = redaction.json({
       ...(work.model === undefined ? {} : { model: work.model }),
       messages: [
-        { role: "system", content: work.instructions },
+        { role: "system", content: instructions },
         { role: "user", content: work.prompt },
         ...messages,
       ],
@@ -109,7 +115,7 @@ export async function openBroker(
     record({ kind: "model.response", id, message, tokens: use.tokens });
     const problem = callProblem(message);
     if (problem !== null) throw end("agent_output_invalid", `the model's answer is malformed: ${problem}`);
-    return { message };
+    return { message, ...answerOf(message, work.outputSchema as JsonObject | undefined) };
   };
 
   const handle = async (path: string, given: JsonObject): Promise<JsonObject> => {
@@ -240,6 +246,21 @@ function tokensOf(response: JsonObject, sent: number): number {
   const total = isObject(usage) ? (usage as JsonObject)["total_tokens"] : undefined;
   if (typeof total === "number" && Number.isFinite(total) && total > 0) return Math.ceil(total);
   return Math.ceil((sent + JSON.stringify(response).length) / CHARACTERS_A_TOKEN);
+}
+
+/** Of an answer that calls no tools: its value, or what is wrong with it and has to be asked for again. */
+function answerOf(message: JsonObject, schema: JsonObject | undefined): JsonObject {
+  const { content, tool_calls: calls } = message;
+  if (Array.isArray(calls) && calls.length > 0) return {};
+  if (schema === undefined) return { answer: content ?? "" };
+  let value: Json;
+  try {
+    value = JSON.parse(String(content)) as Json;
+  } catch {
+    return { problem: "the answer is not JSON" };
+  }
+  const problem = validatesAgainst(schema, value);
+  return problem === null ? { answer: value } : { problem: `the answer does not fit its schema: ${problem}` };
 }
 
 const CALLS = 64;

@@ -87,7 +87,8 @@ export interface AgentLookup {
 
 /** An agent's call as it will be made, and the decision for the history and the audit. */
 export interface PlacedAgent {
-  readonly effect: CallEffect;
+  /** A call of the orchestrator's own, or work for a runner. */
+  readonly effect: CallEffect | RunEffect;
   readonly placement: JsonObject;
 }
 
@@ -345,6 +346,7 @@ function applyEffect(
     case "call": {
       const placed = placeAgent(tx, engine, row, effect, now);
       if ("denied" in placed) return told(placed.denied);
+      if (placed.effect.kind === "run") return applyRun(tx, engine, row, placed.effect, now);
       return applyCall(tx, engine, row, placed.effect, now);
     }
     case "listen":
@@ -359,24 +361,33 @@ function applyEffect(
       // A workflow's own event is listened for; what starts workflows comes from outside, by the lane's own rights.
       putEvent(tx, row.tenant_id, effect.event, null, now);
       return null;
-    case "run": {
-      const request = engine.request(effect, row);
-      if ("denied" in request) return told(request.denied);
-      const revoked = revocationOf(tx, row.policy_digest, request.payload);
-      if (revoked !== null) return told(engine.revoked(effect.id, revokedDiagnostic(revoked)));
-      if (request.gate !== undefined) {
-        // What needs an approval is never answered from the cache.
-        const taken = takenOver(tx, row, effect, now);
-        if (taken !== null) return taken;
-        const { gate, ...queued } = request;
-        openApproval(tx, row, { kind: "run", effect, request: queued }, gate, now);
-        return null;
-      }
-      const known = consult(tx, engine, row, effect, request, now);
-      if (known === null) insertRequest(tx, row, effect, request, now);
-      return known;
-    }
+    case "run":
+      return applyRun(tx, engine, row, effect, now);
   }
+}
+
+function applyRun(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  effect: RunEffect,
+  now: number,
+): Known | null {
+  const request = engine.request(effect, row);
+  if ("denied" in request) return told(request.denied);
+  const revoked = revocationOf(tx, row.policy_digest, request.payload);
+  if (revoked !== null) return told(engine.revoked(effect.id, revokedDiagnostic(revoked)));
+  if (request.gate !== undefined) {
+    // What needs an approval is never answered from the cache.
+    const taken = takenOver(tx, row, effect, now);
+    if (taken !== null) return taken;
+    const { gate, ...queued } = request;
+    openApproval(tx, row, { kind: "run", effect, request: queued }, gate, now);
+    return null;
+  }
+  const known = consult(tx, engine, row, effect, request, now);
+  if (known === null) insertRequest(tx, row, effect, request, now);
+  return known;
 }
 
 function applyCall(
@@ -405,7 +416,7 @@ function placeAgent(
   row: InstanceRow,
   effect: CallEffect,
   now: number,
-): { effect: CallEffect } | { denied: StoredInput } {
+): { effect: CallEffect | RunEffect } | { denied: StoredInput } {
   const placed = engine.placeAgent?.(effect, row, {
     agent: (reference) => findAgent(tx, { tenantId: row.tenant_id, reference }),
     skill: (digest) => readSkill(tx, { tenantId: row.tenant_id, digest }),

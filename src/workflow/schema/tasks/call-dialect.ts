@@ -36,6 +36,24 @@ export const AgentArguments = closed(
     ...request,
     /** Default `native`. Where a native call runs is policy's decision; `service` never happens by itself. */
     mode: Type.Optional(wordOf("native", "runner", "service")),
+    /** What the tool `run` of an agent on a runner may run, by name. */
+    commands: Type.Optional(
+      Type.Array(
+        closed({
+          name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" }),
+          command: Type.String({ minLength: 1, maxLength: 4096, pattern: "^[^$]*$" }),
+          arguments: Type.Optional(Type.Array(Type.String({ maxLength: 131_072 }), { maxItems: 256 })),
+        }),
+        { maxItems: 64 },
+      ),
+    ),
+    /** The command of those that has to succeed in the end: the step that failed. */
+    repair: Type.Optional(
+      closed({
+        command: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" }),
+        attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      }),
+    ),
     /** Of the service, with `mode: service`. */
     endpoint: Type.Optional(Endpoint),
   },

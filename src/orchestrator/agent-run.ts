@@ -1,0 +1,131 @@
+import type { Agent } from "../agents/index.ts";
+import { fail } from "../base/errors.ts";
+import { isObject, type Json, type JsonObject } from "../base/json.ts";
+import type { CallEffectRequest, Effect } from "../engine/index.ts";
+import { coversName, coversPath, type PolicyLayer } from "../policy/index.ts";
+import type { AgentWork } from "../protocol/index.ts";
+import type { PublishedAgent } from "../store/index.ts";
+
+type CallEffect = Extract<Effect, { kind: "call" }>;
+type RunEffect = Extract<Effect, { kind: "run" }>;
+
+/** Bytes to the model in one call where nothing else is said: a conversation is sent again with every turn. */
+const BYTES = 64 * 1024 * 1024;
+
+/** The call of an agent that policy places on a runner, as work for a lease: final values, and nothing to look up. */
+export function agentRun(
+  effect: CallEffect,
+  { agent, name, version, digest }: PublishedAgent,
+  instructions: string,
+  outputSchema: Json,
+  budgets: JsonObject,
+  policy: PolicyLayer,
+): RunEffect {
+  const { request } = effect;
+  const light = request.light ?? {};
+  const commands = commandsOf(request, policy);
+  const repair = repairOf(request, agent, policy, commands);
+  const work: Omit<AgentWork, "copyOf"> = {
+    name,
+    version,
+    digest,
+    modelProviderScope: "tenant",
+    dataBoundary: "tenant-network",
+    ...(agent.model?.name === undefined ? {} : { model: agent.model.name }),
+    instructions,
+    prompt: promptOf(request.with),
+    allowedTools: [...(agent.tools ?? [])],
+    commands,
+    ...(repair === null ? {} : { verify: repair }),
+    ...(isObject(outputSchema) ? { outputSchema: outputSchema as JsonObject } : {}),
+    budgets: {
+      turns: budgets["turns"] as number,
+      tokens: budgets["tokens"] as number,
+      bytes: BYTES,
+    },
+    protectedPaths: [...(policy.protectedPaths ?? [])],
+  };
+  return {
+    kind: "run",
+    id: effect.id,
+    step_id: effect.step_id,
+    reference: effect.reference,
+    request: {
+      type: "run.shell",
+      command: "lightflow",
+      arguments: ["agent", name],
+      environment: {},
+      light: { ...light, agent: work as unknown as JsonObject, output: "json" },
+      timeout_ms: request.timeout_ms,
+    },
+  };
+}
+
+function promptOf(given: JsonObject): string {
+  const { prompt, input } = given;
+  const parts = [
+    ...(typeof prompt === "string" ? [prompt] : []),
+    ...(input === undefined || input === null
+      ? []
+      : [typeof input === "string" ? input : JSON.stringify(input)]),
+  ];
+  return parts.join("\n\n");
+}
+
+function commandsOf({ with: given }: CallEffectRequest, policy: PolicyLayer): AgentWork["commands"] {
+  const asked = (Array.isArray(given["commands"]) ? given["commands"] : []) as JsonObject[];
+  if (asked.length > 0 && policy.directCommands === false)
+    throw fail("template_denied", "an agent's commands are the task's own, and policy runs templates alone", {
+      details: { field: "directCommands" },
+    });
+  return asked.map((each) => {
+    const command = String(each["command"]);
+    const allowed = (policy.allow?.executables ?? []).some(
+      (path) => path === "/" || coversPath(path, command),
+    );
+    const denied = (policy.deny?.executables ?? []).some((path) => coversPath(path, command));
+    if (!allowed || denied)
+      throw fail("execution_policy_denied", `the program ${command} is not one that policy allows`, {
+        details: { field: "allow.executables" },
+      });
+    return { name: String(each["name"]), command, arguments: (each["arguments"] ?? []) as string[] };
+  });
+}
+
+/** A repair is an action of its own, which a profile has to allow, with a number of attempts that it bounds. */
+function repairOf(
+  { with: given }: CallEffectRequest,
+  agent: Agent,
+  policy: PolicyLayer,
+  commands: AgentWork["commands"],
+): AgentWork["verify"] | null {
+  const repair = given["repair"];
+  if (!isObject(repair)) return null;
+  const { command, attempts } = repair as JsonObject;
+  const denied = (why: string, field: string) => fail("execution_policy_denied", why, { details: { field } });
+  const covers = (list: readonly string[] | undefined) =>
+    (list ?? []).some((wide) => coversName(wide, "repair"));
+  if (!covers(policy.allow?.actions) || covers(policy.deny?.actions))
+    throw denied("repairs by agents are not an action that policy allows", "allow.actions");
+  if (policy.aiDiagnosisAllowed !== true)
+    throw denied("what failed here may not be shown to a model", "aiDiagnosisAllowed");
+  if (!commands.some(({ name }) => name === command))
+    throw fail(
+      "execution_policy_denied",
+      `the repair's command ${String(command)} is not among the commands`,
+      {
+        details: { field: "repair" },
+      },
+    );
+  const most = Math.min(
+    policy.limits?.repairAttempts ?? 0,
+    agent.budgets?.repairAttempts ?? Number.POSITIVE_INFINITY,
+  );
+  const wanted = typeof attempts === "number" ? attempts : Math.min(2, most);
+  if (wanted > most || wanted < 1)
+    throw denied(
+      `${wanted} attempts of a repair are more than the ${most} that are allowed`,
+      "limits.repairAttempts",
+    );
+  return { command: String(command), repairAttempts: wanted };
+}

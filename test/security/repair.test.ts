@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { sandbox } from "../support/binary.ts";
+import { type Started, startBinary } from "../support/processes.ts";
+import { type ReleaseHost, releaseHost } from "../support/release-host.ts";
+import { startScriptedModel } from "../support/scripted-model.ts";
+
+setDefaultTimeout(90_000);
+
+/** The whole way: a workflow, policy, a lease, a runner beside the tenant's `/ctx`, and a scripted model. */
+const model = startScriptedModel();
+const place = sandbox("ctx");
+const mount = join(place.path, "ctx");
+let ctx: Started;
+let host: ReleaseHost;
+
+beforeAll(async () => {
+  ctx = await startBinary(
+    ["ctx", "serve", "--dir", mount],
+    {
+      ...place.env,
+      CORTEXFS_OPENAI_BASE_URL: model.url,
+      CORTEXFS_OPENAI_API_KEY: "k",
+      CORTEXFS_OPENAI_MODEL: "m",
+    },
+    place.path,
+  );
+  host = await releaseHost({ runnerEnv: { LIGHTFLOW_CTX_MOUNT: mount } });
+  writeFileSync(
+    join(host.box.path, "mender.json"),
+    JSON.stringify({
+      name: "mender",
+      version: "1.0.0",
+      instructions: "You mend what fails.",
+      tools: ["list", "read", "patch", "write", "run"],
+      files: true,
+      budgets: { turns: 12, tokens: 100_000, repairAttempts: 3 },
+    }),
+  );
+  expect(await host.lightflow(["agent", "publish", "mender.json"])).toMatchObject({ code: 0 });
+});
+afterAll(async () => {
+  await host?.stop();
+  await ctx?.stop();
+  model.stop();
+  place.remove();
+});
+
+const light = (more: object) => ({
+  metadata: { lightWorkflow: { workspace: "session", output: "json", ...more } },
+});
+const shell = (script: string, more: object = {}) => ({
+  run: { shell: { command: "sh", arguments: ["-ec", script] } },
+  ...light(more),
+});
+const PLANT =
+  "mkdir -p src .github && echo ci >.github/ci.yml && printf 'exports.sum = (a, b) => a - b;\\n' >src/sum.js && " +
+  "printf 'if (require(\"./src/sum.js\").sum(2, 3) !== 5) process.exit(1);\\n' >test.js && echo '{}' >$LIGHTFLOW_OUTPUT";
+
+function document(name: string, repair: object, profile = "release"): string {
+  const path = join(host.box.path, `${name}.json`);
+  const mend = {
+    call: "agent",
+    with: {
+      agent: "mender",
+      prompt: "The test fails: find out why, and mend it.",
+      commands: [{ name: "test", command: "node", arguments: ["test.js"] }],
+      repair: { command: "test", ...repair },
+    },
+    ...light({}),
+  };
+  writeFileSync(
+    path,
+    JSON.stringify({
+      document: {
+        dsl: "1.0.3",
+        namespace: "t",
+        name,
+        version: "1.0.0",
+        metadata: { lightWorkflow: { runner: { executionProfile: profile } } },
+      },
+      do: [
+        { plant: shell(PLANT) },
+        {
+          build: {
+            try: [{ test: shell("node test.js && echo '{}' >$LIGHTFLOW_OUTPUT") }],
+            catch: { errors: {}, as: "problem", do: [{ mend }] },
+          },
+        },
+      ],
+    }),
+  );
+  return path;
+}
+
+test("a step that fails is handed to an agent under a lease, repaired in its second attempt, and the patch comes back", async () => {
+  model.script(
+    { call: [{ name: "read", arguments: { path: "src/sum.js" } }] },
+    { call: [{ name: "patch", arguments: { path: "src/sum.js", old: "a - b", new: "b - a" } }] },
+    { say: "mended" },
+    { call: [{ name: "patch", arguments: { path: "src/sum.js", old: "b - a", new: "a + b" } }] },
+    { say: "mended now" },
+  );
+  const run = await host.start([document("mend", { attempts: 2 })]);
+  const status = await host.ended(run);
+  const shown = (await host.lightflow(["run", "get", run])).json;
+  expect([status, JSON.stringify(shown["error"])]).toEqual(["succeeded", "null"]);
+  const output = shown["output"] as { output: unknown; artifacts: { name: string; sha256: string }[] };
+  expect(output.output).toBe("mended now");
+  expect(output.artifacts.map(({ name }) => name)).toEqual(["agent-transcript.jsonl", "changes.patch"]);
+  const patch = await host.lightflow(["artifact", "get", output.artifacts[1]!.sha256]);
+  expect(patch.stdout).toContain("+exports.sum = (a, b) => a + b;");
+});
+
+test("SR-9: an agent that publishes, writes CI and reads a secret gets nowhere, and the step fails with a named outcome", async () => {
+  model.script(
+    {
+      call: [
+        { name: "publish", arguments: {} },
+        { name: "read", arguments: { path: "../../../../root/.ssh/id_ed25519" } },
+        { name: "write", arguments: { path: ".github/ci.yml", content: "steal" } },
+        { name: "patch", arguments: { path: "src/sum.js", old: "a - b", new: "a + b" } },
+      ],
+    },
+    { say: "done" },
+  );
+  const run = await host.start([document("steal", { attempts: 1 })]);
+  expect(await host.ended(run)).toBe("failed");
+  expect((await host.lightflow(["run", "get", run])).json["error"]).toMatchObject({
+    data: { code: "workspace_change_denied" },
+  });
+  const results = (model.seen.at(-1)!["messages"] as { role: string; content: string }[])
+    .filter(({ role }) => role === "tool")
+    .map(({ content }) => content);
+  expect(results[0]).toStartWith("refused: ");
+  expect(results[1]).toContain("not in the workspace");
+});
+
+test("SR-9.1: a profile without repairs, or with fewer attempts, gives no lease", async () => {
+  model.script({ say: "never asked" });
+  const run = await host.start([document("toomany", { attempts: 9 })]);
+  expect(await host.ended(run)).toBe("failed");
+  expect(JSON.stringify((await host.lightflow(["run", "get", run])).json["error"])).toContain(
+    "attempts of a repair",
+  );
+  expect(model.seen).toHaveLength(0);
+});
