@@ -9,6 +9,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
 import { findRun, listAudit, listEvents, publishAgent, publishPolicyObject, Store } from "../store/index.ts";
+import { callRequest } from "./call-request.ts";
 import { Orchestrator } from "./index.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -249,4 +250,24 @@ test("an agent that nobody published, and a budget over what policy allows, are 
   await h.publish({ budgets: { tokens: 100 } });
   await h.start([{ sort: agent({ tokenBudget: 101 }) }], {}, "over");
   expect((await h.ended("over")).error).toMatchObject({ data: { code: "execution_policy_denied" } });
+});
+
+test("a session of a service is the tenant's own", () => {
+  const request = {
+    call: "agent-service",
+    with: { session: "talk" },
+    secrets: {},
+    repeatable: true,
+    timeout_ms: 1,
+  };
+  const call = {
+    instance_id: "i",
+    effect_id: "e1",
+    reference: "/do/0/a",
+    step_id: "a",
+    fence: 1,
+    attempt: 1,
+  };
+  const made = callRequest({ ...call, tenant_id: "acme", request }, () => undefined, 0);
+  expect(made.with["session"]).toBe("acme/talk");
 });

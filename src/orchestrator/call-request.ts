@@ -28,6 +28,10 @@ export function callRequest(
   now: number,
 ): CallRequest {
   const stored = call.request as unknown as CallEffectRequest;
+  const { session } = stored.with;
+  // Several tenants may share a service, and none may hear what another one said there.
+  if (stored.call === "agent-service" && typeof session === "string")
+    stored.with["session"] = `${call.tenant_id}/${session}`;
   const hidden = new Set<string>();
   const resolve = (name: string): SecretValue => {
     const value = secretOf(name, secret);
