@@ -268,6 +268,6 @@ test("a session of a service is the tenant's own", () => {
     fence: 1,
     attempt: 1,
   };
-  const made = callRequest({ ...call, tenant_id: "acme", request }, () => undefined, 0);
+  const made = callRequest({ ...call, tenant_id: "acme", policy_digest: "p", request }, () => undefined, 0);
   expect(made.with["session"]).toBe("acme/talk");
 });
