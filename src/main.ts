@@ -13,6 +13,10 @@ if (argv.length === 1 && argv[0] === "--version") {
   // Beside a task in a sandbox whose network is its own: the way to the proxy outside.
   const { runRelay } = await import("./code/relay.ts");
   process.exit(await runRelay(argv.slice(1)));
+} else if (argv[0] === "call-child") {
+  // A call into the tenant's network, inside the sandbox of its task.
+  const { runCallChild } = await import("./code/call-child.ts");
+  process.exit(await runCallChild());
 } else if (argv[0] === "action-child") {
   // A fixed action, inside the sandbox of its task.
   const { runAction } = await import("./actions/child.ts");

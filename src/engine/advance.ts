@@ -9,6 +9,36 @@ import { checkSchema } from "./schema.ts";
 import { type Advance, type EngineInput, FINISHED, type Frame, type Instance } from "./state.ts";
 import { handlerOf } from "./tasks/index.ts";
 
+/** What a runner's child says of a call: its result, or its own error as the clients here would give it. */
+function takeRunnerCall(machine: Machine, frame: Frame, record: JsonObject): void {
+  // It comes from the tenant's own network.
+  frame.private = true;
+  const told = record["output"];
+  const answer = isObject(told) ? (told as JsonObject) : {};
+  const { error } = answer;
+  if (!isObject(error)) {
+    // What an operator decided about an unknown end is the output as it is.
+    machine.complete(frame, (Object.hasOwn(answer, "result") ? answer["result"] : told) ?? null);
+    return;
+  }
+  const { type, title, detail, status, sent } = error as Record<string, string>;
+  const kind = ERROR_KINDS.find((name) => name === type) ?? "communication";
+  const given = taskError(kind, detail ?? "the call failed", { sent: sent ?? "possible" }, title);
+  machine.fault(frame, { ...given, status: Number(status) || given.status });
+}
+
+/** What a runner makes as a call; other calls that run there have records of their own. */
+const RUNNER_CALLS = new Set<Json | undefined>(["http", "mcp"]);
+
+const ERROR_KINDS = [
+  "configuration",
+  "validation",
+  "authentication",
+  "authorization",
+  "timeout",
+  "communication",
+] as const;
+
 /** An instance before its first input. */
 export function newInstance(id: string, runId: string, now: number): Instance {
   return {
@@ -139,6 +169,10 @@ function take(machine: Machine, input: Work): void {
       resolve(machine, input.effect, (frame) => {
         const node = machine.definition.task(frame.pointer);
         if (node.kind === "run" || input.private === true) frame.private = true;
+        if (RUNNER_CALLS.has(node.task["call"]) && input.record === true) {
+          takeRunnerCall(machine, frame, input.output as JsonObject);
+          return;
+        }
         machine.guard(frame, () => handlerOf(node.kind).effectSucceeded!(machine, frame, node, input.output));
       });
       return;

@@ -108,7 +108,8 @@ export interface Instance {
 export type EngineInput =
   | { kind: "start"; input: Json }
   /** `private`: the output is, whatever the task was given. */
-  | { kind: "effect_succeeded"; effect: string; output: Json; private?: true }
+  /** `record`: the output is a runner's record of what it executed. */
+  | { kind: "effect_succeeded"; effect: string; output: Json; private?: true; record?: true }
   /** `record` is the command's record when there is one: some tasks take a non-zero exit code as a value. */
   | { kind: "effect_failed"; effect: string; error: TaskError; record?: JsonObject }
   /** A CloudEvent that a listening task may consume. */

@@ -303,13 +303,63 @@ test("X.1: a task that needs a stronger boundary than a runner proved is not giv
   expect(denied.map(({ body }) => body["reason"])).toEqual(["boundary_too_weak"]);
 });
 
-test("a call to a host that is private to the tenant does not go out from the orchestrator", async () => {
+/** A plane whose tenant has a private network, under a profile that may reach one host of it. */
+async function privatePlane(allow: string[] = ["db.corp.example"]) {
   const p = await plane();
   await publish(p, "tenant-policy", "default", { policy: { privateHosts: ["*.corp.example"] } });
-  const call = (uri: string) => ({ call: "http", with: { method: "get", endpoint: uri } });
-  await expect(p.start("one", [{ get: call("http://db.corp.example/x") }])).rejects.toThrow(
-    "private to the tenant's network",
-  );
+  const profile = PROFILE({ network: "allowlisted" }) as { policy: { allow: JsonObject } };
+  profile.policy.allow["networkHosts"] = allow;
+  await publish(p, "profile", "build", profile as unknown as JsonObject);
+  return p;
+}
+const privateGet = { get: { call: "http", with: { method: "get", endpoint: "http://db.corp.example/x" } } };
+
+test("a call to a host that is private to the tenant is a lease for a runner there, and its answer is the output", async () => {
+  const p = await privatePlane();
+  await startOnBuild(p, "one", [privateGet]);
+  const r = await builder(p);
+  const { status, lease } = await r.claim();
+  expect(status).toBe(200);
+  expect(lease).toMatchObject({
+    taskType: "call.http",
+    call: { kind: "http" },
+    network: "allowlisted",
+    networkHosts: { allow: ["db.corp.example"] },
+    output: "json",
+  });
+  expect(JSON.parse(lease.task.stdin!)).toMatchObject({ kind: "http", with: { method: "get" } });
+  await r.started(lease);
+  const answer = { result: { rows: 2 } };
+  expect((await r.task(lease, "complete", result(lease, { output: answer }))).status).toBe(200);
+  expect(p.run("one").status).toBe("completed");
+  expect(JSON.parse(p.run("one").snapshot)).toMatchObject({ output: { rows: 2 } });
+
+  // The call's own error is the step's, as if it had gone out from here.
+  await startOnBuild(p, "two", [privateGet]);
+  const second = (await r.claim()).lease;
+  await r.started(second);
+  const error = {
+    type: "communication",
+    status: 404,
+    title: "Communication error",
+    detail: "no",
+    sent: "none",
+  };
+  await r.task(second, "complete", result(second, { output: { error } }));
+  expect(p.run("two").status).toBe("faulted");
+  expect(p.run("two").snapshot).toContain('"status":404');
+});
+
+test("a private host that no policy lets a task reach, and a protocol that runners do not speak, are refused", async () => {
+  const denied = await privatePlane(["other.corp.example"]);
+  await startOnBuild(denied, "one", [privateGet]).catch(() => {});
+  expect((await (await builder(denied)).claim()).status).toBe(204);
+  const p = await privatePlane();
+  const openapi = {
+    call: "openapi",
+    with: { document: { endpoint: "http://x/y" }, operationId: "a", endpoint: "http://db.corp.example/x" },
+  };
+  await expect(startOnBuild(p, "two", [{ get: openapi }])).rejects.toThrow("private to the tenant's network");
 });
 
 test("a call whose host is computed goes nowhere that policy keeps from it", async () => {
@@ -326,9 +376,12 @@ test("a call whose host is computed goes nowhere that policy keeps from it", asy
     await p.start(run, [{ get: call(light) }], { uri });
     return errorOf(await p.until(run, "faulted"));
   };
-  const home = await said("private", "http://db.corp.example/x");
-  expect(home).toMatchObject({ status: 403 });
-  expect(home.detail).toContain("private to the tenant's network (*.corp.example)");
+  // A runner in the tenant's network makes it.
+  await p.start("private", [{ get: call() }], { uri: "http://db.corp.example/x" });
+  expect((await (await runner(p)).claim()).lease).toMatchObject({
+    taskType: "call.http",
+    networkHosts: { allow: ["db.corp.example"] },
+  });
   const none = await said("none", "http://192.0.2.1/", { network: "deny-all" });
   expect(none.detail).toContain("no network");
   const only = { security: { allow: { networkHosts: ["api.example"] } } };

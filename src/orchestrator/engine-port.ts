@@ -17,6 +17,7 @@ import { placeAgentCall } from "./agent-placement.ts";
 import { callGate } from "./approval-gate.ts";
 import { queueRequest } from "./payload.ts";
 import type { Policies } from "./policies.ts";
+import { privateCall } from "./private-call.ts";
 import { revokedInput, unapprovedInput } from "./result.ts";
 import { type CacheableEffect, keepsOutputs, stepKey } from "./step-key.ts";
 
@@ -112,6 +113,13 @@ export function createEnginePort(
     stepKey: ({ digest, document }, effect, request) =>
       stepKey(definitionOf(digest, document), effect as unknown as CacheableEffect, request?.payload ?? null),
     hasArtifact,
+    runnerCall: (effect, row) =>
+      privateCall(
+        effect as Extract<Effect, { kind: "call" }>,
+        row,
+        policies.of(row.policy_digest),
+        clock.wall(),
+      ),
     request: (effect, row) =>
       queueRequest(
         effect as Extract<Effect, { kind: "run" }>,

@@ -32,7 +32,8 @@ import {
 import type { ApprovalGate, InstanceRow, QueuedRequest } from "../store/index.ts";
 import { runGate } from "./approval-gate.ts";
 
-type RunEffect = Extract<Effect, { kind: "run" }>;
+/** A call that a runner makes is a task like a command, of this product's own code. */
+type RunEffect = Extract<Effect, { kind: "run" }> & { readonly call?: "http" | "mcp" };
 type ShellRequest = Extract<RunEffect["request"], { type: "run.shell" }>;
 type ContainerRequest = Extract<RunEffect["request"], { type: "run.container" }>;
 
@@ -60,7 +61,7 @@ export function queueRequest(
     effective = effectivePolicy(policy, {
       layer,
       reference: effect.reference,
-      ...(isObject(request.light["action"]) ? { fixedAction: true } : {}),
+      ...(isObject(request.light["action"]) || effect.call !== undefined ? { fixedAction: true } : {}),
       // What an agent runs, a model wrote; the worker itself is the product's own.
       ...(isObject(request.light["agent"]) ? { fixedAction: true, modelGenerated: true } : {}),
     });
@@ -146,6 +147,11 @@ function withCapability(asked: PolicyLayer, request: RunEffect["request"]): Poli
   return { ...asked, allow: { ...asked.allow, capabilities: [...capabilities] } };
 }
 
+function taskTypeOf({ call, request }: RunEffect): string {
+  if (call !== undefined) return `call.${call}`;
+  return isObject(request.light["agent"]) ? "call.agent" : request.type;
+}
+
 function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePolicy): TaskPayload {
   const { request } = effect;
   const { light } = request;
@@ -167,7 +173,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   const limit = (name: "logBytes" | "outputBytes" | "artifactBytes" | "artifactCount", most: number) =>
     Math.min(most, policy.limits?.[name] ?? most);
   return {
-    taskType: isObject(light["agent"]) ? "call.agent" : request.type,
+    taskType: taskTypeOf(effect),
     runnerPool: effective.runnerPool,
     executionProfile: effective.executionProfile,
     executionProfileVersion: effective.profileVersion,
@@ -201,6 +207,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     ...filesOf(light),
     ...actionOf(effect, row),
     ...agentOf(light, session ? row.id : null),
+    ...(effect.call === undefined ? {} : { call: { kind: effect.call } }),
     ...provenanceOf(light, policy),
     output: light["output"] === "json" ? "json" : "none",
     limits: {

@@ -21,7 +21,7 @@ export function resultInput(
   texts: { stdout: string; stderr: string },
 ): EngineInput {
   const seen = record(result, texts);
-  if (result.status === "succeeded") return { kind: "effect_succeeded", effect, output: seen };
+  if (result.status === "succeeded") return { kind: "effect_succeeded", effect, output: seen, record: true };
   const code = result.errorCode ?? "command_failed";
   const data: JsonObject = {
     code,

@@ -42,7 +42,8 @@ export function placeTask(type: string, host: string | null, policy: PolicyLayer
 /** The host that a call names in its own text; null when it is computed. */
 export function literalHost(task: JsonObject): string | null {
   const given = isObject(task["with"]) ? task["with"] : {};
-  const endpoint = given["endpoint"] ?? (isObject(given["server"]) ? given["server"]["endpoint"] : undefined);
+  const transport = isObject(given["transport"]) ? given["transport"]["http"] : given["server"];
+  const endpoint = given["endpoint"] ?? (isObject(transport) ? transport["endpoint"] : undefined);
   const uri = isObject(endpoint) ? endpoint["uri"] : endpoint;
   if (typeof uri !== "string" || !URL.canParse(uri)) return null;
   return new URL(uri).hostname;

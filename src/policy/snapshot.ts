@@ -203,21 +203,7 @@ export function pinTask(
   pools: Record<string, PinnedPool>,
 ): void {
   const isRun = task.type.startsWith("run.") && task.type !== "run.workflow";
-  if (!isRun) {
-    const { bounds } = narrow(folded, taskLayer(task.pointer, task.layer));
-    const placed = placeTask(task.type, literalHost(task.task), bounds);
-    if (placed.runtime === "runner") {
-      throw fail(
-        "execution_policy_denied",
-        `the call may not go out from here: ${placed.reasons.join("; ")}`,
-        {
-          hint: "call it by a command that a runner in that network executes",
-          details: { field: "privateHosts" },
-        },
-      );
-    }
-    return;
-  }
+  if (!isRun && !isPrivateCall(folded, task)) return;
   const own = narrow(folded, taskLayer(task.pointer, task.layer));
   for (const id of own.asked.allow?.commandTemplates ?? []) {
     if (!id.endsWith("*")) templates[id] ??= published(registry.template(id), "template", id);
@@ -230,6 +216,20 @@ export function pinTask(
   }
   pools[runnerPool] = pool;
 }
+
+/** Whether a runner in the tenant's network makes a call. @throws Failure for a protocol that runners do not speak */
+function isPrivateCall(folded: Folded, task: PolicyTask): boolean {
+  const { bounds } = narrow(folded, taskLayer(task.pointer, task.layer));
+  const placed = placeTask(task.type, literalHost(task.task), bounds);
+  if (placed.runtime !== "runner") return false;
+  if (RUNNER_CALLS.includes(task.type)) return true;
+  throw fail("execution_policy_denied", `the call may not go out from here: ${placed.reasons.join("; ")}`, {
+    hint: `a runner makes ${RUNNER_CALLS.join(" and ")}; reach it by one of these, or by a command`,
+    details: { field: "privateHosts" },
+  });
+}
+
+const RUNNER_CALLS = ["call.http", "call.mcp"];
 
 export const taskLayer = (reference: string, policy: PolicyLayer): NamedLayer => ({
   kind: "task",

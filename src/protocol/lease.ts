@@ -168,6 +168,8 @@ const leaseBody = {
   files: Type.Optional(Type.Array(Sha256, { maxItems: 257 })),
   /** The task is the function `run` of this file, one of `files`; the runner's own executable runs it. */
   code: Type.Optional(closed({ source: Sha256 })),
+  /** The task is a call into the tenant's network, given as JSON on standard input; its answer is the output. */
+  call: Type.Optional(closed({ kind: Type.Union([Type.Literal("http"), Type.Literal("mcp")]) })),
   /** The task is a fixed action, given its parameters as JSON on standard input. */
   action: Type.Optional(
     closed({
@@ -234,6 +236,7 @@ export type TaskPayload = Pick<
   | "code"
   | "action"
   | "agent"
+  | "call"
   | "provenance"
   | "output"
   | "limits"

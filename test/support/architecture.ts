@@ -30,7 +30,7 @@ const BELOW_ROLES = [...LIBRARIES, ...GROUND];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli", "code", "actions", "agent", "base"],
   // What runs inside the sandbox of a task: it has nothing of the product but itself.
-  code: ["base"],
+  code: ["base", "calls"],
   actions: ["base", "release"],
   agent: ["base"],
   cli: ["gateway", "host", "service", ...BELOW_ROLES, "cortexfs"],

@@ -44,6 +44,11 @@ export interface EnginePort {
     published: AgentLookup,
   ): PlacedAgent | { denied: StoredInput; placement: JsonObject } | null;
   /** What a person has to agree to before a call is made, null for nothing, or the reason why policy refuses it. */
+  /** A call that a runner makes, as a request; null for one that goes out from here. */
+  runnerCall?(
+    effect: CallEffect,
+    instance: InstanceRow,
+  ): { effect: RunEffect; request: QueuedRequest } | { denied: StoredInput } | null;
   callGate?(effect: CallEffect, instance: InstanceRow): ApprovalGate | null | { denied: StoredInput };
   /** What a task hears whose approval was not given. */
   unapproved(effectId: string, code: string, detail: string, approval: string): StoredInput;
@@ -372,8 +377,8 @@ function applyRun(
   row: InstanceRow,
   effect: RunEffect,
   now: number,
+  request: ReturnType<EnginePort["request"]> = engine.request(effect, row),
 ): Known | null {
-  const request = engine.request(effect, row);
   if ("denied" in request) return told(request.denied);
   const revoked = revocationOf(tx, row.policy_digest, request.payload);
   if (revoked !== null) return told(engine.revoked(effect.id, revokedDiagnostic(revoked)));
@@ -397,6 +402,9 @@ function applyCall(
   effect: CallEffect,
   now: number,
 ): Known | null {
+  const made = engine.runnerCall?.(effect, row) ?? null;
+  if (made !== null && "denied" in made) return told(made.denied);
+  if (made !== null) return applyRun(tx, engine, row, made.effect, now, made.request);
   const gate = engine.callGate?.(effect, row) ?? null;
   if (gate !== null && "denied" in gate) return told(gate.denied);
   if (gate !== null) {
