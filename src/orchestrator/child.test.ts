@@ -126,3 +126,19 @@ test("a published version never changes, and the latest is the highest", async (
   const order = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0", "1.9.0", "1.10.0"];
   expect([...order].reverse().sort(compareVersions)).toEqual(order);
 });
+
+test("a published workflow whose secret is not set does not begin, and whoever runs it is told its name", async () => {
+  const { orchestrator, start, parent, runs } = stage();
+  const child: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "deploy", version: "1.0.0" },
+    use: { secrets: ["token"] },
+    do: [{ d: { set: { n: 1 } } }],
+  };
+  await orchestrator.publish("default", child, digestOf(child));
+  await start([calls("deploy")], { n: 4 });
+  expect(parent()).toMatchObject({
+    status: "faulted",
+    error: { detail: "the workflow needs secrets that are not set: token" },
+  });
+  expect(runs()).toHaveLength(1);
+});

@@ -12,9 +12,11 @@ import {
   newInstance,
   taskError,
 } from "../engine/index.ts";
+import type { Secrets } from "../secrets/index.ts";
 import type { EnginePort, StoredEffect, StoredInput, StoredSnapshot } from "../store/index.ts";
 import { placeAgentCall } from "./agent-placement.ts";
 import { callGate } from "./approval-gate.ts";
+import { refuseMissingSecrets } from "./missing-secrets.ts";
 import { queueRequest } from "./payload.ts";
 import type { Policies } from "./policies.ts";
 import { privateCall } from "./private-call.ts";
@@ -30,6 +32,7 @@ export function createEnginePort(
   policies: Policies,
   claimsCalls: NonNullable<EnginePort["claimsCalls"]>,
   hasArtifact: EnginePort["hasArtifact"],
+  secrets: Secrets | undefined,
 ): EnginePort {
   const definitions = new Map<string, Definition>();
 
@@ -73,7 +76,9 @@ export function createEnginePort(
       };
     },
     child(tenantId, document, digest, instanceId, runId, depth, now, isPrivate) {
-      const policy = policies.for(tenantId, JSON.parse(document) as JsonObject, digest);
+      const parsed = JSON.parse(document) as JsonObject;
+      refuseMissingSecrets(secrets, tenantId, parsed);
+      const policy = policies.for(tenantId, parsed, digest);
       const snapshot: Instance = {
         ...newInstance(instanceId, runId, now),
         depth,

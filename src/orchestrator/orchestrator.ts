@@ -1,7 +1,6 @@
 import type { Artifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import { type Clock, isoTime } from "../base/clock.ts";
-import { fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
@@ -50,6 +49,7 @@ import { resolvedAs } from "./call-resolution.ts";
 import { createEnginePort } from "./engine-port.ts";
 import { EventLoop } from "./event-loop.ts";
 import { type Linked, linkDocument } from "./link.ts";
+import { refuseMissingSecrets } from "./missing-secrets.ts";
 import { NativeLoop } from "./native-loop.ts";
 import { Policies } from "./policies.ts";
 import { resolvedInput } from "./result.ts";
@@ -104,6 +104,7 @@ export class Orchestrator {
       this.#policies,
       () => this.#native.claims(),
       (sha256) => options.artifacts.has(sha256),
+      options.calls?.secrets,
     );
     const context = callContexts(options.calls ?? {}, options.clock, options.log);
     this.#readResource = context(this.#stopping.signal).readResource;
@@ -131,7 +132,7 @@ export class Orchestrator {
   /** @throws Failure that says why the run cannot be started */
   #startInput(run: StartRun, digest = run.digest): StartInput {
     this.#refuseUnsupported(run.document, digest);
-    this.#refuseMissingSecrets(run.tenantId, run.document);
+    refuseMissingSecrets(this.#options.calls?.secrets, run.tenantId, run.document);
     const policy = this.#policies.for(run.tenantId, run.document, digest, run.workspace);
     const now = this.#options.clock.wall();
     const instanceId = newId();
@@ -337,17 +338,6 @@ export class Orchestrator {
     if (this.#runnable.has(digest)) return;
     refuseUnsupported(document);
     keep(this.#runnable, digest);
-  }
-
-  /** Names what has to be set first; the values stay where they are. */
-  #refuseMissingSecrets(tenantId: string, document: JsonObject): void {
-    const names = ((document["use"] as JsonObject | undefined)?.["secrets"] ?? []) as string[];
-    const missing = names.filter((name) => this.#options.calls?.secrets?.has(tenantId, name) !== true);
-    if (missing.length === 0) return;
-    throw fail("secret_denied", `the workflow needs secrets that are not set: ${missing.join(", ")}`, {
-      hint: `lightflow secret set ${missing[0]}`,
-      details: { secrets: missing },
-    });
   }
 }
 

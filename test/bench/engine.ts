@@ -240,6 +240,7 @@ async function history(directory: string, length: number): Promise<void> {
       new Policies(store),
       () => null,
       () => false,
+      undefined,
     );
     const AT_ONCE = 100;
     let now = Date.now();

@@ -103,7 +103,7 @@ async function pointsOf(name: string, position: number): Promise<[number, "befor
 
 for (const [position, name] of Object.keys(CRASH_SCENARIOS).entries()) {
   test.concurrent(
-    `F60, F61, F64, F65: killed at a commit, \`${name}\` ends as it would have`,
+    `F2, F3, F60, F61, F64, F65: killed at a commit, \`${name}\` ends as it would have`,
     async () => {
       for (const [at, when] of await pointsOf(name, position)) await survives(name, at, when);
       // Nothing that may not be repeated has reached the other side twice.

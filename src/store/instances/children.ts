@@ -14,7 +14,7 @@ import {
 import { findPublication } from "./publications.ts";
 import { startInstance } from "./start.ts";
 
-const POLICY_REFUSALS: readonly ErrorCode[] = ["execution_policy_denied", "template_denied"];
+const POLICY_REFUSALS: readonly ErrorCode[] = ["execution_policy_denied", "template_denied", "secret_denied"];
 
 /**
  * Start the workflow that a task runs, in the same transaction. @returns what the task hears at once: that there is no such
@@ -63,7 +63,7 @@ export function startChild(
       now,
     });
   } catch (error) {
-    // Policy refuses a start before anything of the instance is written.
+    // Policy, or a secret that is not set, refuses a start before anything of the instance is written.
     if (!(error instanceof Failure) || !POLICY_REFUSALS.includes(error.code)) throw error;
     return effect.await ? engine.revoked(effect.id, error.message) : null;
   }
