@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { type Plane, plane, result, runner, shell } from "../../test/support/control-plane.ts";
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
+import { callOperation, localPrincipal, type ServiceContext, service } from "../service/index.ts";
 import {
   listApprovals,
   listAudit,
@@ -76,6 +77,15 @@ test("SR-10.1, SR-10.6: what needs an approval waits outside the queue: no reque
   expect(p.store.read(listOperatorTasks, { tenantId: "default", all: false })).toMatchObject([
     { kind: "approval", subject: `approval:${approval!.id}` },
   ]);
+  const context = {
+    views: p.store,
+    clock: p.clock,
+    principal: localPrincipal("default"),
+  } as unknown as ServiceContext;
+  const why = (task: string) => callOperation(service.explainTask, context, { task });
+  await expect(why("one/release")).rejects.toThrow("one/release waits for an approval");
+  await expect(why("one")).rejects.toThrow("waits for an approval");
+  await expect(why("another")).rejects.toThrow("was ever queued");
 });
 
 test("SR-12.4: approving makes one attempt, whose lease, result and audit name the approval; the inbox is empty again", async () => {

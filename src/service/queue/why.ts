@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { fail } from "../../base/errors.ts";
-import { explainTasks } from "../../store/index.ts";
+import { explainTasks, listApprovals } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Integer, named, nullable, Text, Time } from "../shapes.ts";
 import { Requirement, TaskName } from "./shapes.ts";
@@ -53,6 +53,21 @@ export const explainTask = defineOperation({
       now,
     });
     if (found.length === 0) {
+      // It comes to the queue when a person has agreed.
+      const { tenantId } = context.principal;
+      const waiting = context.views
+        .read(listApprovals, { tenantId, all: false, limit: 1000 })
+        .find(({ run_id, step_id }) => [run_id, `${run_id}/${step_id}`].includes(input.task));
+      if (waiting !== undefined) {
+        throw fail(
+          "not_found",
+          `not in the queue: ${waiting.run_id}/${waiting.step_id} waits for an approval`,
+          {
+            hint: `lightflow approvals show ${waiting.id}`,
+            details: { approval: waiting.id },
+          },
+        );
+      }
       throw fail("not_found", `not found: no task of ${input.task} was ever queued for a runner`, {
         hint: "name it as RUN or RUN/STEP; `lightflow run get RUN` shows the steps",
       });
