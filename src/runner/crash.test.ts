@@ -76,7 +76,7 @@ const EXPECTED: Record<Point, { status: string; code?: string; runs: number[] }>
 };
 
 for (const sandbox of ["process", "auto"] as const) {
-  describe(`a runner killed at a named moment (${sandbox})`, () => {
+  describe(`F11-F17: a runner killed at a named moment (${sandbox})`, () => {
     for (const point of POINTS) {
       test(`${point}: after a restart the outcome is right, and the command never ran twice`, async () => {
         const place = makePlace();
@@ -116,7 +116,7 @@ for (const sandbox of ["process", "auto"] as const) {
   });
 }
 
-test("a runner that was cut off past its lease stops the task by itself, and its late result changes nothing", async () => {
+test("F19: a runner that was cut off past its lease stops the task by itself, and its late result changes nothing", async () => {
   const place = makePlace({ leaseMs: 1_000 });
   const { controller, directory } = place;
   const ticks = join(directory, "ticks");

@@ -115,7 +115,7 @@ describe("one lease", () => {
     expect(result.summary).toBe("exit code 7: it broke here");
   });
 
-  test("a program that is not there is a failed start, safe to repeat", async () => {
+  test("F42: a program that is not there is a failed start, safe to repeat", async () => {
     const { controller } = benches.start();
     const lease = controller.offer({
       task: { type: "run.shell", command: "no-such-program", arguments: [], environment: {} },
@@ -401,7 +401,7 @@ describe("ends", () => {
     });
   }
 
-  test("what a finished task left running is ended, and a pipe it holds does not keep the result back", async () => {
+  test("F35: what a finished task left running is ended, and a pipe it holds does not keep the result back", async () => {
     const { controller } = benches.start({ sandbox: "process" });
     const lease = controller.shell("setsid sleep 61.5 & echo done");
     expect(await controller.result(lease)).toMatchObject({ status: "succeeded" });
@@ -440,7 +440,7 @@ describe("ends", () => {
     expect(controller.record(lease).results).toEqual([]);
   });
 
-  test("a task is stopped on the runner's own clock when the controller cannot be reached to renew", async () => {
+  test("F19: a task is stopped on the runner's own clock when the controller cannot be reached to renew", async () => {
     const { controller, directory } = benches.start({ sandbox: "process" }, { leaseMs: 600 });
     const file = join(directory, "ticks");
     const lease = controller.shell(`while :; do echo x >> '${file}'; sleep 0.02; done`, {
@@ -454,7 +454,7 @@ describe("ends", () => {
     expect(readFileSync(file).length).toBe(size);
   });
 
-  test("more log than allowed stops the task with its own code, the marker within the limit", async () => {
+  test("F30: more log than allowed stops the task with its own code, the marker within the limit", async () => {
     const { controller } = benches.start();
     const lease = controller.shell("while :; do echo 'äöü äöü äöü'; done", {
       limits: { logBytes: 100_001, outputBytes: 1e6, artifactBytes: 1e6, artifactCount: 1 },
@@ -484,7 +484,7 @@ describe("ends", () => {
 });
 
 describe("the wire", () => {
-  test("100 MB on both streams at once arrive whole, whatever the order", async () => {
+  test("F68: 100 MB on both streams at once arrive whole, whatever the order", async () => {
     const { controller } = benches.start();
     const lease = controller.shell(
       "head -c 100000000 /dev/zero | tr '\\0' 'o' & head -c 100000000 /dev/zero | tr '\\0' 'e' >&2; wait",
@@ -501,7 +501,7 @@ describe("the wire", () => {
     }
   }, 60_000);
 
-  test("a controller that is away for a while loses nothing and repeats nothing", async () => {
+  test("F20: a controller that is away for a while loses nothing and repeats nothing", async () => {
     const { controller, directory } = benches.start({}, { leaseMs: 20_000 });
     const count = join(directory, "count");
     writeFileSync(count, "");
@@ -521,7 +521,7 @@ describe("the wire", () => {
     expect(readFileSync(count, "utf8")).toBe("x\n");
   });
 
-  test("every message whose answer is lost once is sent again and counts once", async () => {
+  test("F21: every message whose answer is lost once is sent again and counts once", async () => {
     const { controller, directory } = benches.start();
     const count = join(directory, "count");
     writeFileSync(count, "");
@@ -616,7 +616,7 @@ describe("the wire", () => {
 });
 
 describe("the data directory", () => {
-  test("a runner without room on its disk says that it is unhealthy and takes no work", async () => {
+  test("F48: a runner without room on its disk says that it is unhealthy and takes no work", async () => {
     const { controller, runner } = benches.start({ minimumFreeBytes: Number.MAX_SAFE_INTEGER });
     await runner.ready;
     const lease = controller.shell("true");
@@ -634,7 +634,7 @@ describe("the data directory", () => {
     await second.closed.catch(() => {});
   });
 
-  test("a damaged journal is set aside, and the runner stays down until somebody removed it", async () => {
+  test("F48: a damaged journal is set aside, and the runner stays down until somebody removed it", async () => {
     const bench = benches.start();
     await bench.runner.ready;
     await bench.runner.stop();

@@ -109,7 +109,7 @@ test("after a crash at any moment the same numbers mean the same bytes, with no 
   }
 });
 
-test("a server that lost chunks gets them again", async () => {
+test("F29: a server that lost chunks gets them again", async () => {
   const spool = new Spool(place(), "stdout");
   spool.append(Buffer.from("x".repeat(LIMITS.logChunkBytes * 3 + 5)));
   spool.end();
@@ -139,7 +139,7 @@ const pipeOf = (...parts: (string | Buffer)[]) =>
     },
   });
 
-test("both streams share one limit; what is over it is dropped behind a marker within the limit", async () => {
+test("F30, F31: both streams share one limit; what is over it is dropped behind a marker within the limit", async () => {
   const directory = place();
   const out = new Spool(directory, "stdout");
   const err = new Spool(directory, "stderr");
