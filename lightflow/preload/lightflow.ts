@@ -214,7 +214,7 @@ export interface ActionOptions
       CommandBehaviour,
       "environment" | "workspace" | "artifacts" | "mounts" | "files" | "repeatable" | "pool" | "capabilities"
     > {
-  readonly action: "sbom" | "publish" | "inspect" | "sign" | "tag";
+  readonly action: "sbom" | "publish" | "inspect" | "sign" | "tag" | "branch";
   /** Its parameters, which may hold expressions. */
   readonly with?: { readonly [parameter: string]: Template };
 }

@@ -24,6 +24,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   publish: async () => (await import("./publish.ts")).publish,
   inspect: async () => (await import("./publish.ts")).inspect,
   sign: async () => (await import("./sign.ts")).sign,
+  branch: async () => (await import("./branch.ts")).branch,
   tag: async () => (await import("./tag.ts")).tag,
 };
 

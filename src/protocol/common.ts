@@ -58,5 +58,5 @@ export const SandboxProvider = Type.Unsafe<SandboxProvider>(
  * What the runner's own executable does by itself: nothing of the workflow chooses a program. `publish`, `sign` and `tag` are
  * behind a person's approval, and each has a sandbox of its own.
  */
-export const FIXED_ACTIONS = ["sbom", "publish", "inspect", "sign", "tag"] as const;
+export const FIXED_ACTIONS = ["sbom", "publish", "inspect", "sign", "tag", "branch"] as const;
 export type FixedAction = (typeof FIXED_ACTIONS)[number];

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sandbox } from "../support/binary.ts";
+import { sha256 } from "../../src/base/canonical.ts";
+import { runBinary, sandbox } from "../support/binary.ts";
 import { type Started, startBinary } from "../support/processes.ts";
-import { type ReleaseHost, releaseHost } from "../support/release-host.ts";
+import { git, type ReleaseHost, releaseHost, repository } from "../support/release-host.ts";
 import { startScriptedModel } from "../support/scripted-model.ts";
 
 setDefaultTimeout(90_000);
@@ -145,4 +146,38 @@ test("SR-9.1: a profile without repairs, or with fewer attempts, gives no lease"
     "attempts of a repair",
   );
   expect(model.seen).toHaveLength(0);
+});
+
+test("SR-9.6: a patch becomes a branch by its digest alone, once, without a hook of the repository", async () => {
+  const remote = repository(join(host.box.path, "remote"), {
+    "src/sum.js": "exports.sum = (a, b) => a - b;\n",
+  });
+  const base = git(remote, "rev-parse", "HEAD");
+  const hook = join(remote, ".git/hooks/reference-transaction");
+  mkdirSync(join(remote, ".git/hooks"), { recursive: true });
+  writeFileSync(hook, `#!/bin/sh\ntouch ${join(host.box.path, "hooked")}\n`, { mode: 0o755 });
+  writeFileSync(join(remote, "src/sum.js"), "exports.sum = (a, b) => a + b;\n");
+  const patch = `${git(remote, "diff")}\n`;
+  git(remote, "checkout", "--quiet", "--", "src/sum.js");
+  const inputs = join(host.box.path, "patches");
+  mkdirSync(inputs);
+  const digest = sha256(patch);
+  writeFileSync(join(inputs, digest), patch);
+  const given = { repository: remote, base, branch: "repair/sum", patch: `sha256:${digest}` };
+  const act = (what: object) =>
+    runBinary(["action-child", "branch"], {
+      env: { ...host.box.env, LIGHTFLOW_INPUTS: inputs },
+      cwd: host.box.path,
+      stdin: JSON.stringify(what),
+    });
+  expect(await act(given)).toMatchObject({ code: 0 });
+  expect((await act(given)).stdout).toContain("was made before");
+  expect(git(remote, "show", "repair/sum:src/sum.js")).toContain("a + b");
+  expect(git(remote, "rev-parse", "repair/sum^")).toBe(base);
+  expect(readFileSync(join(remote, "src/sum.js"), "utf8")).toContain("a - b");
+  expect((await act({ ...given, message: "another" })).stderr).toContain("conflict");
+  writeFileSync(join(inputs, digest), patch.replace("a + b", "a * b"));
+  expect((await act({ ...given, branch: "repair/other" })).stderr).toContain("artifact_digest_mismatch");
+  expect(git(remote, "branch", "--list", "repair/other")).toBe("");
+  expect(await Bun.file(join(host.box.path, "hooked")).exists()).toBe(false);
 });
