@@ -254,6 +254,17 @@ test("units of a resource are never held twice, and priority decides who has the
   expect(started()).toEqual(["high", "free", "low"]);
 });
 
+test("a step of several resources holds them all together, over all runs", () => {
+  const run = drive(
+    `.resource("gpu", { capacity: 4 }).resource("license", { capacity: 1 })
+     .commandStep("both", ${command(", resources: { gpu: 2, license: 1 }")})`,
+  );
+  expect(run.effect("run", 0).request.light["concurrency"]).toEqual([
+    { key: "resource/gpu", limit: 2 },
+    { key: "resource/license", limit: 1 },
+  ]);
+});
+
 test("each API format has its request, with the model that the asset names", () => {
   const model = component(
     "model",
