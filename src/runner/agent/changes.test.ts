@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { changesOf } from "./changes.ts";
+import { protectedBy } from "./protected.ts";
+
+let root: string;
+let base: string;
+let count = 0;
+
+const FILES = {
+  "src/sum.js": "exports.sum = (a, b) => a - b;\n",
+  ".github/workflows/ci.yml": "on: push\n",
+  ".gitignore": "out\n",
+};
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "changes "));
+  base = join(root, "base");
+  for (const [name, text] of Object.entries(FILES)) put(base, name, text);
+  Bun.spawnSync(["git", "init", "--quiet", "--template=", "."], { cwd: base });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function put(directory: string, name: string, text: string): void {
+  mkdirSync(dirname(join(directory, name)), { recursive: true });
+  writeFileSync(join(directory, name), text);
+}
+
+async function after(change: (work: string) => void) {
+  const work = join(root, `work ${++count}`);
+  cpSync(base, work, { recursive: true, verbatimSymlinks: true });
+  change(work);
+  return await changesOf(base, work, ["release"], join(root, "scratch"));
+}
+
+test("a changed, a new and a removed file are the patch; what the project ignores is not", async () => {
+  const { files, patch } = await after((work) => {
+    put(work, "src/sum.js", "exports.sum = (a, b) => a + b;\n");
+    put(work, "src/new file.js", "new\n");
+    put(work, "out/built.js", "built\n");
+  });
+  expect(files).toEqual(["src/new file.js", "src/sum.js"]);
+  const fresh = join(root, "fresh");
+  cpSync(base, fresh, { recursive: true });
+  const applied = Bun.spawnSync(["git", "apply", "-"], { cwd: fresh, stdin: patch });
+  expect(applied.exitCode).toBe(0);
+  expect(await Bun.file(join(fresh, "src/sum.js")).text()).toContain("a + b");
+});
+
+test("nothing changed is an empty patch", async () => {
+  expect(await after(() => {})).toMatchObject({ files: [], patch: new Uint8Array() });
+});
+
+for (const [what, change] of [
+  ["a workflow", (work) => put(work, ".github/workflows/x.yml", "x")],
+  ["a workflow in other letters", (work) => put(work, ".GitHub/workflows/x.yml", "x")],
+  ["a workflow in letters that only look so", (work) => put(work, ".gіthub/workflows/x.yml", "x")],
+  ["a workflow behind a letter that nobody sees", (work) => put(work, ".git\u200bhub/workflows/x.yml", "x")],
+  [
+    "a moved workflow",
+    (work) => renameSync(join(work, ".github/workflows/ci.yml"), join(work, "src/ci.yml")),
+  ],
+  ["owners of code", (work) => put(work, "docs/CODEOWNERS", "* @me")],
+  ["an environment", (work) => put(work, ".env.production", "a=b")],
+  ["what policy protects", (work) => put(work, "Release/plan.txt", "x")],
+  ["a hook", (work) => put(work, ".git/hooks/pre-commit", "#!/bin/sh\n")],
+  ["the configuration of git", (work) => appendFileSync(join(work, ".git/config"), "[alias]\n")],
+  ["a link", (work) => symlinkSync("/etc/passwd", join(work, "src/link.js"))],
+  [
+    "a link in a file's place",
+    (work) => {
+      rmSync(join(work, "src/sum.js"));
+      symlinkSync("/etc/passwd", join(work, "src/sum.js"));
+    },
+  ],
+  [
+    "another name of a file",
+    (work) => {
+      put(work, "src/a.js", "x");
+      linkSync(join(work, "src/a.js"), join(work, "src/b.js"));
+    },
+  ],
+  ["a mode", (work) => chmodSync(join(work, "src/sum.js"), 0o755)],
+  ["a file of the same name elsewhere", (work) => put(work, "SRC/sum.js", "x")],
+  [
+    "a repository within",
+    (work) => {
+      mkdirSync(join(work, "inner"));
+      const git = (...args: string[]) =>
+        Bun.spawnSync(["git", "-c", "user.name=a", "-c", "user.email=a@b", ...args], {
+          cwd: join(work, "inner"),
+        });
+      git("init", "--quiet", ".");
+      git("commit", "--quiet", "--allow-empty", "--message", "x");
+    },
+  ],
+] as [string, (work: string) => void][]) {
+  test(`SR-9.3: ${what} is no change that an agent hands over`, async () => {
+    await expect(after(change)).rejects.toMatchObject({ code: "workspace_change_denied" });
+  });
+}
+
+test("ordinary names are not protected", () => {
+  for (const path of ["src/environment.ts", "docs/github.md", "a/.envoy.yml", "src/git.ts", "codeowner.ts"]) {
+    expect(protectedBy(path, [])).toBeNull();
+  }
+});
