@@ -70,6 +70,13 @@ test("a workflow file that is not valid names its place", async () => {
   expect(message).toContain("bad.ts");
 });
 
+test("a project directory that is not there does not pass as a project without errors", async () => {
+  const absent = join(box.path, "absent");
+  const { code, message } = await refusal(["check", "--root", absent]);
+  expect(code).toBe(2);
+  expect(message).toContain(`there is no project directory ${absent}; name another with --root`);
+});
+
 test("a state directory that cannot be written is exit code 1 and says what to set", async () => {
   const env = { XDG_STATE_HOME: "/proc/lightflow-state" };
   for (const args of [start(), ["up", "--port", "0", "--controller-port", "0"]]) {

@@ -14,6 +14,11 @@ test("--version prints the version of package.json", async () => {
   expect((await run("--version", "x")).code).toBe(2);
 });
 
+test("every command stands in the table once", () => {
+  const paths = COMMANDS.map((row) => row.path);
+  expect(paths.filter((path, at) => paths.indexOf(path) !== at)).toEqual([]);
+});
+
 test("no command at all prints the overview on stderr with exit code 2, --help on stdout with 0", async () => {
   const bare = await run();
   const asked = await run("--help");

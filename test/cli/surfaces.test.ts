@@ -192,7 +192,10 @@ test("the skill's own example is a workflow, and its commands are commands", asy
   expect(checkProject(own).diagnostics).toEqual([]);
   const named = [...stdout.matchAll(/`lightflow ([a-z]+(?: [a-z]+)?)/g)].map((match) => match[1]!.split(" "));
   expect(named.length).toBeGreaterThan(12);
+  const runActions = [...stdout.matchAll(/`run ([a-z]+)/g)].map((match) => ["run", match[1]!]);
+  expect(runActions.length).toBeGreaterThan(2);
   const help = async (words: string[]) => (await lf([...words, "--help"])).code;
+  for (const words of runActions) expect(await help(words), words.join(" ")).toBe(0);
   for (const words of named) {
     const known = (await help(words)) === 0 || (await help(words.slice(0, 1))) === 0;
     expect(known, words.join(" ")).toBe(true);

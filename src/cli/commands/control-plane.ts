@@ -61,7 +61,6 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
     summary: "ask a runner to show what it runs with",
     load: () => import("../runners/audit.ts"),
   },
-  { path: "inbox list", summary: "what waits for an operator", load: () => import("../inbox/list.ts") },
   { path: "audit tail", summary: "decisions of the control plane", load: () => import("../audit/tail.ts") },
   { path: "audit show", summary: "one decision", load: () => import("../audit/show.ts") },
   {

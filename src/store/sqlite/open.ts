@@ -129,7 +129,8 @@ function migrate(db: Database, path: string): void {
     db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     db.run("COMMIT");
   } catch (error) {
-    db.run("ROLLBACK");
+    // A full disk ends the transaction by itself, and a second error would hide the first.
+    if (db.inTransaction) db.run("ROLLBACK");
     throw error;
   }
 }
