@@ -142,3 +142,12 @@ test.skipIf(!mountsDisks)(
   },
   60_000,
 );
+
+test.skipIf(!mountsDisks)("a disk too small for a new store is said to be full", async () => {
+  const disk = tinyDisk("small", "300k");
+  const { code, stdout, stderr } = await run(["run", "start", "workflow.text_plan", ...INPUTS], {
+    XDG_STATE_HOME: disk,
+  });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^cannot open the store [^\n]*full[^\n]*the space of the state directory\n$/);
+});
