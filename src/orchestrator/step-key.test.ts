@@ -37,6 +37,8 @@ test("what a step sees stands in its key, or the step is not cached", () => {
   expect(uncacheable(definition({ impure: true }), run())).toContain("impure");
   expect(uncacheable(asset, run({ workspace: "session" }))).toContain("workspace");
   expect(uncacheable(asset, run({ mounts: [{ source: "/x" }] }))).toContain("directory of the host");
+  expect(uncacheable(asset, run({ action: { name: "publish" } }))).toContain("action");
+  expect(uncacheable(asset, run({ agent: { name: "mender" } }))).toContain("model");
   expect(uncacheable(definition({}, false), run())).toContain("ask for it");
   expect(uncacheable(definition({ cache: true }, false), run())).toBe(null);
   const call = (kind: string, target: JsonObject = {}): CacheableEffect => ({

@@ -45,6 +45,9 @@ export function uncacheable(definition: Definition, effect: CacheableEffect): st
   if (!asked && !isAsset(definition.document)) return "a document's steps are cached where they ask for it";
   if (effect.kind === "run") {
     const { light: run } = effect.request;
+    if (run["action"] !== undefined)
+      return "the step does an action, which looks for itself whether it was done";
+    if (run["agent"] !== undefined) return "the step asks a model";
     if (run["workspace"] === "session")
       return "the step shares the run's workspace with others; give it a workspace of its own";
     if (Array.isArray(run["mounts"]) && run["mounts"].length > 0)

@@ -133,6 +133,8 @@ export function cycloneDx(
   };
 }
 
-/** One id is an id; anything with an operator in it is an expression. */
-const licenceOf = (text: string): JsonObject =>
-  /^[A-Za-z0-9.+-]+$/.test(text) ? { license: { id: text } } : { expression: text };
+/** One id is an id, something with operators an expression; what npm writes for none is only a name. */
+function licenceOf(text: string): JsonObject {
+  if (/^(?:UNLICENSED|SEE LICENSE IN .*|NONE)$/.test(text)) return { license: { name: text } };
+  return /^[A-Za-z0-9.+-]+$/.test(text) ? { license: { id: text } } : { expression: text };
+}
