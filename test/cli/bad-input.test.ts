@@ -70,6 +70,12 @@ test("a workflow file that is not valid names its place", async () => {
   expect(message).toContain("bad.ts");
 });
 
+test("a secret without a value is refused with where to write it", async () => {
+  const { code, message } = await refusal(["secret", "set", "registry"], {}, "\n");
+  expect(code).toBe(2);
+  expect(message).toContain("the value of registry is empty; write it to stdin");
+});
+
 test("a project directory that is not there does not pass as a project without errors", async () => {
   const absent = join(box.path, "absent");
   const { code, message } = await refusal(["check", "--root", absent]);

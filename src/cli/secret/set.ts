@@ -1,3 +1,4 @@
+import { fail } from "../../base/errors.ts";
 import { connectToRecords } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { readSecretValue } from "./read-value.ts";
@@ -31,6 +32,11 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     flags.from === undefined
       ? { value: await readSecretValue(positionals.name, io) }
       : { reference: flags.from };
+  if ("value" in content && content.value === "") {
+    throw fail("invalid_request", `the value of ${positionals.name} is empty`, {
+      hint: "write it to stdin, or name where it stands with --from",
+    });
+  }
   const client = await connectToRecords(io.paths, io.log(), io.root());
   try {
     const answer = await client.call("setSecret", { name: positionals.name, ...content });
