@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, openSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
 
 /**
  * Brings what was committed to the disk, off this thread. SQLite itself would wait for the disk inside COMMIT and hold
@@ -30,6 +30,16 @@ export class LogSync {
     if (!this.#running) this.#run();
   }
 
+  /** The same at once, on this thread: less for the one who waits than handing it over and back. Only while idle. */
+  now(): Error | null {
+    try {
+      fdatasyncSync(this.#open());
+      return null;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
   close(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
@@ -44,13 +54,19 @@ export class LogSync {
       if (!this.#running && this.#waiting.length > 0) this.#run();
     };
     this.#running = true;
+    let fd: number;
     try {
-      // It exists from the first commit on, and stays the same file as long as a connection is open.
-      this.#fd ??= openSync(this.#path, "r");
+      fd = this.#open();
     } catch (error) {
       end(error as Error);
       return;
     }
-    fdatasync(this.#fd, end);
+    fdatasync(fd, end);
+  }
+
+  /** The log exists from the first commit on, and stays the same file as long as a connection is open. */
+  #open(): number {
+    this.#fd ??= openSync(this.#path, "r");
+    return this.#fd;
   }
 }
