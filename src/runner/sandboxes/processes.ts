@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
 
 /** Send a signal; false when there is nobody to receive it. A negative pid is a process group. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
@@ -7,6 +8,27 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Have a process yield to others of its session. A matter of comfort: one that is gone changes nothing. */
+export function lowerPriority(pid: number, niceness: number): void {
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // Gone already, or not ours to change.
+  }
+}
+
+/**
+ * Have a process's whole session yield to others: where the kernel weighs sessions (`sched_autogroup_enabled`), the niceness
+ * of a process counts only within its own.
+ */
+export function lowerSession(pid: number, niceness: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+  } catch {
+    // Gone already, or a kernel without.
   }
 }
 

@@ -1,10 +1,15 @@
 import { closeSync, writeSync } from "node:fs";
-import { setPriority } from "node:os";
 import { canonicalJson, sha256 } from "../../base/canonical.ts";
 import { fail, toFailure } from "../../base/errors.ts";
 import { pause } from "../wire/backoff.ts";
 import type { Cgroup, Cgroups } from "./cgroups.ts";
-import { childrenOf, processesWithEnvironment, signalProcess } from "./processes.ts";
+import {
+  childrenOf,
+  lowerPriority,
+  lowerSession,
+  processesWithEnvironment,
+  signalProcess,
+} from "./processes.ts";
 import type {
   OperationState,
   ProcessExit,
@@ -72,6 +77,9 @@ const VANISH_MS = 5_000;
 
 /** The first descriptor of a child beyond the standard three. */
 const FIRST_DESCRIPTOR = 3;
+
+/** How long after its start a sandbox surely stands. */
+const SETTLED_MS = 50;
 
 /** How much less of the processor than the runner itself a task gets when both want it: heartbeats come first. */
 const NICENESS = 10;
@@ -178,11 +186,7 @@ export function createProvider(
         // A session of its own: the group can be signalled, and no terminal is shared.
         detached: true,
       });
-      try {
-        setPriority(child.pid, NICENESS);
-      } catch {
-        // Gone already, or not ours to change: a matter of comfort.
-      }
+      lowerPriority(child.pid, NICENESS);
       const exited = child.exited.then(() => {
         operation.exit = backend.describeExit({
           exitCode: child.exitCode,
@@ -264,6 +268,12 @@ export function createProvider(
       operation.child ??= spawn(operation);
       operation.executed = true;
       closeGate(operation.child, "go\n");
+      const { pid } = operation.child.process;
+      // Not on the way of the start: the kernel takes its time, and a sandbox becomes a session of its own inside.
+      setTimeout(() => {
+        if (operation.exit !== null) return;
+        for (const one of [pid, ...(backend.ahead ? childrenOf(pid) : [])]) lowerSession(one, NICENESS);
+      }, SETTLED_MS).unref();
       return operation.child.process;
     },
     terminate(operationId) {

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
-import { sandboxConformance } from "./conformance.ts";
+import { runToEnd, sandboxConformance, shellRequest } from "./conformance.ts";
 import { type OciProbe, openProvenCgroups, type ProbeResult, probeOci, probeSandboxes } from "./index.ts";
 
 setDefaultTimeout(30_000);
@@ -29,3 +29,12 @@ const root = join(data, "workspaces");
 sandboxConformance("process", async () => probe.process, root);
 sandboxConformance("bubblewrap", async () => (isolated ? probe.bubblewrap : null), root);
 sandboxConformance("oci", async () => (contained ? containers.oci : null), root);
+
+test("a task yields to the runner, by its own niceness and by that of its session", async () => {
+  // A plain process has begun when it is told.
+  const script = "sleep 0.2; nice; ! test -e /proc/self/autogroup || sed 's/.* //' /proc/self/autogroup";
+  const own = existsSync("/proc/self/autogroup") ? "10\n10\n" : "10\n";
+  for (const provider of [probe.process, probe.bubblewrap]) {
+    if (provider !== null) expect((await runToEnd(provider, shellRequest(root, script))).stdout).toBe(own);
+  }
+});
