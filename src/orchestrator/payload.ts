@@ -11,7 +11,6 @@ import {
   effectivePolicy,
   overlaps,
   type PolicyLayer,
-  renderTemplate,
   requestLayer,
   type SnapshotWithDigest,
   UNCOUNTED,
@@ -19,23 +18,20 @@ import {
 import {
   type AgentWork,
   CONTAINER_CAPABILITY,
-  type ContainerTask,
   type FixedAction,
   Material,
   type Mount,
   SANDBOX_PROVIDERS,
   type SandboxProvider,
-  type ShellTask,
   type TaskPayload,
   validate,
 } from "../protocol/index.ts";
 import type { ApprovalGate, InstanceRow, QueuedRequest } from "../store/index.ts";
 import { runGate } from "./approval-gate.ts";
+import { actionGiven, denied, runTask } from "./run-task.ts";
 
 /** A call that a runner makes is a task like a command, of this product's own code. */
 type RunEffect = Extract<Effect, { kind: "run" }> & { readonly call?: "http" | "mcp" };
-type ShellRequest = Extract<RunEffect["request"], { type: "run.shell" }>;
-type ContainerRequest = Extract<RunEffect["request"], { type: "run.container" }>;
 
 /**
  * A runner effect as a queued request: the task's own payload under the resolved policy, never the definition. What
@@ -138,8 +134,6 @@ function runnerKinds({ policy }: EffectivePolicy): { runnerKinds?: string[] } {
 
 const SECRET = /(?:saas|runner)-secret:\/\//;
 
-const denied = (why: string, field: string) => fail("execution_policy_denied", why, { details: { field } });
-
 /** A runner runs images only where its operator brought some. */
 function withCapability(asked: PolicyLayer, request: RunEffect["request"]): PolicyLayer {
   if (request.type !== "run.container") return asked;
@@ -221,15 +215,6 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   };
 }
 
-const actionGiven = (light: JsonObject): { name: string; with: JsonObject } | null => {
-  const action = light["action"];
-  if (!isObject(action)) return null;
-  return {
-    name: String(action["name"]),
-    with: (isObject(action["with"]) ? action["with"] : {}) as JsonObject,
-  };
-};
-
 /** The key is that of the task with what it is given: a repeat of it is the same action, whichever attempt makes it. */
 function actionOf(effect: RunEffect, row: InstanceRow): Pick<TaskPayload, "action"> {
   const action = actionGiven(effect.request.light);
@@ -250,94 +235,6 @@ function provenanceOf(light: JsonObject, policy: PolicyLayer): Pick<TaskPayload,
   if (policy.provenance !== "signed") return {};
   const materials = ((light["materials"] ?? []) as Json[]).map((each) => validate(Material, each));
   return { provenance: { materials } };
-}
-
-function runTask(request: RunEffect["request"], effective: EffectivePolicy): TaskPayload["task"] {
-  if (isObject(request.light["agent"]) && request.type === "run.shell") {
-    const { type, command, arguments: given } = request;
-    return { type, command, arguments: given, environment: {} };
-  }
-  const action = actionGiven(request.light);
-  if (action !== null) {
-    checkEnvironment(request.environment, effective);
-    return {
-      type: "run.shell",
-      command: "lightflow",
-      arguments: ["action", action.name],
-      environment: request.environment,
-      stdin: JSON.stringify(action.with),
-    };
-  }
-  const task =
-    request.type === "run.container" ? containerTask(request, effective) : shellTask(request, effective);
-  checkEnvironment(task.environment, effective);
-  return task;
-}
-
-function containerTask(request: ContainerRequest, { policy, template }: EffectivePolicy): ContainerTask {
-  const { type, image, command } = request;
-  if (template !== null)
-    throw denied("a container runs its image's commands, no template's", "allow.commandTemplates");
-  const allowed = (policy.allow?.images ?? []).some((wide) => coversName(wide, image));
-  const forbidden = (policy.deny?.images ?? []).some((wide) => coversName(wide, image));
-  if (!allowed || forbidden) throw denied(`the image ${image} is not one that policy allows`, "allow.images");
-  return {
-    type,
-    image,
-    ...(command === undefined ? {} : { command }),
-    arguments: request.arguments,
-    environment: request.environment,
-    ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
-  };
-}
-
-/** The argument vector: the template's with the task's values in its slots, or the task's own where that is allowed. */
-function shellTask(request: ShellRequest, effective: EffectivePolicy): ShellTask {
-  const { policy, template } = effective;
-  const own = asWritten(request);
-  const task: Omit<ShellTask, "type"> =
-    template === null
-      ? {
-          command: request.command,
-          arguments: request.arguments,
-          environment: request.environment,
-          ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
-        }
-      : renderTemplate(template.template, {
-          ...own,
-          environment: request.environment,
-          ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
-        });
-  const programs = policy.allow?.executables ?? [];
-  if (!programs.includes("/") && !programs.some((path) => coversPath(path, task.command))) {
-    throw denied(`the program ${task.command} is not one that policy allows`, "allow.executables");
-  }
-  if ((policy.deny?.executables ?? []).some((path) => coversPath(path, task.command))) {
-    throw denied(`the program ${task.command} is denied by policy`, "deny.executables");
-  }
-  return { type: request.type, ...task };
-}
-
-function checkEnvironment(environment: ShellTask["environment"], { policy }: EffectivePolicy): void {
-  for (const name of Object.keys(environment)) {
-    const allowed = (policy.allow?.environmentNames ?? []).some((wide) => coversName(wide, name));
-    const forbidden = (policy.deny?.environmentNames ?? []).some((wide) => coversName(wide, name));
-    if (!allowed || forbidden) {
-      throw denied(
-        `the environment variable ${name} is not one that policy allows`,
-        "allow.environmentNames",
-      );
-    }
-  }
-}
-
-/** A command of several words was made a shell's argument; a template compares what the document says. */
-function asWritten({ command, arguments: given }: ShellRequest): {
-  command: string;
-  arguments: string[];
-} {
-  const isText = command === "sh" && given[0] === "-c" && given[2] === "sh";
-  return isText ? { command: given[1]!, arguments: given.slice(3) } : { command, arguments: given };
 }
 
 function artifacts(light: JsonObject, { policy }: EffectivePolicy): TaskPayload["artifacts"] {
