@@ -1,4 +1,4 @@
-import { nearest as nearestWord } from "../workflow/nearest.ts";
+import { nearest as nearestWord } from "../base/nearest.ts";
 
 /** The candidates nearest to what was written, at most three, best first. */
 export function nearestOf(written: string, candidates: Iterable<string>): string[] {

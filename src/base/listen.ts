@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { fail } from "./errors.ts";
+import { readTextFile } from "./read-file.ts";
 
 export interface Listening {
   readonly url: string;
@@ -18,19 +18,12 @@ export interface ServerTls {
 
 function tlsOptions({ certificate, key, clientCa }: ServerTls) {
   return {
-    cert: readPem(certificate),
-    key: readPem(key),
-    ...(clientCa === undefined ? {} : { ca: readPem(clientCa), requestCert: true, rejectUnauthorized: true }),
+    cert: readTextFile(certificate),
+    key: readTextFile(key),
+    ...(clientCa === undefined
+      ? {}
+      : { ca: readTextFile(clientCa), requestCert: true, rejectUnauthorized: true }),
   };
-}
-
-/** A PEM file. @throws Failure `io` */
-export function readPem(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw fail("io", `cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 /** Serve HTTP on a TCP port that nobody else has. @throws Failure `io` when it is taken; `flag` says how to choose another */

@@ -34,12 +34,6 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
       hint: "name a file or directory of the project",
     });
   }
-  // Else a mistyped root has no files, hence no errors, and passes.
-  if (!existsSync(io.root())) {
-    throw fail("not_found", `there is no project directory ${io.root()}`, {
-      hint: "name another with --root, or make one with lightflow init",
-    });
-  }
   // A directory that is a project of its own is checked as one.
   const own = only !== undefined && existsSync(resolve(only, "lightflow"));
   const { files, diagnostics } = own ? checkProject(only) : checkProject(io.root(), only);

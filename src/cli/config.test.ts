@@ -17,15 +17,15 @@ test("a file gives settings by their dotted name, and an empty one gives none", 
 
 test("what the schema does not know is refused with line and column", () => {
   expect(() => parse("host: x\nprot: 80\n")).toThrow(
-    "config.yaml:2:1: unknown setting prot; did you mean port",
+    "config.yaml:2:1: prot: unknown field; did you mean port?",
   );
-  expect(() => parse("runner:\n  slot: 80\n")).toThrow("config.yaml:2:3: unknown setting runner.slot");
-  expect(() => parse("port: 70000\n")).toThrow("config.yaml:1:1: port must be an integer from 0 to 65535");
-  expect(() => parse("runner: 5\n")).toThrow("config.yaml:1:1: runner must be a mapping of settings");
+  expect(() => parse("runner:\n  slot: 80\n")).toThrow("config.yaml:2:3: runner.slot: unknown field; did you mean slots?");
+  expect(() => parse("port: 70000\n")).toThrow("config.yaml:1:1: port: must be at most 65535");
+  expect(() => parse("runner: 5\n")).toThrow("config.yaml:1:1: runner: must be an object");
   expect(() => parse("\nlogLevel: loud\n")).toThrow(
-    "config.yaml:2:1: logLevel must be error|warn|info|debug",
+    "config.yaml:2:1: logLevel: must be one of error, warn, info, debug",
   );
-  expect(() => parse("- a\n")).toThrow("config.yaml:1:1: the file must be a mapping");
+  expect(() => parse("- a\n")).toThrow("config.yaml:1:1: the file: must be an object");
   expect(() => parse("port: 1\nport: 2\n")).toThrow(/config\.yaml:2:1: .*unique/i);
   expect(() => parse("host: [\n")).toThrow(/config\.yaml:\d+:\d+: /);
   expect(() => parse("a: &a x\nhost: *a\n")).toThrow();

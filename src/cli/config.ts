@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { Value, ValueErrorType } from "@sinclair/typebox/value";
+import { type Static, Type } from "@sinclair/typebox";
 import { LineCounter, parseDocument } from "yaml";
-import { nearest } from "../assets/nearest.ts";
 import { fail } from "../base/errors.ts";
 import { LOG_LEVELS } from "../base/log.ts";
+import { misfit } from "../base/misfit.ts";
 import { SANDBOX_CHOICES, type SettingValues } from "./settings.ts";
 import { offsetOf } from "./yaml-place.ts";
 
@@ -57,30 +56,16 @@ export function parseConfig(text: string, path: string): SettingValues {
   if (broken !== undefined) throw refuse(`${at(broken.pos[0])}: ${broken.message}`);
   // Aliases are of no use in so small a file, and expanding them is how a small file becomes a large one.
   const value: unknown = document.toJS({ maxAliasCount: 0 }) ?? {};
-  const [wrong] = Value.Errors(ConfigFile, value);
+  const wrong = misfit(ConfigFile, value);
   if (wrong !== undefined) {
-    const keys = wrong.path.split("/").slice(1);
-    throw refuse(`${at(offsetOf(document.contents, keys))}: ${explain(keys, wrong.type, wrong.schema)}`);
+    const { keys, reason } = wrong;
+    throw refuse(`${at(offsetOf(document.contents, keys))}: ${keys.join(".") || "the file"}: ${reason}`);
   }
   return flatten(value as ConfigFile);
 }
 
 function refuse(message: string): Error {
   return fail("schema_violation", message, { hint: "see lightflow config --help" });
-}
-
-function explain(keys: readonly string[], type: ValueErrorType, schema: TSchema): string {
-  const name = keys.join(".") || "the file";
-  if (type === ValueErrorType.ObjectAdditionalProperties) {
-    const siblings = keys.length > 1 ? ConfigFile.properties.runner.properties : ConfigFile.properties;
-    return `unknown setting ${name}${nearest(keys.at(-1)!, Object.keys(siblings), "; did you mean ")}`;
-  }
-  if (schema.anyOf)
-    return `${name} must be ${schema.anyOf.map((each: { const: string }) => each.const).join("|")}`;
-  if (schema.type === "integer")
-    return `${name} must be an integer from ${schema["minimum"]} to ${schema["maximum"]}`;
-  if (schema.type === "string") return `${name} must be a text that is not empty`;
-  return `${name} must be a mapping of settings`;
 }
 
 function flatten(file: ConfigFile): SettingValues {

@@ -34,7 +34,7 @@ export const spec = {
 
 export const run: Run<typeof spec> = async ({ positionals }, io) => {
   // `--root` names the project too; a directory argument is the plainer way to say it and wins.
-  const target = positionals.dir === undefined ? io.root() : resolve(io.cwd, positionals.dir);
+  const target = resolve(io.cwd, positionals.dir ?? io.settings().root ?? ".");
   writeProject(target, STARTER_FILES);
   const shown = relative(io.cwd, target);
   const where =

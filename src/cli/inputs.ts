@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fail, toFailure } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
+import { readTextFile } from "../base/read-file.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
 import type { Io } from "./io.ts";
 
@@ -20,10 +20,5 @@ export async function readJsonArgument(text: string, flag: string, io: Io): Prom
 export async function readTextArgument(text: string, io: Io): Promise<string> {
   if (text === "-") return await io.readInput();
   if (!text.startsWith("@")) return text;
-  const path = resolve(io.cwd, text.slice(1));
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
-  }
+  return readTextFile(resolve(io.cwd, text.slice(1)));
 }

@@ -1,4 +1,5 @@
-import { isAbsolute, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { fail } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
 import type { Environment, Paths } from "../base/xdg.ts";
@@ -34,7 +35,7 @@ export interface Io {
   settings(): Settings;
   /** The same with where each value came from. */
   resolvedSettings(): ResolvedSettings;
-  /** The project's directory, absolute. */
+  /** The project's directory, absolute. @throws Failure `not_found` when the one that was named is missing */
   root(): string;
   log(): Log;
   /** A value as the command's answer: JSON (2 spaces) or, on a terminal, what `readable` makes of it. */
@@ -87,8 +88,16 @@ export function createIo(options: IoOptions, env: Environment = process.env): Io
       return resolved;
     },
     root() {
-      const root = io.settings().root;
-      return root === undefined ? cwd : isAbsolute(root) ? root : resolve(cwd, root);
+      const { root: named } = io.settings();
+      if (named === undefined) return cwd;
+      const root = resolve(cwd, named);
+      // Else a mistyped root has no files, hence nothing to say, and passes.
+      if (!existsSync(root)) {
+        throw fail("not_found", `there is no project directory ${root}`, {
+          hint: "name another with --root, or make one with lightflow init",
+        });
+      }
+      return root;
     },
     log: () => createLog(io.settings().logLevel, (line) => stderr.write(line)),
     print(value, readable) {

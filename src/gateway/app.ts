@@ -16,6 +16,8 @@ export interface GatewayOptions {
   readonly access: Access;
 }
 
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
 /** Every operation of the service as an HTTP route. */
 export function createGateway(
   context: ServiceContext,
@@ -78,7 +80,16 @@ export function createGateway(
     try {
       const file = staticResponse(context.root, request);
       if (file !== null) return file;
-      throw fail("not_found", `not found: ${request.method} ${pathOf(request)}`);
+      const path = pathOf(request);
+      const allowed = METHODS.filter((method) => app.router.http.find(method, path) !== null);
+      if (allowed.length === 0) throw fail("not_found", `not found: ${request.method} ${path}`);
+      const refusal = problemResponse(
+        fail("method_not_allowed", `${request.method} is no method of ${path}`, {
+          hint: `use ${allowed.join(" or ")}`,
+        }),
+      );
+      refusal.headers.set("allow", allowed.join(", "));
+      return refusal;
     } catch (refused) {
       return problemResponse(refused);
     }

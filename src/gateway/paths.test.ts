@@ -89,3 +89,12 @@ test("an answer that is kept is never older than the question, whoever changed t
   expect((await g.json("/runs/r", { token: await g.token(["read"], "other") })).status).toBe(404);
   expect((await g.json("/runs/r", { token: await g.token(["run"]) })).status).toBe(403);
 });
+
+test("a method that a path has not is told with those that it has", async () => {
+  const g = await gateway();
+  const refused = await g.fetch("/runs/some-run", { method: "PUT" });
+  expect(refused.status).toBe(405);
+  expect(refused.headers.get("allow")).toBe("GET");
+  expect(await refused.json()).toMatchObject({ code: "method_not_allowed", hint: "use GET" });
+  expect((await g.fetch("/nothing-here", { method: "PUT" })).status).toBe(404);
+});

@@ -1,6 +1,7 @@
 import type { Static, TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import { type ErrorCode, fail } from "../base/errors.ts";
+import { misfit } from "../base/misfit.ts";
 
 /** Compiling costs milliseconds, so each schema is compiled at its first use. */
 const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
@@ -20,10 +21,7 @@ export function validate<T extends TSchema>(
     compiled.set(schema, check);
   }
   if (check.Check(value)) return value as Static<T>;
-  const first = check.Errors(value).First();
-  const path = first?.path || "/";
-  const reason = first?.message.includes("Unexpected property")
-    ? "unknown field"
-    : (first?.message ?? "not valid");
+  const { keys, reason } = misfit(schema, value) ?? { keys: [], reason: "not valid" };
+  const path = `/${keys.map((key) => key.replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`;
   throw fail(code, `${path}: ${reason}`, { details: { path } });
 }

@@ -1,7 +1,7 @@
 import { fail, toFailure } from "../base/errors.ts";
 import { isObject } from "../base/json.ts";
-import { readPem } from "../base/listen.ts";
 import { readPrivateFile } from "../base/private-file.ts";
+import { readTextFile } from "../base/read-file.ts";
 import type { SecretSource, VaultConfig } from "./config.ts";
 
 export type VaultReference = Extract<SecretSource, { vault: unknown }>["vault"];
@@ -18,7 +18,7 @@ export async function readVault(vault: VaultConfig, reference: VaultReference): 
   const { mount = "secret", path, field, version } = reference;
   const shown = `${mount}/${path}`;
   const query = version === undefined ? "" : `?version=${version}`;
-  const tls = vault.ca === undefined ? {} : { tls: { ca: readPem(vault.ca) } };
+  const tls = vault.ca === undefined ? {} : { tls: { ca: readTextFile(vault.ca) } };
   let response: Response;
   let text: string;
   try {

@@ -15,7 +15,6 @@ export { featuresOf, type UsedFeature, unsupportedFeatures } from "./features.ts
 export { callKind, isCall, isTask, kindOf, runKind, taskKind } from "./kind.ts";
 export type { LoadedDocument, LoadOptions } from "./load.ts";
 export { documentInvalid, inspectDocument, loadDocument, loadValue } from "./load.ts";
-export { nearest } from "./nearest.ts";
 export { escapeToken, joinPointer, pointerTokens, valueAt } from "./pointer.ts";
 export * from "./schema/index.ts";
 export { matchesSchema } from "./validate.ts";

@@ -109,3 +109,11 @@ test("runs that are not there are exit code 2, and the message says where to loo
   }
   expect((await refusal(["run", "cancel", "nobody"])).message).toContain("lightflow run list");
 });
+
+test("a project directory that is not there is refused by every command that reads it", async () => {
+  for (const command of [["assets", "workflows"], ["check"], ["run", "start", "workflow.hello"]]) {
+    const { code, message } = await refusal([...command, "--root", "/no/such/project"]);
+    expect(code, command.join(" ")).toBe(2);
+    expect(message).toContain("there is no project directory /no/such/project");
+  }
+});

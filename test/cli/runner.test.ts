@@ -105,7 +105,7 @@ test("SR-3.3: a file or flags with anything else in them are refused: an event s
   for (const extra of [{ eventSource: "kafka://x" }, { startEvents: true }, { controlerUrl: "http://x" }]) {
     const { code, stderr } = await lf("runner", "--config", runnerFile(extra));
     expect(code).not.toBe(0);
-    expect(stderr).toContain("unknown key");
+    expect(stderr).toContain("unknown field");
   }
   const mixed = await lf("runner", "--config", runnerFile(), "--id", "other");
   expect(mixed.code).toBe(2);

@@ -83,7 +83,7 @@ test("a broken config.yaml names its place and breaks only what reads settings",
   const env = { XDG_CONFIG_HOME: join(box.path, "broken") };
   const shown = await run(["config", "show"], env);
   expect(shown.code).toBe(2);
-  expect(shown.stderr).toContain("config.yaml:2:1: unknown setting prot; did you mean port");
+  expect(shown.stderr).toContain("config.yaml:2:1: prot: unknown field; did you mean port?");
   expect((await run(["config", "path"], env)).code).toBe(0);
   expect((await run(["help"], env)).code).toBe(0);
 });

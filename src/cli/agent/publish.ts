@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { fail, toFailure } from "../../base/errors.ts";
+import { fail } from "../../base/errors.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
+import { readTextFile } from "../../base/read-file.ts";
 import { connectToRecords } from "../../host/index.ts";
 import type { Io } from "../io.ts";
 import { POLICY_FILE, readPolicyFile } from "../policy/read-policy-file.ts";
@@ -43,12 +43,7 @@ function withSkillTexts(document: unknown, file: string, io: Io): JsonObject {
     skills: skills.map((skill) => {
       if (!isObject(skill) || typeof skill["file"] !== "string") return skill;
       const { file: name, ...rest } = skill as JsonObject;
-      const path = resolve(folder, String(name));
-      try {
-        return { ...rest, text: readFileSync(path, "utf8") };
-      } catch (error) {
-        throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
-      }
+      return { ...rest, text: readTextFile(resolve(folder, String(name))) };
     }),
   };
 }

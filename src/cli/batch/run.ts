@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { fail, toFailure } from "../../base/errors.ts";
+import { Failure, fail, toFailure } from "../../base/errors.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
+import { unreadable } from "../../base/read-file.ts";
 import { parseStrictJson } from "../../base/strict-json.ts";
 import { connectToStore } from "../../host/index.ts";
 import { newRunId } from "../../service/index.ts";
@@ -63,9 +64,7 @@ async function readJobs(path: string, workflow: string | undefined): Promise<Jso
       if (text.trim() !== "") jobs.push(readJob(text, `${path}:${line}`, workflow));
     }
   } catch (error) {
-    const failure = toFailure(error);
-    if (failure.code !== "io") throw failure;
-    throw fail("io", `cannot read ${path}: ${failure.message}`, { cause: error });
+    throw error instanceof Failure ? error : unreadable(path, error);
   }
   if (jobs.length === 0) throw fail("invalid_request", `${path} holds no job`);
   return jobs;

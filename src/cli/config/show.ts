@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { configPath } from "../settings.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
@@ -10,11 +11,12 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async (_args, io) => {
-  const { settings, sources } = io.resolvedSettings();
-  const flat: Record<string, unknown> = { ...settings, root: io.root() };
+  const { settings: given, sources } = io.resolvedSettings();
+  const settings = { ...given, root: resolve(io.cwd, given.root ?? ".") };
+  const flat: Record<string, unknown> = { ...settings };
   delete flat["runner"];
   for (const [key, value] of Object.entries(settings.runner)) flat[`runner.${key}`] = value;
-  io.print({ file: configPath(io.paths), settings: { ...settings, root: io.root() }, sources }, (paint) =>
+  io.print({ file: configPath(io.paths), settings, sources }, (paint) =>
     tableText(
       Object.entries(flat).map(([name, value]) => [name, String(value), paint.dim(sources[name] ?? "")]),
     ),

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fail, toFailure } from "../../base/errors.ts";
+import { fail } from "../../base/errors.ts";
+import { readTextFile } from "../../base/read-file.ts";
 import { parseStrictJson } from "../../base/strict-json.ts";
 import type { Io } from "../io.ts";
 
@@ -12,16 +12,7 @@ export const POLICY_FILE = {
 
 /** The value of a file that an operator publishes. A key that stands there twice is refused. */
 export async function readPolicyFile(file: string, io: Io): Promise<unknown> {
-  let text: string;
-  if (file === "-") text = await io.readInput();
-  else {
-    const path = resolve(io.cwd, file);
-    try {
-      text = readFileSync(path, "utf8");
-    } catch (error) {
-      throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
-    }
-  }
+  const text = file === "-" ? await io.readInput() : readTextFile(resolve(io.cwd, file));
   if (/^\s*[[{]/.test(text)) return parseStrictJson(text);
   const [{ loadYaml }, { diagnosticText }] = await Promise.all([
     import("../../workflow/load-yaml.ts"),

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { sha256 } from "../../base/canonical.ts";
 import { fail, toFailure } from "../../base/errors.ts";
+import { readBytesFile } from "../../base/read-file.ts";
 import { connectToRead } from "../../host/index.ts";
 import { importPublicKey } from "../../protocol/index.ts";
 import { keyIdOf, readEnvelope, type Verified, verifyProvenance } from "../../release/index.ts";
@@ -80,13 +81,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   throw failure;
 };
 
-function read(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    throw fail("not_found", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
-  }
-}
+const read = (path: string): Uint8Array => new Uint8Array(readBytesFile(path));
 
 function keyOf(text: string, cwd: string): KeyObject {
   try {

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fail, toFailure } from "../../base/errors.ts";
+import { readBytesFile } from "../../base/read-file.ts";
 import type { Io } from "../io.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { callStore } from "./plan.ts";
@@ -35,10 +34,5 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
 async function readBody(text: string, io: Io): Promise<Record<string, string>> {
   if (text === "-") return { body: await io.readInput() };
   if (!text.startsWith("@")) return { body: text };
-  const path = resolve(io.cwd, text.slice(1));
-  try {
-    return { body_base64: readFileSync(path).toString("base64") };
-  } catch (error) {
-    throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
-  }
+  return { body_base64: readBytesFile(resolve(io.cwd, text.slice(1))).toString("base64") };
 }

@@ -26,14 +26,14 @@ test("a runner.yaml is read whole, and needs no more than its version and the ru
 test("an unknown key is refused where it stands, with the key that was meant, at every depth", () => {
   expect(refusal(`${BASE}controlerUrl: http://x\n`)).toEqual({
     code: "schema_violation",
-    message: "r.yaml:3:1: unknown key controlerUrl; did you mean controllerUrl",
+    message: "r.yaml:3:1: controlerUrl: unknown field; did you mean controllerUrl?",
     hint: "the keys are listed in docs/13-runner.md",
   });
   expect(refusal(`${BASE}tls:\n  sertificate: /x\n`).message).toBe(
-    "r.yaml:4:3: unknown key tls.sertificate; did you mean certificate",
+    "r.yaml:4:3: tls.sertificate: unknown field; did you mean certificate?",
   );
   expect(refusal(`${BASE}vault: {address: "https://v", tokenFile: /t, namespaces: a}\n`).message).toContain(
-    "unknown key vault.namespaces; did you mean namespace",
+    "vault.namespaces: unknown field; did you mean namespace?",
   );
 });
 
@@ -49,8 +49,8 @@ test("duplicate keys, aliases, another version, other types and what is missing 
   for (const [text, part] of [
     [`${BASE}runnerId: other\n`, "unique"],
     ["version: 2\nrunnerId: a\n", "version"],
-    ["runnerId: a\n", "version is missing"],
-    ["version: 1\n", "runnerId is missing"],
+    ["runnerId: a\n", "version: is missing"],
+    ["version: 1\n", "runnerId: is missing"],
     [`${BASE}slots: many\n`, "slots"],
     [`${BASE}slots: 0\n`, "slots"],
     [`${BASE}healthAddress: 0.0.0.0:9464\n`, "healthAddress"],

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fail, toFailure } from "../../base/errors.ts";
+import { readTextFile } from "../../base/read-file.ts";
 import type { Io } from "../io.ts";
 
 /** The one positional of the workflow commands. */
@@ -22,10 +21,5 @@ export const MODE = {
 /** The text of a document and what messages call it. */
 export async function readDocumentFile(file: string, io: Io): Promise<{ text: string; name: string }> {
   if (file === "-") return { text: await io.readInput(), name: "stdin" };
-  const path = resolve(io.cwd, file);
-  try {
-    return { text: readFileSync(path, "utf8"), name: file };
-  } catch (error) {
-    throw fail("io", `cannot read ${path}: ${toFailure(error).message}`, { cause: error });
-  }
+  return { text: readTextFile(resolve(io.cwd, file)), name: file };
 }

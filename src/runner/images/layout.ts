@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
 import { fail } from "../../base/errors.ts";
 import { MIB } from "../../base/limits.ts";
+import { misfit } from "../../base/misfit.ts";
 
 /** A part of an image: documents and layers are named by their SHA-256. */
 const Descriptor = Type.Object({
@@ -132,7 +132,8 @@ function parse<Schema extends TSchema>(schema: Schema, text: string, what: strin
   } catch {
     throw fail("invalid_request", `${what} is not JSON`);
   }
-  const problem = Value.Errors(schema, value).First();
-  if (problem !== undefined) throw fail("invalid_request", `${what}${problem.path}: ${problem.message}`);
+  const wrong = misfit(schema, value);
+  if (wrong !== undefined)
+    throw fail("invalid_request", `${what}${wrong.keys.map((key) => `/${key}`).join("")}: ${wrong.reason}`);
   return value as Static<Schema>;
 }

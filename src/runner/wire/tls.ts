@@ -1,5 +1,5 @@
-import { readPem } from "../../base/listen.ts";
 import { readPrivateFile } from "../../base/private-file.ts";
+import { readTextFile } from "../../base/read-file.ts";
 
 /** PEM files: the authority of the controller's certificate, and the certificate that this runner shows. */
 export interface TlsFiles {
@@ -18,8 +18,8 @@ export interface ClientTls {
 /** @throws Failure `io`, or `secret_denied` for a key that others may read */
 export function readTls({ ca, certificate, key }: TlsFiles): ClientTls {
   return {
-    ...(ca === undefined ? {} : { ca: readPem(ca) }),
-    ...(certificate === undefined ? {} : { cert: readPem(certificate) }),
+    ...(ca === undefined ? {} : { ca: readTextFile(ca) }),
+    ...(certificate === undefined ? {} : { cert: readTextFile(certificate) }),
     ...(key === undefined ? {} : { key: readPrivateFile(key) }),
   };
 }

@@ -1,7 +1,8 @@
 import { basename, isAbsolute } from "node:path";
 import { Type } from "@sinclair/typebox";
-import { fail, toFailure } from "../../base/errors.ts";
+import { fail } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
+import { unreadable } from "../../base/read-file.ts";
 import { defineOperation } from "../operation.ts";
 import { closed } from "../shapes.ts";
 import { Artifact } from "./known.ts";
@@ -20,7 +21,7 @@ export const putArtifact = defineOperation({
     if (!isAbsolute(input.path)) throw fail("invalid_request", "/path: must be an absolute path");
     const file = Bun.file(input.path);
     const stat = await file.stat().catch((error: unknown) => {
-      throw fail("io", `cannot read ${input.path}: ${toFailure(error).message}`, { cause: error });
+      throw unreadable(input.path, error);
     });
     if (!stat.isFile()) throw fail("io", `cannot read ${input.path}: it is not a file`);
     const about = {

@@ -1,8 +1,8 @@
 import { isObject } from "../../base/json.ts";
+import { nearest } from "../../base/nearest.ts";
 import { cronProblem } from "../cron.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { isCall, isTask } from "../kind.ts";
-import { nearest } from "../nearest.ts";
 import { joinPointer } from "../pointer.ts";
 import {
   type Assertion,

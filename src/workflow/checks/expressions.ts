@@ -1,10 +1,10 @@
 import { Kind } from "@sinclair/typebox";
 import { Failure } from "../../base/errors.ts";
 import { isObject } from "../../base/json.ts";
+import { nearest } from "../../base/nearest.ts";
 import { compileExpression, isExpression, partialExpression } from "../../expression/index.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { isTask } from "../kind.ts";
-import { nearest } from "../nearest.ts";
 import { joinPointer } from "../pointer.ts";
 import type { Mode, WorkflowDocument } from "../schema/index.ts";
 import { documentPlaces, type ScopedPlace } from "../scopes.ts";

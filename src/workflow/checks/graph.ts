@@ -1,6 +1,6 @@
+import { nearest } from "../../base/nearest.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { isTask } from "../kind.ts";
-import { nearest } from "../nearest.ts";
 import { joinPointer } from "../pointer.ts";
 import type { GraphStep, WorkflowDocument } from "../schema/index.ts";
 import { walkTasks } from "../walk.ts";

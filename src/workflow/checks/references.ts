@@ -1,7 +1,7 @@
 import { isObject } from "../../base/json.ts";
+import { nearest } from "../../base/nearest.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { callKind, isTask } from "../kind.ts";
-import { nearest } from "../nearest.ts";
 import { joinPointer } from "../pointer.ts";
 import {
   type CallTask,
