@@ -19,7 +19,9 @@ test("what the schema does not know is refused with line and column", () => {
   expect(() => parse("host: x\nprot: 80\n")).toThrow(
     "config.yaml:2:1: prot: unknown field; did you mean port?",
   );
-  expect(() => parse("runner:\n  slot: 80\n")).toThrow("config.yaml:2:3: runner.slot: unknown field; did you mean slots?");
+  expect(() => parse("runner:\n  slot: 80\n")).toThrow(
+    "config.yaml:2:3: runner.slot: unknown field; did you mean slots?",
+  );
   expect(() => parse("port: 70000\n")).toThrow("config.yaml:1:1: port: must be at most 65535");
   expect(() => parse("runner: 5\n")).toThrow("config.yaml:1:1: runner: must be an object");
   expect(() => parse("\nlogLevel: loud\n")).toThrow(
