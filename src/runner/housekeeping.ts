@@ -18,7 +18,7 @@ export type ReporterOf = (entry: JournalEntry) => Reporter;
 
 export interface Housekeeping {
   /** End what an earlier process of this runner left, before anything new begins. */
-  atStart(sandboxes: Sandboxes): Promise<void>;
+  atStart(): Promise<void>;
   /** Remove workspaces that were idle for too long. */
   sweepWorkspaces(): Promise<void>;
   /** Take every unfinished lease to its end, but those that are in hand. */
@@ -31,11 +31,16 @@ export function createHousekeeping(
   config: EffectiveConfig,
   journal: Journal,
   workspaces: Workspaces,
+  sandboxes: Sandboxes,
   log: Log,
 ): Housekeeping {
+  /** What made a lease's sandbox, and may still hold it. */
+  const providerOf = ({ context }: JournalEntry) =>
+    sandboxes.providers.find(({ capability }) => capability.provider === context?.provider) ?? null;
+
   const take = async (services: LeaseServices, entry: JournalEntry, reporter: ReporterOf): Promise<void> => {
     try {
-      await recoverLease(services, entry, reporter(entry));
+      await recoverLease(services, entry, reporter(entry), providerOf(entry));
     } catch (error) {
       log.error("a lease could not be recovered", { lease: entry.leaseId, reason: toFailure(error).message });
     }
@@ -53,7 +58,7 @@ export function createHousekeeping(
 
   return {
     sweepWorkspaces,
-    async atStart(sandboxes) {
+    async atStart() {
       const ended = await sandboxes.reconcile();
       if (ended > 0) log.warn("ended processes of an earlier run", { processes: ended });
       const known = new Set(journal.unfinished().map((entry) => entry.leaseId));

@@ -65,6 +65,8 @@ export interface RunnerOptions {
   readonly log?: Log;
   readonly random?: () => number;
   readonly version?: string;
+  /** How often what could not be removed is tried again, in milliseconds; a minute. */
+  readonly sweepMs?: number;
   /** Called at the named moments of each lease. */
   readonly atPoint?: AtPoint;
 }
@@ -170,8 +172,8 @@ class Runner implements RunningRunner {
       this.#proven.resolve(sandboxes.capabilities);
       if (sandboxes.remedy !== null)
         this.#log.warn("tasks run without isolation", { remedy: sandboxes.remedy });
-      const housekeeping = createHousekeeping(config, journal, workspaces, this.#log);
-      await housekeeping.atStart(sandboxes);
+      const housekeeping = createHousekeeping(config, journal, workspaces, sandboxes, this.#log);
+      await housekeeping.atStart();
       health = watchHealth(config, journal, this.#clock, () => this.#settling.size);
       if (config.healthAddress !== undefined) {
         healthServer = serveHealth(config.healthAddress, () => this.#report(health!, journal));
@@ -186,20 +188,28 @@ class Runner implements RunningRunner {
         runnerId: config.runnerId,
         freeSlots: () => config.slots - this.#runs.size,
         pausedBecause: () => (this.#draining ? "draining" : health!.trouble()),
-        onLease: (lease, registered) => this.#take(lease, registered, services, sandboxes),
+        onLease: (lease, registered) => this.#take(lease, registered, services, sandboxes, health!),
         log: this.#log,
         random: this.#random,
         signal: this.#noClaims.signal,
       });
       this.#claims = claims;
+      let isSweeping = false;
+      const sweep = async () => {
+        // What cannot be removed may keep a sweep for longer than the time to the next.
+        if (isSweeping) return;
+        isSweeping = true;
+        const inHand = new Set([...this.#runs.keys(), ...this.#settling.keys()]);
+        try {
+          await housekeeping.sweepWorkspaces();
+          await housekeeping.cleanAgain(services, recovered, inHand);
+        } finally {
+          isSweeping = false;
+        }
+      };
       const sweeper = setInterval(() => {
-        void housekeeping.sweepWorkspaces();
-        void housekeeping.cleanAgain(
-          services,
-          recovered,
-          new Set([...this.#runs.keys(), ...this.#settling.keys()]),
-        );
-      }, SWEEP_MS);
+        sweep().catch((error) => this.#log.error("nothing was swept", { reason: toFailure(error).message }));
+      }, this.#options.sweepMs ?? SWEEP_MS);
       sweeper.unref?.();
       try {
         await session.ensure();
@@ -300,7 +310,13 @@ class Runner implements RunningRunner {
   }
 
   /** Take a lease into a slot, or give it back with a reason. */
-  #take(offer: Lease, session: RegistrationAccepted, services: LeaseServices, sandboxes: Sandboxes): void {
+  #take(
+    offer: Lease,
+    session: RegistrationAccepted,
+    services: LeaseServices,
+    sandboxes: Sandboxes,
+    health: Health,
+  ): void {
     const reporter = wireReporter(this.#client, this.#session!, offer);
     const reject = (failure: Failure) => {
       const reason = failure.hint === undefined ? failure.message : `${failure.message} (${failure.hint})`;
@@ -321,6 +337,9 @@ class Runner implements RunningRunner {
       }
       if (this.#draining) throw fail("runner_draining");
       if (this.#runs.size >= this.#config.slots) throw fail("execution_capacity_deferred", "no slot is free");
+      // A claim that was waiting when the trouble began is answered nevertheless.
+      const trouble = health.trouble();
+      if (trouble !== null) throw fail("execution_capacity_deferred", trouble);
       const provider = chooseProvider(lease, sandboxes);
       const run = new LeaseRun(services, lease, provider, reporter);
       this.#runs.set(lease.leaseId, run);

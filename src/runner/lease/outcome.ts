@@ -69,13 +69,14 @@ export const UNKNOWN: Outcome = {
   retrySafety: "inspect-required",
 };
 
-/** Nothing of the task has run. */
-export const notStarted = (failure: Failure): Outcome => ({
-  status: "failed",
-  errorCode: failure.code === "internal" || failure.code === "io" ? "execution_start_failed" : failure.code,
-  summary: failure.hint === undefined ? failure.message : `${failure.message} (${failure.hint})`,
-  retrySafety: "safe",
-});
+/** Nothing of the task has run; unless the sandbox itself says that nobody can know. */
+export function notStarted(failure: Failure): Outcome {
+  const summary = failure.hint === undefined ? failure.message : `${failure.message} (${failure.hint})`;
+  if (failure.code === UNKNOWN.errorCode) return { ...UNKNOWN, summary };
+  const isOurs = failure.code === "internal" || failure.code === "io";
+  const errorCode = isOurs ? "execution_start_failed" : failure.code;
+  return { status: "failed", errorCode, summary, retrySafety: "safe" };
+}
 
 /** The command ended well, but what it should hand over is not right. */
 export const badOutput = (failure: Failure): Outcome => ({

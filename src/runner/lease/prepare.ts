@@ -76,6 +76,7 @@ export async function prepareTask(
       stdin: agent?.stdin ?? lease.task.stdin,
       network: lease.network,
       ...taskLimits(lease, config),
+      longestMs: lease.deadlineMs + config.killGraceMs,
     };
     provider.validate(plain);
     if (lease.network === "allowlisted") {

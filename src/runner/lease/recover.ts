@@ -5,6 +5,7 @@ import { createRedaction } from "../../redaction/index.ts";
 import type { JournalEntry, LeaseContext } from "../journal/entry.ts";
 import { shipLog } from "../logs/shipper.ts";
 import { Spool } from "../logs/spool.ts";
+import type { SandboxProvider } from "../sandboxes/index.ts";
 import { secretValues } from "../secrets.ts";
 import { finishLease } from "./finish.ts";
 import { badOutput, notStarted, UNKNOWN } from "./outcome.ts";
@@ -82,6 +83,8 @@ export async function recoverLease(
   services: LeaseServices,
   entry: JournalEntry,
   reporter: Reporter,
+  /** What may still hold its sandbox: after a restart nothing does. */
+  provider: SandboxProvider | null,
 ): Promise<void> {
   const { journal, log } = services;
   const { context } = entry;
@@ -91,7 +94,7 @@ export async function recoverLease(
   }
   if (entry.state === "TERMINAL_REPORTED") {
     try {
-      await cleanLease(services, context, null);
+      await cleanLease(services, context, provider);
       await journal.confirmed(entry.leaseId);
     } catch (error) {
       log.error("a lease could not be cleaned up", {
@@ -115,5 +118,5 @@ export async function recoverLease(
     if (shared) services.workspaces.release(context.workspace.key);
   }
   log.info("recovered a lease", { lease: entry.leaseId, from: entry.state, status: result.status });
-  await settleLease(services, context, result, reporter, null);
+  await settleLease(services, context, result, reporter, provider);
 }

@@ -217,13 +217,21 @@ export class LeaseRun {
   }
 
   async #abandon(prepared: Prepared | null): Promise<void> {
-    const { journal, workspaces } = this.#services;
-    await this.#provider.cleanup(this.lease.leaseId);
+    const { journal, workspaces, log } = this.#services;
+    const { leaseId } = this.lease;
+    // What cannot be ended is tried again below, and holds back nobody else's workspace.
+    await this.#provider.cleanup(leaseId).catch(() => {});
     if (prepared !== null) workspaces.release(this.lease.workspace.key);
     await prepared?.egress?.close();
     await prepared?.agent?.close();
-    await cleanLease(this.#services, this.lease, this.#provider);
-    await journal.confirmed(this.lease.leaseId);
+    try {
+      await cleanLease(this.#services, this.lease, this.#provider);
+    } catch (error) {
+      log.error("a lease could not be cleaned up", { lease: leaseId, reason: toFailure(error).message });
+      await journal.reported(leaseId);
+      return;
+    }
+    await journal.confirmed(leaseId);
   }
 
   /** Run the command to its end. What it did is in the journal before anything is cleaned up. */

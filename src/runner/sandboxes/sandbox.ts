@@ -24,6 +24,8 @@ export interface SandboxRequest {
   readonly network: Lease["network"];
   readonly memoryBytes: number | undefined;
   readonly processes: number | undefined;
+  /** How long the command may run, with the time that it is given to end: nobody is left to need it after that. */
+  readonly longestMs?: number;
 }
 
 /** What a provider can enforce, each item proven by trying it. */

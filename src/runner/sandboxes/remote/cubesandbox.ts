@@ -38,7 +38,8 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
   /** The service has no key against repeats: what carries the lease is looked for before and after. */
   const make = async (request: SandboxRequest): Promise<E2bSandbox> => {
     const before = await found(request.operationId);
-    if (before.length > 0) throw fail("execution_outcome_unknown", "a sandbox carries this lease already");
+    if (before.length > 0)
+      throw fail("execution_outcome_unknown", `a sandbox carries this lease already: ${idsOf(before)}`);
     const sandbox = await api.create({
       templateID: options.template,
       timeout: LEASE_SECONDS,
@@ -51,7 +52,8 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
       },
     });
     const after = await found(request.operationId);
-    if (after.length > 1) throw fail("execution_outcome_unknown", "two sandboxes carry the same lease");
+    if (after.length > 1)
+      throw fail("execution_outcome_unknown", `two sandboxes carry the same lease: ${idsOf(after)}`);
     return sandbox;
   };
 
@@ -183,6 +185,9 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
 
   return remoteProvider(backend);
 }
+
+const idsOf = (found: readonly { readonly sandboxID: string }[]): string =>
+  found.map(({ sandboxID }) => sandboxID).join(", ");
 
 /** The daemon writes `signal: killed` for a command that a signal ended. */
 function endOf({ exitCode, status }: { exitCode?: number; status?: string }): ProcessExit {

@@ -12,9 +12,18 @@ export interface KubernetesJobOptions {
   readonly owner: string;
   readonly serviceUser: number;
   readonly temporaryBytes: number;
-  /** No task of the runner is longer, so what is older belongs to nobody. */
+  /** For a task without a longest time of its own. */
   readonly longestSeconds: number;
 }
+
+/** How long a pod may take from its creation to a running container: an image may have to be fetched. */
+export const START_MS = 300_000;
+/** Between the end of a task and the removal of its Job, where its runner lives. */
+const REMOVAL_MS = 60_000;
+
+/** A Job whose runner never comes back ends by itself: it is counted from its creation. */
+const activeSeconds = ({ longestMs }: SandboxRequest, { longestSeconds }: KubernetesJobOptions): number =>
+  longestMs === undefined ? longestSeconds : Math.ceil((START_MS + longestMs + REMOVAL_MS) / 1000);
 
 export const LEASE_LABEL = "lightflow.dev/lease";
 export const OWNER_LABEL = "lightflow.dev/runner";
@@ -64,7 +73,7 @@ export function jobOf(request: SandboxRequest, options: KubernetesJobOptions) {
       completions: 1,
       parallelism: 1,
       podReplacementPolicy: "Failed",
-      activeDeadlineSeconds: options.longestSeconds,
+      activeDeadlineSeconds: activeSeconds(request, options),
       ttlSecondsAfterFinished: 3_600,
       template: {
         metadata: { labels },

@@ -1,5 +1,5 @@
 import { sha256 } from "../../../base/canonical.ts";
-import { Failure, fail } from "../../../base/errors.ts";
+import { Failure, fail, toFailure } from "../../../base/errors.ts";
 import { isWithin } from "../mounts.ts";
 import type { ProcessExit, SandboxProvider, SandboxRequest } from "../sandbox.ts";
 import {
@@ -16,6 +16,7 @@ import {
   LEASE_LABEL,
   OWNER_LABEL,
   REQUEST_ANNOTATION,
+  START_MS,
   secretOf,
 } from "./kubernetes-job.ts";
 import { type RemoteBackend, type RemoteOutput, remoteProvider } from "./provider.ts";
@@ -27,8 +28,6 @@ export interface KubernetesOptions extends KubernetesConnection, Omit<Kubernetes
   readonly networkPolicy: boolean;
 }
 
-/** How long a pod may take from its creation to a running container: an image may have to be fetched. */
-const START_MS = 300_000;
 const GONE_MS = 60_000;
 /** How long output may still come after the container's end was seen. */
 const TAIL_MS = 5_000;
@@ -59,7 +58,10 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
       try {
         const { items, version } = await api.list<Pod>("pods", selector(operationId));
         silentSince = performance.now();
-        if (items.length > 1) throw fail("execution_outcome_unknown", "two pods carry the same lease");
+        if (items.length > 1) {
+          const names = items.map(({ metadata }) => metadata.name).join(", ");
+          throw fail("execution_outcome_unknown", `two pods carry the same lease: ${names}`);
+        }
         const decided = decide(items[0] ?? null);
         if (decided !== undefined) return decided;
         for await (const event of api.watch<Pod>("pods", selector(operationId), version, signal)) {
@@ -105,9 +107,10 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
         throw refuse("what a pod writes lies below the data directory");
     },
     async create(request) {
-      await api.create("secrets", secretOf(request, job));
+      await untilAnswered(() => api.create("secrets", secretOf(request, job)));
       const body = jobOf(request, job);
-      if (!(await api.create("jobs", body))) await checkSame(api, request, body.metadata.annotations);
+      const isNew = await untilAnswered(() => api.create("jobs", body));
+      if (!isNew) await checkSame(api, request, body.metadata.annotations);
       const late = AbortSignal.timeout(START_MS);
       await follow(request.operationId, (pod) => started(pod, late.aborted), late);
     },
@@ -186,6 +189,22 @@ function started(pod: Pod | null, isLate: boolean): true | undefined {
       `the pod does not start: ${state?.waiting?.message ?? (reason || "no node took it in time")}`,
     );
   return undefined;
+}
+
+const CREATE_TRIES = 3;
+
+/** An object has its lease's name, so that asking again after a lost answer finds it, and never makes a second one. */
+async function untilAnswered(create: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await create();
+    } catch (error) {
+      if (isDecided(error)) throw error;
+      if (tries === CREATE_TRIES)
+        throw fail("execution_start_failed", toFailure(error).message, { cause: error });
+      await Bun.sleep(100 * 2 ** tries);
+    }
+  }
 }
 
 async function checkSame(

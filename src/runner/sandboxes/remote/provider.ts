@@ -105,9 +105,8 @@ export function remoteProvider(backend: RemoteBackend): SandboxProvider {
       try {
         await operation.made;
       } catch (error) {
-        // Half made is not made; what cannot be removed now is found by its label at the next start.
+        // Half made is not made. What cannot be removed now stays known, and the lease's own cleanup tries again.
         await this.cleanup(request.operationId).catch(() => {});
-        operations.delete(request.operationId);
         throw error;
       }
     },

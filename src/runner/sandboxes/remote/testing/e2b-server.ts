@@ -15,6 +15,8 @@ export class E2bServer {
   readonly boxes = new Map<string, Box>();
   /** Makes the next sandbox twice, as a repeat behind a lost answer would. */
   makesTwo = false;
+  /** The next sandbox is made, and nobody hears of it. */
+  losesAnswer = false;
   readonly #key: string;
   readonly #server: Bun.Server<undefined>;
 
@@ -67,6 +69,10 @@ export class E2bServer {
           isGone: false,
         });
       const sandboxID = ids[0]!;
+      if (this.losesAnswer) {
+        this.losesAnswer = false;
+        return new Response(null, { status: 504 });
+      }
       const made = { sandboxID, envdVersion: "0.4.0", envdAccessToken: `token-${sandboxID}` };
       return Response.json(made, { status: 201 });
     }

@@ -19,6 +19,10 @@ export class KubernetesServer {
   readonly asked: string[] = [];
   /** Answers in place of the next pods: how they fail to start. */
   waitingReason: string | null = null;
+  /** The next creation of each kind named here is done, and nobody hears of it. */
+  readonly losesAnswerOf = new Set<string>();
+  /** Answers a removal with an error, as an API server without its store does. */
+  refusesRemovals = false;
   readonly #commands = new Map<string, LocalCommand>();
   /** A watch begins where its version says, like the cluster's own. */
   readonly #events: { line: string; object: Stored }[] = [];
@@ -105,7 +109,12 @@ export class KubernetesServer {
         ? undefined
         : new Response("", { status: 400 });
     }
-    if (request.method === "POST") return this.#create(kind, (await request.json()) as Stored);
+    if (request.method === "POST") {
+      const answer = this.#create(kind, (await request.json()) as Stored);
+      return this.losesAnswerOf.delete(kind) ? new Response(null, { status: 504 }) : answer;
+    }
+    if (request.method === "DELETE" && this.refusesRemovals)
+      return Response.json({ kind: "Status", message: "etcdserver: request timed out" }, { status: 500 });
     if (request.method === "DELETE")
       return this.#remove(key, (await request.json()) as Record<string, unknown>);
     if (name !== undefined) {
