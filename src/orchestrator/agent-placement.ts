@@ -206,7 +206,8 @@ function budgetsOf(given: JsonObject, agent: Agent | undefined, policy: PolicyLa
     });
   return {
     tokens: tokens ?? Math.min(TOKENS, limits.modelTokens ?? TOKENS),
-    costMicros: cost,
+    // Cost that can be counted is bounded by policy, also where neither task nor agent names a budget.
+    costMicros: cost ?? (agent?.model?.prices === undefined ? null : (limits.modelCostMicros ?? null)),
     turns: agent?.budgets?.turns ?? TURNS,
   };
 }

@@ -42,7 +42,9 @@ export function agentRun(
       turns: budgets["turns"] as number,
       tokens: budgets["tokens"] as number,
       bytes: BYTES,
+      ...(typeof budgets["costMicros"] === "number" ? { costMicros: budgets["costMicros"] } : {}),
     },
+    ...(agent.model?.prices === undefined ? {} : { prices: agent.model.prices }),
     protectedPaths: [...(policy.protectedPaths ?? [])],
   };
   return {

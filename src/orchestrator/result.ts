@@ -10,9 +10,14 @@ function record(result: TaskResult, texts: { stdout: string; stderr: string }): 
     artifacts: result.artifactRefs as unknown as Json,
     summary: result.summary,
     durationMs: result.durationMs,
+    ...usageOf(result),
     ...texts,
   };
 }
+
+/** What an agent used, where the task was one's. */
+const usageOf = ({ agentUse }: TaskResult): JsonObject =>
+  agentUse === undefined ? {} : { usage: { ...agentUse } };
 
 /** A runner's result as the input of the instance that waits for it. */
 export function resultInput(
@@ -28,6 +33,7 @@ export function resultInput(
     exitCode: result.exitCode,
     signal: result.signal,
     runnerId: result.runnerId,
+    ...usageOf(result),
   };
   const error =
     result.status === "timed_out"

@@ -102,7 +102,9 @@ export const AgentWork = closed({
   ),
   /** JSON Schema of its answer; without it the answer is text. */
   outputSchema: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  budgets: closed({ turns: Count, tokens: Count, bytes: Count }),
+  /** Cost in millionths of the provider's currency; it is counted where `prices` say what a million tokens cost. */
+  budgets: closed({ turns: Count, tokens: Count, bytes: Count, costMicros: Type.Optional(Count) }),
+  prices: Type.Optional(closed({ input: Count, output: Count })),
   /** The session whose files it works on, in a copy; without it an empty workspace. */
   copyOf: Type.Optional(Name),
   /** Paths that its changes must not touch. */

@@ -108,6 +108,20 @@ export const EgressRecord = closed({
 });
 export type EgressRecord = Static<typeof EgressRecord>;
 
+/** What an agent's call used, as the runner counted it outside the sandbox. */
+export const AgentUse = closed({
+  turns: Count,
+  inputTokens: Count,
+  outputTokens: Count,
+  /** Millionths of the provider's currency; null where nothing says what a token costs. */
+  costMicros: Type.Union([Count, Type.Null()]),
+  /** Of all requests to the model. */
+  bytes: Count,
+  refusedTools: Count,
+  repairAttempts: Count,
+});
+export type AgentUse = Static<typeof AgentUse>;
+
 /**
  * Body of `POST /runner/task/{leaseId}/complete` (status `succeeded`) and `/fail` (any other): the normalised
  * command result. Identity and digests are echoes that the server compares with what it issued.
@@ -138,6 +152,7 @@ export const TaskResult = closed({
   /** Where the task went; only with an allow-listed network. */
   egress: Type.Optional(Type.Array(EgressRecord, { maxItems: 256 })),
   changedFiles: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 4096 }),
+  agentUse: Type.Optional(AgentUse),
   aiDiagnosisAllowed: Type.Boolean(),
   retrySafety: RetrySafety,
   sandbox: closed({ provider: SandboxProvider, boundary: Name }),

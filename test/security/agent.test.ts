@@ -152,8 +152,9 @@ test("a repair: the agent looks, changes it wrongly, is shown that the test stil
   expect(transcript.filter(({ kind }) => kind === "verified").map(({ ok }) => ok)).toEqual([false, true]);
   expect(transcript.at(-1)).toMatchObject({
     kind: "closed",
-    use: { turns: 6, tokens: 300, refusedTools: 0 },
+    use: { turns: 6, inputTokens: 180, outputTokens: 120, costMicros: null, refusedTools: 0 },
   });
+  expect(result.agentUse).toMatchObject({ turns: 6, inputTokens: 180, outputTokens: 120, repairAttempts: 2 });
 });
 
 test("SR-9.2, SR-9.4: a tool that the lease does not name is refused, by whatever name; nothing happens, and it is written down", async () => {
@@ -261,6 +262,16 @@ for (const [what, turns, more, code] of [
     "agent_budget_exhausted",
   ],
   [
+    // 30 tokens in and 20 out are 230 micros at these prices.
+    "spends what it may",
+    [{ call: [{ name: "list", arguments: {} }] }],
+    {
+      prices: { input: 1_000_000, output: 10_000_000 },
+      budgets: { turns: 50, tokens: 100_000, bytes: 1_000_000, costMicros: 450 },
+    },
+    "agent_budget_exhausted",
+  ],
+  [
     "sends too much",
     [{ call: [{ name: "list", arguments: {} }] }],
     { budgets: { turns: 50, tokens: 100_000, bytes: 3000 } },
@@ -293,6 +304,9 @@ for (const [what, turns, more, code] of [
     const result = await agent(turns, { copyOf: await shared(), ...more });
     expect(result).toMatchObject({ status: "failed", errorCode: code });
     expect(artifact(result, "agent-transcript.jsonl")).toContain(`"${code}"`);
+    // Counted outside the sandbox, and never beyond the turn that used a budget up.
+    if (more.budgets?.costMicros !== undefined)
+      expect(result.agentUse).toMatchObject({ turns: 2, costMicros: 460 });
   });
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../../src/base/canonical.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
-import { type Started, startBinary } from "../support/processes.ts";
+import { eventually, type Started, startBinary } from "../support/processes.ts";
 import { git, type ReleaseHost, releaseHost, repository } from "../support/release-host.ts";
 import { startScriptedModel } from "../support/scripted-model.ts";
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
     {
       ...place.env,
       CORTEXFS_OPENAI_BASE_URL: model.url,
-      CORTEXFS_OPENAI_API_KEY: "k",
+      CORTEXFS_OPENAI_API_KEY: "the-tenants-key",
       CORTEXFS_OPENAI_MODEL: "m",
     },
     place.path,
@@ -112,6 +112,46 @@ test("a step that fails is handed to an agent under a lease, repaired in its sec
   expect(output.artifacts.map(({ name }) => name)).toEqual(["agent-transcript.jsonl", "changes.patch"]);
   const patch = await host.lightflow(["artifact", "get", output.artifacts[1]!.sha256]);
   expect(patch.stdout).toContain("+exports.sum = (a, b) => a + b;");
+});
+
+interface Unknown {
+  readonly id: string;
+  readonly kind: string;
+  readonly body: { readonly artifacts: readonly { readonly name: string; readonly sha256: string }[] };
+}
+
+test("a runner that is killed in the middle of an agent's work delivers the transcript so far, and asks the model nothing twice", async () => {
+  const held = Promise.withResolvers<void>();
+  model.script(
+    { call: [{ name: "patch", arguments: { path: "src/sum.js", old: "a - b", new: "a + b" } }] },
+    { hold: held.promise },
+  );
+  const run = await host.start([document("killed", { attempts: 1 })]);
+  await eventually(
+    async () => model.seen.length,
+    (seen) => seen === 2,
+  );
+  await host.killRunner();
+  await host.startRunner();
+  held.resolve();
+  const asked = async () =>
+    ((await host.lightflow(["inbox", "list"])).json["tasks"] as Unknown[]).find(
+      ({ kind }) => kind === "outcome_unknown",
+    );
+  const task = (await eventually(asked, (found) => found !== undefined, 30))!;
+  // Whoever has to decide sees how far it came. Of work that nobody saw the end of there is no patch.
+  expect(task.body.artifacts.map(({ name }) => name)).toEqual(["agent-transcript.jsonl"]);
+  const { sha256 } = task.body.artifacts[0]!;
+  const lines = (await host.lightflow(["artifact", "get", sha256])).stdout.trim().split("\n");
+  const entries = lines.map((line) => JSON.parse(line) as { kind: string; id?: string });
+  expect(entries.map(({ kind }) => kind)).toEqual([
+    ...["model.request", "model.response", "tool.call", "tool.result", "model.request"],
+    "interrupted",
+  ]);
+  expect(entries.at(-1)).toMatchObject({ use: { turns: 2, inputTokens: 30 } });
+  expect((await host.lightflow(["attempts", "resolve", task.id, "--as", "failed"])).code).toBe(0);
+  expect(await host.ended(run)).toBe("failed");
+  expect(model.seen).toHaveLength(2);
 });
 
 test("SR-9: an agent that publishes, writes CI and reads a secret gets nowhere, and the step fails with a named outcome", async () => {

@@ -71,6 +71,9 @@ export interface ReleaseHost {
   ended(run: string): Promise<string>;
   /** The approval that waits for a step of a run. */
   approval(run: string, step: string): Promise<string>;
+  /** SIGKILL for the runner, and the same one anew. */
+  killRunner(): Promise<void>;
+  startRunner(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -114,10 +117,7 @@ export async function releaseHost(
       cwd: box.path,
       ...(stdin === undefined ? {} : { stdin }),
     });
-    return {
-      ...ran,
-      json: ran.stdout.startsWith("{") || ran.stdout.startsWith("[") ? JSON.parse(ran.stdout) : {},
-    };
+    return { ...ran, json: jsonOf(ran.stdout) };
   };
   const must = async (args: string[], stdin?: string) => {
     const ran = await lightflow(args, stdin);
@@ -125,12 +125,9 @@ export async function releaseHost(
     return ran;
   };
   const status = async (run: string) => (await lightflow(["run", "get", run])).json["status"] as string;
-  try {
-    writeFileSync(join(box.path, "release.json"), JSON.stringify(releaseProfile(box.path, options.profile)));
-    await must(["profile", "publish", "release.json"]);
-    const token = join(box.path, "runner.token");
-    await must(["runner", "enroll", "rel", "--profile", "release", "--out", token, "--slots", "2"]);
-    runner = await startBinary(
+  const token = join(box.path, "runner.token");
+  const spawnRunner = () =>
+    startBinary(
       [
         "runner",
         ...["--controller", up.ready["controller"]!, "--id", "rel", "--profile", "release"],
@@ -146,6 +143,11 @@ export async function releaseHost(
       { ...box.env, ...options.runnerEnv },
       box.path,
     );
+  try {
+    writeFileSync(join(box.path, "release.json"), JSON.stringify(releaseProfile(box.path, options.profile)));
+    await must(["profile", "publish", "release.json"]);
+    await must(["runner", "enroll", "rel", "--profile", "release", "--out", token, "--slots", "2"]);
+    runner = await spawnRunner();
   } catch (error) {
     await runner?.stop();
     await up.stop();
@@ -177,12 +179,25 @@ export async function releaseHost(
       };
       return (await eventually(find, (found) => found !== undefined, 60))!.id;
     },
+    killRunner: async () => await runner?.kill(),
+    async startRunner() {
+      runner = await spawnRunner();
+    },
     async stop() {
       await runner?.stop();
       await up.stop();
       box.remove();
     },
   };
+}
+
+/** An artifact's bytes are no answer of the program. */
+function jsonOf(stdout: string): Record<string, unknown> {
+  try {
+    return JSON.parse(stdout) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
 
 /** git with an identity of its own; the output. */

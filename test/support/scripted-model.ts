@@ -5,6 +5,8 @@ export type Turn =
   | { readonly say: string }
   | { readonly call: readonly { name: string; arguments: JsonObject | string; id?: string }[] }
   | { readonly status: number }
+  /** Says nothing until this is kept. */
+  | { readonly hold: Promise<void> }
   | { readonly raw: JsonObject | string };
 
 /** A local server that speaks the chat completions of the OpenAI API and says what a test wrote down, turn by turn. */
@@ -19,6 +21,7 @@ export function startScriptedModel() {
       seen.push((await request.json()) as JsonObject);
       // The last turn is said again and again.
       const turn = script[Math.min(at++, script.length - 1)] ?? { say: "nothing to say" };
+      if ("hold" in turn) await turn.hold;
       if ("status" in turn) {
         return Response.json(
           { error: { message: "not now", type: "server_error" } },

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
 import { apiTarget, cortexPlace, responseOf, submit, waitForOutcome } from "../../cortex/index.ts";
-import type { ArtifactReference, Lease } from "../../protocol/index.ts";
+import type { AgentUse, AgentWork, ArtifactReference, Lease } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { artifactSource } from "../files/collect.ts";
 import type { Workspace, Workspaces } from "../files/workspaces.ts";
@@ -11,12 +11,17 @@ import type { Reporter } from "../lease/reporter.ts";
 import type { ResolvedMount } from "../sandboxes/index.ts";
 import { type AskModel, openBroker } from "./broker.ts";
 import { changesOf } from "./changes.ts";
+import { readTranscript } from "./transcript.ts";
 
 export interface AgentEnd {
   readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
   readonly artifacts: readonly ArtifactReference[];
   readonly changedFiles: readonly string[];
+  readonly use: AgentUse;
 }
+
+/** What is left of an agent's call once its worker is gone: its transcript, and what it changed. */
+export type AgentRemains = Pick<AgentRun, "finish">;
 
 /** One agent's call between its preparation and its result. */
 export interface AgentRun {
@@ -45,44 +50,11 @@ export async function openAgent(
   signal: AbortSignal,
 ): Promise<AgentRun> {
   const work = lease.agent!;
-  const base = join(places.root, "base");
+  const files = agentFiles(workspace, places);
   if (work.copyOf !== undefined)
-    await copySession(lease, work.copyOf, workspaces, [workspace.directory, base]);
-  const journal = join(places.root, "agent.jsonl");
-  const broker = await openBroker(work, lease.leaseId, journal, redaction, askCortex, signal);
+    await copySession(lease, work.copyOf, workspaces, [workspace.directory, files.base]);
+  const broker = await openBroker(work, lease.leaseId, files.journal, redaction, askCortex, signal);
   let ended: Promise<AgentEnd> | null = null;
-  const finish = async (reporter: Reporter, mask: Redaction, ending: AbortSignal): Promise<AgentEnd> => {
-    await broker.close();
-    let failure = broker.failure();
-    const artifacts = [
-      await keep(
-        "agent-transcript.jsonl",
-        "application/jsonl",
-        await Bun.file(journal).bytes(),
-        reporter,
-        ending,
-      ),
-    ];
-    let changedFiles: readonly string[] = [];
-    if (work.copyOf !== undefined && failure === null) {
-      try {
-        const changes = await changesOf(base, workspace.directory, work.protectedPaths, places.root);
-        changedFiles = changes.files;
-        if (changes.patch.length > 0) {
-          if (
-            mask.text(Buffer.from(changes.patch).toString("latin1")) !==
-            Buffer.from(changes.patch).toString("latin1")
-          )
-            throw fail("workspace_change_denied", "the change holds a secret");
-          artifacts.push(await keep("changes.patch", "text/x-patch", changes.patch, reporter, ending));
-        }
-      } catch (error) {
-        const { code, message } = toFailure(error);
-        failure = { code: code === "workspace_change_denied" ? code : "execution_output_invalid", message };
-      }
-    }
-    return { failure, artifacts, changedFiles };
-  };
   return {
     stdin: JSON.stringify({
       socket: broker.socket,
@@ -94,11 +66,79 @@ export async function openAgent(
     }),
     mounts: [{ source: broker.directory, target: broker.directory, readOnly: true }],
     finish(reporter, mask, ending) {
-      ended ??= finish(reporter, mask, ending);
+      ended ??= broker
+        .close()
+        .then(() => remainsOf(work, files, broker.failure(), broker.use, reporter, mask, ending));
       return ended;
     },
     close: () => broker.close(),
   };
+}
+
+/**
+ * The call of an agent that an earlier process of this runner began. Its transcript says how far it came; nothing of it is
+ * done again. What it changed is handed over only where its worker is known to have ended.
+ * @returns null where the call never began
+ */
+export function recoverAgent(
+  work: AgentWork,
+  workspace: Workspace,
+  places: LeasePlaces,
+  hasEnded: boolean,
+): AgentRemains | null {
+  const files = agentFiles(workspace, places);
+  const read = readTranscript(files.journal, work);
+  if (read === null) return null;
+  const { copyOf: _, ...lookedAt } = work;
+  return {
+    finish: (reporter, mask, ending) =>
+      remainsOf(hasEnded ? work : lookedAt, files, read.failure, read.use, reporter, mask, ending),
+  };
+}
+
+interface AgentFiles {
+  /** What the agent changes, and the same as it was before. */
+  readonly work: string;
+  readonly base: string;
+  readonly journal: string;
+  readonly scratch: string;
+}
+
+const agentFiles = (workspace: Workspace, { root }: LeasePlaces): AgentFiles => ({
+  work: workspace.directory,
+  base: join(root, "base"),
+  journal: join(root, "agent.jsonl"),
+  scratch: root,
+});
+
+async function remainsOf(
+  work: AgentWork,
+  files: AgentFiles,
+  ended: AgentEnd["failure"],
+  use: AgentUse,
+  reporter: Reporter,
+  mask: Redaction,
+  signal: AbortSignal,
+): Promise<AgentEnd> {
+  let failure = ended;
+  const transcript = await Bun.file(files.journal).bytes();
+  const artifacts = [await keep("agent-transcript.jsonl", "application/jsonl", transcript, reporter, signal)];
+  let changedFiles: readonly string[] = [];
+  if (work.copyOf !== undefined && failure === null) {
+    try {
+      const changes = await changesOf(files.base, files.work, work.protectedPaths, files.scratch);
+      changedFiles = changes.files;
+      if (changes.patch.length > 0) {
+        const text = Buffer.from(changes.patch).toString("latin1");
+        if (mask.text(text) !== text) throw fail("workspace_change_denied", "the change holds a secret");
+        artifacts.push(await keep("changes.patch", "text/x-patch", changes.patch, reporter, signal));
+      }
+    } catch (error) {
+      const { code, message } = toFailure(error);
+      failure = { code: code === "workspace_change_denied" ? code : "execution_output_invalid", message };
+    }
+  }
+  return { failure, artifacts, changedFiles, use: { ...use } };
 }
 
 async function keep(

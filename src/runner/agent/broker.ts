@@ -7,20 +7,15 @@ import { digestOf } from "../../base/canonical.ts";
 import { type ErrorCode, type Failure, fail, toFailure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { validatesAgainst } from "../../base/json-schema.ts";
-import type { AgentWork } from "../../protocol/index.ts";
+import type { AgentUse, AgentWork } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { toolDefinitions } from "./tool-definitions.ts";
 
 /** One request to the model, answered with its response: `/ctx` of this host, behind an id that repeats nothing. */
 export type AskModel = (id: string, body: JsonObject, signal: AbortSignal) => Promise<JsonObject>;
 
-export interface BrokerUse {
-  turns: number;
-  tokens: number;
-  bytes: number;
-  refusedTools: number;
-  repairAttempts: number;
-}
+/** What was used so far; the broker alone counts. */
+export type BrokerUse = { -readonly [Name in keyof AgentUse]: AgentUse[Name] };
 
 export interface AgentBroker {
   /** The directory of the socket, for a mount of the sandbox. */
@@ -36,6 +31,17 @@ export interface AgentBroker {
 const REQUEST_BYTES = 4 * 1024 * 1024;
 /** Characters of a token where a provider does not say how many there were. */
 const CHARACTERS_A_TOKEN = 4;
+const MILLION = 1_000_000;
+
+export const nothingUsed = ({ prices }: Pick<AgentWork, "prices">): BrokerUse => ({
+  turns: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  costMicros: prices === undefined ? null : 0,
+  bytes: 0,
+  refusedTools: 0,
+  repairAttempts: 0,
+});
 
 /**
  * What stands between an agent and its model, outside the sandbox: composes each request itself, holds the budgets, refuses
@@ -56,7 +62,7 @@ export async function openBroker(
   const socket = join(directory, "model.sock");
   const nonce = randomBytes(32).toString("base64url");
   const file = openSync(journal, "a", 0o600);
-  const use: BrokerUse = { turns: 0, tokens: 0, bytes: 0, refusedTools: 0, repairAttempts: 0 };
+  const use = nothingUsed(work);
   const answers = new Map<string, { digest: string; answer: Promise<JsonObject> }>();
   let ended: { code: ErrorCode; message: string } | null = null;
   let open = true;
@@ -86,8 +92,14 @@ export async function openBroker(
     const { budgets } = work;
     if (use.turns >= budgets.turns)
       throw end("agent_budget_exhausted", `the agent had its ${budgets.turns} turns`);
-    if (use.tokens >= budgets.tokens)
-      throw end("agent_budget_exhausted", `the agent used ${use.tokens} of ${budgets.tokens} tokens`);
+    const used = use.inputTokens + use.outputTokens;
+    if (used >= budgets.tokens)
+      throw end("agent_budget_exhausted", `the agent used ${used} of ${budgets.tokens} tokens`);
+    if (budgets.costMicros !== undefined && use.costMicros !== null && use.costMicros >= budgets.costMicros)
+      throw end(
+        "agent_budget_exhausted",
+        `the agent spent ${use.costMicros} of ${budgets.costMicros} micros`,
+      );
     const tools = toolDefinitions(work.allowedTools);
     const body = redaction.json({
       ...(work.model === undefined ? {} : { model: work.model }),
@@ -103,7 +115,15 @@ export async function openBroker(
     if (use.bytes > budgets.bytes)
       throw end("agent_budget_exhausted", `the agent sent more than ${budgets.bytes} bytes to its model`);
     use.turns++;
-    record({ kind: "model.request", id, digest: digestOf(body), bytes: size, new: [...messages].slice(-8) });
+    const recent = [...messages].slice(-8);
+    record({
+      kind: "model.request",
+      id,
+      digest: digestOf(body),
+      bytes: size,
+      new: recent,
+      use: { ...use },
+    });
     let response: JsonObject;
     try {
       response = await askModel(`${leaseId}.${id}`, body, signal);
@@ -111,8 +131,8 @@ export async function openBroker(
       throw end("agent_model_failed", toFailure(error).message);
     }
     const message = messageOf(response);
-    use.tokens += tokensOf(response, size);
-    record({ kind: "model.response", id, message, tokens: use.tokens });
+    count(use, work, response, size);
+    record({ kind: "model.response", id, message, use: { ...use } });
     const problem = callProblem(message);
     if (problem !== null) throw end("agent_output_invalid", `the model's answer is malformed: ${problem}`);
     return { message, ...answerOf(message, work.outputSchema as JsonObject | undefined) };
@@ -241,11 +261,23 @@ function messageOf(response: JsonObject): JsonObject {
 }
 
 /** A model that says nothing of what it used is taken to have used what went over the wire. */
-function tokensOf(response: JsonObject, sent: number): number {
-  const usage = response["usage"];
-  const total = isObject(usage) ? (usage as JsonObject)["total_tokens"] : undefined;
-  if (typeof total === "number" && Number.isFinite(total) && total > 0) return Math.ceil(total);
-  return Math.ceil((sent + JSON.stringify(response).length) / CHARACTERS_A_TOKEN);
+function count(use: BrokerUse, { prices }: AgentWork, response: JsonObject, sent: number): void {
+  const usage = (isObject(response["usage"]) ? response["usage"] : {}) as JsonObject;
+  const reported = (name: string): number | null => {
+    const value = usage[name];
+    return typeof value === "number" && Number.isFinite(value) && value > 0 ? Math.ceil(value) : null;
+  };
+  const input = reported("prompt_tokens");
+  const output = reported("completion_tokens");
+  const total = reported("total_tokens");
+  const given = output ?? Math.ceil(JSON.stringify(response).length / CHARACTERS_A_TOKEN);
+  const asked = input ?? (total === null ? Math.ceil(sent / CHARACTERS_A_TOKEN) : Math.max(0, total - given));
+  use.inputTokens += asked;
+  // What a provider counts beside both, such as thinking, is paid like output.
+  const spent = Math.max(given, (total ?? 0) - asked);
+  use.outputTokens += spent;
+  if (prices === undefined || use.costMicros === null) return;
+  use.costMicros = Math.ceil(use.costMicros + (asked * prices.input + spent * prices.output) / MILLION);
 }
 
 /** Of an answer that calls no tools: its value, or what is wrong with it and has to be asked for again. */

@@ -4,9 +4,9 @@ import { type Clock, isoTime } from "../../base/clock.ts";
 import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
-import type { ArtifactReference, SigningKey, TaskResult } from "../../protocol/index.ts";
+import type { AgentUse, ArtifactReference, SigningKey, TaskResult } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
-import type { AgentRun } from "../agent/agent.ts";
+import type { AgentRemains } from "../agent/agent.ts";
 import { readEgress } from "../egress/record.ts";
 import { changedFiles } from "../files/changes.ts";
 import { collectArtifacts, storeOpened } from "../files/collect.ts";
@@ -37,8 +37,8 @@ export interface FinishInput {
   /** Aborts when the lease is lost. */
   readonly signal: AbortSignal;
   readonly key: SigningKey;
-  /** Of an agent's call that was prepared by this process. */
-  readonly agent: AgentRun | null;
+  /** Of an agent's call. */
+  readonly agent: AgentRemains | null;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -128,11 +128,13 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
   const { context, places, spools, redaction } = input;
   let outcome: Outcome = input.outcome ?? outcomeOf(input.exit!, lastLine(spools.stderr));
   let collected: Collected = NOTHING;
+  let agentUse: AgentUse | null = null;
   try {
     const agent = await input.agent?.finish(input.reporter, redaction, input.signal);
     if (agent !== undefined) {
       collected = { ...collected, artifacts: agent.artifacts, changedFiles: agent.changedFiles };
       // Its broker knows better than the worker why it ended.
+      agentUse = agent.use;
       if (agent.failure !== null && !STOPPED.has(outcome.errorCode ?? "")) {
         const { code, message } = agent.failure;
         outcome = { status: "failed", errorCode: code, summary: message, retrySafety: "inspect-required" };
@@ -157,7 +159,8 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
     }
   } catch (error) {
     const failure = toFailure(error);
-    if (!ENDED.has(failure.code)) {
+    // What nobody knows stays unknown, whatever else goes wrong.
+    if (!ENDED.has(failure.code) && outcome.status !== "unknown") {
       outcome = badOutput(failure);
       collected = NOTHING;
     }
@@ -191,6 +194,7 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
     // Those of an agent were found by comparing whole trees; it has no session of its own.
     ...(input.agent === null ? { changedFiles: changed } : {}),
     ...(egress.length === 0 ? {} : { egress }),
+    ...(agentUse === null ? {} : { agentUse }),
   });
   const result = make(outcome, collected);
   if (Buffer.byteLength(JSON.stringify(result)) <= LIMITS.protocolBodyBytes) return result;

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { fail, toFailure } from "../../base/errors.ts";
 import type { TaskResult } from "../../protocol/index.ts";
 import { createRedaction } from "../../redaction/index.ts";
+import type { AgentRemains } from "../agent/agent.ts";
+import type { Workspace } from "../files/workspaces.ts";
 import type { JournalEntry, LeaseContext } from "../journal/entry.ts";
 import { shipLog } from "../logs/shipper.ts";
 import { Spool } from "../logs/spool.ts";
@@ -9,7 +11,7 @@ import type { SandboxProvider } from "../sandboxes/index.ts";
 import { secretValues } from "../secrets.ts";
 import { finishLease } from "./finish.ts";
 import { badOutput, notStarted, UNKNOWN } from "./outcome.ts";
-import { leasePlaces, makePlaces } from "./places.ts";
+import { type LeasePlaces, leasePlaces, makePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
 import { cleanLease, settleLease } from "./settle.ts";
@@ -44,10 +46,11 @@ async function rebuild(
     // What cannot be masked is not handed over.
     const end = entry.exit === null || secrets !== null ? null : unmaskable(context.secretNames);
     const outcome = end ?? (entry.exit !== null ? null : ran ? UNKNOWN : interrupted);
+    const workspace = workspaces.locate(context.workspace.key);
     return await finishLease({
       context,
       places,
-      workspace: workspaces.locate(context.workspace.key),
+      workspace,
       spools,
       shipping,
       exit: entry.exit,
@@ -57,7 +60,7 @@ async function rebuild(
       reporter,
       signal: lost,
       key: services.key,
-      agent: null,
+      agent: ran && secrets !== null ? await agentOf(context, workspace, places, entry.exit !== null) : null,
       clock,
       log,
     });
@@ -65,6 +68,18 @@ async function rebuild(
     spools.stdout.close();
     spools.stderr.close();
   }
+}
+
+/** Loaded only for those that had one. */
+async function agentOf(
+  { agent }: LeaseContext,
+  workspace: Workspace,
+  places: LeasePlaces,
+  hasEnded: boolean,
+): Promise<AgentRemains | null> {
+  if (agent === undefined) return null;
+  const { recoverAgent } = await import("../agent/agent.ts");
+  return recoverAgent(agent, workspace, places, hasEnded);
 }
 
 const unmaskable = (names: readonly string[]) =>

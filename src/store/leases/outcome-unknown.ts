@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../base/json.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
@@ -9,6 +10,7 @@ const REPEATS = 5;
 /**
  * An attempt whose outcome nobody knows: a repeatable step gets a new attempt, any other waits for an operator.
  * @param reason for the history and the operator
+ * @param artifacts what the attempt left for whoever has to decide, such as the transcript of an agent
  */
 export function outcomeUnknown(
   tx: Transaction,
@@ -22,6 +24,7 @@ export function outcomeUnknown(
   },
   reason: string,
   now: number,
+  artifacts: readonly JsonObject[] = [],
 ): void {
   const request = tx.get<{
     step_id: string;
@@ -38,7 +41,13 @@ export function outcomeUnknown(
     requeue(tx, { ...lease, ...at }, reason, now, 0);
     return;
   }
-  const facts = { lease_id: lease.id, runner_id: lease.runner_id, attempt: lease.attempt, reason };
+  const facts = {
+    lease_id: lease.id,
+    runner_id: lease.runner_id,
+    attempt: lease.attempt,
+    reason,
+    ...(artifacts.length === 0 ? {} : { artifacts: [...artifacts] }),
+  };
   tx.run("UPDATE request SET state = 'unknown', diagnostic = ? WHERE id = ?", reason, lease.request_id);
   const task = openOperatorTask(tx, {
     tenantId: lease.tenant_id,

@@ -88,7 +88,8 @@ export function takeResult(
     return;
   }
   if (taking.input === null) {
-    outcomeUnknown(tx, lease, String(result["summary"] ?? "the runner does not know"), now);
+    const reason = String(result["summary"] ?? "the runner does not know");
+    outcomeUnknown(tx, lease, reason, now, (result["artifactRefs"] ?? []) as JsonObject[]);
     return;
   }
   tx.run(
