@@ -95,10 +95,12 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
     return { root, directory: join(root, "work"), home: join(root, "home") };
   };
 
+  const parts = ({ root, directory, home }: Workspace): string[] => [directory, home, join(root, "output")];
+
   /** A task may write all of its workspace: what it removed or exchanged for a link is made anew for the next one. */
   const furnish = (workspace: Workspace): void => {
     chmodSync(workspace.root, 0o700);
-    for (const path of [workspace.directory, workspace.home, join(workspace.root, "output")]) {
+    for (const path of parts(workspace)) {
       const stat = lstatSync(path, { throwIfNoEntry: false });
       if (stat?.isDirectory()) {
         chmodSync(path, 0o700);
@@ -111,8 +113,7 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
 
   const create = (key: string, workspace: Workspace, owner: Owner): void => {
     writeFileSync(ownerFile(key), JSON.stringify(owner), { mode: 0o600 });
-    mkdirSync(workspace.root, { mode: 0o700 });
-    furnish(workspace);
+    for (const path of [workspace.root, ...parts(workspace)]) mkdirSync(path, { mode: 0o700 });
     writeFileSync(join(workspace.home, ".gitconfig"), "[safe]\n\tdirectory = *\n");
   };
 
@@ -153,9 +154,9 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
         else {
           checkOwner(key, owner);
           furnish(workspace);
+          const now = new Date();
+          utimesSync(workspace.root, now, now);
         }
-        const now = new Date();
-        utimesSync(workspace.root, now, now);
         return workspace;
       } catch (error) {
         release(key);

@@ -42,7 +42,6 @@ export interface JournalEntry {
   readonly state: JournalState;
   readonly context: LeaseContext | null;
   readonly startedAt: string | null;
-  readonly pid: number | null;
   readonly exit: ExitRecord | null;
   readonly result: TaskResult | null;
 }

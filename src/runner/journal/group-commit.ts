@@ -4,16 +4,19 @@ import { type Failure, toFailure } from "../../base/errors.ts";
 interface Waiting {
   readonly sql: string;
   readonly values: (string | number)[];
+  readonly durable: boolean;
   resolve(): void;
   reject(failure: Failure): void;
 }
 
-/** All statements of one turn of the event loop share one durable commit, and are answered after it. */
+/** All statements of one turn of the event loop share one commit, and are answered after it: synced, where one of them asks for it. */
 export class GroupCommit {
   readonly #database: Database;
   #queue: Waiting[] = [];
   #scheduled = false;
   #trouble: Failure | null = null;
+  /** A new connection syncs each commit. */
+  #syncs = true;
 
   constructor(database: Database) {
     this.#database = database;
@@ -23,9 +26,10 @@ export class GroupCommit {
     return this.#trouble;
   }
 
-  write(sql: string, values: (string | number)[]): Promise<void> {
+  /** @param durable whether it has to outlive a power cut once it is answered; every write outlives the process */
+  write(sql: string, values: (string | number)[], durable: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ sql, values, resolve, reject });
+      this.#queue.push({ sql, values, durable, resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(() => this.#flush());
@@ -42,6 +46,7 @@ export class GroupCommit {
     const batch = this.#queue;
     this.#queue = [];
     try {
+      this.#sync(batch.some(({ durable }) => durable));
       this.#database
         .transaction(() => {
           for (const { sql, values } of batch) this.#database.query(sql).run(...values);
@@ -56,5 +61,11 @@ export class GroupCommit {
       return;
     }
     for (const waiting of batch) waiting.resolve();
+  }
+
+  #sync(wanted: boolean): void {
+    if (wanted === this.#syncs) return;
+    this.#database.run(`PRAGMA synchronous = ${wanted ? "FULL" : "NORMAL"}`);
+    this.#syncs = wanted;
   }
 }

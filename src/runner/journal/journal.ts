@@ -18,7 +18,6 @@ CREATE TABLE IF NOT EXISTS lease (
   state TEXT NOT NULL,
   context TEXT,
   started_at TEXT,
-  pid INTEGER,
   exit TEXT,
   result TEXT,
   updated_at INTEGER NOT NULL
@@ -34,7 +33,6 @@ interface Row {
   state: JournalState;
   context: string | null;
   started_at: string | null;
-  pid: number | null;
   exit: string | null;
   result: string | null;
 }
@@ -47,7 +45,6 @@ function entryOf(row: Row): JournalEntry {
     state: row.state,
     context: row.context === null ? null : (JSON.parse(row.context) as LeaseContext),
     startedAt: row.started_at,
-    pid: row.pid,
     exit: row.exit === null ? null : (JSON.parse(row.exit) as ExitRecord),
     result: row.result === null ? null : (JSON.parse(row.result) as TaskResult),
   };
@@ -147,10 +144,6 @@ export class Journal {
     );
   }
 
-  running(leaseId: string, pid: number): Promise<void> {
-    return this.#write("UPDATE lease SET pid = ? WHERE lease_id = ?", [pid, leaseId]);
-  }
-
   /** How the command ended; written before anything of it is cleaned up. */
   exited(leaseId: string, exit: ExitRecord): Promise<void> {
     return this.#write(
@@ -167,19 +160,24 @@ export class Journal {
     );
   }
 
-  /** The controller has the result, or will never take it. */
+  /** The controller has the result, or will never take it. Lost in a power cut, the same result is sent once more. */
   reported(leaseId: string): Promise<void> {
-    return this.#write("UPDATE lease SET state = 'TERMINAL_REPORTED', updated_at = ? WHERE lease_id = ?", [
-      Date.now(),
-      leaseId,
-    ]);
+    return this.#writer.write(
+      "UPDATE lease SET state = 'TERMINAL_REPORTED', updated_at = ? WHERE lease_id = ?",
+      [Date.now(), leaseId],
+      false,
+    );
   }
 
-  /** Nothing of the lease is left on this host; only its id stays, against a late second offer. */
+  /**
+   * Nothing of the lease is left on this host; only its id stays, against a late second offer. Lost in a power cut, it is
+   * cleaned once more.
+   */
   confirmed(leaseId: string): Promise<void> {
-    return this.#write(
-      "UPDATE lease SET state = 'CLEANUP_CONFIRMED', context = NULL, exit = NULL, result = NULL, pid = NULL, updated_at = ? WHERE lease_id = ?",
+    return this.#writer.write(
+      "UPDATE lease SET state = 'CLEANUP_CONFIRMED', context = NULL, exit = NULL, result = NULL, updated_at = ? WHERE lease_id = ?",
       [Date.now(), leaseId],
+      false,
     );
   }
 
@@ -208,7 +206,7 @@ export class Journal {
   }
 
   #write(sql: string, values: (string | number)[]): Promise<void> {
-    return this.#writer.write(sql, values);
+    return this.#writer.write(sql, values, true);
   }
 }
 

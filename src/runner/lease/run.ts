@@ -110,7 +110,18 @@ export class LeaseRun {
     const prepared = made.status === "fulfilled" ? made.value : null;
     at("after_prepare", lease.leaseId);
     const startedAt = isoTime(clock.wall());
-    if (!(await this.#start(startedAt))) {
+    const starting = this.#start(startedAt);
+    // While the controller is told.
+    const redaction = createRedaction([...secrets.values, ...this.#services.ownSecrets()]);
+    if (redaction.tooShort > 0) log.warn("a secret is too short to be masked", { lease: lease.leaseId });
+    makePlaces(this.places);
+    const spools = {
+      stdout: new Spool(this.places.logs, "stdout"),
+      stderr: new Spool(this.places.logs, "stderr"),
+    };
+    if (!(await starting)) {
+      spools.stdout.close();
+      spools.stderr.close();
       await this.#abandon(prepared);
       return;
     }
@@ -120,13 +131,6 @@ export class LeaseRun {
     const giveBack = () => {
       if (held) this.#services.workspaces.release(lease.workspace.key);
       held = false;
-    };
-    const redaction = createRedaction([...secrets.values, ...this.#services.ownSecrets()]);
-    if (redaction.tooShort > 0) log.warn("a secret is too short to be masked", { lease: lease.leaseId });
-    makePlaces(this.places);
-    const spools = {
-      stdout: new Spool(this.places.logs, "stdout"),
-      stderr: new Spool(this.places.logs, "stderr"),
     };
     try {
       const { exit, outcome, shipping } = await this.#execute(
@@ -274,7 +278,6 @@ export class LeaseRun {
     this.#fence.begin(lease.deadlineMs);
     // A stop that came while the command was being started.
     if (this.#stopReason !== null) this.#end(this.#stopReason);
-    void journal.running(lease.leaseId, process.pid).catch(() => {});
     at("after_spawn", lease.leaseId);
 
     const abandonPipes = new AbortController();
