@@ -18,6 +18,8 @@ export type SendChunk = (
 export async function shipLog(spool: Spool, send: SendChunk, signal: AbortSignal): Promise<void> {
   // The last recorded chunk may not have arrived: it is sent again.
   let seq = Math.max(0, spool.cuts.length - 1);
+  // One chunk is on its way at a time: a long log needs no memory of its own for each.
+  let memory = new Uint8Array(0);
   while (!signal.aborted) {
     const start = seq === 0 ? 0 : spool.cuts[seq - 1]!.end;
     if (spool.cuts[seq] === undefined) {
@@ -27,7 +29,8 @@ export async function shipLog(spool: Spool, send: SendChunk, signal: AbortSignal
       spool.cut({ end, final: spool.ended && end === spool.size });
     }
     const { end, final } = spool.cuts[seq]!;
-    const next = await send(spool, seq, spool.read(start, end), final);
+    if (memory.length < end - start) memory = new Uint8Array(end - start);
+    const next = await send(spool, seq, spool.read(start, end, memory), final);
     if (final && next > seq) return;
     seq = Math.min(Math.max(0, next), spool.cuts.length);
   }

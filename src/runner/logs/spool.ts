@@ -63,15 +63,20 @@ export class Spool {
     this.#notify();
   }
 
-  read(from: number, to: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(to - from);
+  /** @param into memory to read into, which the answer is then a part of */
+  read(
+    from: number,
+    to: number,
+    into: Uint8Array<ArrayBuffer> = new Uint8Array(to - from),
+  ): Uint8Array<ArrayBuffer> {
+    const bytes = into.subarray(0, to - from);
     let at = 0;
     while (at < bytes.length) {
       const count = readSync(this.#file, bytes, at, bytes.length - at, from + at);
       if (count === 0) break;
       at += count;
     }
-    return at === bytes.length ? bytes : bytes.slice(0, at);
+    return bytes.subarray(0, at);
   }
 
   /** Record where the next chunk ends. */
