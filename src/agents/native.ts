@@ -68,21 +68,26 @@ export async function runNative(
     }
     const { text, finish, calls } = count(answer, messages, call, usage);
     if (more.tools !== undefined && calls.length > 0) {
-      messages.push(
-        { role: "assistant", content: text, tool_calls: calls },
-        ...(await results(calls, more.tools)),
-      );
+      try {
+        messages.push(
+          { role: "assistant", content: text, tool_calls: calls },
+          ...(await results(calls, more.tools)),
+        );
+      } catch (error) {
+        if (!(error instanceof ToolFailure)) throw error;
+        return { failed: "agent_service_failed", detail: error.message, usage };
+      }
       continue;
     }
     const read = readAnswer(text, call.outputSchema);
-    if (!("problem" in read)) return { output: read.value, usage };
-    const problem = finish === "length" ? `${read.problem}; it was cut off` : read.problem;
-    if (++asks > call.retry) return invalid(problem, usage);
+    const problem = problemOf(text, finish, calls, "problem" in read ? read.problem : null);
+    if (problem === null && "value" in read) return { output: read.value, usage };
+    if (++asks > call.retry) return invalid(problem!, usage);
     messages.push(
-      { role: "assistant", content: text.slice(0, SHOWN) },
+      { role: "assistant", content: (text ?? "").slice(0, SHOWN) },
       {
         role: "user",
-        content: `That answer is not valid: ${problem}. Answer again, with the JSON value alone.`,
+        content: `That answer is not valid: ${problem}. ${call.outputSchema === null ? "Answer again." : "Answer again, with the JSON value alone."}`,
       },
     );
   }
@@ -92,8 +97,10 @@ export async function runNative(
 export interface ToolBox {
   /** In the format of OpenAI's chat completions. */
   readonly definitions: readonly JsonObject[];
-  /** The text of the result, or of why there is none. Never throws for what a model asks. */
+  /** The text of the result, or of why there is none. @throws ToolFailure where the whole call ends with it, nothing else */
   call(name: string, input: string): Promise<string>;
+  /** Whether calling it again does nothing that the first call has not done. */
+  isRepeatable?(name: string): boolean;
 }
 
 /** Calls of one answer at most; each further one is told so. */
@@ -114,6 +121,23 @@ async function results(calls: readonly JsonObject[], tools: ToolBox): Promise<Js
 
 /** The provider failed, or refused; its text may be shown. */
 export class ModelFailure extends Error {}
+
+/** A tool left the call in a state in which nothing more may be done. */
+export class ToolFailure extends Error {}
+
+/** Why what a model said is no answer, or null: half an answer is none, whatever its half fits. */
+function problemOf(
+  text: string | null,
+  finish: string,
+  calls: readonly JsonObject[],
+  otherwise: string | null,
+): string | null {
+  if (finish === "length") return otherwise === null ? "it was cut off" : `${otherwise}; it was cut off`;
+  if (finish === "content_filter") return "the provider's filter held it back";
+  if (text !== null && text !== "") return otherwise;
+  if (calls.length > 0) return "it calls tools, and there are none";
+  return text === null ? "it holds no text" : otherwise;
+}
 
 const invalid = (problem: string, usage: AgentUsage): AgentOutcome => ({
   failed: "agent_output_invalid",
@@ -170,19 +194,21 @@ function count(
   messages: readonly JsonObject[],
   { model }: NativeCall,
   usage: AgentUsage,
-): { text: string; finish: string; calls: JsonObject[] } {
+): { text: string | null; finish: string; calls: JsonObject[] } {
   const { choices, usage: reported } = (isObject(answer) ? answer : {}) as JsonObject;
   const choice = (Array.isArray(choices) && isObject(choices[0]) ? choices[0] : {}) as JsonObject;
   const { content, tool_calls: wanted } = (
     isObject(choice["message"]) ? choice["message"] : {}
   ) as JsonObject;
   const calls = (Array.isArray(wanted) ? wanted.filter((each) => isObject(each)) : []) as JsonObject[];
-  const text = typeof content === "string" ? content : "";
+  const text = typeof content === "string" ? content : null;
   const { prompt_tokens: input, completion_tokens: output } = (
     isObject(reported) ? reported : {}
   ) as JsonObject;
-  const asked = typeof input === "number" && input > 0 ? input : tokensOf(JSON.stringify(messages));
-  const given = typeof output === "number" && output > 0 ? output : tokensOf(text);
+  const asked = isCount(input) ? input : tokensOf(JSON.stringify(messages));
+  const given = isCount(output)
+    ? output
+    : tokensOf(`${text ?? ""}${calls.length === 0 ? "" : JSON.stringify(calls)}`);
   usage.turns++;
   usage.inputTokens += asked;
   usage.outputTokens += given;
@@ -193,13 +219,15 @@ function count(
   return { text, finish: String(choice["finish_reason"] ?? "stop"), calls };
 }
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 const tokensOf = (text: string): number => Math.ceil(text.length / CHARACTERS_A_TOKEN);
 
 const FENCED = /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/;
 
 /** The answer as a value: the text itself where no schema asks for anything else. */
-function readAnswer(text: string, schema: Json, value?: Json): { value: Json } | { problem: string } {
+function readAnswer(text: string | null, schema: Json, value?: Json): { value: Json } | { problem: string } {
   if (schema === null) return { value: value ?? text };
+  if (text === null) return { problem: "it holds no text" };
   let read: Json;
   try {
     // Models put JSON between fences although they are told not to; nothing else is taken off.

@@ -12,10 +12,19 @@ export function schemaProblem(schema: Json): string | null {
   if (typeof schema === "boolean") return null;
   if (!isObject(schema)) return "a schema is an object or a boolean";
   try {
-    ajv.compile(schema);
+    compile(schema);
     return null;
   } catch (error) {
     return `the schema does not compile: ${(error as Error).message}`;
+  }
+}
+
+/** Ajv itself keeps every schema for ever, and takes two of the same `$id` for one. */
+function compile(schema: object): ValidateFunction {
+  try {
+    return ajv.compile(schema);
+  } finally {
+    ajv.removeSchema(schema);
   }
 }
 
@@ -28,7 +37,7 @@ export function validatesAgainst(schema: Json, value: Json): string | null {
   if (!isObject(schema)) return "the schema allows nothing";
   let check = compiled.get(schema);
   if (check === undefined) {
-    check = ajv.compile(schema);
+    check = compile(schema);
     compiled.set(schema, check);
   }
   if (check(value)) return null;

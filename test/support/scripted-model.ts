@@ -1,12 +1,13 @@
 import type { JsonObject } from "../../src/base/json.ts";
 
-/** What the model says at one turn: text, calls of tools, a status, or a body as it is. */
+/** What the model says at one turn: text, calls of tools, a status, a body as it is, or whatever an answer may be. */
 export type Turn =
   | { readonly say: string }
   | { readonly call: readonly { name: string; arguments: JsonObject | string; id?: string }[] }
   | { readonly status: number }
   /** Says nothing until this is kept. */
   | { readonly hold: Promise<void> }
+  | { readonly respond: () => Response | Promise<Response> }
   | { readonly raw: JsonObject | string };
 
 /** A local server that speaks the chat completions of the OpenAI API and says what a test wrote down, turn by turn. */
@@ -28,6 +29,7 @@ export function startScriptedModel() {
           { status: turn.status },
         );
       }
+      if ("respond" in turn) return await turn.respond();
       if ("raw" in turn)
         return typeof turn.raw === "string" ? new Response(turn.raw) : Response.json(turn.raw);
       const calls = "call" in turn ? turn.call : [];

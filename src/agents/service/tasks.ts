@@ -1,26 +1,29 @@
 import { canonicalJson } from "../../base/canonical.ts";
 import { isoTime } from "../../base/clock.ts";
-import { newId } from "../../base/ids.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import type { AgentTaskState, StoredAgentTask } from "../../store/agent-service/task-book.ts";
 import type { AgentOutcome } from "../outcome.ts";
 
-const KEPT = 1000;
+type Start = Pick<StoredAgentTask, "id" | "contextId" | "changedAt"> & Partial<StoredAgentTask>;
 
-export type TaskState = "working" | "completed" | "failed" | "canceled";
-
-/** One task of A2A, and whoever watches it. */
+/** One task of A2A as it is shown, and whoever watches it. What is kept of it stands in the book. */
 export class AgentTask {
-  readonly id = newId();
+  readonly id: string;
   readonly contextId: string;
   readonly cancelling = new AbortController();
-  state: TaskState = "working";
-  #said = "";
-  #since = Date.now();
-  #outcome: AgentOutcome | null = null;
+  state: AgentTaskState;
+  #said: string;
+  #since: number;
+  #outcome: AgentOutcome | null;
   readonly #watchers = new Set<(event: JsonObject) => void>();
 
-  constructor(contextId: string) {
+  constructor({ id, contextId, changedAt, state = "working", said = "", outcome = null }: Start) {
+    this.id = id;
     this.contextId = contextId;
+    this.state = state;
+    this.#said = said;
+    this.#since = changedAt;
+    this.#outcome = outcome;
   }
 
   get ended(): boolean {
@@ -44,11 +47,16 @@ export class AgentTask {
     this.#tell(this.#update(false));
   }
 
-  end(state: Exclude<TaskState, "working">, said: string, outcome: AgentOutcome | null = null): void {
+  end(
+    state: Exclude<AgentTaskState, "working">,
+    said: string,
+    outcome: AgentOutcome | null,
+    now: number,
+  ): void {
     if (this.ended) return;
     this.state = state;
     this.#said = said;
-    this.#since = Date.now();
+    this.#since = now;
     this.#outcome = outcome;
     if (outcome !== null && !("failed" in outcome))
       this.#tell({
@@ -89,7 +97,10 @@ export class AgentTask {
 
   #metadata(): JsonObject {
     if (this.#outcome === null) return {};
-    return { lightflow: { usage: { ...this.#outcome.usage } } };
+    const usage = { ...this.#outcome.usage };
+    return {
+      lightflow: "failed" in this.#outcome ? { failed: this.#outcome.failed, usage } : { usage },
+    };
   }
 
   #artifact(): JsonObject {
@@ -98,31 +109,5 @@ export class AgentTask {
       ? { kind: "data", data: output as JsonObject }
       : { kind: "text", text: typeof output === "string" ? output : canonicalJson(output) };
     return { artifactId: `${this.id}.answer`, parts: [part] };
-  }
-}
-
-/** Tasks by their id and by the message that began them: the same message is the same task. In memory. */
-export class Tasks {
-  readonly #byId = new Map<string, AgentTask>();
-  readonly #byMessage = new Map<string, AgentTask>();
-
-  get(id: string): AgentTask | undefined {
-    return this.#byId.get(id);
-  }
-
-  begun(messageId: string): AgentTask | undefined {
-    return this.#byMessage.get(messageId);
-  }
-
-  add(messageId: string, task: AgentTask): void {
-    if (this.#byId.size >= KEPT) {
-      const [oldest] = [...this.#byId.values()].filter(({ ended }) => ended);
-      if (oldest !== undefined) {
-        this.#byId.delete(oldest.id);
-        for (const [message, kept] of this.#byMessage) if (kept === oldest) this.#byMessage.delete(message);
-      }
-    }
-    this.#byId.set(task.id, task);
-    this.#byMessage.set(messageId, task);
   }
 }

@@ -1,52 +1,67 @@
-import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { childEnvironment } from "../../base/child-env.ts";
-import { fail } from "../../base/errors.ts";
+import { fail, toFailure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
-import { VERSION } from "../../base/version.ts";
+import type { Log } from "../../base/log.ts";
 import type { ToolBox } from "../native.ts";
+import { openServer, type ToolServer } from "./tool-server.ts";
 
-const CALL_MS = 60_000;
 /** What of a result a model is shown: the rest would be its whole budget. */
 const RESULT = 64 * 1024;
+
+/** What models take as the name of a function. */
+const WIRE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const wireName = (name: string): string => name.replaceAll(".", "__");
 
 export interface ConnectedTools extends ToolBox {
   close(): Promise<void>;
 }
 
+interface Offered {
+  readonly server: ToolServer;
+  readonly name: string;
+  readonly isRepeatable: boolean;
+  readonly definition: JsonObject;
+}
+
 /**
  * The tools of MCP servers, each an address or the path of a program; those alone that the agent names.
- * @throws Failure `conflict` when two servers offer a tool of the same name, `not_found` for one that none offers
+ * @throws Failure `conflict` when two tools would have one name, `not_found` for one that no server offers,
+ * `unavailable` for a server that does not answer
  */
 export async function connectTools(
-  servers: readonly string[],
+  addresses: readonly string[],
   allowed: readonly string[],
+  log: Log,
 ): Promise<ConnectedTools> {
-  const offered = new Map<string, { client: Client; definition: JsonObject }>();
-  const clients: Client[] = [];
+  /** By the names that the model calls them by. */
+  const offered = new Map<string, Offered>();
+  const servers: ToolServer[] = [];
   const close = async () => {
-    await Promise.all(clients.map((client) => client.close().catch(() => {})));
+    await Promise.all(servers.map((server) => server.close()));
   };
   try {
-    if (servers.length > 0) {
-      const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
-      for (const server of servers) {
-        const client = new Client({ name: "lightflow", version: VERSION });
-        await client.connect(await transportTo(server));
-        clients.push(client);
-        for (const tool of (await client.listTools()).tools) {
-          if (!allowed.includes(tool.name)) continue;
-          if (offered.has(tool.name))
-            throw fail("conflict", `two servers offer a tool ${tool.name}`, {
-              hint: "leave one of them out: a call would go to either",
-            });
-          const { name, description = "", inputSchema } = tool;
-          const definition = { name, description, parameters: inputSchema as unknown as JsonObject };
-          offered.set(name, { client, definition: { type: "function", function: definition } });
-        }
+    for (const address of addresses) {
+      const server = openServer(address, log);
+      servers.push(server);
+      for (const tool of await server.tools()) {
+        if (!allowed.includes(tool.name)) continue;
+        const alias = wireName(tool.name);
+        const other = offered.get(alias);
+        if (other !== undefined) throw collision(tool.name, other.name);
+        if (!WIRE_NAME.test(alias))
+          throw fail("invalid_request", `no model can call a tool by the name ${tool.name}`, {
+            hint: "a name has up to 64 letters, digits, dots, - and _",
+          });
+        const { name, description = "", inputSchema, annotations } = tool;
+        const definition = { name: alias, description, parameters: inputSchema as unknown as JsonObject };
+        offered.set(alias, {
+          server,
+          name,
+          isRepeatable: annotations?.readOnlyHint === true || annotations?.idempotentHint === true,
+          definition: { type: "function", function: definition },
+        });
       }
     }
-    const missing = allowed.find((name) => !offered.has(name));
+    const missing = allowed.find((name) => ![...offered.values()].some((each) => each.name === name));
     if (missing !== undefined)
       throw fail("not_found", `no server offers the tool ${missing}`, { hint: "name its server with --mcp" });
   } catch (error) {
@@ -55,9 +70,10 @@ export async function connectTools(
   }
   return {
     definitions: [...offered.values()].map(({ definition }) => definition),
-    async call(name, input) {
-      const tool = offered.get(name);
-      if (tool === undefined) return `refused: there is no tool ${name.slice(0, 128)}`;
+    isRepeatable: (alias) => offered.get(alias)?.isRepeatable === true,
+    async call(alias, input) {
+      const tool = offered.get(alias);
+      if (tool === undefined) return `refused: there is no tool ${alias.slice(0, 128)}`;
       let given: Json;
       try {
         given = JSON.parse(input) as Json;
@@ -66,28 +82,23 @@ export async function connectTools(
       }
       if (!isObject(given)) return "refused: the arguments are not an object";
       try {
-        const answer = await tool.client.callTool({ name, arguments: given as JsonObject }, undefined, {
-          timeout: CALL_MS,
-        });
-        return shown(answer as JsonObject);
+        return shown(await tool.server.call(tool.name, given as JsonObject));
       } catch (error) {
-        return `failed: ${(error as Error).message.slice(0, 1024)}`;
+        return `failed: ${toFailure(error).message.slice(0, 1024)}`;
       }
     },
     close,
   };
 }
 
-async function transportTo(server: string): Promise<Transport> {
-  if (/^https?:\/\//.test(server)) {
-    const { StreamableHTTPClientTransport } = await import(
-      "@modelcontextprotocol/sdk/client/streamableHttp.js"
-    );
-    return new StreamableHTTPClientTransport(new URL(server)) as Transport;
-  }
-  const { StdioClientTransport } = await import("@modelcontextprotocol/sdk/client/stdio.js");
-  return new StdioClientTransport({ command: server, env: childEnvironment({}), stderr: "inherit" });
-}
+const collision = (name: string, other: string) =>
+  name === other
+    ? fail("conflict", `two servers offer a tool ${name}`, {
+        hint: "leave one of them out: a call would go to either",
+      })
+    : fail("conflict", `a model would call ${name} and ${other} by one name`, {
+        hint: "a dot is written __ for a model: rename one of them",
+      });
 
 function shown({ content, isError }: JsonObject): string {
   const parts = Array.isArray(content) ? content : [];

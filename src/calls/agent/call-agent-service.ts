@@ -1,4 +1,9 @@
-import type { AgentOutcome, AgentUsage } from "../../agents/index.ts";
+import {
+  AGENT_FAILURES,
+  type AgentFailureCode,
+  type AgentOutcome,
+  type AgentUsage,
+} from "../../agents/index.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { validatesAgainst } from "../../base/json-schema.ts";
 import { callA2a } from "../a2a/call-a2a.ts";
@@ -8,6 +13,7 @@ import { CallError, callError } from "../error.ts";
 /** How often a stream that broke is taken up again: the service knows the message by its id. */
 const TAKEN_UP = 3;
 const PAUSE_MS = 500;
+const UNDER_WAY: ReadonlySet<string> = new Set(["submitted", "working"]);
 /** A service that does not hear of a cancellation within this time is left to itself. */
 const CANCEL_MS = 5000;
 
@@ -18,6 +24,8 @@ interface Progress {
   said: string;
   parts: JsonObject[];
   usage: AgentUsage;
+  /** How it says that it failed, where it is one of ours. */
+  failed: AgentFailureCode | null;
 }
 
 /**
@@ -32,18 +40,20 @@ export async function callAgentService(request: CallRequest, scope: CallScope): 
     said: "",
     parts: [],
     usage: { turns: 0, inputTokens: 0, outputTokens: 0, costMicros: null },
+    failed: null,
   };
   try {
     for (let attempt = 1; ; attempt++) {
       progress.parts = [];
       try {
         await callA2a(streamed(request, progress), scope);
-        break;
+        // A service that ends closes its streams: the next one goes on with the task.
+        if (!UNDER_WAY.has(progress.state) || attempt > TAKEN_UP) break;
       } catch (error) {
         const broken = error instanceof CallError && error.type === "communication" && error.status >= 500;
         if (!broken || attempt > TAKEN_UP || scope.signal.aborted) throw error;
-        await Bun.sleep(PAUSE_MS * attempt);
       }
+      await Bun.sleep(PAUSE_MS * attempt);
     }
   } catch (error) {
     if (scope.signal.aborted && progress.taskId !== null) await cancel(request, progress.taskId, scope);
@@ -114,10 +124,20 @@ function take(progress: Progress, value: Json): void {
     progress.state = "completed";
     progress.parts = partsOf(event);
   }
-  const usage = isObject(event["metadata"])
-    ? ((event["metadata"] as JsonObject)["lightflow"] as JsonObject | undefined)?.["usage"]
-    : undefined;
-  if (isObject(usage)) progress.usage = { ...progress.usage, ...(usage as Partial<AgentUsage>) };
+  const ours = isObject(event["metadata"]) ? (event["metadata"] as JsonObject)["lightflow"] : undefined;
+  const { usage, failed } = (isObject(ours) ? ours : {}) as JsonObject;
+  if (isObject(usage)) progress.usage = { ...progress.usage, ...usageOf(usage as JsonObject) };
+  if (typeof failed === "string" && Object.hasOwn(AGENT_FAILURES, failed))
+    progress.failed = failed as AgentFailureCode;
+}
+
+/** What a service says of its use, as far as it can be one. */
+function usageOf(told: JsonObject): Partial<AgentUsage> {
+  const counts = (["turns", "inputTokens", "outputTokens", "costMicros"] as const).flatMap((name) => {
+    const value = told[name];
+    return Number.isSafeInteger(value) && (value as number) >= 0 ? [[name, value]] : [];
+  });
+  return Object.fromEntries(counts) as Partial<AgentUsage>;
 }
 
 const partsOf = ({ parts }: JsonObject): JsonObject[] =>
@@ -125,10 +145,10 @@ const partsOf = ({ parts }: JsonObject): JsonObject[] =>
 const textOf = (parts: readonly JsonObject[]): string =>
   parts.map(({ text }) => (typeof text === "string" ? text : "")).join("");
 
-function outcomeOf(request: CallRequest, { state, said, parts, usage }: Progress): AgentOutcome {
+function outcomeOf(request: CallRequest, { state, said, parts, usage, failed }: Progress): AgentOutcome {
   if (state !== "completed") {
     const detail = `the service left the task ${state}${said === "" ? "" : `: ${said}`}`.slice(0, 1024);
-    return { failed: "agent_service_failed", detail, usage };
+    return { failed: failed ?? "agent_service_failed", detail, usage };
   }
   const data = parts.find((part) => part["kind"] === "data")?.["data"];
   const text = textOf(parts);

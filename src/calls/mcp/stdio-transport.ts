@@ -8,6 +8,10 @@ export interface StdioServer {
   readonly command: string;
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** One message; `LIMITS.callResponseBytes` where it is not given. */
+  readonly messageBytes?: number;
+  /** Where its diagnostics go: nowhere, or to this process's own. */
+  readonly stderr?: "inherit";
 }
 
 /** How long a server may take to go once its input has ended. */
@@ -22,7 +26,7 @@ export class StdioTransport implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #server: StdioServer;
-  #child: Bun.Subprocess<"pipe", "pipe", "ignore"> | undefined;
+  #child: Bun.Subprocess<"pipe", "pipe", "ignore" | "inherit"> | undefined;
   #isClosed = false;
 
   constructor(server: StdioServer) {
@@ -30,13 +34,13 @@ export class StdioTransport implements Transport {
   }
 
   async start(): Promise<void> {
-    const { command, arguments: args, environment } = this.#server;
+    const { command, arguments: args, environment, stderr = "ignore" } = this.#server;
     try {
       this.#child = Bun.spawn([command, ...args], {
         env: childEnvironment({ PATH: process.env["PATH"] }, environment),
         stdin: "pipe",
         stdout: "pipe",
-        stderr: "ignore",
+        stderr,
         detached: true,
       });
     } catch {
@@ -84,16 +88,22 @@ export class StdioTransport implements Transport {
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
-    let rest = "";
+    const { messageBytes = LIMITS.callResponseBytes } = this.#server;
+    let parts: string[] = [];
     let size = 0;
     try {
       for await (const part of stream) {
-        size += part.length;
-        if (size > LIMITS.callResponseBytes)
-          throw callError("communication", `the MCP server wrote over ${LIMITS.callResponseBytes} bytes`);
-        const lines = (rest + decoder.decode(part, { stream: true })).split("\n");
-        rest = lines.pop()!;
-        for (const line of lines) this.#message(line);
+        const lines = decoder.decode(part, { stream: true }).split("\n");
+        for (const [index, line] of lines.entries()) {
+          size += line.length;
+          if (size > messageBytes)
+            throw callError("communication", `the MCP server wrote a message of over ${messageBytes} bytes`);
+          parts.push(line);
+          if (index === lines.length - 1) break;
+          this.#message(parts.join(""));
+          parts = [];
+          size = 0;
+        }
       }
     } catch (error) {
       this.onerror?.(error as Error);

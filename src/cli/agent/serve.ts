@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { openAgentService } from "../../host/index.ts";
 import { HOST_FLAG, portFlag } from "../listen-flags.ts";
 import { serveRole } from "../serve-role.ts";
@@ -5,7 +6,7 @@ import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
   description:
-    "A published agent as a service of its own, over A2A 0.3: sessions with a memory, tools of MCP servers, progress as a stream. Tasks call it with `call: agent-service`. Sessions and tasks are in memory; the model is that of this host's /ctx.",
+    "A published agent as a service of its own, over A2A 0.3: sessions with a memory, tools of MCP servers, progress as a stream. Tasks call it with `call: agent-service`. The model is that of this host's /ctx. Tasks and sessions outlive a restart: what was being worked on is taken up.",
   positionals: [{ name: "agent", label: "agent", about: "NAME, or NAME:VERSION for one version" }],
   flags: {
     host: HOST_FLAG,
@@ -19,6 +20,11 @@ export const spec = {
       type: "string",
       value: "FILE",
       about: "whoever sends what stands in it may call; needed on any address but the loopback",
+    },
+    data: {
+      type: "string",
+      value: "DIR",
+      about: "where tasks and sessions are kept; agents/ of the state directory where it is not given",
     },
   },
   examples: [
@@ -41,5 +47,6 @@ export const run: Run<typeof spec> = ({ positionals, flags }, io) =>
       port: flags.port ?? PORT,
       mcp: flags.mcp,
       tokenFile: flags["token-file"] ?? null,
+      data: flags.data === undefined ? null : resolve(io.cwd, flags.data),
     }),
   );
