@@ -14,9 +14,9 @@ if (argv.length === 1 && argv[0] === "--version") {
   const { runRelay } = await import("./code/relay.ts");
   process.exit(await runRelay(argv.slice(1)));
 } else if (argv[0] === "call-child") {
-  // A call into the tenant's network, inside the sandbox of its task.
+  // A call into the tenant's network or to a program of its host, inside the sandbox of its task.
   const { runCallChild } = await import("./code/call-child.ts");
-  process.exit(await runCallChild());
+  process.exit(await runCallChild(argv.slice(1)));
 } else if (argv[0] === "action-child") {
   // A fixed action, inside the sandbox of its task.
   const { runAction } = await import("./actions/child.ts");

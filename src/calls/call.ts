@@ -63,6 +63,11 @@ export interface CallContext {
   readonly log: Log;
   readResource(endpoint: ResourceEndpoint): Promise<Uint8Array>;
   readonly tokenCache: TokenCache;
+  /** What a program that a call starts (MCP over stdio) sees, and where its stderr goes; `PATH` and nowhere unless said. */
+  readonly programs?: {
+    readonly environment: Readonly<Record<string, string>>;
+    readonly stderr: "ignore" | "inherit";
+  };
   /** The `/ctx` of this host; that of the environment where it is not told. */
   readonly cortex?: CortexPlace;
 }

@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../base/errors.ts";
+
 /**
  * What a call task can fault with: the DSL's standard error types (DSL reference, "Errors") that a call may raise, each
  * with its status. `communication` carries the status of the answer instead, where there was one.
@@ -24,14 +26,17 @@ export class CallError extends Error {
   readonly title: string;
   readonly detail: string;
   readonly sent: Sent;
+  /** Where what happened has a name of its own. */
+  readonly code: ErrorCode | undefined;
 
-  constructor(type: CallErrorType, detail: string, status: number, sent: Sent) {
+  constructor(type: CallErrorType, detail: string, status: number, sent: Sent, code?: ErrorCode) {
     super(detail);
     this.type = type;
     this.status = status;
     this.title = `${type[0]!.toUpperCase()}${type.slice(1)} error`;
     this.detail = detail;
     this.sent = sent;
+    this.code = code;
   }
 }
 
@@ -40,6 +45,7 @@ export function callError(
   type: CallErrorType,
   detail: string,
   status: number = CALL_ERRORS[type],
+  { code }: { code?: ErrorCode } = {},
 ): CallError {
-  return new CallError(type, detail, status, "none");
+  return new CallError(type, detail, status, "none", code);
 }

@@ -88,11 +88,12 @@ function ended(error: unknown, request: CallRequest, scope: CallScope, isLate: b
       `the call took longer than ${request.timeoutMs} ms`,
       CALL_ERRORS.timeout,
       scope.sent,
+      request.kind === "mcp" ? "mcp_timeout" : undefined,
     );
   if (scope.signal.aborted)
     return new CallError("communication", "the call was cancelled", CALL_ERRORS.communication, scope.sent);
   if (error instanceof CallError)
-    return new CallError(error.type, mask(error.detail, scope.secrets), error.status, scope.sent);
+    return new CallError(error.type, mask(error.detail, scope.secrets), error.status, scope.sent, error.code);
   const text = mask(error instanceof Error ? error.message : String(error), scope.secrets);
   scope.log.error("a call failed in a way that its client does not know", {
     kind: request.kind,

@@ -24,4 +24,5 @@ export {
   resolveFunction,
 } from "./functions/resolve-function.ts";
 export { secretsOf } from "./mask.ts";
+export { serverEnvironment } from "./mcp/server-environment.ts";
 export { createResourceReader, type ResourceReaderOptions } from "./resource/reader.ts";

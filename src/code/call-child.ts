@@ -8,6 +8,7 @@ import {
   type CallKind,
   createTokenCache,
   executeCall,
+  serverEnvironment,
   systemResolveHost,
 } from "../calls/index.ts";
 
@@ -22,19 +23,23 @@ interface Asked {
 
 /**
  * The child that makes a call inside the sandbox of its task. Its only way out is the runner's proxy, which looks the one
- * host up that the lease names, once, and connects to the address that it checked. The answer, or the call's own error,
- * goes into the file that LIGHTFLOW_OUTPUT names.
+ * host up that the lease names, once, and connects to the address that it checked; or the program that the lease names,
+ * which it starts beside itself. The answer, or the call's own error, goes into the file that LIGHTFLOW_OUTPUT names.
+ * @param server the program of an MCP server with its arguments; empty for a call to an address
  * @returns the exit code
  */
-export async function runCallChild(): Promise<number> {
+export async function runCallChild(server: readonly string[]): Promise<number> {
   try {
-    const asked = JSON.parse(await Bun.stdin.text()) as Asked;
+    const asked = withServer(JSON.parse(await Bun.stdin.text()) as Asked, server);
     const secrets = Object.entries(asked.secrets).map(([pointer, name]) => {
       const value = process.env[name] ?? "";
       put(asked.with, pointer, schemeOf(pointer, value));
       return value;
     });
-    writeFileSync(process.env["LIGHTFLOW_OUTPUT"]!, JSON.stringify(await answerOf(asked, secrets)));
+    writeFileSync(
+      process.env["LIGHTFLOW_OUTPUT"]!,
+      JSON.stringify(await answerOf(asked, secrets, server.length > 0)),
+    );
     return 0;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
@@ -42,7 +47,13 @@ export async function runCallChild(): Promise<number> {
   }
 }
 
-async function answerOf(asked: Asked, secrets: readonly string[]): Promise<JsonObject> {
+/** The program stands in the child's own arguments, where the runner put it: what is asked on standard input names none. */
+function withServer(asked: Asked, [command, ...args]: readonly string[]): Asked {
+  if (command === undefined) return asked;
+  return { ...asked, with: { ...asked.with, transport: { stdio: { command, arguments: args } } } };
+}
+
+async function answerOf(asked: Asked, secrets: readonly string[], program: boolean): Promise<JsonObject> {
   const { kind, with: args, timeoutMs, idempotencyKey } = asked;
   try {
     const result = await executeCall(
@@ -50,7 +61,9 @@ async function answerOf(asked: Asked, secrets: readonly string[]): Promise<JsonO
       {
         fetch,
         resolveHost: systemResolveHost,
-        policy: { ...allowAll, schemes: ["http", "https"], processes: false },
+        policy: { ...allowAll, schemes: program ? [] : ["http", "https"], processes: program },
+        // What it says on stderr is the task's log.
+        programs: { environment: serverEnvironment(process.env), stderr: "inherit" },
         clock: systemClock,
         signal: new AbortController().signal,
         log: silentLog,
@@ -68,8 +81,8 @@ async function answerOf(asked: Asked, secrets: readonly string[]): Promise<JsonO
     return { result };
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    const { type, status, title, detail, sent } = error;
-    return { error: { type, status, title, detail, sent } };
+    const { type, status, title, detail, sent, code } = error;
+    return { error: { type, status, title, detail, sent, ...(code === undefined ? {} : { code }) } };
   }
 }
 

@@ -21,9 +21,10 @@ function takeRunnerCall(machine: Machine, frame: Frame, record: JsonObject): voi
     machine.complete(frame, (Object.hasOwn(answer, "result") ? answer["result"] : told) ?? null);
     return;
   }
-  const { type, title, detail, status, sent } = error as Record<string, string>;
+  const { type, title, detail, status, sent, code } = error as Record<string, string>;
   const kind = ERROR_KINDS.find((name) => name === type) ?? "communication";
-  const given = taskError(kind, detail ?? "the call failed", { sent: sent ?? "possible" }, title);
+  const data = { sent: sent ?? "possible", ...(code === undefined ? {} : { code }) };
+  const given = taskError(kind, detail ?? "the call failed", data, title);
   machine.fault(frame, { ...given, status: Number(status) || given.status });
 }
 

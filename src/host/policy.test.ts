@@ -350,6 +350,113 @@ test("a call to a host that is private to the tenant is a lease for a runner the
   expect(p.run("two").snapshot).toContain('"status":404');
 });
 
+const notes = (more: JsonObject = {}, light: JsonObject = {}): JsonObject => ({
+  call: "mcp",
+  with: {
+    method: "tools/call",
+    parameters: { name: "find", arguments: { text: "${ .text }" } },
+    transport: { stdio: { command: "/opt/notes", arguments: ["--root", "${ .text }"], ...more } },
+  },
+  metadata: { lightWorkflow: { runner: { executionProfile: "build" }, ...light } },
+});
+const SECRETS = { secrets: { has: () => true, resolve: () => "never to be seen" } };
+const startNotes = (p: Plane, id: string, task: JsonObject) => {
+  const document = { ...onBuild([{ ask: task }]), use: { secrets: ["token"] } };
+  return p.orchestrator.start({
+    tenantId: "default",
+    runId: id,
+    idempotent: false,
+    sourceEventId: null,
+    workflow: "t",
+    assetId: null,
+    document,
+    digest: digestOf(document),
+    input: { text: "a" },
+  });
+};
+
+test("a server of MCP that is a program is a lease for a runner: its program, and a secret by its name alone", async () => {
+  const p = await plane(SECRETS);
+  await publish(p, "profile", "build", PROFILE({ secretPolicy: "task-scoped" }));
+  await startNotes(p, "one", notes({ environment: { TOKEN: "${ $secrets.token }", MODE: "fast" } }));
+  const r = await builder(p);
+  const { lease } = await r.claim();
+  expect(lease).toMatchObject({
+    taskType: "call.mcp",
+    call: { kind: "mcp", program: true },
+    task: {
+      command: "/opt/notes",
+      arguments: ["--root", "a"],
+      environment: { TOKEN: "runner-secret://token", MODE: "fast" },
+    },
+    network: "deny-all",
+    output: "json",
+  });
+  const asked = JSON.parse(lease.task.stdin!);
+  expect(asked).toMatchObject({
+    kind: "mcp",
+    with: { method: "tools/call", parameters: { name: "find", arguments: { text: "a" } } },
+  });
+  expect(JSON.stringify(asked)).not.toContain("TOKEN");
+  await r.started(lease);
+  const error = { type: "communication", status: 500, title: "t", detail: "gone", sent: "possible" };
+  const output = { error: { ...error, code: "mcp_server_ended" } };
+  await r.task(lease, "complete", result(lease, { output }));
+  expect(p.run("one").status).toBe("faulted");
+  expect(p.run("one").snapshot).toContain("mcp_server_ended");
+});
+
+for (const [what, task, policy, code] of [
+  ["a program that is not listed", notes(), { allow: { executables: ["/usr"] } }, "execution_policy_denied"],
+  ["a program of its own where templates alone run", notes(), { directCommands: false }, "template_denied"],
+  [
+    "a variable that is not listed",
+    notes({ environment: { MODE: "fast" } }),
+    { allow: { environmentNames: ["CI_*"] } },
+    "execution_policy_denied",
+  ],
+  [
+    "a secret within an argument",
+    notes({ arguments: ["${ $secrets.token }"] }),
+    { secretPolicy: "task-scoped" },
+    "a secret of an MCP server is the whole value",
+  ],
+] as [string, JsonObject, PolicyLayer, string][]) {
+  test(`a server of MCP with ${what} is refused, and nothing is queued`, async () => {
+    const p = await plane(SECRETS);
+    const base = PROFILE()["policy"] as JsonObject;
+    const full = { ...base, ...policy, allow: { ...(base["allow"] as JsonObject), ...policy.allow } };
+    await publish(p, "profile", "build", { id: "build", policy: full });
+    const refused = await startNotes(p, "one", task).then(
+      async () => JSON.stringify(errorOf(await p.until("one", "faulted"))),
+      (error) => (error as { code: string }).code,
+    );
+    expect(refused).toContain(code);
+    expect((await (await builder(p)).claim()).status).toBe(204);
+  });
+}
+
+test("a server of MCP by an approved template: the task fills the slots, and the lease names the template", async () => {
+  const p = await plane(SECRETS);
+  await publish(p, "profile", "build", PROFILE({ directCommands: false }));
+  await publish(p, "template", "notes", {
+    id: "notes",
+    executable: "/opt/notes",
+    fixedArguments: ["--root"],
+    slots: [{ name: "root", argumentIndex: 1, pattern: "[a-z]+" }],
+  });
+  const byTemplate = { runner: { executionProfile: "build", commandTemplateId: "notes" } };
+  await startNotes(p, "one", notes({ command: "notes", arguments: ["${ .text }"] }, byTemplate));
+  const { lease } = await (await builder(p)).claim();
+  expect(lease).toMatchObject({
+    commandTemplateId: "notes",
+    task: { command: "/opt/notes", arguments: ["--root", "a"] },
+    call: { program: true },
+  });
+  await startNotes(p, "two", notes({ command: "notes", arguments: ["-x"] }, byTemplate));
+  expect(errorOf(await p.until("two", "faulted")).data["code"]).toBe("template_denied");
+});
+
 test("a private host that no policy lets a task reach, and a protocol that runners do not speak, are refused", async () => {
   const denied = await privatePlane(["other.corp.example"]);
   await startOnBuild(denied, "one", [privateGet]).catch(() => {});

@@ -35,6 +35,8 @@ export const UNLIMITED: CallLimits = { only: null, deny: [], elsewhere: [] };
 function narrowed(policy: DestinationPolicy, { only, deny, elsewhere }: CallLimits): DestinationPolicy {
   return {
     ...policy,
+    // Programs are started by runners, under a lease.
+    processes: false,
     deny: [...policy.deny, ...deny],
     elsewhere: [...(policy.elsewhere ?? []), ...elsewhere],
     ...(only === null

@@ -159,7 +159,12 @@ export function callFailed(effect: string, error: CallError): EngineInput {
     kind: "effect_failed",
     effect,
     error: {
-      ...taskError(error.type, error.detail, { sent: error.sent }, error.title),
+      ...taskError(
+        error.type,
+        error.detail,
+        { sent: error.sent, ...(error.code === undefined ? {} : { code: error.code }) },
+        error.title,
+      ),
       status: error.status,
     },
   };

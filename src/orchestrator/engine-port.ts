@@ -19,8 +19,8 @@ import { callGate } from "./approval-gate.ts";
 import { refuseMissingSecrets } from "./missing-secrets.ts";
 import { queueRequest } from "./payload.ts";
 import type { Policies } from "./policies.ts";
-import { privateCall } from "./private-call.ts";
 import { revokedInput, unapprovedInput } from "./result.ts";
+import { runnerCall } from "./runner-call.ts";
 import { type CacheableEffect, keepsOutputs, stepKey } from "./step-key.ts";
 
 /** Compiled definitions kept; each holds its compiled expressions. */
@@ -119,7 +119,7 @@ export function createEnginePort(
       stepKey(definitionOf(digest, document), effect as unknown as CacheableEffect, request?.payload ?? null),
     hasArtifact,
     runnerCall: (effect, row) =>
-      privateCall(
+      runnerCall(
         effect as Extract<Effect, { kind: "call" }>,
         row,
         policies.of(row.policy_digest),

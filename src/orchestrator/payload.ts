@@ -31,7 +31,11 @@ import { runGate } from "./approval-gate.ts";
 import { actionGiven, denied, runTask } from "./run-task.ts";
 
 /** A call that a runner makes is a task like a command, of this product's own code. */
-type RunEffect = Extract<Effect, { kind: "run" }> & { readonly call?: "http" | "mcp" };
+export type RunEffect = Extract<Effect, { kind: "run" }> & {
+  readonly call?: "http" | "mcp";
+  /** Of a server that is the task's own program: what is asked of it. */
+  readonly ask?: string;
+};
 
 /**
  * A runner effect as a queued request: the task's own payload under the resolved policy, never the definition. What
@@ -57,7 +61,9 @@ export function queueRequest(
     effective = effectivePolicy(policy, {
       layer,
       reference: effect.reference,
-      ...(isObject(request.light["action"]) || effect.call !== undefined ? { fixedAction: true } : {}),
+      ...(isObject(request.light["action"]) || (effect.call !== undefined && effect.ask === undefined)
+        ? { fixedAction: true }
+        : {}),
       // What an agent runs, a model wrote; the worker itself is the product's own.
       ...(isObject(request.light["agent"]) ? { fixedAction: true, modelGenerated: true } : {}),
     });
@@ -150,7 +156,8 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   const { request } = effect;
   const { light } = request;
   const { policy, template } = effective;
-  const task = runTask(request, effective);
+  const given = runTask(request, effective);
+  const task = effect.ask === undefined ? given : { ...given, stdin: effect.ask };
   const usesSecrets = Object.values(task.environment).some((value) => SECRET.test(value));
   if (usesSecrets && policy.secretPolicy === "none") {
     throw denied("the task uses a secret, and its secret policy is none", "secretPolicy");
@@ -201,7 +208,9 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     ...filesOf(light),
     ...actionOf(effect, row),
     ...agentOf(light, session ? row.id : null),
-    ...(effect.call === undefined ? {} : { call: { kind: effect.call } }),
+    ...(effect.call === undefined
+      ? {}
+      : { call: { kind: effect.call, ...(effect.ask === undefined ? {} : { program: true as const }) } }),
     ...provenanceOf(light, policy),
     output: light["output"] === "json" ? "json" : "none",
     limits: {

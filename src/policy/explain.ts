@@ -3,7 +3,7 @@ import type { JsonObject } from "../base/json.ts";
 import type { PolicyLayer } from "../protocol/policy.ts";
 import { getValue, POLICY_FIELDS, type PolicyValue } from "./fields.ts";
 import { type Folded, layerName } from "./fold.ts";
-import { literalHost, type Placement, placeTask } from "./placement.ts";
+import { callTarget, type Placement, placeTask } from "./placement.ts";
 import { type EffectivePolicy, resolveTask } from "./resolve.ts";
 import {
   foldLayers,
@@ -113,7 +113,7 @@ function explainTask(
   task: PolicyTask,
   refused: Refusal | null,
 ): ExplainedTask {
-  const placed = placeTask(task.type, literalHost(task.task), folded.bounds);
+  const placed = placeTask(task.type, callTarget(task.task), folded.bounds);
   const base = {
     reference: task.pointer,
     name: task.name,

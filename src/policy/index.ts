@@ -24,7 +24,7 @@ export {
   type AgentMode,
   type AgentPlacement,
   type AgentQuestion,
-  literalHost,
+  callTarget,
   type Placement,
   placeAgent,
   placeTask,

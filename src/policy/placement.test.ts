@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import type { PolicyLayer } from "../protocol/policy.ts";
-import { type AgentQuestion, placeAgent, placeTask } from "./placement.ts";
+import { type AgentQuestion, callTarget, placeAgent, placeTask } from "./placement.ts";
 import { LOCAL_PROFILE } from "./profile.ts";
 
+const NOWHERE = { host: null, program: null };
 const STRICT: PolicyLayer = { ...LOCAL_PROFILE.policy, tenantDataToSaas: false };
 const ask = (more: Partial<AgentQuestion> = {}): AgentQuestion => ({
   tools: [],
@@ -18,17 +19,22 @@ const only = (set: string, ...values: string[]): PolicyLayer => ({
 
 test("pure tasks stay with the orchestrator, commands go to a runner, calls by their destination", () => {
   for (const type of ["set", "switch", "ask", "assert", "do", "fork", "run.workflow"]) {
-    expect(placeTask(type, null, {}).runtime).toBe("orchestrator");
+    expect(placeTask(type, NOWHERE, {}).runtime).toBe("orchestrator");
   }
   for (const type of ["run.shell", "run.script", "run.container"])
-    expect(placeTask(type, null, {}).runtime).toBe("runner");
+    expect(placeTask(type, NOWHERE, {}).runtime).toBe("runner");
   const policy = { privateHosts: ["*.corp.example"] };
-  expect(placeTask("call.http", "api.example.com", policy).runtime).toBe("orchestrator");
-  expect(placeTask("call.http", "db.corp.example", policy)).toEqual({
+  expect(placeTask("call.http", { host: "api.example.com", program: null }, policy).runtime).toBe(
+    "orchestrator",
+  );
+  expect(placeTask("call.http", { host: "db.corp.example", program: null }, policy)).toEqual({
     runtime: "runner",
     reasons: ["db.corp.example is private to the tenant's network (*.corp.example)"],
   });
-  expect(placeTask("call.agent-service", null, policy).runtime).toBe("service");
+  // A server of MCP that is a program goes to a runner, whatever policy says of hosts.
+  const task = { call: "mcp", with: { transport: { stdio: { command: "/usr/bin/notes" } } } };
+  expect(placeTask("call.mcp", callTarget(task), {})).toMatchObject({ runtime: "runner" });
+  expect(placeTask("call.agent-service", NOWHERE, policy).runtime).toBe("service");
 });
 
 test("an agent that only reasons stays in the workflow, with the service's model and the workflow's context", () => {

@@ -15,11 +15,19 @@ export interface Placement {
 /** Tasks that nothing but a runner executes, wherever they come from. */
 const EFFECTFUL = ["run.shell", "run.script", "run.container"];
 
+/** What a call goes to, as its own text says. */
+export interface CallTarget {
+  /** Null when it is computed at run time. */
+  readonly host: string | null;
+  /** Of a server that the call starts and speaks to over its standard streams. */
+  readonly program: string | null;
+}
+
 /**
- * Where a task goes. Pure tasks never leave the orchestrator and commands never enter it; a call goes by its destination.
- * @param host of a call, when it is known; null when it is computed at run time
+ * Where a task goes. Pure tasks never leave the orchestrator and programs never enter it; any other call goes by its
+ * destination.
  */
-export function placeTask(type: string, host: string | null, policy: PolicyLayer): Placement {
+export function placeTask(type: string, { host, program }: CallTarget, policy: PolicyLayer): Placement {
   if (EFFECTFUL.includes(type)) return { runtime: "runner", reasons: [`${type} has effects on its host`] };
   if (type === "call.agent-service") {
     return { runtime: "service", reasons: ["the task names a service, which is never chosen in silence"] };
@@ -27,6 +35,8 @@ export function placeTask(type: string, host: string | null, policy: PolicyLayer
   if (!type.startsWith("call.")) {
     return { runtime: "orchestrator", reasons: [`${type} changes nothing but the workflow's own state`] };
   }
+  if (program !== null)
+    return { runtime: "runner", reasons: [`${program} is a program, and the orchestrator starts none`] };
   if (host === null) {
     return {
       runtime: "orchestrator",
@@ -39,9 +49,15 @@ export function placeTask(type: string, host: string | null, policy: PolicyLayer
     : { runtime: "runner", reasons: [`${host} is private to the tenant's network (${isPrivate})`] };
 }
 
-/** The host that a call names in its own text; null when it is computed. */
-export function literalHost(task: JsonObject): string | null {
-  const given = isObject(task["with"]) ? task["with"] : {};
+/** The target that a task names in its own text. */
+export function callTarget(task: JsonObject): CallTarget {
+  const given = isObject(task["with"]) ? (task["with"] as JsonObject) : {};
+  const stdio = isObject(given["transport"]) ? given["transport"]["stdio"] : undefined;
+  if (task["call"] === "mcp" && isObject(stdio)) return { host: null, program: String(stdio["command"]) };
+  return { host: hostOf(given), program: null };
+}
+
+function hostOf(given: JsonObject): string | null {
   const transport = isObject(given["transport"]) ? given["transport"]["http"] : given["server"];
   const endpoint = given["endpoint"] ?? (isObject(transport) ? transport["endpoint"] : undefined);
   const uri = isObject(endpoint) ? endpoint["uri"] : endpoint;

@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from "../base/json.ts";
 import type { PolicyLayer } from "../protocol/policy.ts";
 import { type WorkflowDocument, walkTasks } from "../workflow/index.ts";
 import { type Folded, type NamedLayer, NOTHING_FOLDED, narrow } from "./fold.ts";
-import { literalHost, placeTask } from "./placement.ts";
+import { callTarget, placeTask } from "./placement.ts";
 import type { ExecutionProfile } from "./profile.ts";
 import { askedProfile, requestLayer } from "./request.ts";
 import { resolveTask } from "./resolve.ts";
@@ -203,7 +203,7 @@ export function pinTask(
   pools: Record<string, PinnedPool>,
 ): void {
   const isRun = task.type.startsWith("run.") && task.type !== "run.workflow";
-  if (!isRun && !isPrivateCall(folded, task)) return;
+  if (!isRun && !isRunnerCall(folded, task)) return;
   const own = narrow(folded, taskLayer(task.pointer, task.layer));
   for (const id of own.asked.allow?.commandTemplates ?? []) {
     if (!id.endsWith("*")) templates[id] ??= published(registry.template(id), "template", id);
@@ -217,10 +217,10 @@ export function pinTask(
   pools[runnerPool] = pool;
 }
 
-/** Whether a runner in the tenant's network makes a call. @throws Failure for a protocol that runners do not speak */
-function isPrivateCall(folded: Folded, task: PolicyTask): boolean {
+/** Whether a runner makes a call. @throws Failure for a protocol that runners do not speak */
+function isRunnerCall(folded: Folded, task: PolicyTask): boolean {
   const { bounds } = narrow(folded, taskLayer(task.pointer, task.layer));
-  const placed = placeTask(task.type, literalHost(task.task), bounds);
+  const placed = placeTask(task.type, callTarget(task.task), bounds);
   if (placed.runtime !== "runner") return false;
   if (RUNNER_CALLS.includes(task.type)) return true;
   throw fail("execution_policy_denied", `the call may not go out from here: ${placed.reasons.join("; ")}`, {

@@ -170,8 +170,16 @@ const leaseBody = {
   files: Type.Optional(Type.Array(Sha256, { maxItems: 257 })),
   /** The task is the function `run` of this file, one of `files`; the runner's own executable runs it. */
   code: Type.Optional(closed({ source: Sha256 })),
-  /** The task is a call into the tenant's network, given as JSON on standard input; its answer is the output. */
-  call: Type.Optional(closed({ kind: Type.Union([Type.Literal("http"), Type.Literal("mcp")]) })),
+  /**
+   * The task is a call into the tenant's network, given as JSON on standard input; its answer is the output. With `program`
+   * the server is the task's own command, which the client starts beside itself.
+   */
+  call: Type.Optional(
+    closed({
+      kind: Type.Union([Type.Literal("http"), Type.Literal("mcp")]),
+      program: Type.Optional(Type.Literal(true)),
+    }),
+  ),
   /** The task is a fixed action, given its parameters as JSON on standard input. */
   action: Type.Optional(
     closed({

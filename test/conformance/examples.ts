@@ -112,11 +112,19 @@ export async function runExample(example: Example): Promise<{ status: string; er
   const services = await openServices(example.name === "call-grpc.yaml");
   sockets = services.sockets;
   try {
-    return await execute(example, { ...calls, ...services.calls });
+    return await execute(withProgram(example, services.npx), { ...calls, ...services.calls });
   } finally {
     await services.stop();
   }
 }
+
+/** A server that a document starts, in the place of the one that `npx` would bring. */
+const withProgram = ({ name, document }: Example, npx: string): Example => ({
+  name,
+  document: JSON.parse(
+    JSON.stringify(document).replace('"command":"npx"', `"command":${JSON.stringify(npx)}`),
+  ) as WorkflowDocument,
+});
 
 async function execute(
   { name, document }: Example,
@@ -125,13 +133,18 @@ async function execute(
   const plan = PLANS[name] ?? {};
   const features = [...featuresOf(document, "strict")].map(({ feature }) => feature);
   const container = features.includes("run.container");
-  if (container || features.includes("run.shell") || features.includes("run.script")) {
+  const starts = features.includes("call.mcp");
+  if (container || starts || features.includes("run.shell") || features.includes("run.script")) {
     const loaded = { document, digest: digestOf(document), diagnostics: [] };
     const report = await runDocument({
       loaded,
       input: plan.input ?? {},
       log: silentLog,
-      runner: { slots: 1, sandbox: "auto", ...(container ? { imagesDirectory: await images() } : {}) },
+      runner: {
+        slots: 1,
+        sandbox: starts ? "process" : "auto",
+        ...(container ? { imagesDirectory: await images() } : {}),
+      },
       calls,
     });
     return { status: report.status, error: report.error };

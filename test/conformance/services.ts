@@ -18,6 +18,8 @@ const GRPC_PORT = 5011;
 export interface Services {
   /** What calls need beside the stand-in for HTTP. */
   readonly calls: HostCalls;
+  /** The program in the place of what `npx` would fetch. */
+  readonly npx: string;
   /** Where WebSockets are answered, `host:port`. */
   readonly sockets: string;
   stop(): Promise<void>;
@@ -31,8 +33,6 @@ export async function openServices(withGreeter: boolean): Promise<Services> {
   const npx = join(directory, "npx");
   writeFileSync(npx, `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dir, "mcp-slack.ts")}'\n`);
   chmodSync(npx, 0o755);
-  const path = process.env["PATH"];
-  process.env["PATH"] = `${directory}:${path}`;
 
   const web = Bun.serve({
     port: 0,
@@ -47,6 +47,7 @@ export async function openServices(withGreeter: boolean): Promise<Services> {
   });
   const greeter = withGreeter ? await greet() : null;
   return {
+    npx,
     sockets: `127.0.0.1:${web.port}`,
     calls: {
       policy: allowAll,
@@ -54,7 +55,6 @@ export async function openServices(withGreeter: boolean): Promise<Services> {
       resolveHost: async (name) => [name === "localhost" ? "127.0.0.1" : "192.0.2.1"],
     },
     async stop() {
-      process.env["PATH"] = path;
       greeter?.forceShutdown();
       await web.stop(true);
       rmSync(directory, { recursive: true });

@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 /** Orchestrator and controller over one store, with a clock that the test moves. */
-export async function plane() {
+export async function plane(calls: ConstructorParameters<typeof Orchestrator>[0]["calls"] = {}) {
   const directory = mkdtempSync(join(tmpdir(), "plane-"));
   const clock = new ManualClock();
   const store = Store.open(join(directory, "store.db"));
@@ -41,7 +41,7 @@ export async function plane() {
   const spool = new Spool(join(directory, "spool"));
   const parts = { store, artifacts, spool, clock, log: silentLog };
   const controller = await createController(parts);
-  const orchestrator = new Orchestrator(parts);
+  const orchestrator = new Orchestrator({ ...parts, calls });
   controller.acceptance = orchestrator.acceptance;
   closers.push(async () => {
     controller.stop();

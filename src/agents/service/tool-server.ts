@@ -1,6 +1,7 @@
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { Tool } from "@modelcontextprotocol/sdk/types.js";
+import { childEnvironment } from "../../base/child-env.ts";
 import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { MIB } from "../../base/limits.ts";
@@ -98,8 +99,8 @@ async function transportTo(server: string): Promise<Transport> {
   return new StdioTransport({
     command: server,
     arguments: [],
-    environment: {},
-    messageBytes: MESSAGE,
+    environment: childEnvironment({ PATH: process.env["PATH"] }),
+    maximumBytes: MESSAGE,
     stderr: "inherit",
   });
 }

@@ -1,5 +1,7 @@
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { childEnvironment } from "../../base/child-env.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { LIMITS } from "../../base/limits.ts";
 import { VERSION } from "../../base/version.ts";
 import { type Duration, durationMs } from "../../workflow/index.ts";
 import { credentialsFor } from "../authentication/credentials.ts";
@@ -71,11 +73,12 @@ export async function callMcp(request: CallRequest, scope: CallScope): Promise<J
     stop();
     if (error instanceof CallError) throw error;
     if (cause !== undefined) throw cause;
+    const end = endOf(transport);
+    if (end !== null && !(error instanceof McpError)) throw end;
     if (error instanceof McpError) {
-      if (error.code === ErrorCode.RequestTimeout)
-        throw callError("timeout", `the MCP server took longer than ${Math.round(timeout)} ms`);
+      if (error.code === ErrorCode.RequestTimeout) throw late(timeout, transport);
       if (error.code === ErrorCode.ConnectionClosed)
-        throw callError("communication", "the MCP server ended the connection");
+        throw endOf(transport) ?? callError("communication", "the MCP server ended the connection");
       throw rpcError("the MCP server", error.code, error.message.replace(/^MCP error -?\d+: /, ""));
     }
     throw callError("communication", error instanceof Error ? error.message : "the MCP call failed");
@@ -85,6 +88,15 @@ export async function callMcp(request: CallRequest, scope: CallScope): Promise<J
     await leave(transport, scope);
     await client.close().catch(() => {});
   }
+}
+
+const endOf = (transport: Transport) => (transport instanceof StdioTransport ? transport.failure : null);
+
+function late(timeout: number, transport: Transport): CallError {
+  const noise =
+    transport instanceof StdioTransport && transport.isNoisy ? "; it printed what is no message of MCP" : "";
+  const detail = `the MCP server took longer than ${Math.round(timeout)} ms${noise}`;
+  return callError("timeout", detail, undefined, { code: "mcp_timeout" });
 }
 
 function parametersOf(value: Json | undefined): JsonObject {
@@ -168,7 +180,17 @@ function overStdio(stdio: JsonObject, scope: CallScope): StdioTransport {
     environment[name] = String(value);
   }
   hide(Object.values(environment), scope);
-  return new StdioTransport({ command, arguments: list.map(String), environment });
+  const { environment: seen, stderr } = scope.programs ?? {
+    environment: { PATH: process.env["PATH"] ?? "" },
+    stderr: "ignore",
+  };
+  return new StdioTransport({
+    command,
+    arguments: list.map(String),
+    environment: childEnvironment(seen, environment),
+    stderr,
+    maximumBytes: LIMITS.callResponseBytes,
+  });
 }
 
 /** Headers and environments often carry a token; short values are ordinary words. */

@@ -1,25 +1,29 @@
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import { childEnvironment } from "../../base/child-env.ts";
-import { LIMITS } from "../../base/limits.ts";
-import { callError } from "../error.ts";
+import { type CallError, callError } from "../error.ts";
+import { messageLines } from "./message-lines.ts";
 
 export interface StdioServer {
   readonly command: string;
   readonly arguments: readonly string[];
+  /** All that it sees. */
   readonly environment: Readonly<Record<string, string>>;
-  /** One message; `LIMITS.callResponseBytes` where it is not given. */
-  readonly messageBytes?: number;
-  /** Where its diagnostics go: nowhere, or to this process's own. */
-  readonly stderr?: "inherit";
+  /** Where what it writes there goes. */
+  readonly stderr: "ignore" | "inherit";
+  /** Bytes from one message of ours to the next: its answer, and whatever it says before. */
+  readonly maximumBytes: number;
 }
 
 /** How long a server may take to go once its input has ended. */
 const FAREWELL_MS = 1000;
+/** How long after the end of its output a server that has ended is known to have. */
+const REAP_MS = 200;
+/** Of lines that are no messages: many servers greet, though the specification tells them not to. */
+const NOISE_BYTES = 64 * 1024;
 
 /**
- * A child process that speaks MCP over its standard streams, one message a line. It sees `PATH` and what the document
- * gives it, nothing else of this process's environment; when the call is over, its whole process group is.
+ * A child process that speaks MCP over its standard streams, one message a line; when the conversation is over, its
+ * whole process group is. What goes wrong has a name of its own, and the first thing that did is what counts.
  */
 export class StdioTransport implements Transport {
   onclose?: () => void;
@@ -28,32 +32,53 @@ export class StdioTransport implements Transport {
   readonly #server: StdioServer;
   #child: Bun.Subprocess<"pipe", "pipe", "ignore" | "inherit"> | undefined;
   #isClosed = false;
+  #failure: CallError | null = null;
+  #size = 0;
+  #noise = 0;
 
   constructor(server: StdioServer) {
     this.#server = server;
   }
 
+  /** What ended it, or null. */
+  get failure(): CallError | null {
+    return this.#failure;
+  }
+
+  /** Whether it printed what is no message. */
+  get isNoisy(): boolean {
+    return this.#noise > 0;
+  }
+
   async start(): Promise<void> {
-    const { command, arguments: args, environment, stderr = "ignore" } = this.#server;
+    const { command, arguments: args, environment, stderr } = this.#server;
     try {
       this.#child = Bun.spawn([command, ...args], {
-        env: childEnvironment({ PATH: process.env["PATH"] }, environment),
+        env: environment as Record<string, string>,
         stdin: "pipe",
         stdout: "pipe",
         stderr,
         detached: true,
       });
     } catch {
-      throw callError("configuration", "the MCP server's command cannot be started");
+      const error = callError("configuration", "the MCP server's command cannot be started", undefined, {
+        code: "mcp_start_failed",
+      });
+      this.#failure = error;
+      throw error;
     }
-    void this.#read(this.#child.stdout);
+    void this.#read(this.#child);
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    if (this.#child === undefined || this.#isClosed)
-      throw callError("communication", "the MCP server has ended");
-    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
-    await this.#child.stdin.flush();
+    if (this.#child === undefined || this.#isClosed) throw this.#failure ?? ended("has ended");
+    this.#size = 0;
+    try {
+      this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+      await this.#child.stdin.flush();
+    } catch {
+      // It takes no more input: the end of its output says how it ended.
+    }
   }
 
   async close(): Promise<void> {
@@ -86,29 +111,26 @@ export class StdioTransport implements Transport {
     this.onclose?.();
   }
 
-  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    const decoder = new TextDecoder();
-    const { messageBytes = LIMITS.callResponseBytes } = this.#server;
-    let parts: string[] = [];
-    let size = 0;
+  async #read(child: Bun.Subprocess<"pipe", "pipe", "ignore" | "inherit">): Promise<void> {
+    const { maximumBytes } = this.#server;
+    const lines = messageLines();
     try {
-      for await (const part of stream) {
-        const lines = decoder.decode(part, { stream: true }).split("\n");
-        for (const [index, line] of lines.entries()) {
-          size += line.length;
-          if (size > messageBytes)
-            throw callError("communication", `the MCP server wrote a message of over ${messageBytes} bytes`);
-          parts.push(line);
-          if (index === lines.length - 1) break;
-          this.#message(parts.join(""));
-          parts = [];
-          size = 0;
-        }
+      for await (const part of child.stdout) {
+        this.#size += part.length;
+        if (this.#size > maximumBytes)
+          throw callError("communication", `the MCP server wrote over ${maximumBytes} bytes`, undefined, {
+            code: "mcp_output_too_large",
+          });
+        for (const line of lines(part)) this.#message(line);
       }
+      await Promise.race([child.exited, Bun.sleep(REAP_MS)]);
+      if (!this.#isClosed) this.#failure ??= ended(howItEnded(child));
     } catch (error) {
+      this.#failure ??= error as CallError;
       this.onerror?.(error as Error);
-      this.kill();
     }
+    // A server that closed its output answers nothing any more, and neither does what it left behind.
+    this.kill();
     this.#closed();
   }
 
@@ -118,10 +140,24 @@ export class StdioTransport implements Transport {
     try {
       message = JSON.parse(line);
     } catch {
-      // A server that prints something else is common, and the specification tells it not to.
+      // Looked at below.
+    }
+    if (typeof message === "object" && message !== null && "jsonrpc" in message) {
+      this.onmessage?.(message as JSONRPCMessage);
       return;
     }
-    if (typeof message === "object" && message !== null && "jsonrpc" in message)
-      this.onmessage?.(message as JSONRPCMessage);
+    this.#noise += line.length;
+    if (this.#noise > NOISE_BYTES)
+      throw callError("communication", "the MCP server prints what is no message of MCP", undefined, {
+        code: "mcp_output_invalid",
+      });
   }
+}
+
+const ended = (how: string): CallError =>
+  callError("communication", `the MCP server ${how}`, undefined, { code: "mcp_server_ended" });
+
+function howItEnded({ exitCode, signalCode }: Bun.Subprocess): string {
+  if (signalCode !== null) return `was ended by ${signalCode}`;
+  return exitCode === null ? "closed its output" : `ended with exit code ${exitCode}`;
 }

@@ -5,8 +5,9 @@ import { isoTime } from "../../base/clock.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
 import { type HostCalls, type HostRunner, openHost } from "../../host/host.ts";
+import { callTarget, policyTasks } from "../../policy/index.ts";
 import { callOperation, service } from "../../service/index.ts";
-import { featuresOf, type LoadedDocument } from "../../workflow/index.ts";
+import { featuresOf, type LoadedDocument, type WorkflowDocument } from "../../workflow/index.ts";
 
 export interface RunDocument {
   readonly loaded: LoadedDocument;
@@ -47,7 +48,6 @@ export async function runDocument(options: RunDocument): Promise<DocumentReport>
   const { loaded } = options;
   const directory = mkdtempSync(join(tmpdir(), "lightflow-run-"));
   const place = (name: string) => join(directory, name);
-  const needsRunner = [...featuresOf(loaded.document)].some(({ feature }) => feature.startsWith("run."));
   try {
     const host = await openHost({
       paths: {
@@ -59,7 +59,7 @@ export async function runDocument(options: RunDocument): Promise<DocumentReport>
       log: options.log,
       root: directory,
       listen: null,
-      runner: needsRunner ? options.runner : null,
+      runner: startsPrograms(loaded.document) ? options.runner : null,
       calls: options.calls,
     });
     try {
@@ -71,6 +71,10 @@ export async function runDocument(options: RunDocument): Promise<DocumentReport>
     rmSync(directory, { recursive: true, force: true });
   }
 }
+
+const startsPrograms = (document: WorkflowDocument): boolean =>
+  [...featuresOf(document)].some(({ feature }) => feature.startsWith("run.")) ||
+  [...policyTasks(document as unknown as JsonObject)].some(({ task }) => callTarget(task).program !== null);
 
 type Context = Awaited<ReturnType<typeof openHost>>["context"];
 

@@ -7,6 +7,7 @@ import { deferExpressions, holdsSecrets, PROTOCOLS } from "../secret-places.ts";
 import type { CallEffectRequest, DeferredArguments, Frame } from "../state.ts";
 import { AGENT_CALLS, agentRequest, questionInstead } from "./call-agent.ts";
 import { withPolicies } from "./call-policies.ts";
+import { startedServer, withServerReferences } from "./call-program.ts";
 import type { TaskHandler } from "./handler.ts";
 import { goOn, iterationContinues, type MessageLoop, type MessageMemory } from "./message-loop.ts";
 import { lightOf } from "./run-request.ts";
@@ -126,13 +127,16 @@ function enterFunction(machine: Machine, frame: Frame, name: string, declared: J
 
 function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObject): CallEffectRequest {
   const secrets: Record<string, string> = {};
-  const declared = withPolicies(machine, (task["with"] ?? {}) as JsonObject, secrets) as JsonObject;
+  const given = withServerReferences(kind, (task["with"] ?? {}) as JsonObject);
+  const declared = withPolicies(machine, given, secrets) as JsonObject;
   const { args: plain, texts } =
     kind === "asyncapi" ? withoutPredicates(declared) : { args: declared, texts: {} };
   const deferred = deferredPart(machine, frame, task, plain, holdsSecrets(texts));
   // Its places are null in the template, so it is another one than the document's.
   const place = deferred === null ? "with" : "with:known";
-  const args = evaluateTemplate(machine, frame, place, deferred?.template ?? plain) as JsonObject;
+  const evaluated = evaluateTemplate(machine, frame, place, deferred?.template ?? plain) as JsonObject;
+  const server = startedServer(kind, evaluated, declared);
+  const args = server === null ? evaluated : { ...evaluated, transport: { stdio: server } };
   const asked = Object.keys(texts).length > 0;
   const variables = deferred === null ? uriVariables(args, frame.input) : null;
   const light = lightOf(task);
@@ -141,7 +145,7 @@ function callRequest(machine: Machine, frame: Frame, kind: string, task: JsonObj
     with: variables === null ? args : { ...args, uriVariables: variables },
     secrets,
     ...(deferred === null ? {} : { deferred: deferred.part }),
-    ...(saysWhatItDoes(light)
+    ...(server !== null || saysWhatItDoes(light)
       ? { light: evaluateTemplate(machine, frame, "metadata/lightWorkflow", light) as JsonObject }
       : {}),
     ...(asked ? { predicates: { texts, variables: messageScope(machine, frame) } } : {}),

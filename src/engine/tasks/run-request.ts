@@ -55,7 +55,7 @@ function text(value: Json, what: string): string {
 const SECRET_SCHEME = "runner-secret://";
 
 /** A secret of a command is the runner's to resolve: the state and the queue hold its name. */
-function withReferences(environment: JsonObject): JsonObject {
+export function withReferences(environment: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(environment).map(([name, value]) => {
       const secret = typeof value === "string" ? secretReference(value) : null;
@@ -65,7 +65,7 @@ function withReferences(environment: JsonObject): JsonObject {
 }
 
 /** Only the document itself may ask for a secret: a value that came in as data and reads like a reference is refused. */
-function environmentOf(evaluated: JsonObject, declared: JsonObject): Record<string, string> {
+export function environmentOf(evaluated: JsonObject, declared: JsonObject): Record<string, string> {
   return Object.fromEntries(
     Object.entries(evaluated).map(([name, value]) => {
       const written = text(value, `environment ${name}`);
@@ -95,7 +95,7 @@ function invocation(command: Json | undefined, given: string[], kind: string): I
   return { command: "sh", arguments: ["-c", command, "sh", ...given] };
 }
 
-const isLiteral = (value: Json | undefined): value is string =>
+export const isLiteral = (value: Json | undefined): value is string =>
   typeof value === "string" && !value.includes("${");
 
 /** Without a command the image runs its own, and the arguments stand in the place of the image's. */

@@ -49,9 +49,13 @@ export async function stageFiles(
 }
 
 /** The arguments that make this executable the child of a task, or null. */
-function ownChild({ code, action, agent, call, leaseId }: Lease, inputs: string | null): string[] | null {
+function ownChild(
+  { code, action, agent, call, task, leaseId }: Lease,
+  inputs: string | null,
+): string[] | null {
   if (agent !== undefined) return ["agent-child"];
   if (action !== undefined) return ["action-child", action.name];
+  if (call?.program === true) return ["call-child", task.command ?? "", ...task.arguments];
   if (call !== undefined) return ["call-child"];
   if (code === undefined) return null;
   if (inputs === null)
