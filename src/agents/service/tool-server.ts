@@ -100,7 +100,7 @@ async function transportTo(server: string): Promise<Transport> {
     command: server,
     arguments: [],
     environment: childEnvironment({ PATH: process.env["PATH"] }),
-    maximumBytes: MESSAGE,
+    messageBytes: MESSAGE,
     stderr: "inherit",
   });
 }

@@ -189,7 +189,7 @@ function overStdio(stdio: JsonObject, scope: CallScope): StdioTransport {
     arguments: list.map(String),
     environment: childEnvironment(seen, environment),
     stderr,
-    maximumBytes: LIMITS.callResponseBytes,
+    messageBytes: LIMITS.callResponseBytes,
   });
 }
 

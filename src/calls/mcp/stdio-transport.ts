@@ -10,15 +10,15 @@ export interface StdioServer {
   readonly environment: Readonly<Record<string, string>>;
   /** Where what it writes there goes. */
   readonly stderr: "ignore" | "inherit";
-  /** Bytes from one message of ours to the next: its answer, and whatever it says before. */
-  readonly maximumBytes: number;
+  /** Of one message. */
+  readonly messageBytes: number;
 }
 
 /** How long a server may take to go once its input has ended. */
 const FAREWELL_MS = 1000;
 /** How long after the end of its output a server that has ended is known to have. */
 const REAP_MS = 200;
-/** Of lines that are no messages: many servers greet, though the specification tells them not to. */
+/** Of lines that are no messages, from one request to the next: many servers greet, though the specification tells them not to. */
 const NOISE_BYTES = 64 * 1024;
 
 /**
@@ -33,7 +33,6 @@ export class StdioTransport implements Transport {
   #child: Bun.Subprocess<"pipe", "pipe", "ignore" | "inherit"> | undefined;
   #isClosed = false;
   #failure: CallError | null = null;
-  #size = 0;
   #noise = 0;
 
   constructor(server: StdioServer) {
@@ -72,7 +71,7 @@ export class StdioTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#child === undefined || this.#isClosed) throw this.#failure ?? ended("has ended");
-    this.#size = 0;
+    this.#noise = 0;
     try {
       this.#child.stdin.write(`${JSON.stringify(message)}\n`);
       await this.#child.stdin.flush();
@@ -112,17 +111,14 @@ export class StdioTransport implements Transport {
   }
 
   async #read(child: Bun.Subprocess<"pipe", "pipe", "ignore" | "inherit">): Promise<void> {
-    const { maximumBytes } = this.#server;
-    const lines = messageLines();
+    const { messageBytes } = this.#server;
+    const lines = messageLines(messageBytes, () =>
+      callError("communication", `the MCP server wrote a message of over ${messageBytes} bytes`, undefined, {
+        code: "mcp_output_too_large",
+      }),
+    );
     try {
-      for await (const part of child.stdout) {
-        this.#size += part.length;
-        if (this.#size > maximumBytes)
-          throw callError("communication", `the MCP server wrote over ${maximumBytes} bytes`, undefined, {
-            code: "mcp_output_too_large",
-          });
-        for (const line of lines(part)) this.#message(line);
-      }
+      for await (const part of child.stdout) for (const line of lines(part)) this.#message(line);
       await Promise.race([child.exited, Bun.sleep(REAP_MS)]);
       if (!this.#isClosed) this.#failure ??= ended(howItEnded(child));
     } catch (error) {
