@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { fail, toFailure } from "../base/errors.ts";
+import { OUTCOME_UNKNOWN_EXIT } from "../base/exit-codes.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
 
@@ -22,9 +23,10 @@ export type Action = (context: ActionContext) => Promise<Json>;
 const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   sbom: async () => (await import("./sbom.ts")).sbom,
   publish: async () => (await import("./publish.ts")).publish,
-  inspect: async () => (await import("./publish.ts")).inspect,
+  inspect: async () => (await import("./inspect.ts")).inspect,
   sign: async () => (await import("./sign.ts")).sign,
   branch: async () => (await import("./branch.ts")).branch,
+  "pull-request": async () => (await import("./pull-request.ts")).pullRequest,
   tag: async () => (await import("./tag.ts")).tag,
 };
 
@@ -49,7 +51,7 @@ export async function runAction(name: string | undefined): Promise<number> {
   } catch (error) {
     const { code, message, hint } = toFailure(error);
     console.error(`${name}: ${code}: ${message}${hint === undefined ? "" : ` (${hint})`}`);
-    return 1;
+    return code === "execution_outcome_unknown" ? OUTCOME_UNKNOWN_EXIT : 1;
   }
 }
 

@@ -15,7 +15,10 @@ export interface Git {
   /** The bytes that it printed. @throws Failure `command_failed` */
   bytes(args: readonly string[], options?: GitOptions): Promise<Uint8Array>;
   /** The exit code in place of a failure. */
-  attempt(args: readonly string[], options?: GitOptions): Promise<{ code: number; out: string }>;
+  attempt(
+    args: readonly string[],
+    options?: GitOptions,
+  ): Promise<{ code: number; out: string; errors: string }>;
   close(): void;
 }
 
@@ -61,8 +64,8 @@ export function openGit(directory: string): Git {
     bytes,
     run: async (args, options) => text(await bytes(args, options)),
     async attempt(args, options) {
-      const { out, code } = await call(args, options);
-      return { code, out: text(out) };
+      const { out, errors, code } = await call(args, options);
+      return { code, out: text(out), errors: errors.trim() };
     },
     close: () => rmSync(own, { recursive: true, force: true }),
   };

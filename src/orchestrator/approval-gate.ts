@@ -23,12 +23,14 @@ export interface ApprovalDecision {
   note: string;
 }
 
-/** What a fixed action changes, from its own parameters: `/srv/registry/name/1.0.0`. */
+/** What a fixed action changes, from its own parameters: `/srv/registry/name/1.0.0`, `https://api.github.com/owner/name/branch`. */
 function actionTarget(action: Json | undefined): string | null {
   const given = isObject(action) ? action["with"] : undefined;
   if (!isObject(given)) return null;
-  const { registry, repository, name, version, tag } = given as JsonObject;
-  const parts = [registry ?? repository, name, version ?? tag].filter((part) => typeof part === "string");
+  const { registry, api, repository, name, project, version, tag, branch } = given as JsonObject;
+  const parts = [registry ?? api ?? repository, name ?? project, version ?? tag ?? branch].filter(
+    (part) => typeof part === "string",
+  );
   return parts.length === 0 ? null : parts.join("/");
 }
 

@@ -24,9 +24,14 @@ export function requestLayer(light: JsonObject): PolicyLayer {
   one("allow.executionProfiles", runner["executionProfile"]);
   one("allow.commandTemplates", runner["commandTemplateId"]);
   // A task cannot do one of the product's own actions without saying so to policy.
-  const action = isObject(light["action"]) ? light["action"]["name"] : undefined;
-  if (typeof action === "string") {
-    setValue(layer, "allow.actions", [...new Set([...(layer.allow?.actions ?? []), action])]);
+  const action = (isObject(light["action"]) ? light["action"] : {}) as JsonObject;
+  if (typeof action["name"] === "string") {
+    setValue(layer, "allow.actions", [...new Set([...(layer.allow?.actions ?? []), action["name"]])]);
+    const hosts = actionHosts(action["with"]);
+    if (hosts.length > 0) {
+      setValue(layer, "network", "allowlisted");
+      setValue(layer, "allow.networkHosts", hosts);
+    }
   }
   if (Array.isArray(runner["capabilities"])) {
     setValue(layer, "allow.capabilities", runner["capabilities"] as string[]);
@@ -36,6 +41,17 @@ export function requestLayer(light: JsonObject): PolicyLayer {
   if (typeof light["timeoutMs"] === "number") setValue(layer, "limits.taskMs", light["timeoutMs"]);
   if (typeof light["queueTimeoutMs"] === "number") setValue(layer, "limits.queueMs", light["queueTimeoutMs"]);
   return layer;
+}
+
+/** The hosts that an action is given addresses of: it reaches these, and no other. */
+function actionHosts(given: unknown): string[] {
+  const { api, remote } = (isObject(given) ? given : {}) as JsonObject;
+  const hosts = [api, remote].flatMap((value) =>
+    typeof value === "string" && /^https?:\/\//.test(value) && URL.canParse(value)
+      ? [new URL(value).hostname]
+      : [],
+  );
+  return [...new Set(hosts)];
 }
 
 /** The profile that a document asks for by name. */

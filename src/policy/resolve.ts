@@ -8,7 +8,7 @@ import { meet } from "./meet.ts";
 import type { PinnedTemplate, PolicySnapshot } from "./snapshot.ts";
 
 /** What a task does that nobody may do unseen: each asks for a person and for a sandbox of its own. */
-export const PUBLISHING = ["publish", "sign", "tag"] as const;
+export const PUBLISHING = ["publish", "sign", "tag", "branch", "pull-request"] as const;
 
 export interface PolicyQuestion {
   /** What the task asks for. */

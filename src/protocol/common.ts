@@ -55,8 +55,8 @@ export const SandboxProvider = Type.Unsafe<SandboxProvider>(
 );
 
 /**
- * What the runner's own executable does by itself: nothing of the workflow chooses a program. `publish`, `sign` and `tag` are
- * behind a person's approval, and each has a sandbox of its own.
+ * What the runner's own executable does by itself: nothing of the workflow chooses a program. All but `sbom` and
+ * `inspect` are behind a person's approval, and each has a sandbox of its own.
  */
-export const FIXED_ACTIONS = ["sbom", "publish", "inspect", "sign", "tag", "branch"] as const;
+export const FIXED_ACTIONS = ["sbom", "publish", "inspect", "sign", "tag", "branch", "pull-request"] as const;
 export type FixedAction = (typeof FIXED_ACTIONS)[number];

@@ -205,8 +205,8 @@ export interface CommandBehaviour {
 }
 
 /**
- * One of the product's own actions, done by the runner's own executable: no text of the workflow chooses a program. `publish`,
- * `sign` and `tag` wait for a person's approval, and each runs in a sandbox of its own, on artifacts by their digests.
+ * One of the product's own actions, done by the runner's own executable: no text of the workflow chooses a program. All but
+ * `sbom` and `inspect` wait for a person's approval, and each runs in a sandbox of its own, on artifacts by their digests.
  */
 export interface ActionOptions
   extends EffortOptions,
@@ -214,7 +214,7 @@ export interface ActionOptions
       CommandBehaviour,
       "environment" | "workspace" | "artifacts" | "mounts" | "files" | "repeatable" | "pool" | "capabilities"
     > {
-  readonly action: "sbom" | "publish" | "inspect" | "sign" | "tag" | "branch";
+  readonly action: "sbom" | "publish" | "inspect" | "sign" | "tag" | "branch" | "pull-request";
   /** Its parameters, which may hold expressions. */
   readonly with?: { readonly [parameter: string]: Template };
 }

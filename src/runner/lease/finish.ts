@@ -126,7 +126,8 @@ function changesOf({ exit, workspace, places, redaction, log, context }: FinishI
  */
 export async function finishLease(input: FinishInput): Promise<TaskResult> {
   const { context, places, spools, redaction } = input;
-  let outcome: Outcome = input.outcome ?? outcomeOf(input.exit!, lastLine(spools.stderr));
+  let outcome: Outcome =
+    input.outcome ?? outcomeOf(input.exit!, lastLine(spools.stderr), context.action !== undefined);
   let collected: Collected = NOTHING;
   let agentUse: AgentUse | null = null;
   try {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { isoTime } from "../../base/clock.ts";
 import type { ErrorCode, Failure } from "../../base/errors.ts";
+import { OUTCOME_UNKNOWN_EXIT } from "../../base/exit-codes.ts";
 import { newId } from "../../base/ids.ts";
 import type { Json } from "../../base/json.ts";
 import type { ArtifactReference, TaskResult } from "../../protocol/index.ts";
@@ -46,10 +47,11 @@ const STOPPED: Record<StopReason, Outcome> = {
   },
 };
 
-/** What the end of a command means. */
-export function outcomeOf(exit: ExitRecord, lastStderr: string): Outcome {
+/** What the end of a command means; a fixed action can say by its exit code that it does not know what it did. */
+export function outcomeOf(exit: ExitRecord, lastStderr: string, isAction = false): Outcome {
   if (exit.stop !== null) return STOPPED[exit.stop];
   if (exit.unknown !== undefined) return { ...UNKNOWN, summary: exit.unknown };
+  if (isAction && exit.exitCode === OUTCOME_UNKNOWN_EXIT) return { ...UNKNOWN, summary: lastStderr };
   if (exit.exitCode === 0) {
     return { status: "succeeded", errorCode: null, summary: "exit code 0", retrySafety: "safe" };
   }

@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fail } from "../base/errors.ts";
+import { type Git, type GitOptions, openGit } from "../base/git.ts";
+import type { ActionContext } from "./child.ts";
+import { forgeAddress } from "./forge.ts";
+import { absolutePath, text } from "./given.ts";
+import { commitPatch, type PatchCommit } from "./patch-commit.ts";
+
+const TRIES = 3;
+
+/**
+ * Push a patch as a branch that is not there yet, from a repository of its own beside the one that has the base, which is
+ * only read. A branch that is there already has to be this very commit.
+ * @throws Failure `conflict`, `execution_outcome_unknown` where nobody knows what stands
+ */
+export async function pushPatch(
+  context: ActionContext,
+  remote: Remote,
+  branch: string,
+): Promise<PatchCommit> {
+  const source = absolutePath(context.given, "repository");
+  const scratch = mkdtempSync(join(tmpdir(), "push-"));
+  const [reader, git] = [openGit(source), openGit(scratch)];
+  try {
+    const objects = await reader.run(["rev-parse", "--path-format=absolute", "--git-path", "objects"]);
+    const format = await reader.run(["rev-parse", "--show-object-format"]);
+    await git.run(["init", "--quiet", "--bare", "--template=", `--object-format=${format}`]);
+    writeFileSync(join(scratch, "objects/info/alternates"), `${objects}\n`);
+    await git.run(["check-ref-format", `refs/heads/${branch}`]);
+    const made = await commitPatch(context, git);
+    await push(git, remote, `refs/heads/${branch}`, made.commit);
+    return made;
+  } finally {
+    reader.close();
+    git.close();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function push(git: Git, remote: Remote, reference: string, commit: string): Promise<void> {
+  let why = "";
+  for (let attempt = 1; attempt <= TRIES; attempt++) {
+    const listed = await git.attempt(["ls-remote", "--quiet", remote.address, reference], remote.options);
+    const found = listed.out.split(/\s/)[0] ?? "";
+    if (listed.code !== 0) why = listed.errors;
+    else if (found === commit) return;
+    else if (found !== "")
+      throw fail("conflict", `the branch ${reference} is there and holds something else`);
+    else {
+      // Only where there is none: somebody else's branch of that name is never moved.
+      const pushed = await git.attempt(
+        ["push", "--quiet", `--force-with-lease=${reference}:`, remote.address, `${commit}:${reference}`],
+        remote.options,
+      );
+      if (pushed.code === 0) return;
+      why = pushed.errors;
+    }
+    if (attempt < TRIES) await Bun.sleep(250 * 2 ** attempt);
+  }
+  throw fail("execution_outcome_unknown", `the branch could not be pushed: ${why.slice(-1000)}`);
+}
+
+export interface Remote {
+  readonly address: string;
+  readonly options: GitOptions;
+}
+
+/** A directory of this host, or an address that is given the token, and no other. */
+export function remoteOf({ given, env }: ActionContext, token: string): Remote {
+  if (text(given, "remote").startsWith("/")) return { address: absolutePath(given, "remote"), options: {} };
+  const url = forgeAddress(given, "remote");
+  const basic = Buffer.from(`x-access-token:${token}`).toString("base64");
+  const config: [string, string][] = [
+    [`http.${url.origin}/.extraHeader`, `Authorization: Basic ${basic}`],
+    ["http.followRedirects", "false"],
+    [`protocol.${url.protocol.slice(0, -1)}.allow`, "always"],
+  ];
+  const settings = config.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  // The way out of the sandbox, where there is one.
+  const proxies = ["http_proxy", "https_proxy", "no_proxy"].flatMap((name) =>
+    env[name] === undefined ? [] : [[name, env[name]]],
+  );
+  return {
+    address: url.href,
+    options: {
+      env: Object.fromEntries([...settings, ...proxies, ["GIT_CONFIG_COUNT", String(config.length)]]),
+    },
+  };
+}
