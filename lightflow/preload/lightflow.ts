@@ -219,6 +219,27 @@ export interface ActionOptions
   readonly with?: { readonly [parameter: string]: Template };
 }
 
+/** A question to a person: `lightflow inbox list` shows it, `lightflow ask answer` answers it. The answer is the output. */
+export interface AskOptions extends StepOptions {
+  readonly prompt: string;
+  /** What may be chosen: texts, values with a label, or an expression that gives such a list. */
+  readonly options?:
+    | Expression
+    | readonly (
+        | string
+        | { readonly value: Template; readonly label?: string; readonly description?: string }
+      )[];
+  /** JSON Schema that the answer must match. */
+  readonly schema?: JsonSchema;
+  /** The role that may answer; without it whoever may run. */
+  readonly role?: string;
+  /** Default true: null is no answer. */
+  readonly required?: boolean;
+  /** How long it waits. Then `default` is the answer; without one the step fails. */
+  readonly timeout?: Duration;
+  readonly default?: Template;
+}
+
 export interface CommandOptions extends EffortOptions, CommandBehaviour {}
 
 /** The methods that add steps. */
@@ -255,6 +276,8 @@ export interface StepBuilder<Self> {
     cases: readonly { readonly when?: Expression; readonly then: string }[],
     options?: StepOptions,
   ): Self;
+  /** Ask a person, and wait for the answer. */
+  askStep(stepId: string, options: AskOptions): Self;
   /** Run one program on a runner, under a lease of its own. */
   commandStep(stepId: string, options: CommandOptions): Self;
   /** Do one of the product's own actions on a runner, under a lease of its own. */

@@ -250,6 +250,27 @@ export const ActionOptions = closed({
 export type ActionOptions = Static<typeof ActionOptions>;
 export type CommandBehaviour = Static<typeof CommandBehaviour>;
 
+const AskOption = Type.Union([
+  Words,
+  closed({ value: Type.Any(), label: Type.Optional(Text), description: Type.Optional(Text) }),
+]);
+/** A question to a person, with a place in the inbox. */
+export const AskOptions = closed({
+  ...flow,
+  prompt: Words,
+  options: Type.Optional(
+    Type.Union([Expression, Type.Array(AskOption, { minItems: 1 })], {
+      description: "a list of options that is not empty, or an expression that gives one",
+    }),
+  ),
+  schema: Type.Optional(Type.Record(Type.String(), Type.Any())),
+  role: Type.Optional(Words),
+  required: Type.Optional(Type.Boolean()),
+  timeout: Type.Optional(Duration),
+  default: Type.Optional(Type.Any()),
+});
+export type AskOptions = Static<typeof AskOptions>;
+
 export const AssertOptions = closed({ that: Expression, message: Words });
 export type AssertOptions = Static<typeof AssertOptions>;
 

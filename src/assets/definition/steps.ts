@@ -5,9 +5,10 @@ import {
   ActionOptions,
   Anything,
   ApiFormat,
+  AskOptions,
   AssertOptions,
   CommandOptions,
-  type EffortOptions,
+  EffortOptions,
   ExchangeOptions,
   FailOptions,
   HttpOptions,
@@ -17,7 +18,7 @@ import {
   UseOptions,
   Words,
 } from "./options.ts";
-import { actionTarget, commandTarget, httpTarget } from "./targets.ts";
+import { actionTarget, askTarget, commandTarget, httpTarget } from "./targets.ts";
 import {
   type ApiFormat as ApiFormatName,
   PROMPT_TEMPLATES,
@@ -225,33 +226,33 @@ export const STEP_METHODS: Methods<StepHolder> = {
       addStep(holder, refuse, id as string, null, target, options as StepOptions);
     },
   },
+  askStep: {
+    usage: "(stepId, { prompt, options, … })",
+    required: [StepId, AskOptions],
+    optional: [],
+    apply(holder, [id, value], refuse) {
+      const ask = value as unknown as AskOptions;
+      if (ask.default !== undefined && ask.timeout === undefined) {
+        refuse(
+          1,
+          ["default"],
+          "value_invalid",
+          "a default is the answer when nobody answered in time, and there is no timeout",
+          'add timeout: "PT1H"',
+        );
+      }
+      const { timeout: _timeout, ...said } = apart(ask)[0];
+      addStep(holder, refuse, id as string, null, askTarget(ask), said);
+    },
+  },
   commandStep: {
     usage: "(stepId, { command, arguments, … })",
     required: [StepId, CommandOptions],
     optional: [],
     apply(holder, [id, value], refuse) {
-      const {
-        title,
-        if: condition,
-        then,
-        needs,
-        timeout,
-        retry,
-        map,
-        while: again,
-        ...rest
-      } = value as unknown as CommandOptions;
-      const { resources, priority, impure, ...command } = rest;
+      const [said, command] = apart(value as unknown as CommandOptions);
       checkCommand(refuse, 1, command.command);
-      const said = { title, if: condition, then, needs, timeout, retry, map, while: again };
-      addStep(
-        holder,
-        refuse,
-        id as string,
-        null,
-        commandTarget(command),
-        present({ ...said, resources, priority, impure }),
-      );
+      addStep(holder, refuse, id as string, null, commandTarget(command), said);
     },
   },
   actionStep: {
@@ -259,21 +260,8 @@ export const STEP_METHODS: Methods<StepHolder> = {
     required: [StepId, ActionOptions],
     optional: [],
     apply(holder, [id, value], refuse) {
-      const {
-        title,
-        if: condition,
-        then,
-        needs,
-        timeout,
-        retry,
-        map,
-        while: again,
-        ...rest
-      } = value as unknown as ActionOptions;
-      const { resources, priority, impure, ...action } = rest;
-      const said = { title, if: condition, then, needs, timeout, retry, map, while: again };
-      const target = actionTarget(action as ActionOptions);
-      addStep(holder, refuse, id as string, null, target, present({ ...said, resources, priority, impure }));
+      const [said, action] = apart(value as unknown as ActionOptions);
+      addStep(holder, refuse, id as string, null, actionTarget(action), said);
     },
   },
   httpStep: {
@@ -281,17 +269,8 @@ export const STEP_METHODS: Methods<StepHolder> = {
     required: [StepId, HttpOptions],
     optional: [],
     apply(holder, [id, value], refuse) {
-      const { method, endpoint, headers, query, body, output, repeatable, ...said } =
-        value as unknown as HttpOptions;
-      const request = present({ headers, query, body, output, repeatable });
-      addStep(
-        holder,
-        refuse,
-        id as string,
-        null,
-        httpTarget({ method, endpoint, ...request } as HttpOptions),
-        said,
-      );
+      const [said, request] = apart(value as unknown as HttpOptions);
+      addStep(holder, refuse, id as string, null, httpTarget(request), said);
     },
   },
   failStep: {
@@ -306,7 +285,12 @@ export const STEP_METHODS: Methods<StepHolder> = {
   },
 };
 
-/** Without the members that are undefined. */
-function present<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
+/** What a step says of when and how it runs, apart from what it does. */
+function apart<T extends EffortOptions>(options: T): [EffortOptions, Omit<T, keyof EffortOptions>] {
+  const said: Record<string, unknown> = {};
+  const does: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) (name in EffortOptions.properties ? said : does)[name] = value;
+  }
+  return [said as EffortOptions, does as Omit<T, keyof EffortOptions>];
 }

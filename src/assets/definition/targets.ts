@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { ActionOptions, CodeBehaviour, CommandBehaviour, HttpBehaviour } from "./options.ts";
-import type { CommandTarget, StepTarget } from "./types.ts";
+import type { ActionOptions, AskOptions, CodeBehaviour, CommandBehaviour, HttpBehaviour } from "./options.ts";
+import type { AskTarget, CommandTarget, StepTarget } from "./types.ts";
 
 /** A command as the author wrote it, with every default put in. */
 export function commandTarget(options: CommandBehaviour): CommandTarget {
@@ -56,6 +56,20 @@ export function httpTarget(options: HttpBehaviour): StepTarget {
     ...(body === undefined ? {} : { body: body as Json }),
     output: options.output ?? "content",
     repeatable: options.repeatable ?? SAFE.has(options.method),
+  };
+}
+
+export function askTarget(options: AskOptions): AskTarget {
+  const { prompt, options: choices, schema, role, required, timeout, default: answer } = options;
+  return {
+    kind: "ask",
+    prompt,
+    ...(choices === undefined ? {} : { options: choices as Json }),
+    ...(schema === undefined ? {} : { schema: schema as JsonObject }),
+    ...(role === undefined ? {} : { role }),
+    required: required ?? true,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(answer === undefined ? {} : { default: answer as Json }),
   };
 }
 

@@ -58,6 +58,7 @@ export type StepTarget =
   /** The behaviour is that of the node or composition that the step names. */
   | { readonly kind: "use" }
   | { readonly kind: "set"; readonly value: Json }
+  | AskTarget
   | { readonly kind: "assert"; readonly that: string; readonly message: string }
   | { readonly kind: "switch"; readonly cases: readonly SwitchCase[] }
   | { readonly kind: "fail"; readonly title: string; readonly detail: string; readonly status: number };
@@ -97,6 +98,23 @@ export interface CommandTarget {
   readonly network?: boolean;
   /** One of the product's own actions in the place of a program. */
   readonly action?: { readonly name: string; readonly with: JsonObject };
+}
+
+/** A question to a person. The answer is the output. */
+export interface AskTarget {
+  readonly kind: "ask";
+  readonly prompt: string;
+  /** A list, or an expression that gives one. */
+  readonly options?: Json;
+  /** JSON Schema of the answer. */
+  readonly schema?: JsonObject;
+  /** Who may answer; without it whoever may run. */
+  readonly role?: string;
+  /** Whether null is no answer. */
+  readonly required: boolean;
+  /** ISO 8601 duration after which `default` is the answer, or the step fails without one. */
+  readonly timeout?: string;
+  readonly default?: Json;
 }
 
 /** One HTTP request, made by the orchestrator under its destination policy. */

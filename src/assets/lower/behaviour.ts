@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { CodeTarget, CommandTarget, HttpTarget } from "../definition/types.ts";
+import type { AskTarget, CodeTarget, CommandTarget, HttpTarget } from "../definition/types.ts";
 import type { Components, PlannedStep } from "../plan/plan.ts";
 import { requestBody } from "./requests.ts";
 
@@ -26,6 +26,8 @@ export function behaviourOf(planned: PlannedStep, components: Components): Behav
       return httpTask(target);
     case "set":
       return { task: { set: target.value }, result: "value" };
+    case "ask":
+      return askTask(target);
     case "assert":
       return { task: { assert: { that: target.that, message: target.message } }, result: "none" };
     case "switch":
@@ -49,6 +51,28 @@ export function behaviourOf(planned: PlannedStep, components: Components): Behav
     const body = requestBody(target, step.request, candidates);
     return { task: { call: "cortex", with: { target: place, body } }, result: "value" };
   }
+}
+
+function askTask(target: AskTarget): Behaviour {
+  const { prompt, options, schema, role, required, timeout, default: answer } = target;
+  return {
+    task: {
+      ask: {
+        prompt,
+        ...(options === undefined
+          ? {}
+          : typeof options === "string"
+            ? { optionsFrom: options }
+            : { options }),
+        ...(schema === undefined ? {} : { schema: { format: "json", document: schema } }),
+        ...(role === undefined ? {} : { assignment: { roleId: role } }),
+        ...(required ? {} : { required }),
+        ...(timeout === undefined ? {} : { timeout }),
+        ...(answer === undefined ? {} : { default: answer, onTimeout: "default" }),
+      },
+    },
+    result: "value",
+  };
 }
 
 function switchCases(cases: readonly { when?: string; then: string }[]): Json[] {

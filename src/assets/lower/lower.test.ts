@@ -37,6 +37,39 @@ const exported = (id: string, entry: string) => ({
   as: `\${ . as $result | ${ROOT} | .steps["${id}"] = ${entry} }`,
 });
 
+test("a question becomes a task that asks, with its default for when nobody answers", () => {
+  const document = lower(`
+    .input("draft", { type: "string" })
+    .askStep("review", {
+      title: "Review", prompt: "\${ .inputs.draft }", options: ["good", { value: 2, label: "again" }],
+      role: "editor", timeout: "PT1H", default: "good", then: "size",
+    })
+    .askStep("size", { prompt: "how large?", schema: { type: "integer" }, required: false })
+    .askStep("pick", { prompt: "which?", options: "\${ .steps.size.output }" })`);
+  const asked = Object.assign({}, ...document.do) as Record<string, Record<string, unknown>>;
+  expect(asked["review"]).toMatchObject({
+    then: "size",
+    ask: {
+      prompt: "${ .inputs.draft }",
+      options: ["good", { value: 2, label: "again" }],
+      assignment: { roleId: "editor" },
+      timeout: "PT1H",
+      default: "good",
+      onTimeout: "default",
+    },
+  });
+  expect(JSON.stringify(asked["review"]?.["export"])).toContain("{output: $result}");
+  expect(asked["size"]?.["ask"]).toEqual({
+    prompt: "how large?",
+    schema: { format: "json", document: { type: "integer" } },
+    required: false,
+  });
+  expect(asked["pick"]?.["ask"]).toEqual({ prompt: "which?", optionsFrom: "${ .steps.size.output }" });
+  expect(failureOf(() => lower('.askStep("a", { prompt: "b", default: 1 })')).message).toContain(
+    "no timeout",
+  );
+});
+
 test("each kind of step becomes its task, and every expression finds inputs and steps under one dot", () => {
   const document = lower(`
     .input("repository", { type: "path", required: true, description: "where" })

@@ -80,6 +80,8 @@ export function reportText(report: RunReport, paint: Paint): string {
     lines.push(`  sha256 ${artifact.sha256}`);
     if (artifact.path !== null) lines.push(`  ${artifact.path}`);
   }
+  if (steps.some(({ status }) => status === "waiting_for_operator"))
+    lines.push("", paint.dim("somebody has to decide:"), "  lightflow inbox list");
   lines.push(
     "",
     paint.dim("look further:"),

@@ -90,6 +90,12 @@ interface Running {
   readonly since: number;
 }
 
+/** How an option is written as an answer: a text as it stands, any other value as JSON. */
+function choiceOf(option: unknown): string {
+  const value = isObject(option) && "value" in option ? option["value"] : option;
+  return typeof value === "string" && /^[\w.-]+$/.test(value) ? value : `'${JSON.stringify(value)}'`;
+}
+
 /** The terminal while a run is watched. */
 class Screen {
   readonly #io: Io;
@@ -153,6 +159,18 @@ class Screen {
         this.#line(
           `${this.#paint.red("?")} ${number}${event.step_id}: ${detail["reason"]}; an operator has to decide: lightflow inbox list`,
         );
+        return;
+      case "step.asked": {
+        const options = Array.isArray(detail["options"])
+          ? detail["options"].map(choiceOf).join("|")
+          : "ANSWER";
+        this.#line(`${this.#paint.yellow("?")} ${number}${event.step_id}: ${detail["prompt"]}`);
+        this.#line(`  ${this.#paint.dim(`lightflow ask answer ${detail["operator_task"]} ${options}`)}`);
+        return;
+      }
+      case "step.approval_requested":
+        this.#line(`${this.#paint.yellow("?")} ${number}${event.step_id} waits for an approval`);
+        this.#line(`  ${this.#paint.dim(`lightflow approvals show ${detail["approval"]}`)}`);
         return;
       case "step.progress":
         this.#line(

@@ -69,6 +69,9 @@ const ENDS: Record<string, RunStep["status"]> = {
   "step.failed": "failed",
   "step.cancelled": "cancelled",
   "step.outcome_unknown": "waiting_for_operator",
+  "step.asked": "waiting_for_operator",
+  "step.approval_requested": "waiting_for_operator",
+  "step.approved": "running",
   "step.requeued": "running",
 };
 

@@ -4,26 +4,24 @@ import { appendAudit } from "../audit/append.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
 import { type AskEffect, advanceInstance, type EnginePort, type InstanceRow } from "./advance.ts";
+import { appendEvents } from "./events.ts";
 
 const subjectOf = (instanceId: string, effectId: string): string => `ask:${instanceId}/${effectId}`;
 
 /** The question waits in the inbox. */
 export function openQuestion(tx: Transaction, row: InstanceRow, effect: AskEffect, now: number): void {
-  openOperatorTask(tx, {
+  const { step_id, reference, question } = effect;
+  const prompt = question["prompt"] ?? null;
+  const operatorTask = openOperatorTask(tx, {
     tenantId: row.tenant_id,
     kind: "ask",
     subject: subjectOf(row.id, effect.id),
     instanceId: row.id,
-    body: {
-      step_id: effect.step_id,
-      reference: effect.reference,
-      run_id: row.run_id,
-      reason: effect.question["prompt"] ?? null,
-      effect: effect.id,
-      question: effect.question,
-    },
+    body: { step_id, reference, run_id: row.run_id, reason: prompt, effect: effect.id, question },
     now,
   });
+  const detail = { operator_task: operatorTask, prompt, options: question["options"] ?? null };
+  appendEvents(tx, row.id, now, [{ event: "step.asked", step_id, reference, detail }]);
 }
 
 /** @returns whether the effect was a question that was still open */
