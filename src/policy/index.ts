@@ -1,4 +1,6 @@
 export { PolicyLayer } from "../protocol/policy.ts";
+export { type CommandCall, type RenderedCommand, renderTemplate } from "../protocol/template/render.ts";
+export { CommandTemplate } from "../protocol/template/schema.ts";
 export { type CallLimits, callLimits } from "./call-limits.ts";
 export { coversHost, coversName, coversPath, intersection, overlaps } from "./cover.ts";
 export { PoolDocument, TenantDocument } from "./documents.ts";
@@ -64,6 +66,4 @@ export {
   workflowLayer,
 } from "./snapshot.ts";
 export { checkTemplate } from "./template/check.ts";
-export { type CommandCall, type RenderedCommand, renderTemplate } from "./template/render.ts";
-export { CommandTemplate } from "./template/schema.ts";
 export { refuseUnheld } from "./unheld.ts";

@@ -2,13 +2,13 @@ import { digestOf } from "../base/canonical.ts";
 import { fail } from "../base/errors.ts";
 import { isObject, type JsonObject } from "../base/json.ts";
 import type { PolicyLayer } from "../protocol/policy.ts";
+import type { CommandTemplate } from "../protocol/template/schema.ts";
 import { type WorkflowDocument, walkTasks } from "../workflow/index.ts";
 import { type Folded, type NamedLayer, NOTHING_FOLDED, narrow } from "./fold.ts";
 import { callTarget, placeTask } from "./placement.ts";
 import type { ExecutionProfile } from "./profile.ts";
 import { askedProfile, requestLayer } from "./request.ts";
 import { resolveTask } from "./resolve.ts";
-import type { CommandTemplate } from "./template/schema.ts";
 
 export interface PinnedTemplate {
   readonly version: number;

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
+import { renderTemplate } from "../../protocol/template/render.ts";
+import { CommandTemplate } from "../../protocol/template/schema.ts";
 import { validate } from "../../protocol/validate.ts";
 import { checkTemplate } from "./check.ts";
-import { renderTemplate } from "./render.ts";
-import { CommandTemplate } from "./schema.ts";
 
 const TEMPLATE: CommandTemplate = {
   id: "release-build",

@@ -1,7 +1,7 @@
 import { PoolDocument, TenantDocument } from "../../policy/documents.ts";
 import { ProfileDocument } from "../../policy/profile.ts";
-import { CommandTemplate } from "../../policy/template/schema.ts";
 import { refuseUnheld } from "../../policy/unheld.ts";
+import { CommandTemplate } from "../../protocol/template/schema.ts";
 import { checkPolicy } from "./check.ts";
 import { explainPolicy } from "./explain.ts";
 import { getPolicy, publishPolicy } from "./layers.ts";

@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { Count, closed, Name } from "../../protocol/common.ts";
-import { INNER_PATTERN, PATH_PATTERN } from "../../protocol/policy.ts";
+import { Count, closed, Name } from "../common.ts";
+import { INNER_PATTERN, PATH_PATTERN } from "../policy.ts";
 
 const Text = Type.String({ maxLength: 4096 });
 

@@ -1,6 +1,6 @@
 import { fail } from "../../base/errors.ts";
-import { valueProblem } from "./check.ts";
 import type { CommandTemplate } from "./schema.ts";
+import { valueProblem } from "./value.ts";
 
 /** What a task says in its `run.shell`, with its expressions evaluated. */
 export interface CommandCall {
