@@ -8,7 +8,7 @@ if (argv.length === 1 && argv[0] === "--version") {
 } else if (argv[0] === "code-child") {
   // The function of a node, inside the sandbox of its task: nothing of the command line is needed there.
   const { runCode } = await import("./code/child.ts");
-  process.exit(await runCode(argv[1]));
+  process.exit(await runCode(argv[1], argv[2]));
 } else if (argv[0] === "egress-relay") {
   // Beside a task in a sandbox whose network is its own: the way to the proxy outside.
   const { runRelay } = await import("./code/relay.ts");

@@ -142,8 +142,67 @@ export interface HttpOptions extends EffortOptions, HttpBehaviour {}
 export interface CodeBehaviour {
   /** Default false: no network. */
   readonly network?: boolean;
+  /** A browser as `ctx.browser`, on a runner that has an approved one; or what it may take. */
+  readonly browser?: boolean | BrowserLimits;
   readonly pool?: string;
   readonly capabilities?: readonly string[];
+}
+
+export interface BrowserLimits {
+  /** Pages open at once; 4 unless said. */
+  readonly pages?: number;
+  /** Of all files together that pages hand out; 64 MiB unless said. */
+  readonly downloadBytes?: number;
+  /** How long one step of a page may take; 30,000 unless said. */
+  readonly timeoutMs?: number;
+  /** Of a page, in CSS pixels; 1280 by 720 unless said. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/**
+ * What fails has a `code`: `browser_crashed` (the browser or the page ended), `browser_timeout` (the step took too long;
+ * the page is closed), `browser_navigation_failed`, `browser_limit_exceeded`. One that is not caught is the step's error.
+ */
+export interface Browser {
+  /** Open a page, and wait until it is loaded. Dialogs are dismissed and popups refused, with a line in the log. */
+  open(url?: string): Promise<Page>;
+}
+
+/** A page takes its steps one after the other, in the order of the calls. */
+export interface Page {
+  readonly url: string;
+  readonly title: string;
+  /** Resolves when the page is loaded. `status` is the server's, or null for an address without one. */
+  goto(url: string): Promise<{ readonly status: number | null; readonly url: string }>;
+  /** An expression, or a function with JSON arguments, run in the page. A promise is awaited; the value comes as JSON. */
+  evaluate<Value = unknown>(
+    code: string | ((...given: never[]) => unknown),
+    ...given: unknown[]
+  ): Promise<Value>;
+  /** The visible text of the first element, or null without one. */
+  text(selector: string): Promise<string | null>;
+  html(): Promise<string>;
+  /** Until the page has such an element. */
+  waitFor(selector: string): Promise<void>;
+  /** A real click, once the element is there, at rest and not covered. */
+  click(selector: string): Promise<void>;
+  /** Replace what stands in a field. */
+  fill(selector: string, text: string): Promise<void>;
+  /** `Enter`, `Tab`, `ArrowDown`, … */
+  press(key: string): Promise<void>;
+  /** PNG. */
+  screenshot(options?: { readonly fullPage?: boolean }): Promise<Uint8Array>;
+  pdf(options?: { readonly landscape?: boolean }): Promise<Uint8Array>;
+  /** The next file that the page hands out once `trigger` ran. It lies in `downloads/` of the workspace. */
+  download(
+    trigger: () => unknown,
+  ): Promise<{ readonly url: string; readonly name: string; readonly path: string; readonly bytes: number }>;
+  /** A command of the DevTools protocol, for whatever is not here. */
+  cdp<Value = unknown>(method: string, parameters?: Record<string, unknown>): Promise<Value>;
+  /** Hear an event of the protocol, whose domain was enabled by `cdp`. */
+  on(event: string, listener: (parameters: unknown) => void): void;
+  close(): Promise<void>;
 }
 
 /** What `run(input, ctx)` of a `code` node gets beside its inputs. */
@@ -154,6 +213,8 @@ export interface CodeContext {
   keep(name: string, content: Uint8Array | string | { readonly path: string }): Promise<string>;
   /** A directory of its own that is gone afterwards. */
   readonly temporary: string;
+  /** Of a node whose `code` asks for one. */
+  readonly browser: Browser;
 }
 
 export interface CommandBehaviour {

@@ -26,6 +26,7 @@ export const ConfigFile = Type.Object(
         {
           slots: Type.Optional(Type.Integer({ minimum: 0, maximum: 1024 })),
           sandbox: Type.Optional(oneOf(SANDBOX_CHOICES)),
+          browser: Type.Optional(Type.String({ pattern: "^/" })),
         },
         { additionalProperties: false },
       ),

@@ -23,6 +23,7 @@ export interface Settings {
     /** Tasks at once; 0 is one for each processor. */
     readonly slots: number;
     readonly sandbox: SandboxChoice;
+    readonly browser: string | undefined;
   };
 }
 
@@ -85,6 +86,11 @@ export const SETTINGS = {
     default: "auto",
     choices: SANDBOX_CHOICES,
   },
+  "runner.browser": {
+    env: "LIGHTFLOW_RUNNER_BROWSER",
+    about: "absolute path of the Chromium that the local runner tries, and gives to tasks with a browser",
+    default: undefined,
+  },
 } as const satisfies Record<string, SettingRow>;
 
 /** Where the settings of this user are looked for. */
@@ -124,6 +130,7 @@ export function resolveSettings(
     runner: {
       slots: values["runner.slots"] as number,
       sandbox: values["runner.sandbox"] as SandboxChoice,
+      browser: values["runner.browser"] as string | undefined,
     },
   };
   return { settings, sources };

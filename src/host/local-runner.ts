@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { LOCAL_PROFILE } from "../policy/index.ts";
-import { CONTAINER_CAPABILITY } from "../protocol/index.ts";
+import { BROWSER_CAPABILITY, CONTAINER_CAPABILITY } from "../protocol/index.ts";
 import type { RunnerConfig, RunningRunner } from "../runner/index.ts";
 import { openSecrets } from "../secrets/index.ts";
 import { enrolRunner } from "../store/index.ts";
@@ -12,6 +12,8 @@ export interface LocalRunnerOptions {
   /** Tasks at once; 0 is one for each processor. */
   readonly slots: number;
   readonly sandbox: NonNullable<RunnerConfig["sandbox"]>;
+  /** The Chromium of tasks with a browser; without it there are none. */
+  readonly browser?: string | undefined;
   /** Its own unless said. */
   readonly imagesDirectory?: string;
 }
@@ -32,10 +34,11 @@ export async function startLocalRunner(
 ): Promise<RunningRunner> {
   const slots = options.slots === 0 ? navigator.hardwareConcurrency : options.slots;
   const identity = { tenantId: DEFAULT_TENANT, runnerId: "local", hostId: nameOf(hostname()) };
-  const capabilities = LOCAL_PROFILE.policy.allow!.capabilities!.filter(
+  const capabilities = LOCAL_PROFILE.policy.allow!.capabilities!.filter((name) => {
+    if (name === BROWSER_CAPABILITY) return options.browser !== undefined;
     // An image may be brought at any time; a task whose image is missing is told so.
-    (name) => name === CONTAINER_CAPABILITY || Bun.which(name === "maven" ? "mvn" : name) !== null,
-  );
+    return name === CONTAINER_CAPABILITY || Bun.which(name === "maven" ? "mvn" : name) !== null;
+  });
   const offer = {
     runnerPools: [...LOCAL_PROFILE.policy.allow!.runnerPools!],
     executionProfiles: [LOCAL_PROFILE.id],
@@ -67,6 +70,7 @@ export async function startLocalRunner(
       dataDirectory,
       slots,
       sandbox: options.sandbox,
+      ...(options.browser === undefined ? {} : { browser: { executable: options.browser } }),
       mounts: ["/"],
       imagesDirectory: options.imagesDirectory ?? imagesDirectory(dataDirectory),
     },

@@ -1,3 +1,4 @@
+import { BROWSER_DEFAULTS } from "../base/browser.ts";
 import { digestOf } from "../base/canonical.ts";
 import { Failure, fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
@@ -17,6 +18,7 @@ import {
 } from "../policy/index.ts";
 import {
   type AgentWork,
+  BROWSER_CAPABILITY,
   CONTAINER_CAPABILITY,
   type FixedAction,
   Material,
@@ -140,10 +142,14 @@ function runnerKinds({ policy }: EffectivePolicy): { runnerKinds?: string[] } {
 
 const SECRET = /(?:saas|runner)-secret:\/\//;
 
-/** A runner runs images only where its operator brought some. */
+/** A runner runs images only where its operator brought some, and has a browser only where it tried one. */
 function withCapability(asked: PolicyLayer, request: RunEffect["request"]): PolicyLayer {
-  if (request.type !== "run.container") return asked;
-  const capabilities = new Set([...(asked.allow?.capabilities ?? []), CONTAINER_CAPABILITY]);
+  const needed = [
+    ...(request.type === "run.container" ? [CONTAINER_CAPABILITY] : []),
+    ...(isObject(request.light["browser"]) ? [BROWSER_CAPABILITY] : []),
+  ];
+  if (needed.length === 0) return asked;
+  const capabilities = new Set([...(asked.allow?.capabilities ?? []), ...needed]);
   return { ...asked, allow: { ...asked.allow, capabilities: [...capabilities] } };
 }
 
@@ -206,6 +212,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     secretPolicy: policy.secretPolicy ?? "none",
     artifacts: artifacts(light, effective),
     ...filesOf(light),
+    ...browserOf(light),
     ...actionOf(effect, row),
     ...agentOf(light, session ? row.id : null),
     ...(effect.call === undefined
@@ -222,6 +229,15 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
       ...(policy.limits?.processes === undefined ? {} : { processes: policy.limits.processes }),
     },
   };
+}
+
+/** @throws Failure: only a function of a node can make use of one */
+function browserOf(light: JsonObject): Pick<TaskPayload, "browser"> {
+  const asked = light["browser"];
+  if (!isObject(asked)) return {};
+  if (!isObject(light["code"]))
+    throw denied("a browser is for the function of a code node, and the task names none", "browser");
+  return { browser: { ...BROWSER_DEFAULTS, ...asked } };
 }
 
 /** The key is that of the task with what it is given: a repeat of it is the same action, whichever attempt makes it. */

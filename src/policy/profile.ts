@@ -69,6 +69,7 @@ export const LOCAL_PROFILE: ExecutionProfile = {
         runnerKinds: ALL,
         capabilities: [
           "bash",
+          "browser",
           "bun",
           "cargo",
           "container",

@@ -22,6 +22,9 @@ export const Admission = closed({
   imageDigest: Type.Optional(Digest),
   vmImageId: Type.Optional(Name),
   binaryDigest: Type.Optional(Digest),
+  /** The Chromium of tasks with a browser: the program and its digest. */
+  browserExecutable: Type.Optional(Type.String({ maxLength: 4096 })),
+  browserDigest: Type.Optional(Digest),
   configHash: Type.Optional(Digest),
   commandAllowlistHash: Type.Optional(Digest),
   workspacePolicy: Type.Optional(Name),

@@ -46,6 +46,19 @@ export type ContainerTask = Static<typeof ContainerTask>;
 /** What a runner that has images offers, and a task that runs one needs. */
 export const CONTAINER_CAPABILITY = "container";
 
+/** What a runner with a proven browser offers, and a task with a browser needs. */
+export const BROWSER_CAPABILITY = "browser";
+
+/** What the browser of a task may take: `BROWSER_DEFAULTS` where the task says nothing. */
+export const BrowserWork = closed({
+  pages: Type.Integer({ minimum: 1, maximum: 64 }),
+  downloadBytes: Count,
+  timeoutMs: Type.Integer({ minimum: 100, maximum: 3_600_000 }),
+  width: Type.Integer({ minimum: 1, maximum: 16_384 }),
+  height: Type.Integer({ minimum: 1, maximum: 16_384 }),
+});
+export type BrowserWork = Static<typeof BrowserWork>;
+
 export const Mount = closed({
   source: Type.String({ maxLength: 4096 }),
   target: Type.String({ maxLength: 4096 }),
@@ -170,6 +183,8 @@ const leaseBody = {
   files: Type.Optional(Type.Array(Sha256, { maxItems: 257 })),
   /** The task is the function `run` of this file, one of `files`; the runner's own executable runs it. */
   code: Type.Optional(closed({ source: Sha256 })),
+  /** Its function gets the runner's browser. */
+  browser: Type.Optional(BrowserWork),
   /**
    * The task is a call into the tenant's network, given as JSON on standard input; its answer is the output. With `program`
    * the server is the task's own command, which the client starts beside itself.
@@ -244,6 +259,7 @@ export type TaskPayload = Pick<
   | "artifacts"
   | "files"
   | "code"
+  | "browser"
   | "action"
   | "agent"
   | "call"

@@ -42,6 +42,9 @@ export const Registration = closed({
   imageDigest: Type.Optional(Digest),
   vmImageId: Type.Optional(Name),
   binaryDigest: Digest,
+  /** The Chromium that it tried in its sandbox, and offers. */
+  browserExecutable: Type.Optional(Type.String({ maxLength: 4096 })),
+  browserDigest: Type.Optional(Digest),
   configHash: Digest,
   commandAllowlistHash: Digest,
   workspacePolicy: Name,
@@ -99,6 +102,7 @@ export const Heartbeat = closed({
   commandAllowlistHash: Digest,
   imageDigest: Type.Optional(Digest),
   binaryDigest: Digest,
+  browserDigest: Type.Optional(Digest),
   /** Whether the loop that ends tasks at their deadline still turns, and whether the journal can be written. */
   watchdog: Type.Union([Type.Literal("ok"), Type.Literal("stalled")]),
   journal: Type.Union([Type.Literal("ok"), Type.Literal("failed")]),
@@ -142,6 +146,7 @@ export const AuditSnapshot = closed({
   commandAllowlistHash: Digest,
   binaryDigest: Digest,
   imageDigest: Type.Optional(Digest),
+  browserDigest: Type.Optional(Digest),
 });
 export type AuditSnapshot = Static<typeof AuditSnapshot>;
 

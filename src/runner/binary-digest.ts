@@ -23,21 +23,44 @@ export async function digestOfFile(path: string): Promise<string> {
   return `sha256:${hasher.digest("hex")}`;
 }
 
-/**
- * SHA-256 of the running executable. Hashing a hundred megabytes at each start would cost more than all the rest, so
- * it is remembered for as long as the file's identity, size and change time stay the same.
- */
-export async function binaryDigest(journal: Journal, path = process.execPath): Promise<string> {
-  const stat = statSync(path);
-  const identity = [path, stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(" ");
-  const stored = journal.fact(FACT)?.split("\n");
-  if (stored?.[0] === identity && stored[1] !== undefined) return stored[1];
+/** What tells one state of a file from another without reading it. */
+export function identityOf(path: string): string {
+  const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path);
+  return [path, dev, ino, size, mtimeMs, ctimeMs].join(" ");
+}
+
+/** The digest of a large file, read once for as long as this process lives and the file is the same. */
+export function rememberedDigest(path: string): Promise<string> {
+  const identity = identityOf(path);
   let pending = hashed.get(identity);
   if (pending === undefined) {
     pending = digestOfFile(path);
     hashed.set(identity, pending);
   }
-  const digest = await pending;
+  return pending;
+}
+
+/**
+ * SHA-256 of the running executable. Hashing a hundred megabytes at each start would cost more than all the rest, so
+ * it is remembered for as long as the file's identity, size and change time stay the same.
+ */
+export async function binaryDigest(journal: Journal, path = process.execPath): Promise<string> {
+  const identity = identityOf(path);
+  const stored = journal.fact(FACT)?.split("\n");
+  if (stored?.[0] === identity && stored[1] !== undefined) return stored[1];
+  const digest = await rememberedDigest(path);
   await journal.setFact(FACT, `${identity}\n${digest}`);
   return digest;
+}
+
+/** That of an approved file as it stands now: one that was exchanged under a running runner is found out. */
+export async function currentDigest(approved: {
+  readonly executable: string;
+  readonly digest: string;
+}): Promise<string> {
+  try {
+    return await rememberedDigest(approved.executable);
+  } catch {
+    return approved.digest;
+  }
 }

@@ -86,6 +86,8 @@ export const RunnerConfig = closed({
   commands: Type.Optional(Type.Array(Type.Union([Name, Path]), { maxItems: 256 })),
   /** When present, only leases made from one of these approved command templates, by their digest. */
   commandTemplates: Type.Optional(Type.Array(Digest, { maxItems: 256 })),
+  /** The Chromium of tasks that have a browser; a runner that proves it offers the capability `browser`. */
+  browser: Type.Optional(closed({ executable: Path })),
   secrets: Type.Optional(Type.Record(Name, SecretSource)),
   vault: Type.Optional(VaultConfig),
   /** Public keys of other runners whose provenance a publication here takes, beside this runner's own. */
@@ -126,6 +128,7 @@ export interface EffectiveConfig
     Omit<
       RunnerConfig,
       | "healthAddress"
+      | "browser"
       | "vault"
       | "kubernetes"
       | "cube"
@@ -140,6 +143,7 @@ export interface EffectiveConfig
   readonly taskProcesses: number | undefined;
   readonly taskMemoryBytes: number | undefined;
   readonly healthAddress: string | undefined;
+  readonly browser: { readonly executable: string } | undefined;
   readonly vault: VaultConfig | undefined;
   readonly kubernetes: KubernetesConfig | undefined;
   readonly cube: CubeConfig | undefined;
@@ -178,6 +182,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     secretPolicy: config.secretPolicy ?? "task-scoped",
     modelProviderScopes: config.modelProviderScopes ?? [],
     healthAddress: config.healthAddress,
+    browser: config.browser,
     vault: config.vault,
     kubernetes: config.kubernetes,
     cube: config.cube,

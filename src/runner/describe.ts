@@ -14,8 +14,8 @@ export async function describeRunner(config: unknown): Promise<Admission> {
     usableSandboxes(effective),
     digestOfFile(process.execPath),
   ]);
-  const asked = registration(effective, sandboxes.capabilities, binaryDigest);
-  const shown = auditSnapshot(effective, "", sandboxes.capabilities, binaryDigest);
+  const asked = registration(effective, sandboxes, binaryDigest);
+  const shown = auditSnapshot(effective, "", sandboxes, binaryDigest);
   const { tenantId, runnerId, hostId, runnerPools, executionProfiles, capabilities, slots } = asked;
   return {
     ...{ tenantId, runnerId, hostId, runnerPools, executionProfiles, capabilities, slots },
@@ -23,6 +23,9 @@ export async function describeRunner(config: unknown): Promise<Admission> {
     ...(asked.imageDigest === undefined ? {} : { imageDigest: asked.imageDigest }),
     ...(asked.vmImageId === undefined ? {} : { vmImageId: asked.vmImageId }),
     binaryDigest,
+    ...(asked.browserDigest === undefined
+      ? {}
+      : { browserExecutable: asked.browserExecutable, browserDigest: asked.browserDigest }),
     configHash: asked.configHash,
     commandAllowlistHash: asked.commandAllowlistHash,
     workspacePolicy: asked.workspacePolicy,

@@ -7,6 +7,7 @@ import { readPrivateFile } from "../base/private-file.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
 import { Journal } from "./journal/journal.ts";
+import { usableSandboxes } from "./sandbox-choice.ts";
 import { type OciProbe, openProvenCgroups, probeOci, probeSandboxes } from "./sandboxes/index.ts";
 import { checkSecret } from "./secrets.ts";
 import type { Fetch } from "./wire/client.ts";
@@ -110,6 +111,23 @@ async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
   return [...checks, limits];
 }
 
+async function checkBrowser(config: EffectiveConfig): Promise<RunnerCheck[]> {
+  if (config.browser === undefined) return [];
+  const remedy = "apt-get install chromium-headless-shell, or take it out of the configuration";
+  return [
+    await attempt("browser", remedy, async () => {
+      const dataDirectory = mkdtempSync(join(config.dataDirectory, "doctor-"));
+      try {
+        const { browser, browserProblem } = await usableSandboxes({ ...config, dataDirectory });
+        if (browser === null) throw new Failure("feature_unsupported", browserProblem ?? "", {});
+        return `${browser.version} runs in ${browser.provider}: ${browser.executable} ${browser.digest}`;
+      } finally {
+        rmSync(dataDirectory, { recursive: true, force: true });
+      }
+    }),
+  ];
+}
+
 async function checkController(url: string, send: Fetch): Promise<RunnerCheck[]> {
   const remedy = "check the address, the network, and that lightflow controller is running there";
   let skew: number | null = null;
@@ -175,6 +193,7 @@ export async function diagnoseRunner(
     await attempt("journal", "see the message", () => checkJournal(config)),
     await attempt("disk", "free some space, or move the data directory", () => checkDisk(config)),
     ...(await checkSandboxes(config)),
+    ...(await checkBrowser(config)),
   );
   for (const path of config.mounts) {
     checks.push(

@@ -20,6 +20,7 @@ export interface ExecOptions {
   readonly dataDirectory: string;
   readonly sandbox?: RunnerConfig["sandbox"];
   readonly secrets?: RunnerConfig["secrets"];
+  readonly browser?: RunnerConfig["browser"];
   /** Task output as it comes; by default both streams go to stderr. */
   readonly write?: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
   /** Aborting cancels the task. */
@@ -46,8 +47,10 @@ export async function execLease(value: unknown, options: ExecOptions): Promise<T
     mounts: ["/"],
     ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
     ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
+    ...(options.browser === undefined ? {} : { browser: options.browser }),
   } satisfies RunnerConfig);
-  const provider = chooseProvider(lease, await usableSandboxes(config));
+  const sandboxes = await usableSandboxes(config);
+  const provider = chooseProvider(lease, sandboxes);
   const journal = new Journal(config.dataDirectory);
   const silence = new AbortController();
   try {
@@ -63,6 +66,7 @@ export async function execLease(value: unknown, options: ExecOptions): Promise<T
       journal,
       workspaces: openWorkspaces(config.dataDirectory, config.workspaceRetentionMs),
       images: new ImageStore(config.imagesDirectory),
+      browser: sandboxes.browser,
       key: loadIdentity(config.dataDirectory),
       ownSecrets: () => [],
       broker: undefined,

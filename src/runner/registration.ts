@@ -1,16 +1,20 @@
 import packageFile from "../../package.json" with { type: "json" };
 import { newId } from "../base/ids.ts";
-import type { AuditSnapshot, Registration } from "../protocol/index.ts";
+import { type AuditSnapshot, BROWSER_CAPABILITY, type Registration } from "../protocol/index.ts";
+import type { ProvenBrowser } from "./browser/prove.ts";
 import type { EffectiveConfig } from "./config.ts";
-import type { SandboxCapability } from "./sandboxes/index.ts";
+import type { Sandboxes } from "./sandbox-choice.ts";
+
+type Proven = Pick<Sandboxes, "capabilities" | "browser">;
 
 /** What the runner says of itself; the controller decides what of it counts. */
 export function registration(
   config: EffectiveConfig,
-  capabilities: readonly SandboxCapability[],
+  proven: Proven,
   binaryDigest: string,
   version = packageFile.version,
 ): Omit<Registration, "publicKey" | "challenge" | "signature"> {
+  const { capabilities, browser } = proven;
   return {
     messageId: newId(),
     runnerId: config.runnerId,
@@ -19,10 +23,11 @@ export function registration(
     runnerKind: config.runnerKind,
     runnerPools: config.runnerPools,
     executionProfiles: config.executionProfiles,
-    capabilities: config.capabilities,
+    capabilities: offered(config.capabilities, browser),
     ...(config.imageDigest === undefined ? {} : { imageDigest: config.imageDigest }),
     ...(config.vmImageId === undefined ? {} : { vmImageId: config.vmImageId }),
     binaryDigest,
+    ...(browser === null ? {} : { browserExecutable: browser.executable, browserDigest: browser.digest }),
     configHash: config.configHash,
     commandAllowlistHash: config.commandAllowlistHash,
     workspacePolicy: config.workspacePolicy,
@@ -44,11 +49,17 @@ export function registration(
   };
 }
 
+/** A browser is offered because it was tried, never because the configuration says so. */
+function offered(capabilities: readonly string[], browser: ProvenBrowser | null): string[] {
+  const others = capabilities.filter((name) => name !== BROWSER_CAPABILITY);
+  return browser === null ? others : [...others, BROWSER_CAPABILITY];
+}
+
 /** What the runner really runs with, for a deep audit. */
 export function auditSnapshot(
   config: EffectiveConfig,
   sessionId: string,
-  capabilities: readonly SandboxCapability[],
+  { capabilities, browser }: Proven,
   binaryDigest: string,
 ): AuditSnapshot {
   return {
@@ -64,5 +75,6 @@ export function auditSnapshot(
     commandAllowlistHash: config.commandAllowlistHash,
     binaryDigest,
     ...(config.imageDigest === undefined ? {} : { imageDigest: config.imageDigest }),
+    ...(browser === null ? {} : { browserDigest: browser.digest }),
   };
 }

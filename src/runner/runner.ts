@@ -20,7 +20,8 @@ import {
   type SigningKey,
   signRegistration,
 } from "../protocol/index.ts";
-import { binaryDigest } from "./binary-digest.ts";
+import { binaryDigest, currentDigest } from "./binary-digest.ts";
+import type { ProvenBrowser } from "./browser/prove.ts";
 import { ClaimLoop } from "./claims.ts";
 import { type EffectiveConfig, effectiveConfig, type RunnerConfig } from "./config.ts";
 import { openWorkspaces, type Workspaces } from "./files/workspaces.ts";
@@ -172,6 +173,8 @@ class Runner implements RunningRunner {
       this.#proven.resolve(sandboxes.capabilities);
       if (sandboxes.remedy !== null)
         this.#log.warn("tasks run without isolation", { remedy: sandboxes.remedy });
+      if (sandboxes.browserProblem !== null)
+        this.#log.warn("no browser is offered", { reason: sandboxes.browserProblem });
       const housekeeping = createHousekeeping(config, journal, workspaces, sandboxes, this.#log);
       await housekeeping.atStart();
       health = watchHealth(config, journal, this.#clock, () => this.#settling.size);
@@ -179,7 +182,7 @@ class Runner implements RunningRunner {
         healthServer = serveHealth(config.healthAddress, () => this.#report(health!, journal));
       }
       const session = this.#openSession(sandboxes, digest, loadIdentity(config.dataDirectory));
-      const services = this.#services(journal, workspaces, session);
+      const services = this.#services(journal, workspaces, session, sandboxes.browser);
       const recovered = (entry: JournalEntry) => wireReporter(this.#client, session, { ...entry, nonce: "" });
       const { signal } = this.#ending;
       const claims = new ClaimLoop({
@@ -218,7 +221,7 @@ class Runner implements RunningRunner {
         await Promise.all([
           this.#beat({
             session,
-            describe: () => this.#describe(health!, journal, digest),
+            describe: () => this.#describe(health!, journal, digest, sandboxes.browser),
             onDirective: (directive, registered) => this.#obey(directive, registered, sandboxes, digest),
             onBeat: () => {
               this.#lastBeat = this.#clock.monotonic();
@@ -267,7 +270,7 @@ class Runner implements RunningRunner {
           answer: Challenge,
           signal,
         });
-        const about = registration(this.#config, sandboxes.capabilities, digest, this.#options.version);
+        const about = registration(this.#config, sandboxes, digest, this.#options.version);
         return await this.#client.call({
           ...call,
           path: ROUTES.register,
@@ -289,12 +292,18 @@ class Runner implements RunningRunner {
     return session;
   }
 
-  #services(journal: Journal, workspaces: Workspaces, session: Session): LeaseServices {
+  #services(
+    journal: Journal,
+    workspaces: Workspaces,
+    session: Session,
+    browser: ProvenBrowser | null,
+  ): LeaseServices {
     return {
       config: this.#config,
       journal,
       workspaces,
       images: new ImageStore(this.#config.imagesDirectory),
+      browser,
       key: loadIdentity(this.#config.dataDirectory),
       broker: this.#options.broker,
       ownSecrets: () => [
@@ -378,7 +387,8 @@ class Runner implements RunningRunner {
     };
   }
 
-  async #describe(health: Health, journal: Journal, digest: string) {
+  async #describe(health: Health, journal: Journal, digest: string, browser: ProvenBrowser | null) {
+    const embedded = this.#options.embedded === true;
     const trouble = health.trouble();
     if (trouble !== null) this.#log.warn("unhealthy", { reason: trouble });
     const freeSlots = Math.max(0, this.#config.slots - this.#runs.size);
@@ -396,8 +406,10 @@ class Runner implements RunningRunner {
       commandAllowlistHash: this.#config.commandAllowlistHash,
       ...(this.#config.imageDigest === undefined ? {} : { imageDigest: this.#config.imageDigest }),
       // That of the file as it stands now: one that was exchanged under a running runner is found out.
-      binaryDigest:
-        this.#options.embedded === true ? digest : await binaryDigest(journal).catch(() => digest),
+      binaryDigest: embedded ? digest : await binaryDigest(journal).catch(() => digest),
+      ...(browser === null
+        ? {}
+        : { browserDigest: embedded ? browser.digest : await currentDigest(browser) }),
       watchdog: health.isStalled() ? ("stalled" as const) : ("ok" as const),
       journal: journal.trouble === null ? ("ok" as const) : ("failed" as const),
       activeLeases: [...this.#runs.values(), ...this.#settling.values()].map(({ lease, state }) => ({
@@ -417,7 +429,7 @@ class Runner implements RunningRunner {
       if (!this.#draining) this.#log.info("draining", { reason: directive.reason });
       this.#draining = true;
     } else {
-      const body = auditSnapshot(this.#config, session.sessionId, sandboxes.capabilities, digest);
+      const body = auditSnapshot(this.#config, session.sessionId, sandboxes, digest);
       this.#client
         .call({
           path: ROUTES.auditSnapshot,

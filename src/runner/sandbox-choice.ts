@@ -1,5 +1,6 @@
-import { fail } from "../base/errors.ts";
+import { fail, toFailure } from "../base/errors.ts";
 import { holdsBoundary, type Lease } from "../protocol/index.ts";
+import type { ProvenBrowser } from "./browser/prove.ts";
 import type { EffectiveConfig } from "./config.ts";
 import { hasImages } from "./images/store.ts";
 import {
@@ -19,11 +20,30 @@ export interface Sandboxes {
   readonly capabilities: readonly SandboxCapability[];
   /** What would make tasks run isolated, when they do not. */
   readonly remedy: string | null;
+  /** The browser of the configuration, once the sandbox ran it. */
+  readonly browser: ProvenBrowser | null;
+  /** Why there is none, where the configuration names one. */
+  readonly browserProblem: string | null;
   reconcile(): Promise<number>;
 }
 
-/** The sandboxes that this host proves and the configuration allows. @throws Failure `feature_unsupported` */
+/**
+ * The sandboxes that this host proves and the configuration allows, and the browser that one of them ran.
+ * @throws Failure `feature_unsupported`
+ */
 export async function usableSandboxes(config: EffectiveConfig): Promise<Sandboxes> {
+  const proven = await provenSandboxes(config);
+  if (config.browser === undefined) return proven;
+  const { proveBrowser } = await import("./browser/prove.ts");
+  try {
+    return { ...proven, browser: await proveBrowser(config, proven) };
+  } catch (error) {
+    const { message, hint } = toFailure(error);
+    return { ...proven, browserProblem: hint === undefined ? message : `${message} (${hint})` };
+  }
+}
+
+async function provenSandboxes(config: EffectiveConfig): Promise<Sandboxes> {
   const limiting = openProvenCgroups(config.dataDirectory);
   const demand = (found: SandboxProvider | null, remedy: string | null) => {
     if (config.sandbox !== "auto" && found === null) {
@@ -90,6 +110,8 @@ function sandboxes(
     providers,
     capabilities: providers.map((provider) => provider.capability),
     remedy,
+    browser: null,
+    browserProblem: null,
     async reconcile() {
       let ended = 0;
       // Plain processes also when only isolation is allowed: an earlier configuration may have run them.
@@ -104,7 +126,7 @@ function sandboxes(
  * @throws Failure `feature_unsupported`
  */
 export function chooseProvider(
-  lease: Pick<Lease, "sandbox" | "task">,
+  lease: Pick<Lease, "sandbox" | "task" | "browser">,
   sandboxes: Sandboxes,
 ): SandboxProvider {
   const { mode, provider: wanted, providers, boundary } = lease.sandbox;
@@ -119,6 +141,7 @@ export function chooseProvider(
     const forImages = fitting.find(({ capability }) => capability.images === true) ?? fitting[0];
     if (forImages !== undefined) return forImages;
   }
+  if (lease.browser !== undefined) return forBrowser(fitting, sandboxes);
   const found =
     wanted === undefined ? fitting[0] : fitting.find(({ capability }) => capability.provider === wanted);
   if (found !== undefined) return found;
@@ -126,5 +149,23 @@ export function chooseProvider(
     "feature_unsupported",
     `this runner has no sandbox for mode ${mode}${wanted === undefined ? (providers === undefined ? "" : ` by ${providers.join(" or ")}`) : ` by ${wanted}`}${boundary === undefined ? "" : ` behind ${boundary}`}`,
     { hint: sandboxes.remedy ?? "choose another sandbox provider" },
+  );
+}
+
+/** A browser runs where it was tried, and nowhere else. */
+function forBrowser(
+  fitting: readonly SandboxProvider[],
+  { browser, browserProblem }: Sandboxes,
+): SandboxProvider {
+  if (browser === null) {
+    throw fail("feature_unsupported", browserProblem ?? "this runner has no browser", {
+      hint: "name one in its configuration: browser: {executable: /usr/bin/chromium-headless-shell}",
+    });
+  }
+  const found = fitting.find(({ capability }) => capability.provider === browser.provider);
+  if (found !== undefined) return found;
+  throw fail(
+    "feature_unsupported",
+    `a browser runs only in ${browser.provider}, which the lease does not allow`,
   );
 }

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { FIXED_ACTIONS } from "../../protocol/common.ts";
+import { BrowserRequest } from "../../workflow/schema/light-workflow.ts";
 import { API_FORMATS, PORT_TYPES, WIDGETS } from "./types.ts";
 
 const closed = <T extends Record<string, TSchema>>(properties: T) =>
@@ -146,6 +147,7 @@ export type HttpBehaviour = Static<typeof HttpBehaviour>;
 
 export const CodeBehaviour = closed({
   network: Type.Optional(Type.Boolean()),
+  browser: Type.Optional(Type.Union([Type.Boolean(), BrowserRequest])),
   pool: Type.Optional(Name),
   capabilities: Type.Optional(Type.Array(Name)),
 });

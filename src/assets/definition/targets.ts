@@ -77,6 +77,9 @@ export function codeTarget(options: CodeBehaviour = {}): StepTarget {
   return {
     kind: "code",
     network: options.network ?? false,
+    ...(options.browser === undefined || options.browser === false
+      ? {}
+      : { browser: options.browser === true ? {} : options.browser }),
     ...(options.pool === undefined ? {} : { pool: options.pool }),
     capabilities: options.capabilities ?? [],
   };

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
+import type { BrowserRequest } from "../../workflow/schema/light-workflow.ts";
 
 export const PORT_TYPES = ["string", "integer", "number", "boolean", "json", "path", "artifact"] as const;
 export type PortType = (typeof PORT_TYPES)[number];
@@ -134,6 +135,8 @@ export interface HttpTarget {
 export interface CodeTarget {
   readonly kind: "code";
   readonly network: boolean;
+  /** What its browser may take, where it has one. */
+  readonly browser?: BrowserRequest;
   readonly pool?: string;
   readonly capabilities: readonly string[];
 }

@@ -172,6 +172,7 @@ function codeTask(target: CodeTarget, planned: PlannedStep): Behaviour {
       artifacts: [{ path: "outputs/**" }],
       files: ports.map(([name]) => `\${ .inputs[${JSON.stringify(name)}] }`),
       code: { source: planned.source },
+      ...(target.browser === undefined ? {} : { browser: { ...target.browser } }),
     },
     result: "record",
   };

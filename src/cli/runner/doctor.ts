@@ -26,6 +26,7 @@ export const spec = {
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const setup =
     flags.config === undefined ? null : setupOfFile(readRunnerFile(resolve(io.cwd, flags.config)), io);
+  const { runner } = io.settings();
   const config = setup?.config ?? {
     runnerId: "doctor",
     tenantId: "default",
@@ -34,7 +35,8 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
     executionProfiles: ["default"],
     dataDirectory: join(io.paths.state, "runner-doctor"),
     slots: 1,
-    sandbox: io.settings().runner.sandbox,
+    sandbox: runner.sandbox,
+    ...(runner.browser === undefined ? {} : { browser: { executable: runner.browser } }),
   };
   const controllerUrl = flags.controller ?? setup?.controllerUrl ?? undefined;
   const checks = await diagnoseRunner(config, {

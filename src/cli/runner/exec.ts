@@ -26,12 +26,14 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const given = positionals.lease;
   const lease = await readJsonArgument(given === "-" ? given : `@${given}`, "the lease", io);
   const stop = io.stop();
+  const { runner } = io.settings();
   const result = await execLease(lease, {
     dataDirectory:
       flags["data-dir"] === undefined
         ? mkdtempSync(join(tmpdir(), "lightflow-exec-"))
         : resolve(io.cwd, flags["data-dir"]),
     signal: stop,
+    ...(runner.browser === undefined ? {} : { browser: { executable: runner.browser } }),
   });
   io.print(result, () => `${result.status}: ${result.summary}\n`);
   return result.status === "succeeded" ? EXIT.ok : EXIT.failed;

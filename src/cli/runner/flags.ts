@@ -87,6 +87,7 @@ export function runnerConfig(flags: RunnerFlags, io: Io): typeof RunnerConfig.st
         : resolve(io.cwd, flags["data-dir"]),
     slots: flags.slots ?? (runner.slots === 0 ? navigator.hardwareConcurrency : runner.slots),
     sandbox: runner.sandbox,
+    ...(runner.browser === undefined ? {} : { browser: { executable: runner.browser } }),
     mounts: flags.mount.map((path) => resolve(io.cwd, path)),
     ...(flags.secret.length === 0 ? {} : { secrets: Object.fromEntries(flags.secret.map(secretSource)) }),
     ...(flags["trusted-builder"].length === 0 ? {} : { trustedBuilders: [...flags["trusted-builder"]] }),

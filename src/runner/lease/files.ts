@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { BrowserStart } from "../../base/browser.ts";
 import { fail } from "../../base/errors.ts";
 import { makePrivateDirectory } from "../../base/files.ts";
-import type { Lease } from "../../protocol/index.ts";
+import type { BrowserWork, Lease } from "../../protocol/index.ts";
+import { identityOf } from "../binary-digest.ts";
+import type { ProvenBrowser } from "../browser/prove.ts";
 import type { ResolvedMount } from "../sandboxes/index.ts";
 import type { LeasePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
@@ -25,6 +28,7 @@ export async function stageFiles(
   lease: Lease,
   places: LeasePlaces,
   reporter: Reporter,
+  browser: ProvenBrowser | null,
   signal: AbortSignal,
 ): Promise<Staged> {
   const mounts: ResolvedMount[] = [];
@@ -38,7 +42,7 @@ export async function stageFiles(
     }
     mounts.push({ source: inputs, target: inputs, readOnly: true });
   }
-  const child = ownChild(lease, inputs);
+  const child = ownChild(lease, inputs, browser);
   if (child === null) return { mounts, inputs, own: null };
   const own = ownExecutable();
   return {
@@ -50,8 +54,9 @@ export async function stageFiles(
 
 /** The arguments that make this executable the child of a task, or null. */
 function ownChild(
-  { code, action, agent, call, task, leaseId }: Lease,
+  { code, action, agent, call, browser: work, task, leaseId }: Lease,
   inputs: string | null,
+  browser: ProvenBrowser | null,
 ): string[] | null {
   if (agent !== undefined) return ["agent-child"];
   if (action !== undefined) return ["action-child", action.name];
@@ -60,7 +65,25 @@ function ownChild(
   if (code === undefined) return null;
   if (inputs === null)
     throw fail("schema_violation", `the file of the code of lease ${leaseId} is not among its files`);
-  return ["code-child", join(inputs, code.source)];
+  const child = ["code-child", join(inputs, code.source)];
+  return work === undefined ? child : [...child, JSON.stringify(startOf(work, browser))];
+}
+
+/** The program that was tried, as it is still: what was exchanged since is nobody's approved browser. */
+function startOf(work: BrowserWork, browser: ProvenBrowser | null): BrowserStart {
+  if (browser === null) throw fail("feature_unsupported", "this runner has no browser");
+  let now: string | null;
+  try {
+    now = identityOf(browser.executable);
+  } catch {
+    now = null;
+  }
+  if (now !== browser.identity) {
+    throw fail("feature_unsupported", `the browser ${browser.executable} is not the one that was tried`, {
+      hint: "restart the runner; its new digest has to be approved",
+    });
+  }
+  return { ...work, executable: browser.executable };
 }
 
 /** This executable as a command; under `bun` it needs its script and the sources again. */

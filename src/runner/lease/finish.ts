@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 import { join } from "node:path";
+import { BROWSER_EXITS } from "../../base/browser.ts";
 import { type Clock, isoTime } from "../../base/clock.ts";
 import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
@@ -126,8 +127,7 @@ function changesOf({ exit, workspace, places, redaction, log, context }: FinishI
  */
 export async function finishLease(input: FinishInput): Promise<TaskResult> {
   const { context, places, spools, redaction } = input;
-  let outcome: Outcome =
-    input.outcome ?? outcomeOf(input.exit!, lastLine(spools.stderr), context.action !== undefined);
+  let outcome: Outcome = input.outcome ?? outcomeOf(input.exit!, lastLine(spools.stderr), context);
   let collected: Collected = NOTHING;
   let agentUse: AgentUse | null = null;
   try {
@@ -151,7 +151,7 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
         output,
         artifacts: [...collected.artifacts, ...artifacts, ...(await provenanceOf(input, artifacts))],
       };
-    } else if (outcome.errorCode === "command_failed") {
+    } else if (outcome.errorCode === "command_failed" || (outcome.errorCode ?? "") in BROWSER_EXITS) {
       // A failed check's report is what one wants to read; but its absence is no second failure.
       collected = {
         ...collected,

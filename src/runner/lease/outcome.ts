@@ -1,3 +1,4 @@
+import { browserErrorOf } from "../../base/browser.ts";
 import type { Clock } from "../../base/clock.ts";
 import { isoTime } from "../../base/clock.ts";
 import type { ErrorCode, Failure } from "../../base/errors.ts";
@@ -47,18 +48,24 @@ const STOPPED: Record<StopReason, Outcome> = {
   },
 };
 
-/** What the end of a command means; a fixed action can say by its exit code that it does not know what it did. */
-export function outcomeOf(exit: ExitRecord, lastStderr: string, isAction = false): Outcome {
+/** What the end of a command means; an own child can say by its exit code what kind of end it was. */
+export function outcomeOf(
+  exit: ExitRecord,
+  lastStderr: string,
+  { action, browser }: Pick<LeaseContext, "action" | "browser"> = {},
+): Outcome {
   if (exit.stop !== null) return STOPPED[exit.stop];
   if (exit.unknown !== undefined) return { ...UNKNOWN, summary: exit.unknown };
-  if (isAction && exit.exitCode === OUTCOME_UNKNOWN_EXIT) return { ...UNKNOWN, summary: lastStderr };
+  if (action !== undefined && exit.exitCode === OUTCOME_UNKNOWN_EXIT)
+    return { ...UNKNOWN, summary: lastStderr };
   if (exit.exitCode === 0) {
     return { status: "succeeded", errorCode: null, summary: "exit code 0", retrySafety: "safe" };
   }
   const how = exit.signal === null ? `exit code ${exit.exitCode}` : `ended by ${exit.signal}`;
   return {
     status: "failed",
-    errorCode: "command_failed",
+    // Of any other program these exit codes say nothing.
+    errorCode: (browser === undefined ? null : browserErrorOf(exit.exitCode)) ?? "command_failed",
     summary: lastStderr === "" ? how : `${how}: ${lastStderr}`,
     retrySafety: "inspect-required",
   };

@@ -39,7 +39,7 @@ export async function prepareTask(
 ): Promise<Prepared> {
   const { config, workspaces, images } = services;
   const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
-  const staged = await stageFiles(lease, places, reporter, signal);
+  const staged = await stageFiles(lease, places, reporter, services.browser, signal);
   const workspace = await workspaces.acquire(lease);
   let egress: EgressProxy | null = null;
   let agent: AgentRun | null = null;

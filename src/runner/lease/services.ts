@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { SigningKey } from "../../protocol/index.ts";
+import type { ProvenBrowser } from "../browser/prove.ts";
 import type { EffectiveConfig } from "../config.ts";
 import type { Workspaces } from "../files/workspaces.ts";
 import type { ImageStore } from "../images/store.ts";
@@ -22,6 +23,7 @@ export interface LeaseServices {
   readonly journal: Journal;
   readonly workspaces: Workspaces;
   readonly images: ImageStore;
+  readonly browser: ProvenBrowser | null;
   /** The runner's own: it signs the provenance of what tasks make. */
   readonly key: SigningKey;
   /** Secrets of the runner itself, masked in every task's output. */

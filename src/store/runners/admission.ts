@@ -9,6 +9,8 @@ const EXACT = [
   "imageDigest",
   "vmImageId",
   "binaryDigest",
+  "browserExecutable",
+  "browserDigest",
   "configHash",
   "commandAllowlistHash",
   "workspacePolicy",
@@ -17,7 +19,13 @@ const EXACT = [
 ] as const;
 
 /** Facts that a heartbeat repeats. */
-export const HASHES = ["binaryDigest", "commandAllowlistHash", "configHash", "imageDigest"] as const;
+export const HASHES = [
+  "binaryDigest",
+  "browserDigest",
+  "commandAllowlistHash",
+  "configHash",
+  "imageDigest",
+] as const;
 
 /** The hashes of a message, in the form in which two of them are compared. */
 export const hashesOf = (message: { readonly [Name in (typeof HASHES)[number]]?: string | undefined }) =>

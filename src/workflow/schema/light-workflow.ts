@@ -70,6 +70,20 @@ export const ApprovalRequest = closed({
 /** What a person agrees to beyond the command itself, where the task needs an approval. */
 export type ApprovalRequest = Static<typeof ApprovalRequest>;
 
+export const BrowserRequest = closed({
+  /** Pages open at once; 4 unless said. */
+  pages: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+  /** Of all files together that pages hand out; 64 MiB unless said. */
+  downloadBytes: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 })),
+  /** How long one step of a page may take; 30 s unless said. */
+  timeoutMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 3_600_000 })),
+  /** Of a page, in CSS pixels; 1280 by 720 unless said. */
+  width: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
+  height: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
+});
+/** What the browser of a code task may take. */
+export type BrowserRequest = Static<typeof BrowserRequest>;
+
 export const LightWorkflow = closed(
   {
     runner: Type.Optional(RunnerRequest),
@@ -89,6 +103,8 @@ export const LightWorkflow = closed(
     files: Type.Optional(Type.Array(anyValue(), { maxItems: 256 })),
     /** The task is the function `run` of a TypeScript file with this digest. */
     code: Type.Optional(closed({ source: Type.String({ pattern: "^[0-9a-f]{64}$" }) })),
+    /** The function gets a browser, of a runner that has an approved one. */
+    browser: Type.Optional(BrowserRequest),
     /** The task is one of the product's own actions with these parameters. */
     action: Type.Optional(closed({ name: wordOf(...FIXED_ACTIONS), with: Type.Optional(freeMap()) })),
     /** What the task's artifacts are made from, for their provenance: `[{uri, digest}]`, usually by expressions. */
