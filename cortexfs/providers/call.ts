@@ -1,5 +1,5 @@
 import { Failure, fail, toFailure } from "../../src/base/errors.ts";
-import type { JsonObject } from "../../src/base/json.ts";
+import { isObject, type JsonObject } from "../../src/base/json.ts";
 import type { Environment } from "../../src/base/xdg.ts";
 import {
   type ChatResponse,
@@ -157,13 +157,13 @@ async function callCandidate(
     const answer = await readStream(response, candidate, secrets, context);
     return { body: JSON.stringify(asked.writeResponse(answer, context.now())), answer };
   }
-  const text = redact(await readText(response), secrets);
-  let native: JsonObject;
-  try {
-    native = JSON.parse(text) as JsonObject;
-  } catch {
-    throw fail("unavailable", `${candidate.provider} answered something that is not JSON`);
-  }
+  const text = redact(utf8(await readBytes(response)), secrets);
+  const native = asJsonObject(text);
+  if (native === undefined)
+    throw fail("unavailable", `${candidate.provider} answered something that is not a JSON object`);
+  // Gateways answer 200 and then fail.
+  if (isObject(native["error"]))
+    throw fail("unavailable", `the provider reported: ${reported(native["error"] as JsonObject)}`);
   const answer = spoken.readResponse(native);
   // The same format in and out: what the provider said, to the byte.
   return {
@@ -207,7 +207,10 @@ async function post(url: string, options: PostOptions): Promise<Response> {
     }
     if (response.ok) return response;
     // Redacted before it is cut: a cut secret would no longer be recognised.
-    const text = redact(await readText(response), options.secrets).slice(0, ERROR_TEXT_LIMIT);
+    const text = redact((await readBytes(response)).toString("utf8"), options.secrets).slice(
+      0,
+      ERROR_TEXT_LIMIT,
+    );
     const wait = retryAfterMs(response.headers.get("retry-after"), options.context.now());
     if (tries === 1 && response.status === 429 && wait !== undefined && wait <= MAX_RETRY_AFTER_MS) {
       await sleep(wait, options.context.signal);
@@ -243,7 +246,28 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function readText(response: Response): Promise<string> {
+const reported = ({ message, code, type }: JsonObject): string =>
+  String(message ?? code ?? type ?? "an error without a message").slice(0, ERROR_TEXT_LIMIT);
+
+function asJsonObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What stands in the place of a broken character is not what the provider said. */
+function utf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw fail("unavailable", "the provider's answer is not valid UTF-8");
+  }
+}
+
+async function readBytes(response: Response): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   try {
@@ -256,7 +280,7 @@ async function readText(response: Response): Promise<string> {
     if (error instanceof Failure) throw error;
     throw fail("unavailable", "the connection was cut in the middle of the answer");
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 async function readStream(
@@ -304,14 +328,24 @@ async function readStream(
       total += chunk.length;
       if (total > MAX_ANSWER_BYTES) throw fail("payload_too_large", "the provider's answer is too long");
       for (const event of parser.push(chunk)) {
-        for (const delta of dialect.readEvent(event.event, redact(event.data, secrets))) take(delta);
+        const data = redact(event.data, secrets);
+        // One piece passed over would be an answer with a hole in it.
+        if (data !== "[DONE]" && asJsonObject(data) === undefined)
+          throw fail("unavailable", "the provider's stream holds an event that is not a JSON object");
+        for (const delta of dialect.readEvent(event.event, data)) take(delta);
       }
+      if (builder.error !== undefined) break;
+      // Google has no closing event, and may count the tokens after its last piece.
+      if (builder.ended && candidate.format !== "google.generate_content") break;
     }
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw fail("unavailable", "the connection was cut in the middle of the answer");
+    if (!builder.ended || context.signal.aborted)
+      throw fail("unavailable", "the connection was cut in the middle of the answer");
   }
-  if (builder.error !== undefined) throw fail("unavailable", `the provider reported: ${builder.error}`);
-  if (!builder.ended) throw fail("unavailable", "the provider's stream ended before the answer was complete");
+  if (builder.error !== undefined)
+    throw fail("unavailable", `the provider reported: ${builder.error.slice(0, ERROR_TEXT_LIMIT)}`);
+  if (!builder.ended || builder.isEmpty)
+    throw fail("unavailable", "the provider's stream ended before the answer was complete");
   return builder.response();
 }

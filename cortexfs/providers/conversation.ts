@@ -105,6 +105,7 @@ export class ResponseBuilder {
   #input = 0;
   #output = 0;
   #finish: Finish = "stop";
+  #finished = false;
   readonly #calls = new Map<number, { id: string; name: string; input: string }>();
   error: string | undefined;
   ended = false;
@@ -140,6 +141,7 @@ export class ResponseBuilder {
         break;
       case "finish":
         this.#finish = delta.finish;
+        this.#finished = true;
         break;
       case "error":
         this.error = delta.message;
@@ -148,6 +150,11 @@ export class ResponseBuilder {
         this.ended = true;
         break;
     }
+  }
+
+  /** Neither text, nor a call, nor a reason to have said nothing. */
+  get isEmpty(): boolean {
+    return this.#text === "" && this.#calls.size === 0 && !this.#finished;
   }
 
   response(): ChatResponse {

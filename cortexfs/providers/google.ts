@@ -200,7 +200,7 @@ export const googleGenerateContent: Dialect = {
 
   readEvent(_event, data): Delta[] {
     const body = parseObject(data);
-    if (body["error"] !== undefined) {
+    if (body["error"] !== undefined && body["error"] !== null) {
       return [{ type: "error", message: asText(asObject(body["error"])["message"]) || data }];
     }
     const whole = googleGenerateContent.readResponse(body);

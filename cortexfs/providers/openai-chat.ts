@@ -207,7 +207,7 @@ export const openaiChat: Dialect = {
   readEvent(_event, data): Delta[] {
     if (data === "[DONE]") return [{ type: "end" }];
     const chunk = parseObject(data);
-    if (chunk["error"] !== undefined) {
+    if (chunk["error"] !== undefined && chunk["error"] !== null) {
       return [{ type: "error", message: asText(asObject(chunk["error"])["message"]) || data }];
     }
     const deltas: Delta[] = [{ type: "start", id: asText(chunk["id"]), model: asText(chunk["model"]) }];

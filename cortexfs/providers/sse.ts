@@ -1,18 +1,27 @@
+import { fail } from "../../src/base/errors.ts";
+
 /** One server-sent event, by the HTML standard: fields joined, comments dropped. */
 export interface ServerEvent {
   readonly event: string | undefined;
   readonly data: string;
 }
 
-/** Parse `text/event-stream`, whatever way its bytes are cut. An event that the connection cuts in two is dropped. */
+/**
+ * Parse `text/event-stream`, whatever way its bytes are cut. An event that the connection cuts in two is dropped.
+ * Bytes that are no UTF-8 are a Failure `unavailable`.
+ */
 export class EventParser {
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #rest = "";
   #event: string | undefined;
   #data: string[] = [];
 
   push(chunk: Uint8Array): ServerEvent[] {
-    this.#rest += this.#decoder.decode(chunk, { stream: true });
+    try {
+      this.#rest += this.#decoder.decode(chunk, { stream: true });
+    } catch {
+      throw fail("unavailable", "the provider's stream is not valid UTF-8");
+    }
     const events: ServerEvent[] = [];
     let from = 0;
     for (;;) {

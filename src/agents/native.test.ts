@@ -105,6 +105,69 @@ test("malformed answers of a provider are no answers", async () => {
   }
 });
 
+test("half an answer, one that was held back and one that calls tools are no answers, also without a schema", async () => {
+  const free = { ...CALL, outputSchema: null, retry: 1 };
+  const calls = [{ id: "1", type: "function", function: { name: "shell", arguments: "{}" } }];
+  const message = (more: JsonObject) => ({ choices: [{ message: { role: "assistant", ...more } }] }) as Json;
+  for (const [wrong, why] of [
+    [says("It is a", undefined, "length"), "it was cut off"],
+    [says("", undefined, "content_filter"), "filter"],
+    [message({ content: null, tool_calls: calls }), "it calls tools, and there are none"],
+    [message({ content: "", tool_calls: calls }), "it calls tools, and there are none"],
+    [message({ content: null }), "it holds no text"],
+    [{ choices: [] }, "it holds no text"],
+  ] as [Json, string][]) {
+    const { asked, exchange } = scripted(wrong);
+    expect(await runNative(free, exchange)).toMatchObject({
+      failed: "agent_output_invalid",
+      detail: expect.stringContaining(why),
+    });
+    expect(asked).toHaveLength(2);
+    // The tools that it asked for were never offered, and are not sent back to it.
+    expect(JSON.stringify(asked)).not.toContain("shell");
+    expect(await runNative(free, scripted(wrong, says("a bug")).exchange)).toMatchObject({ output: "a bug" });
+  }
+});
+
+test("a model that loops over tools that it has not ends with its asks, and with its budget where those are many", async () => {
+  const loop = {
+    choices: [
+      { message: { content: null, tool_calls: [{ id: "1", function: { name: "x", arguments: "{}" } }] } },
+    ],
+  } as Json;
+  expect(await runNative(CALL, scripted(loop).exchange)).toMatchObject({
+    failed: "agent_output_invalid",
+    usage: { turns: 3 },
+  });
+  const many = { ...CALL, retry: 1000 };
+  expect(await runNative(many, scripted(loop).exchange)).toMatchObject({ failed: "agent_budget_exhausted" });
+});
+
+test("what a provider says of its use is believed where it is a number of tokens", async () => {
+  for (const usage of [
+    null,
+    { prompt_tokens: 0, completion_tokens: 0 },
+    { prompt_tokens: -5, completion_tokens: -5 },
+    { prompt_tokens: 1e999, completion_tokens: 1.5 },
+    { prompt_tokens: "9", completion_tokens: {} },
+  ] as unknown as Json[]) {
+    const outcome = await runNative(
+      { ...CALL, model: { prices: { input: 1_000_000, output: 1_000_000 } } },
+      scripted(says('{"kind":"bug"}', usage)).exchange,
+    );
+    expect(outcome).toMatchObject({ output: { kind: "bug" }, usage: { outputTokens: 7 } });
+    const { inputTokens, costMicros } = outcome.usage;
+    expect(inputTokens).toBeGreaterThan(100);
+    expect(costMicros).toBe(inputTokens + 7);
+  }
+  // The input of a tool's call was written too.
+  const calls = [{ id: "1", function: { name: "look", arguments: "x".repeat(1000) } }];
+  const call = { choices: [{ message: { content: null, tool_calls: calls } }] } as Json;
+  const tools = { definitions: [], call: async () => "seen" };
+  const { usage } = await runNative(CALL, scripted(call, says('{"kind":"bug"}')).exchange, { tools });
+  expect(usage.outputTokens).toBeGreaterThan(500);
+});
+
 test("a provider that fails is an outcome of its own; what else is thrown goes on", async () => {
   const failing = scripted(says("no"), new ModelFailure("the stream broke off"));
   expect(await runNative(CALL, failing.exchange)).toMatchObject({

@@ -84,7 +84,8 @@ export async function runNative(
     if (problem === null && "value" in read) return { output: read.value, usage };
     if (++asks > call.retry) return invalid(problem!, usage);
     messages.push(
-      { role: "assistant", content: (text ?? "").slice(0, SHOWN) },
+      // Some providers refuse a message without a text.
+      ...(text ? [{ role: "assistant", content: text.slice(0, SHOWN) }] : []),
       {
         role: "user",
         content: `That answer is not valid: ${problem}. ${call.outputSchema === null ? "Answer again." : "Answer again, with the JSON value alone."}`,
