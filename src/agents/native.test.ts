@@ -148,7 +148,7 @@ test("what a provider says of its use is believed where it is a number of tokens
     null,
     { prompt_tokens: 0, completion_tokens: 0 },
     { prompt_tokens: -5, completion_tokens: -5 },
-    { prompt_tokens: 1e999, completion_tokens: 1.5 },
+    { prompt_tokens: Number.POSITIVE_INFINITY, completion_tokens: 1.5 },
     { prompt_tokens: "9", completion_tokens: {} },
   ] as unknown as Json[]) {
     const outcome = await runNative(
