@@ -280,6 +280,42 @@ export interface ActionOptions
   readonly with?: { readonly [parameter: string]: Template };
 }
 
+/** The call of a published agent (`lightflow agent publish`). Where it runs is policy's decision. The answer is the output. */
+export interface AgentOptions extends EffortOptions {
+  /** `name` or `name:version`; the highest version without one. */
+  readonly agent: string;
+  /** One of the agent's skills; all without it. */
+  readonly skill?: string;
+  readonly prompt?: string;
+  readonly instructions?: string;
+  readonly input?: Template;
+  /** JSON Schema of the answer; without it the agent's own. */
+  readonly outputSchema?: JsonSchema;
+  /** What to do with an answer that does not fit: ask again so often (default 2), then fail or ask a person. */
+  readonly onInvalidOutput?: { readonly retry?: number; readonly then?: "fail" | "ask" };
+  readonly mode?: "native" | "runner" | "service";
+  readonly tokenBudget?: number;
+  /** Millionths of the provider's currency. */
+  readonly costBudgetMicros?: number;
+  readonly maximumDelegationDepth?: number;
+  /** The answer of an agent whose model is `none`: tests and dry runs. */
+  readonly mockOutput?: Template;
+  /** What the tool `run` of an agent on a runner may run, by name. */
+  readonly commands?: readonly {
+    readonly name: string;
+    readonly command: string;
+    readonly arguments?: readonly string[];
+  }[];
+  /** The command of those that has to succeed in the end. */
+  readonly repair?: { readonly command: string; readonly attempts?: number };
+  /** Of the service, with `mode: "service"`. */
+  readonly endpoint?: string;
+  /** Of an agent on a runner: it works on a copy of the session's files, or on none. */
+  readonly workspace?: "session" | "ephemeral";
+  readonly pool?: string;
+  readonly capabilities?: readonly string[];
+}
+
 /** A question to a person: `lightflow inbox list` shows it, `lightflow ask answer` answers it. The answer is the output. */
 export interface AskOptions extends StepOptions {
   readonly prompt: string;
@@ -337,6 +373,8 @@ export interface StepBuilder<Self> {
     cases: readonly { readonly when?: Expression; readonly then: string }[],
     options?: StepOptions,
   ): Self;
+  /** Call an agent, in the orchestrator, on a runner or as a service, as policy says. */
+  agentStep(stepId: string, options: AgentOptions): Self;
   /** Ask a person, and wait for the answer. */
   askStep(stepId: string, options: AskOptions): Self;
   /** Run one program on a runner, under a lease of its own. */

@@ -1,3 +1,4 @@
+import type { StepTarget } from "./definition/types.ts";
 import type { FoundWorkflow } from "./find.ts";
 import type { PlannedStep } from "./plan/plan.ts";
 
@@ -80,7 +81,7 @@ function explainStep(planned: PlannedStep, wave: number): ExplainedStep {
   return {
     step_id: planned.id,
     kind: target.kind,
-    runs_at: placeOf(target.kind),
+    runs_at: placeOf(target),
     node: planned.asset,
     parents: planned.parents,
     needs: planned.needs,
@@ -93,7 +94,10 @@ function explainStep(planned: PlannedStep, wave: number): ExplainedStep {
   };
 }
 
-function placeOf(kind: string): RunsAt {
+function placeOf(target: StepTarget): RunsAt {
+  const { kind } = target;
+  // Where an agent runs that says nothing of it is decided by policy, in the orchestrator where it can be.
+  if (kind === "agent" && target.with["mode"] === "runner") return "runner";
   if (kind === "command" || kind === "code") return "runner";
   if (kind === "http") return "http";
   return kind === "api" || kind === "tool" || kind === "thread" ? "/ctx" : "orchestrator";
@@ -126,7 +130,7 @@ function mermaidOf(steps: readonly PlannedStep[], sequential: boolean): string {
   const names = new Map(steps.map(({ id }, at) => [id, `s${at}`]));
   const lines = ["flowchart TD"];
   for (const planned of steps) {
-    const [open, close] = SHAPES[placeOf(planned.target.kind)];
+    const [open, close] = SHAPES[placeOf(planned.target)];
     const label = `${planned.id}${planned.step.map === undefined ? "" : " ⨯ each"}`;
     lines.push(`  ${names.get(planned.id)}${open}"${label.replaceAll('"', "#quot;")}"${close}`);
   }

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { FIXED_ACTIONS } from "../../protocol/common.ts";
+import { AgentArguments } from "../../workflow/index.ts";
 import { BrowserRequest } from "../../workflow/schema/light-workflow.ts";
 import { API_FORMATS, PORT_TYPES, WIDGETS } from "./types.ts";
 
@@ -251,6 +252,19 @@ export const ActionOptions = closed({
 });
 export type ActionOptions = Static<typeof ActionOptions>;
 export type CommandBehaviour = Static<typeof CommandBehaviour>;
+
+const { outputSchema: _schema, endpoint: _endpoint, ...agent } = AgentArguments.properties;
+/** The call of a published agent; where it runs is policy's decision. */
+export const AgentOptions = closed({
+  ...effort,
+  ...agent,
+  outputSchema: Type.Optional(Type.Record(Type.String(), Type.Any())),
+  endpoint: Type.Optional(Words),
+  workspace: Type.Optional(oneOf(["session", "ephemeral"])),
+  pool: Type.Optional(Name),
+  capabilities: Type.Optional(Type.Array(Name)),
+});
+export type AgentOptions = Static<typeof AgentOptions>;
 
 const AskOption = Type.Union([
   Words,

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import type { Method, Methods, Refuse } from "./methods.ts";
 import {
   ActionOptions,
+  AgentOptions,
   Anything,
   ApiFormat,
   AskOptions,
@@ -18,7 +19,7 @@ import {
   UseOptions,
   Words,
 } from "./options.ts";
-import { actionTarget, askTarget, commandTarget, httpTarget } from "./targets.ts";
+import { actionTarget, agentTarget, askTarget, commandTarget, httpTarget } from "./targets.ts";
 import {
   type ApiFormat as ApiFormatName,
   PROMPT_TEMPLATES,
@@ -243,6 +244,15 @@ export const STEP_METHODS: Methods<StepHolder> = {
       }
       const { timeout: _timeout, ...said } = apart(ask)[0];
       addStep(holder, refuse, id as string, null, askTarget(ask), said);
+    },
+  },
+  agentStep: {
+    usage: "(stepId, { agent, prompt, … })",
+    required: [StepId, AgentOptions],
+    optional: [],
+    apply(holder, [id, value], refuse) {
+      const [said, agent] = apart(value as unknown as AgentOptions);
+      addStep(holder, refuse, id as string, null, agentTarget(agent), said);
     },
   },
   commandStep: {

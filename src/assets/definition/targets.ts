@@ -1,6 +1,14 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { ActionOptions, AskOptions, CodeBehaviour, CommandBehaviour, HttpBehaviour } from "./options.ts";
-import type { AskTarget, CommandTarget, StepTarget } from "./types.ts";
+import type {
+  ActionOptions,
+  AgentOptions,
+  AskOptions,
+  CodeBehaviour,
+  CommandBehaviour,
+  EffortOptions,
+  HttpBehaviour,
+} from "./options.ts";
+import type { AgentTarget, AskTarget, CommandTarget, StepTarget } from "./types.ts";
 
 /** A command as the author wrote it, with every default put in. */
 export function commandTarget(options: CommandBehaviour): CommandTarget {
@@ -70,6 +78,20 @@ export function askTarget(options: AskOptions): AskTarget {
     required: required ?? true,
     ...(timeout === undefined ? {} : { timeout }),
     ...(answer === undefined ? {} : { default: answer as Json }),
+  };
+}
+
+export function agentTarget(options: Omit<AgentOptions, keyof EffortOptions>): AgentTarget {
+  const { outputSchema, workspace, pool, capabilities, ...given } = options;
+  return {
+    kind: "agent",
+    with: {
+      ...given,
+      ...(outputSchema === undefined ? {} : { outputSchema: { format: "json", document: outputSchema } }),
+    } as JsonObject,
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(pool === undefined ? {} : { pool }),
+    capabilities: capabilities ?? [],
   };
 }
 

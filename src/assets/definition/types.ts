@@ -60,6 +60,7 @@ export type StepTarget =
   | { readonly kind: "use" }
   | { readonly kind: "set"; readonly value: Json }
   | AskTarget
+  | AgentTarget
   | { readonly kind: "assert"; readonly that: string; readonly message: string }
   | { readonly kind: "switch"; readonly cases: readonly SwitchCase[] }
   | { readonly kind: "fail"; readonly title: string; readonly detail: string; readonly status: number };
@@ -99,6 +100,16 @@ export interface CommandTarget {
   readonly network?: boolean;
   /** One of the product's own actions in the place of a program. */
   readonly action?: { readonly name: string; readonly with: JsonObject };
+}
+
+/** The call of a published agent. */
+export interface AgentTarget {
+  readonly kind: "agent";
+  /** What the agent is given, as the task of the language says it. */
+  readonly with: JsonObject;
+  readonly workspace?: "session" | "ephemeral";
+  readonly pool?: string;
+  readonly capabilities: readonly string[];
 }
 
 /** A question to a person. The answer is the output. */

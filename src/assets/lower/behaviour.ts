@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { AskTarget, CodeTarget, CommandTarget, HttpTarget } from "../definition/types.ts";
+import type { AgentTarget, AskTarget, CodeTarget, CommandTarget, HttpTarget } from "../definition/types.ts";
 import type { Components, PlannedStep } from "../plan/plan.ts";
 import { requestBody } from "./requests.ts";
 
@@ -26,6 +26,8 @@ export function behaviourOf(planned: PlannedStep, components: Components): Behav
       return httpTask(target);
     case "set":
       return { task: { set: target.value }, result: "value" };
+    case "agent":
+      return agentTask(target);
     case "ask":
       return askTask(target);
     case "assert":
@@ -51,6 +53,18 @@ export function behaviourOf(planned: PlannedStep, components: Components): Behav
     const body = requestBody(target, step.request, candidates);
     return { task: { call: "cortex", with: { target: place, body } }, result: "value" };
   }
+}
+
+function agentTask({ with: given, workspace, pool, capabilities }: AgentTarget): Behaviour {
+  const light: JsonObject = {
+    ...runnerOf(pool, capabilities),
+    ...(workspace === undefined ? {} : { workspace }),
+  };
+  return {
+    task: { call: "agent", with: given },
+    ...(Object.keys(light).length === 0 ? {} : { light }),
+    result: "value",
+  };
 }
 
 function askTask(target: AskTarget): Behaviour {

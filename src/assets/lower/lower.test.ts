@@ -37,6 +37,30 @@ const exported = (id: string, entry: string) => ({
   as: `\${ . as $result | ${ROOT} | .steps["${id}"] = ${entry} }`,
 });
 
+test("the call of an agent becomes a task that calls it, with its schema and where it works", () => {
+  const document = lower(`
+    .input("text", { type: "string" })
+    .agentStep("sort", {
+      agent: "triage:1.0.0", prompt: "Which kind?", input: "\${ .inputs.text }", outputSchema: { type: "string" },
+      mode: "runner", tokenBudget: 500, workspace: "session", pool: "agents", timeout: "PT5M", then: "end",
+    })`);
+  const { sort } = Object.assign({}, ...document.do) as Record<string, Record<string, unknown>>;
+  expect(sort).toMatchObject({
+    call: "agent",
+    with: {
+      agent: "triage:1.0.0",
+      prompt: "Which kind?",
+      input: "${ .inputs.text }",
+      outputSchema: { format: "json", document: { type: "string" } },
+      mode: "runner",
+      tokenBudget: 500,
+    },
+    timeout: { after: "PT5M" },
+    metadata: { lightWorkflow: { runner: { runnerPool: "agents" }, workspace: "session" } },
+  });
+  expect(failureOf(() => lower('.agentStep("a", { agent: "b", model: "c" })')).message).toContain("model");
+});
+
 test("a question becomes a task that asks, with its default for when nobody answers", () => {
   const document = lower(`
     .input("draft", { type: "string" })
