@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256 } from "../base/canonical.ts";
@@ -58,7 +58,38 @@ test("two writers of the same bytes at once both succeed", async () => {
   const data = new Uint8Array(1_000_000).fill(7);
   const results = await Promise.all([artifacts.put(data), openArtifacts(directory).put(data)]);
   expect(results[0]).toEqual(results[1]!);
-  expect(artifacts.remove(results[0]!.sha256)).toBe(true);
-  expect(artifacts.remove(results[0]!.sha256)).toBe(false);
-  expect(() => artifacts.open(results[0]!.sha256)).toThrow("no artifact");
+  const { sha256 } = results[0]!;
+  const removal = artifacts.beginRemoval(sha256)!;
+  expect(removal.size).toBe(data.length);
+  artifacts.endRemoval(sha256, removal, "remove");
+  expect(artifacts.beginRemoval(sha256)).toBeNull();
+  expect(() => artifacts.open(sha256)).toThrow("no artifact");
+});
+
+test("bytes that are being removed are read until they are gone, and come back when they are kept or stored anew", async () => {
+  const bytes = Buffer.from("wanted again");
+  const { sha256: digest } = await artifacts.put(bytes);
+  const first = artifacts.beginRemoval(digest)!;
+  expect(await artifacts.open(digest).text()).toBe("wanted again");
+  // Whoever names them has to store them again.
+  expect(artifacts.keep(digest)).toBeNull();
+  await artifacts.append(bytes, { key: "k", sha256: digest, size: bytes.length, offset: 0 });
+  artifacts.endRemoval(digest, first, "remove");
+  expect(readFileSync(artifacts.path(digest)).equals(bytes)).toBe(true);
+  // What another process took away since is not the first one's to remove.
+  const second = artifacts.beginRemoval(digest)!;
+  await artifacts.put(bytes);
+  const third = openArtifacts(directory).beginRemoval(digest)!;
+  artifacts.endRemoval(digest, second, "remove");
+  expect(artifacts.has(digest)).toBe(true);
+  artifacts.endRemoval(digest, third, "keep");
+  expect(artifacts.keep(digest)).toEqual({ sha256: digest, size: bytes.length });
+});
+
+test("keeping and storing bytes leave the time at which they were wanted", async () => {
+  const { sha256: digest } = await artifacts.put(Buffer.from("touched"));
+  utimesSync(artifacts.path(digest), 1, 1);
+  const before = Date.now();
+  artifacts.keep(digest);
+  expect(artifacts.beginRemoval(digest)!.touchedAt).toBeGreaterThanOrEqual(before);
 });

@@ -1,9 +1,19 @@
-import { constants, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  constants,
+  existsSync,
+  linkSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fail } from "../base/errors.ts";
 import { makePrivateDirectory, syncDirectory } from "../base/files.ts";
 import { randomToken } from "../base/ids.ts";
+import { LIMITS } from "../base/limits.ts";
 
 export interface StoredArtifact {
   /** 64 lower-case hex digits: the only name an artifact has on disk. */
@@ -46,18 +56,45 @@ export interface Artifacts {
   has(sha256: string): boolean;
   /** A lazy view of the bytes, `end` exclusive. @throws Failure `artifact_not_found` */
   open(sha256: string, range?: { readonly start: number; readonly end?: number }): Blob;
-  /** Whether something was removed. */
-  remove(sha256: string): boolean;
+  /**
+   * Say that the bytes are about to be named: a removal that has begun, in whatever process, gives them back.
+   * @returns null where they are not here, or are going: they have to be stored anew
+   */
+  keep(sha256: string): StoredArtifact | null;
+  /**
+   * Take the bytes out of the way of those who store or keep them; they can still be read. What a process that died has
+   * begun is begun again. @returns null where there are none
+   */
+  beginRemoval(sha256: string): Removal | null;
+  /** Give them back, or up for good: those alone that were taken away, not what another process has begun since. */
+  endRemoval(sha256: string, removal: Removal, verdict: "keep" | "remove"): void;
+  /** Uploads that were not what they were announced as, oldest first; they are never served. */
+  quarantined(): Quarantined[];
+  /** Remove one of those. @returns whether it was there */
+  discard(id: string): boolean;
+}
+
+export interface Removal {
+  /** Bytes. */
+  readonly size: number;
+  /** When they were last stored or kept, in milliseconds. */
+  readonly touchedAt: number;
+  /** Which file it was. */
+  readonly inode: number;
+}
+
+export interface Quarantined {
+  /** What it was announced as, and a random part. */
+  readonly id: string;
+  readonly size: number;
+  /** When it came, in milliseconds. */
+  readonly since: number;
 }
 
 const HEX = /^[0-9a-f]{64}$/;
-/** A temporary file this old belongs to a process that is gone: no upload takes that long. */
-const STALE_MS = 24 * 3_600_000;
+const QUARANTINED = /^[0-9a-f]{64}-[A-Za-z0-9_-]{1,64}$/;
 
-/** Bytes that were not what they were announced as: for whoever looks into it. */
-const QUARANTINE_MS = 7 * 24 * 3_600_000;
-
-function removeStale(directory: string, olderMs = STALE_MS): void {
+function removeStale(directory: string, olderMs: number): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -83,16 +120,17 @@ async function* chunksOf(data: ArtifactBytes): AsyncIterable<Uint8Array> {
   else yield* data as AsyncIterable<Uint8Array>;
 }
 
-/** Open (and make) an artifact directory: `sha256/<two hex>/<64 hex>` beside `temporary/`. */
+/** Open (and make) an artifact directory: `sha256/<two hex>/<64 hex>` beside `temporary/`, `removing/` and `quarantine/`. */
 export function openArtifacts(directory: string): Artifacts {
   const temporaryDirectory = join(directory, "temporary");
   const root = join(directory, "sha256");
   makePrivateDirectory(temporaryDirectory);
   makePrivateDirectory(root);
-  removeStale(temporaryDirectory);
+  removeStale(temporaryDirectory, LIMITS.uploadMs);
   const quarantine = join(directory, "quarantine");
   makePrivateDirectory(quarantine);
-  removeStale(quarantine, QUARANTINE_MS);
+  const removing = join(directory, "removing");
+  makePrivateDirectory(removing);
   const writing = new Set<string>();
 
   const path = (sha256: string): string => {
@@ -100,8 +138,32 @@ export function openArtifacts(directory: string): Artifacts {
     return join(root, sha256.slice(0, 2), sha256);
   };
 
+  /** Where the bytes are now: what is being removed may still be given back, and is read until then. */
+  const find = (sha256: string): { at: string; size: number } | null => {
+    const named = path(sha256);
+    for (const at of [named, join(removing, sha256), named]) {
+      const found = statSync(at, { throwIfNoEntry: false });
+      if (found?.isFile()) return { at, size: found.size };
+    }
+    return null;
+  };
+
   const stat = (sha256: string): StoredArtifact | null => {
-    const found = statSync(path(sha256), { throwIfNoEntry: false });
+    const found = find(sha256);
+    return found === null ? null : { sha256, size: found.size };
+  };
+
+  const touch = (at: string): void => utimesSync(at, new Date(), new Date());
+
+  const keep: Artifacts["keep"] = (sha256) => {
+    const at = path(sha256);
+    try {
+      touch(at);
+    } catch {
+      return null;
+    }
+    // Looked at again: a name that went meanwhile may have been touched too late.
+    const found = statSync(at, { throwIfNoEntry: false });
     return found?.isFile() ? { sha256, size: found.size } : null;
   };
 
@@ -112,6 +174,8 @@ export function openArtifacts(directory: string): Artifacts {
       await mkdir(shard, { recursive: true, mode: 0o700 });
       syncDirectory(root);
     }
+    // From here on it counts as wanted; the bytes may have been written long ago.
+    touch(temporary);
     await rename(temporary, path(sha256));
     syncDirectory(shard);
   };
@@ -157,7 +221,7 @@ export function openArtifacts(directory: string): Artifacts {
 
   const append: Artifacts["append"] = async (data, upload) => {
     const { sha256, size, offset } = upload;
-    const known = stat(sha256);
+    const known = keep(sha256);
     if (known?.size === size) return known;
     const path_ = partial(upload);
     if (writing.has(path_)) throw fail("unavailable", "an earlier try of this upload has not ended yet");
@@ -181,9 +245,10 @@ export function openArtifacts(directory: string): Artifacts {
       const actual = await hashOf(file, size);
       await file.sync();
       if (actual !== sha256) {
-        await rename(path_, join(quarantine, `${sha256}-${randomToken(6)}`));
+        const quarantineId = `${sha256}-${randomToken(6)}`;
+        await rename(path_, join(quarantine, quarantineId));
         throw fail("artifact_digest_mismatch", `the bytes are ${actual}, announced was ${sha256}`, {
-          details: { expected: sha256, actual },
+          details: { expected: sha256, actual, quarantineId },
         });
       }
       await publish(path_, sha256);
@@ -202,17 +267,56 @@ export function openArtifacts(directory: string): Artifacts {
     stat,
     has: (sha256) => stat(sha256) !== null,
     open(sha256, range) {
-      const found = stat(sha256);
+      const found = find(sha256);
       if (found === null) throw fail("artifact_not_found", `no artifact ${sha256}`);
-      const file = Bun.file(path(sha256));
+      const file = Bun.file(found.at);
       return range === undefined
         ? file
         : file.slice(range.start, Math.min(range.end ?? found.size, found.size));
     },
-    remove(sha256) {
-      const existed = stat(sha256) !== null;
-      if (existed) rmSync(path(sha256), { force: true });
-      return existed;
+    keep,
+    beginRemoval(sha256) {
+      const aside = join(removing, sha256);
+      try {
+        renameSync(path(sha256), aside);
+      } catch (error) {
+        if ((error as { code?: string }).code !== "ENOENT") throw error;
+      }
+      const found = statSync(aside, { throwIfNoEntry: false });
+      if (found === undefined) return null;
+      return { size: found.size, touchedAt: Math.floor(found.mtimeMs), inode: found.ino };
+    },
+    endRemoval(sha256, { inode }, verdict) {
+      const aside = join(removing, sha256);
+      if (verdict === "remove" && statSync(aside, { throwIfNoEntry: false })?.ino !== inode) return;
+      const at = path(sha256);
+      if (verdict === "keep") {
+        try {
+          linkSync(aside, at);
+          syncDirectory(dirname(at));
+        } catch (error) {
+          // Stored anew meanwhile, or given back by another process.
+          if (!["EEXIST", "ENOENT"].includes((error as { code?: string }).code ?? "")) throw error;
+        }
+      }
+      rmSync(aside, { force: true });
+      syncDirectory(removing);
+      if (verdict === "remove" && existsSync(dirname(at))) syncDirectory(dirname(at));
+    },
+    quarantined: () =>
+      readdirSync(quarantine)
+        .filter((id) => QUARANTINED.test(id))
+        .flatMap((id) => {
+          const found = statSync(join(quarantine, id), { throwIfNoEntry: false });
+          return found?.isFile() ? [{ id, size: found.size, since: Math.floor(found.mtimeMs) }] : [];
+        })
+        .sort((a, b) => a.since - b.since),
+    discard(id) {
+      const at = join(quarantine, id);
+      if (!QUARANTINED.test(id) || !existsSync(at)) return false;
+      rmSync(at, { force: true });
+      syncDirectory(quarantine);
+      return true;
     },
   };
 }

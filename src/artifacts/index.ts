@@ -1,1 +1,7 @@
-export { type ArtifactBytes, type Artifacts, openArtifacts, type StoredArtifact } from "./artifacts.ts";
+export {
+  type ArtifactBytes,
+  type Artifacts,
+  openArtifacts,
+  type Quarantined,
+  type StoredArtifact,
+} from "./artifacts.ts";

@@ -131,6 +131,8 @@ export const ERRORS = {
 
   // Artifacts and secrets
   artifact_not_found: row(404, "never", "no such artifact"),
+  artifact_expired: row(410, "never", "the artifact's retention is over"),
+  artifact_held: row(409, "never", "a legal hold keeps it"),
   artifact_digest_mismatch: row(422, "never", "the bytes do not match the digest"),
   artifact_path_denied: row(422, "never", "the artifact path is not allowed"),
   secret_denied: row(403, "never", "the secret may not be used here"),

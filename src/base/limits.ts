@@ -25,6 +25,10 @@ export const LIMITS = {
   artifactBytes: 4 * 1024 * MIB,
   artifactCount: 1024,
   artifactNameBytes: 1024,
+  /** From the first byte of an upload to the record that names it: a slow line and a large file fit well inside. */
+  uploadMs: 86_400_000,
+  /** Uploads that were not what they were announced as stay this long, for whoever looks into it. */
+  quarantineMs: 7 * 86_400_000,
   /** One asset file: hand-written source is far below. */
   assetFileBytes: 1 * MIB,
   /** One workflow document. */

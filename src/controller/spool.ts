@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fsyncSync, openSync, read, write } from "node:fs";
+import { closeSync, fdatasync, fsyncSync, openSync, read, rmSync, write } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { makePrivateDirectory, syncDirectory } from "../base/files.ts";
@@ -56,6 +56,11 @@ export class Spool {
       if (fd !== undefined) closeSync(fd);
       this.#open.delete(key);
     }
+  }
+
+  /** Remove the output of a lease, or of one of its streams (`lease/stream`), for good. */
+  remove(target: string): void {
+    rmSync(join(this.#directory, target), { recursive: true, force: true });
   }
 
   close(): void {

@@ -214,7 +214,7 @@ test("SR-10.2: an artifact whose bytes are others now, or gone, makes the approv
     const { sha256 } = await p.artifacts.put(new TextEncoder().encode(run));
     await p.store.write(noteUpload, {
       ...{ tenantId: "default", sha256, size: run.length, media_type: "text/plain", name: null },
-      ...{ actor: "user:1", now: 1 },
+      ...{ actor: "user:1", now: 1, retentionMs: null },
     });
     await start(p, run, [{ release: needsApproval({}, { files: [`sha256:${sha256}`] }) }]);
     expect(waiting(p)[0]!.binding.artifacts).toEqual([`sha256:${sha256}`]);

@@ -80,6 +80,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     const orchestrator = new Orchestrator({
       ...parts,
       clock: systemClock,
+      removeSpool: (target) => parts.spool.remove(target),
       ...(options.historyDays === undefined ? {} : { historyDays: options.historyDays }),
       calls: { secrets: openSecrets(parts.store, paths.state), ...options.calls },
     });

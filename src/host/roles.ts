@@ -60,6 +60,7 @@ export function openOrchestrator(options: RoleOptions & { lanes?: readonly strin
     const orchestrator = new Orchestrator({
       ...parts,
       clock: systemClock,
+      removeSpool: (target) => parts.spool.remove(target),
       ...(options.lanes === undefined ? {} : { lanes: options.lanes }),
       calls: { secrets: openSecrets(parts.store, options.paths.state) },
     });

@@ -54,6 +54,7 @@ import { NativeLoop } from "./native-loop.ts";
 import { Policies } from "./policies.ts";
 import { resolvedInput } from "./result.ts";
 import { acceptance, ResultLoop } from "./result-loop.ts";
+import { RetentionLoop } from "./retention-loop.ts";
 import { firstDue } from "./schedules/next-due.ts";
 import { ScheduleLoop } from "./schedules/schedule-loop.ts";
 import { TimerLoop } from "./timer-loop.ts";
@@ -72,6 +73,8 @@ export interface OrchestratorOptions {
   lanes?: readonly string[];
   /** Days after which the history of a run that has ended becomes an artifact; 0 for never. */
   historyDays?: number;
+  /** Removes spooled output of a lease's stream, `lease/stream`; without it what retention ends stays. */
+  removeSpool?(target: string): void;
 }
 
 /** The orchestrator role of one process: the only one that starts and advances workflow instances. */
@@ -85,6 +88,7 @@ export class Orchestrator {
   readonly #native: NativeLoop;
   readonly #events: EventLoop;
   readonly #archive: ArchiveLoop | null;
+  readonly #retention: RetentionLoop | null;
   readonly #schedules: ScheduleLoop;
   readonly #stopping = new AbortController();
   /** Digests of documents that this build can run. */
@@ -119,6 +123,8 @@ export class Orchestrator {
     this.#events = new EventLoop(options, this.#engine);
     const days = options.historyDays ?? HISTORY_DAYS;
     this.#archive = days === 0 ? null : new ArchiveLoop(options, days);
+    const { removeSpool } = options;
+    this.#retention = removeSpool === undefined ? null : new RetentionLoop({ ...options, removeSpool });
     this.#schedules = new ScheduleLoop(options, (row, due) => this.#scheduled(row, due));
   }
 
@@ -329,6 +335,7 @@ export class Orchestrator {
     this.#native.stop();
     this.#events.stop();
     this.#archive?.stop();
+    this.#retention?.stop();
     this.#webhooks.stop();
     this.#schedules.stop();
   }

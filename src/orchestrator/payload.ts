@@ -96,7 +96,20 @@ export function queueRequest(
     priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
     concurrency,
     expiresAt: now + effective.queueMs,
+    ...retentionOf(effective),
     ...(gate === null ? {} : { gate }),
+  };
+}
+
+/** What policy says of how long its artifacts and logs are kept; the controller notes it with what the task hands over. */
+function retentionOf({ policy }: EffectivePolicy): Pick<QueuedRequest, "retention"> {
+  const { artifactRetentionMs, logRetentionMs } = policy.limits ?? {};
+  if (artifactRetentionMs === undefined && logRetentionMs === undefined) return {};
+  return {
+    retention: {
+      ...(artifactRetentionMs === undefined ? {} : { artifactMs: artifactRetentionMs }),
+      ...(logRetentionMs === undefined ? {} : { logMs: logRetentionMs }),
+    },
   };
 }
 

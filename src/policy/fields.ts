@@ -103,6 +103,8 @@ const SMALLEST: Readonly<Record<string, number | undefined>> = {
   outputBytes: 64 * 1024,
   artifactCount: 16,
   artifactBytes: 64 * 1024 * 1024,
+  artifactRetentionMs: undefined,
+  logRetentionMs: undefined,
   concurrency: 1,
   repairAttempts: 0,
   modelTokens: 0,

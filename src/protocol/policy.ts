@@ -84,6 +84,8 @@ export const POLICY_LIMITS = [
   "outputBytes",
   "artifactCount",
   "artifactBytes",
+  "artifactRetentionMs",
+  "logRetentionMs",
   "concurrency",
   "repairAttempts",
   "modelTokens",

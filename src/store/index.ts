@@ -9,7 +9,7 @@ export {
 export { findAgent, listAgents, type PublishedAgent, publishAgent, readSkill } from "./agents/agents.ts";
 export * from "./approvals/index.ts";
 export { archiveHistories } from "./archives/archive-histories.ts";
-export { findArtifact, type KnownArtifact, noteUpload } from "./artifacts/uploads.ts";
+export * from "./artifacts/index.ts";
 export { type AuditEntry, appendAudit } from "./audit/append.ts";
 export { prunableThrough, pruneAudit } from "./audit/prune.ts";
 export {

@@ -47,13 +47,14 @@ const insertArtifact: Operation<
   }
   tx.run("UPDATE request SET accepted_attempt = 1 WHERE id = ?", request.id);
   tx.run(
-    "INSERT INTO artifact (instance_id, lease_id, name, sha256, size, media_type, kind, created_at) VALUES (?, ?, ?, ?, ?, ?, 'artifact', 1)",
+    "INSERT INTO artifact (instance_id, lease_id, name, sha256, size, media_type, kind, created_at, tenant_id) VALUES (?, ?, ?, ?, ?, ?, 'artifact', 1, ?)",
     input.instanceId,
     lease,
     input.name,
     input.sha256,
     input.size,
     input.mediaType,
+    request.tenant_id,
   );
 };
 

@@ -3,10 +3,11 @@ import { join, resolve } from "node:path";
 import { fail, toFailure } from "../../base/errors.ts";
 import { connectToRead } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { DIGEST, digestOf } from "./digest.ts";
 
 export const spec = {
   description: "Writes the bytes to stdout, or with --output into a file.",
-  positionals: [{ name: "sha256", label: "digest", about: "64 hex digits, with or without `sha256:`" }],
+  positionals: [DIGEST],
   flags: { output: { type: "string", value: "FILE", about: "write here instead; it must not exist" } },
   examples: [{ command: "lightflow artifact get sha256:… --output result.png", does: "a result as a file" }],
 } as const satisfies CommandSpec;
@@ -14,7 +15,11 @@ export const spec = {
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
-    const found = await client.call("showArtifact", { sha256: positionals.sha256.replace(/^sha256:/, "") });
+    const sha256 = digestOf(positionals.sha256);
+    // Says whether it may be read: what is known of it stays when its bytes do not.
+    await client.call("readArtifact", { sha256, limit: 1 });
+    const { media_type, name, size } = await client.call("showArtifact", { sha256 });
+    const found = { sha256, size, media_type, name };
     const path = join(io.paths.state, "artifacts", "sha256", found.sha256.slice(0, 2), found.sha256);
     if (flags.output === undefined) {
       for await (const chunk of Bun.file(path).stream()) io.stdout.write(chunk);

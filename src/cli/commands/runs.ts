@@ -86,6 +86,47 @@ export const RUNS: readonly CommandRow[] = [
     load: () => import("../provenance/verify.ts"),
   },
   { path: "artifact get", summary: "the bytes of a digest", load: () => import("../artifact/get.ts") },
+  {
+    path: "artifact list",
+    summary: "what runs handed over and wrote, and what was handed in",
+    load: () => import("../artifact/list.ts"),
+  },
+  {
+    path: "artifact show",
+    summary: "where an artifact comes from, how long it is kept, what holds it",
+    load: () => import("../artifact/show.ts"),
+  },
+  {
+    path: "artifact verify",
+    summary: "compare an artifact's bytes with its digest",
+    load: () => import("../artifact/verify.ts"),
+  },
+  {
+    path: "artifact hold",
+    summary: "keep an artifact or a run, whatever retention says",
+    load: () => import("../artifact/hold.ts"),
+  },
+  {
+    path: "artifact release",
+    summary: "end a legal hold",
+    load: () => import("../artifact/release.ts"),
+  },
+  { path: "artifact holds", summary: "legal holds", load: () => import("../artifact/holds.ts") },
+  {
+    path: "artifact gc",
+    summary: "remove what retention keeps no longer",
+    load: () => import("../artifact/gc.ts"),
+  },
+  {
+    path: "artifact quarantine",
+    summary: "uploads that were not what they were announced as",
+    load: () => import("../artifact/quarantine.ts"),
+  },
+  {
+    path: "artifact discard",
+    summary: "remove an upload from the quarantine",
+    load: () => import("../artifact/discard.ts"),
+  },
   { path: "run retry", summary: "try a run again from a step on", load: () => import("../run/retry.ts") },
   {
     path: "run rerun",

@@ -3,7 +3,7 @@ import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
   description:
-    "Removes ended runs with their logs, exports and the artifacts that nothing else names. Says what it would do; --apply does it. The audit stays.",
+    "Removes ended runs with their logs, exports and the artifacts that nothing else names. Says what it would do; --apply does it. The audit stays, and so does what a legal hold keeps.",
   flags: {
     keep: { type: "integer", value: "N", minimum: 0, default: 20, about: "so many of the newest stay" },
     workflow: { type: "string", value: "ID", about: "only runs of this workflow" },
@@ -32,10 +32,11 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       ...(flags.status === undefined ? {} : { status: flags.status }),
       ...(days === undefined ? {} : { older_than_days: days }),
     });
+    const held = report.held.length === 0 ? "" : `; legal holds keep ${report.held.length}`;
     io.print(report, () =>
       report.dry_run
-        ? `${report.runs.length} runs would be removed: add --apply\n`
-        : `${report.removed} runs and ${report.artifacts} artifacts removed, ${report.freed_bytes} bytes\n`,
+        ? `${report.runs.length} runs would be removed${held}: add --apply\n`
+        : `${report.removed} runs and ${report.artifacts} artifacts removed, ${report.freed_bytes} bytes${held}\n`,
     );
     return 0;
   } finally {

@@ -1,6 +1,6 @@
 import { digestOf, sha256 } from "../../base/canonical.ts";
 import { isoTime } from "../../base/clock.ts";
-import { fail } from "../../base/errors.ts";
+import { Failure, fail } from "../../base/errors.ts";
 import { bearerToken, readBody, readJson } from "../../base/http.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
@@ -27,6 +27,7 @@ import {
   mayLog,
   mayReadFile,
   NotTaken,
+  noteQuarantined,
   rejectLease,
   renewLease,
   reportProgress,
@@ -143,6 +144,22 @@ const log: Handler = async (controller, request, leaseId) => {
   return reply({ nextSeq });
 };
 
+const WHOLE_LOG = /^artifact:\/\/sha256\/([0-9a-f]{64})(\?encoding=zstd)?$/;
+
+/** The whole logs that a result names, as far as their bytes are here. */
+function wholeLogs({ artifacts }: Controller, { stdoutRef, stderrRef }: TaskResult) {
+  return [
+    { name: "stdout", reference: stdoutRef },
+    { name: "stderr", reference: stderrRef },
+  ].flatMap(({ name, reference }) => {
+    const [, sha, packed] = WHOLE_LOG.exec(reference ?? "") ?? [];
+    const stored = sha === undefined ? null : artifacts.keep(sha);
+    return stored === null
+      ? []
+      : [{ name, ...stored, mediaType: packed === undefined ? "text/plain" : "application/zstd" }];
+  });
+}
+
 /** `complete` takes a success, `fail` anything else; artifacts must be here, byte for byte, before either counts. */
 const report =
   (success: boolean): Handler =>
@@ -152,7 +169,7 @@ const report =
       throw fail("invalid_request", `/status: ${message.status} belongs to ${success ? "fail" : "complete"}`);
     }
     for (const artifact of message.artifactRefs) {
-      const stored = await controller.artifacts.stat(artifact.sha256);
+      const stored = controller.artifacts.keep(artifact.sha256);
       if (stored === null || stored.size !== artifact.size) {
         throw fail(
           "artifact_digest_mismatch",
@@ -162,7 +179,8 @@ const report =
     }
     const { messageId: _, ...result } = message;
     const digest = digestOf(result);
-    const input = { ...caller(controller, request, leaseId, message), result: result as never, digest };
+    const logs = wholeLogs(controller, message);
+    const input = { ...caller(controller, request, leaseId, message), result: result as never, logs, digest };
     const { refused } = await controller.store
       .write(reportResult, { ...input, accept: controller.acceptance })
       .catch((error: unknown) => {
@@ -201,7 +219,8 @@ export function getArtifact(
   };
   if (query.get("received") !== null) {
     controller.store.read(mayLog, caller(controller, request, leaseId, identity));
-    const whole = controller.artifacts.stat(sha256)?.size;
+    // Not `stat`: bytes that nothing names yet could be on their way out.
+    const whole = controller.artifacts.keep(sha256)?.size;
     return reply({ offset: whole ?? controller.artifacts.received({ key: leaseId, sha256 }) });
   }
   controller.store.read(mayReadFile, { ...caller(controller, request, leaseId, identity), sha256 });
@@ -219,13 +238,11 @@ export const putArtifact = async (
 ): Promise<Response> => {
   const sha = validate(Sha256, digest);
   const query = new URL(request.url).searchParams;
-  controller.store.read(
-    mayLog,
-    caller(controller, request, leaseId, {
-      attempt: Number(query.get("attempt")),
-      fencingToken: Number(query.get("fencingToken")),
-    }),
-  );
+  const who = caller(controller, request, leaseId, {
+    attempt: Number(query.get("attempt")),
+    fencingToken: Number(query.get("fencingToken")),
+  });
+  controller.store.read(mayLog, who);
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > LIMITS.artifactBytes)
     throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
@@ -235,6 +252,24 @@ export const putArtifact = async (
   const upload = validate(ArtifactUpload, { size: Number(size), offset: Number(query.get("offset") ?? 0) });
   if (upload.size > LIMITS.artifactBytes)
     throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
-  const stored = await controller.artifacts.append(bytes, { ...upload, key: leaseId, sha256: sha });
-  return reply(stored as unknown as JsonObject);
+  try {
+    const stored = await controller.artifacts.append(bytes, { ...upload, key: leaseId, sha256: sha });
+    return reply(stored as unknown as JsonObject);
+  } catch (error) {
+    const { quarantineId, actual } = (error instanceof Failure ? error.details : {}) as Record<
+      string,
+      string
+    >;
+    if (quarantineId !== undefined && actual !== undefined) {
+      await controller.store.write(noteQuarantined, {
+        ...who,
+        id: quarantineId,
+        announced: sha,
+        actual,
+        size: upload.size,
+        expiresAt: who.now + LIMITS.quarantineMs,
+      });
+    }
+    throw error;
+  }
 };

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
-import { fail } from "../../base/errors.ts";
-import { findArtifact, type KnownArtifact } from "../../store/index.ts";
+import { isoTime } from "../../base/clock.ts";
+import { type Failure, fail } from "../../base/errors.ts";
+import { findReference, type KnownArtifact } from "../../store/index.ts";
 import type { ServiceContext } from "../context.ts";
 import { closed, Integer, named, nullable, Text } from "../shapes.ts";
 
@@ -12,12 +13,21 @@ export const Artifact = named(
 
 /**
  * Bytes that the caller's tenant may read. Those of another one read as those that are not there.
- * @throws Failure `artifact_not_found`
+ * @throws Failure `artifact_not_found`, `artifact_expired`
  */
 export function knownArtifact(context: ServiceContext, sha256: string): KnownArtifact {
-  const known = context.views.read(findArtifact, { tenantId: context.tenantId, sha256 });
-  if (known === null || !context.artifacts.has(sha256)) {
-    throw fail("artifact_not_found", `no artifact ${sha256}`);
+  const { tenantId } = context;
+  const found = context.views.read(findReference, { tenantId, sha256, now: context.clock.wall() });
+  if (found === null) throw notFound(sha256);
+  if (found.expired !== null) {
+    const { at, policyDigest } = found.expired;
+    throw fail("artifact_expired", `the artifact ${sha256} expired at ${isoTime(at)}`, {
+      hint: "`lightflow artifact show` has what is known of it",
+      details: { sha256, size: found.known.size, expired_at: isoTime(at), policy_digest: policyDigest },
+    });
   }
-  return known;
+  if (!context.artifacts.has(sha256)) throw notFound(sha256);
+  return found.known;
 }
+
+export const notFound = (sha256: string): Failure => fail("artifact_not_found", `no artifact ${sha256}`);

@@ -8,9 +8,14 @@ export async function keepCode(context: ServiceContext, found: FoundWorkflow): P
   if (!found.plan.steps.some(({ target }) => target.kind === "code")) return;
   const { codeSources } = await import("../../assets/index.ts");
   for (const { sha256, name, bytes } of codeSources(found)) {
-    const known = context.views.read(findArtifact, { tenantId: context.tenantId, sha256 });
+    const known = context.views.read(findArtifact, {
+      tenantId: context.tenantId,
+      sha256,
+      now: context.clock.wall(),
+    });
     if (known !== null && context.artifacts.has(sha256)) continue;
-    const about = { mediaType: "text/typescript", name, expected: sha256 };
+    // Definitions name it for as long as they stand.
+    const about = { mediaType: "text/typescript", name, expected: sha256, retentionMs: null };
     await uploadArtifact(context, bytes, about, bytes.byteLength);
   }
 }

@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { Type } from "@sinclair/typebox";
-import { prunable, pruneRun } from "../../store/index.ts";
+import { prunable, pruneRun, removeDigests } from "../../store/index.ts";
+import { sweepParts } from "../artifacts/gc.ts";
 import { defineOperation } from "../operation.ts";
 import { phasesOf } from "../runs/view.ts";
 import { closed, Integer, oneOf, Text } from "../shapes.ts";
@@ -27,6 +28,8 @@ export const pruneRuns = defineOperation({
   output: closed({
     dry_run: Type.Boolean(),
     runs: Type.Array(Text),
+    /** Runs among them that a legal hold keeps. */
+    held: Type.Array(Text),
     removed: Integer,
     artifacts: Integer,
     freed_bytes: Integer,
@@ -45,24 +48,28 @@ export const pruneRuns = defineOperation({
     const runs = found.slice(0, MOST);
     const report = {
       dry_run: input.apply !== true,
-      runs: runs.map(({ run_id }) => run_id),
+      runs: runs.filter(({ held }) => !held).map(({ run_id }) => run_id),
+      held: runs.filter(({ held }) => held).map(({ run_id }) => run_id),
       removed: 0,
       artifacts: 0,
       freed_bytes: 0,
       more: found.length > MOST,
     };
     if (report.dry_run) return report;
-    for (const { id, run_id } of runs) {
-      const gone = await context.records.write(pruneRun, { tenantId: context.tenantId, instanceId: id });
+    const parts = sweepParts(context);
+    for (const { id, run_id } of runs.filter(({ held }) => !held)) {
+      const gone = await context.records.write(pruneRun, {
+        tenantId: context.tenantId,
+        instanceId: id,
+        now: context.clock.wall(),
+      });
       if (gone === null) continue;
       report.removed++;
-      // The store has forgotten them: what a crash leaves here are bytes that nobody names.
-      for (const sha256 of gone.artifacts) {
-        report.freed_bytes += context.artifacts.stat(sha256)?.size ?? 0;
-        if (context.artifacts.remove(sha256)) report.artifacts++;
-      }
-      for (const lease of gone.leases)
-        rmSync(join(context.stateDirectory, "spool", lease), { recursive: true, force: true });
+      // What a crash leaves here is written down, and goes with the next sweep.
+      const { removed, bytes } = await removeDigests(parts, gone.artifacts);
+      report.artifacts += removed;
+      report.freed_bytes += bytes;
+      for (const lease of gone.leases) parts.removeSpool(lease);
       rmSync(join(context.stateDirectory, "runs", run_id), { recursive: true, force: true });
     }
     return report;

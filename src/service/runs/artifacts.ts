@@ -14,6 +14,8 @@ const Artifact = named(
     size: Integer,
     media_type: Text,
     created_at: Time,
+    expires_at: nullable(Time),
+    expired_at: nullable(Time),
     path: nullable(Text),
   }),
 );
@@ -26,6 +28,8 @@ export interface ArtifactView {
   size: number;
   media_type: string;
   created_at: string;
+  expires_at: string | null;
+  expired_at: string | null;
   /** Where the bytes are, for a caller on this host. */
   path: string | null;
 }
@@ -49,7 +53,12 @@ export const getArtifacts = defineOperation({
         size: artifact.size,
         media_type: artifact.media_type,
         created_at: isoTime(artifact.created_at),
-        path: context.trustsPaths ? context.artifacts.path(artifact.sha256) : null,
+        expires_at: artifact.expires_at === null ? null : isoTime(artifact.expires_at),
+        expired_at: artifact.expired_at === null ? null : isoTime(artifact.expired_at),
+        path:
+          context.trustsPaths && artifact.expired_at === null
+            ? context.artifacts.path(artifact.sha256)
+            : null,
       })),
     };
   },

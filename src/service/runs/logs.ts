@@ -1,6 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
-import { listChunks } from "../../store/index.ts";
+import { fail } from "../../base/errors.ts";
+import { expiredLogs, findRun, listChunks } from "../../store/index.ts";
+import type { ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Integer, Limit, named, RunId, Text, Time, WaitMs } from "../shapes.ts";
 import { readOrWait } from "./follow.ts";
@@ -56,6 +58,7 @@ export const getLogs = defineOperation({
           limit: input.limit ?? 64,
         }),
     );
+    if ((input.after ?? 0) === 0 && rows.every(({ size }) => size === 0)) refuseExpired(context, input);
     const chunks = await Promise.all(
       rows.map(async (chunk): Promise<LogLine> => {
         const bytes =
@@ -76,3 +79,14 @@ export const getLogs = defineOperation({
     return { chunks, finished };
   },
 });
+
+/** Nothing where there was something is said, not shown as an empty log. */
+function refuseExpired(context: ServiceContext, input: { run_id: string; step_id?: string }): void {
+  const run = context.views.read(findRun, { tenantId: context.tenantId, runId: input.run_id });
+  const [last] = context.views.read(expiredLogs, { instanceId: run.id, stepId: input.step_id ?? null });
+  if (last === undefined) return;
+  throw fail("artifact_expired", `the output of ${input.run_id} expired at ${isoTime(last.expired_at)}`, {
+    hint: `lightflow artifact list --run ${input.run_id} --kind log`,
+    details: { expired_at: isoTime(last.expired_at), policy_digest: last.policy_digest },
+  });
+}

@@ -1,7 +1,7 @@
 import { canonicalJson, digestOf } from "../../base/canonical.ts";
 import { newId } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
-import { findArtifact } from "../artifacts/uploads.ts";
+import { findArtifact } from "../artifacts/references.ts";
 import { appendAudit } from "../audit/append.ts";
 import { optionsOf } from "../cache/consult.ts";
 import type { CallEffect, InstanceRow, QueuedRequest, RunEffect } from "../instances/advance.ts";
@@ -119,7 +119,8 @@ function insertApproval(tx: Transaction, row: NewApproval): void {
       row.held !== undefined &&
       tx.get("SELECT 1 FROM approval_artifact WHERE sha256 = ? AND approval_id = ?", sha256, row.held) !==
         undefined;
-    if (!held && findArtifact(tx, { tenantId: row.tenant_id, sha256 }) === null) continue;
+    if (!held && findArtifact(tx, { tenantId: row.tenant_id, sha256, now: row.created_at }) === null)
+      continue;
     tx.run("INSERT INTO approval_artifact (sha256, approval_id) VALUES (?, ?)", sha256, id);
   }
   const facts = { approval: id, operations: binding.operations as Json, target: binding.target };

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import type { Artifacts } from "../../artifacts/index.ts";
+import { isHeldRun } from "../runs/prune.ts";
 import type { Store } from "../store.ts";
 import { archiveHistory, listCandidates, readHistory } from "./archive.ts";
 
@@ -44,6 +45,7 @@ export async function archiveHistories(options: ArchiveOptions): Promise<{ moved
 
 /** @returns its bytes, 0 when it was not moved */
 async function archiveOne({ store, artifacts, now }: ArchiveOptions, instanceId: string): Promise<number> {
+  if (store.read(isHeldRun, instanceId)) return 0;
   const history = store.read(readHistory, instanceId);
   const { sha256, size } = await artifacts.put(gzipSync(JSON.stringify(history)));
   const moved = await store.write(archiveHistory, {

@@ -1,5 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { Operation, Query, Reading } from "../operation.ts";
+import { isHeldRun } from "../runs/prune.ts";
 
 /** A history as it stands in the tables and, compressed, in its artifact. */
 export interface History {
@@ -51,6 +52,8 @@ export const archiveHistory: Operation<
   )!;
   if (counted.finished === null || counted.inputs !== inputs || (counted.last ?? 0) !== lastEvent)
     return false;
+  // What a hold keeps stays as it is.
+  if (isHeldRun(tx, instanceId)) return false;
   const put = tx.run(
     "INSERT INTO history_archive (instance_id, sha256, size, inputs, last_event, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     instanceId,

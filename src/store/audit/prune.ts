@@ -38,6 +38,13 @@ export const pruneAudit: Operation<
   );
   const last = batch.at(-1);
   if (last !== undefined) {
+    // From the first entry that goes, its bytes are all there is of it.
+    tx.run(
+      "INSERT INTO audit_archive (sha256, tenant_id, through) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+      artifact,
+      tenantId,
+      through,
+    );
     tx.run(
       "UPDATE audit_chain SET start_seq = ?, start_hash = ? WHERE tenant_id = ?",
       last.seq,

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
+import { findReference } from "../artifacts/references.ts";
 import type {
   CallEffect,
   EnginePort,
@@ -56,7 +57,9 @@ export function takenOver(
   );
   if (found === undefined) return null;
   const key = { key: "", components: {} };
-  return known(tx, row, effect, key, "reused", found.origin_run, found.output, now);
+  return known(tx, row, effect, key, "reused", found.origin_run, found.output, now, (sha256) =>
+    endOfReference(tx, row, sha256),
+  );
 }
 
 /**
@@ -92,13 +95,31 @@ export function consult(
     remember(tx, row, effect, key, { state: "miss", reason: null }, now);
     return null;
   }
-  if (!artifactsOf(entry.output).every(({ sha256 }) => engine.hasArtifact(sha256))) {
+  if (!artifactsOf(entry.output).every(({ sha256 }) => isThere(tx, engine, row, sha256, now))) {
     remember(tx, row, effect, key, { state: "miss", reason: "an artifact of the kept output is gone" }, now);
     return null;
   }
   tx.run("UPDATE step_cache SET used_at = ? WHERE id = ?", now, entry.id);
-  return known(tx, row, effect, key, "hit", entry.run_id, entry.output, now);
+  const kept = request?.retention?.artifactMs;
+  const expiresAt = kept === undefined ? null : now + kept;
+  return known(tx, row, effect, key, "hit", entry.run_id, entry.output, now, () => expiresAt);
 }
+
+/** Bytes that the tenant may still read and that are not about to go. A run that was pruned has no reference left. */
+function isThere(
+  tx: Transaction,
+  engine: EnginePort,
+  row: InstanceRow,
+  sha256: string,
+  now: number,
+): boolean {
+  if (!engine.hasArtifact(sha256) || isGoing(tx, sha256)) return false;
+  const found = findReference(tx, { tenantId: row.tenant_id, sha256, now });
+  return found === null || found.expired === null;
+}
+
+const isGoing = (tx: Transaction, sha256: string): boolean =>
+  tx.get("SELECT 1 FROM removal WHERE kind = 'artifact' AND target = ?", sha256) !== undefined;
 
 function documentOf(tx: Transaction, row: InstanceRow): string {
   return tx.get<{ document: string }>(
@@ -116,8 +137,27 @@ function known(
   origin: string,
   output: string,
   now: number,
+  expiresAt: (sha256: string) => number | null,
 ): Known {
-  remember(tx, row, effect, key, { state, reason: null, origin, artifacts: artifactsOf(output) }, now);
+  const artifacts = artifactsOf(output);
+  remember(tx, row, effect, key, { state, reason: null, origin, artifacts }, now);
+  // References of its own: what the other run had may go with it. Bytes that are about to go get none.
+  for (const { name, sha256, size, mediaType } of artifacts) {
+    if (isGoing(tx, sha256)) continue;
+    tx.run(
+      `INSERT INTO artifact (instance_id, lease_id, name, sha256, size, media_type, kind, created_at, tenant_id, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, 'reused', ?, ?, ?) ON CONFLICT DO NOTHING`,
+      row.id,
+      effect.id,
+      name,
+      sha256,
+      size,
+      mediaType ?? "application/octet-stream",
+      now,
+      row.tenant_id,
+      expiresAt(sha256),
+    );
+  }
   const detail: JsonObject = { origin_run: origin, ...(state === "hit" ? { key: key.key } : {}) };
   return {
     input: { kind: "effect_succeeded", effect: effect.id, output: JSON.parse(output) } as StoredInput,
@@ -130,6 +170,19 @@ function known(
       },
     ],
   };
+}
+
+/** What is taken over is kept as long as where it comes from. */
+function endOfReference(tx: Transaction, row: InstanceRow, sha256: string): number | null {
+  const ends = tx
+    .all<{ expires_at: number | null }>(
+      "SELECT expires_at FROM artifact WHERE sha256 = ? AND tenant_id = ? AND expired_at IS NULL",
+      sha256,
+      row.tenant_id,
+    )
+    .map(({ expires_at }) => expires_at ?? Number.POSITIVE_INFINITY);
+  const end = Math.max(...ends);
+  return Number.isFinite(end) ? end : null;
 }
 
 export interface KeptArtifact {

@@ -159,6 +159,12 @@ export type StoredEffect =
   | { kind: "continue"; id: string }
   | { kind: "cancel"; id: string };
 
+/** How long what a task hands over is kept, in milliseconds; what is not said is kept as long as the run. */
+export interface Retention {
+  readonly artifactMs?: number;
+  readonly logMs?: number;
+}
+
 export interface QueuedRequest {
   id: string;
   /** Canonical JSON of what a runner must offer: the queue's partition. */
@@ -171,6 +177,7 @@ export interface QueuedRequest {
   /** Tasks that share a key run at most so many at a time. */
   concurrency: readonly ConcurrencyClaim[];
   expiresAt: number;
+  retention?: Retention;
   /** What a person has to agree to before it is queued. */
   gate?: ApprovalGate;
 }
@@ -479,8 +486,9 @@ export function insertRequest(
   const full = takeKeys(tx, row.tenant_id, request.id, concurrency);
   tx.run(
     `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
-       template, approval, repeatable, priority, state, concurrency, concurrency_key, attempts, not_before, expires_at, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+       template, approval, retention, repeatable, priority, state, concurrency, concurrency_key, attempts, not_before, expires_at,
+       created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
     request.id,
     row.tenant_id,
     row.id,
@@ -492,6 +500,7 @@ export function insertRequest(
     JSON.stringify(request.payload),
     (request.payload["commandTemplateId"] as string | undefined) ?? null,
     approval,
+    request.retention === undefined ? null : JSON.stringify(request.retention),
     request.repeatable ? 1 : 0,
     request.priority,
     full === null ? "pending" : "parked",

@@ -86,19 +86,23 @@ export interface ArtifactRow {
   size: number;
   media_type: string;
   created_at: number;
+  expires_at: number | null;
+  expired_at: number | null;
 }
 
 /** What the accepted attempts of a run handed over, and what its cached steps had. */
 export const listArtifacts: Query<{ instanceId: string }, ArtifactRow[]> = (tx, { instanceId }) =>
   tx.all<ArtifactRow>(
     `SELECT request.step_id, lease.attempt, artifact.lease_id, artifact.name, artifact.sha256, artifact.size, artifact.media_type,
-       artifact.created_at
+       artifact.created_at, artifact.expires_at, artifact.expired_at
      FROM artifact JOIN lease ON lease.id = artifact.lease_id JOIN request ON request.id = lease.request_id
-     WHERE artifact.instance_id = ?1 AND request.accepted_attempt = lease.attempt
+     WHERE artifact.instance_id = ?1 AND artifact.kind = 'artifact' AND request.accepted_attempt = lease.attempt
      UNION ALL
      SELECT step_use.step_id, 0, '', kept.value ->> 'name', kept.value ->> 'sha256', kept.value ->> 'size',
-       coalesce(kept.value ->> 'mediaType', 'application/octet-stream'), step_use.at
-     FROM step_use, json_each(step_use.artifacts) AS kept WHERE step_use.instance_id = ?1
+       coalesce(kept.value ->> 'mediaType', 'application/octet-stream'), step_use.at, artifact.expires_at, artifact.expired_at
+     FROM step_use, json_each(step_use.artifacts) AS kept LEFT JOIN artifact ON artifact.instance_id = step_use.instance_id
+       AND artifact.lease_id = step_use.effect_id AND artifact.name = kept.value ->> 'name' AND artifact.sha256 = kept.value ->> 'sha256'
+     WHERE step_use.instance_id = ?1
      ORDER BY 8, 4`,
     instanceId,
   );

@@ -1,6 +1,7 @@
 import { type Failure, fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
-import type { Operation } from "../operation.ts";
+import type { Retention } from "../instances/advance.ts";
+import type { Operation, Transaction } from "../operation.ts";
 import { findLease, type LeaseCaller, whyEnded } from "./live.ts";
 import { type AcceptPort, howToTake, takeResult } from "./take-result.ts";
 
@@ -13,6 +14,8 @@ export interface ReportInput extends LeaseCaller {
     status: string;
     artifactRefs: { name: string; sha256: string; size: number; mediaType: string }[];
   };
+  /** Whole logs that the result names and whose bytes are here. */
+  logs: readonly { name: string; sha256: string; size: number; mediaType: string }[];
   /** Digest of the result without its message id: an identical repeat has the same. */
   digest: string;
   /** The orchestrator of this process, which takes the result in the same commit; null leaves it to one elsewhere. */
@@ -76,19 +79,7 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
     takes ? "accepted" : "pending",
     lease.id,
   );
-  for (const artifact of result.artifactRefs) {
-    tx.run(
-      "INSERT INTO artifact (instance_id, lease_id, name, sha256, size, media_type, kind, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-      lease.instance_id,
-      lease.id,
-      artifact.name,
-      artifact.sha256,
-      artifact.size,
-      artifact.mediaType,
-      "artifact",
-      input.now,
-    );
-  }
+  refer(tx, lease, result.artifactRefs, input.logs, input.now);
   if (!takes) {
     tx.notify("result", lease.id);
     return { refused: null };
@@ -100,3 +91,36 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
   }
   return { refused: null };
 };
+
+/** The lease's references to bytes, each with the end of its retention. */
+function refer(
+  tx: Transaction,
+  lease: { id: string; request_id: string; instance_id: string; tenant_id: string },
+  artifacts: ReportInput["logs"],
+  logs: ReportInput["logs"],
+  now: number,
+): void {
+  if (artifacts.length + logs.length === 0) return;
+  const { retention } = tx.get<{ retention: string | null }>(
+    "SELECT retention FROM request WHERE id = ?",
+    lease.request_id,
+  )!;
+  const kept = retention === null ? {} : (JSON.parse(retention) as Retention);
+  const add = (kind: "artifact" | "log", each: ReportInput["logs"][number], ms: number | undefined) =>
+    tx.run(
+      `INSERT INTO artifact (instance_id, lease_id, name, sha256, size, media_type, kind, created_at, tenant_id, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      lease.instance_id,
+      lease.id,
+      each.name,
+      each.sha256,
+      each.size,
+      each.mediaType,
+      kind,
+      now,
+      lease.tenant_id,
+      ms === undefined ? null : now + ms,
+    );
+  for (const each of artifacts) add("artifact", each, kept.artifactMs);
+  for (const each of logs) add("log", each, kept.logMs);
+}

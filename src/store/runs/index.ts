@@ -9,6 +9,6 @@ export {
   refuseJob,
 } from "./batches.ts";
 export { listOutcomes, type Outcome } from "./outcomes.ts";
-export { type PruneFilter, prunable, pruneRun } from "./prune.ts";
+export { isHeldRun, type Prunable, type PruneFilter, prunable, pruneRun } from "./prune.ts";
 export { listRatings, type Rating, rateStep } from "./ratings.ts";
 export { listSweepRuns } from "./sweeps.ts";

@@ -1,3 +1,4 @@
+import { giveUp } from "../artifacts/expire.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 
 export interface PruneFilter {
@@ -9,11 +10,15 @@ export interface PruneFilter {
   keep: number;
 }
 
+export interface Prunable {
+  id: string;
+  run_id: string;
+  /** Whether a legal hold keeps it. */
+  held: boolean;
+}
+
 /** Ended runs that a filter would remove, oldest first. Runs that another one still waits for stay. */
-export const prunable: Query<PruneFilter & { limit: number }, { id: string; run_id: string }[]> = (
-  tx,
-  filter,
-) =>
+export const prunable: Query<PruneFilter & { limit: number }, Prunable[]> = (tx, filter) =>
   tx
     .all<{ id: string; run_id: string; status: string }>(
       `SELECT id, run_id, status FROM instance WHERE tenant_id = ? AND finished_at IS NOT NULL
@@ -28,7 +33,16 @@ export const prunable: Query<PruneFilter & { limit: number }, { id: string; run_
     .slice(filter.keep)
     .reverse()
     .slice(0, filter.limit)
-    .map(({ id, run_id }) => ({ id, run_id }));
+    .map(({ id, run_id }) => ({ id, run_id, held: isHeldRun(tx, id) }));
+
+/** Whether a standing hold names the run, or bytes that it handed over or put into its archive. */
+export const isHeldRun = (tx: Pick<Transaction, "get">, instanceId: string): boolean =>
+  tx.get(
+    `SELECT 1 FROM legal_hold WHERE released_at IS NULL AND (target = ?1
+       OR target IN (SELECT sha256 FROM artifact WHERE instance_id = ?1) OR target IN (SELECT sha256 FROM history_archive
+         WHERE instance_id = ?1)) LIMIT 1`,
+    instanceId,
+  ) !== undefined;
 
 /** What goes with a run, below what it refers to. The audit stays. */
 const TABLES = [
@@ -42,6 +56,7 @@ const TABLES = [
   "DELETE FROM approval_artifact WHERE approval_id IN (SELECT id FROM approval WHERE instance_id = ?)",
   "DELETE FROM approval WHERE instance_id = ?",
   "DELETE FROM artifact WHERE instance_id = ?",
+  "DELETE FROM quarantined_upload WHERE instance_id = ?",
   "DELETE FROM concurrency_hold WHERE request_id IN (SELECT id FROM request WHERE instance_id = ?)",
   "DELETE FROM lease_message WHERE lease_id IN (SELECT id FROM lease WHERE instance_id = ?)",
   "DELETE FROM log_chunk WHERE lease_id IN (SELECT id FROM lease WHERE instance_id = ?)",
@@ -57,23 +72,23 @@ const TABLES = [
 ];
 
 export interface Pruned {
-  /** Digests whose bytes nothing in the store names any more. */
+  /** Digests whose bytes nothing in the store names any more; they are written down to go. */
   artifacts: string[];
   /** Leases whose spooled output is nobody's any more. */
   leases: string[];
 }
 
-/** Remove one ended run. @returns null when it has not ended, or is gone already */
-export const pruneRun: Operation<{ tenantId: string; instanceId: string }, Pruned | null> = (
+/** Remove one ended run. @returns null when it has not ended, is gone already, or is under a legal hold */
+export const pruneRun: Operation<{ tenantId: string; instanceId: string; now: number }, Pruned | null> = (
   tx,
-  { tenantId, instanceId },
+  { tenantId, instanceId, now },
 ) => {
   const row = tx.get<{ finished_at: number | null; snapshot: string }>(
     "SELECT finished_at, snapshot FROM instance WHERE id = ? AND tenant_id = ?",
     instanceId,
     tenantId,
   );
-  if (row === undefined || row.finished_at === null) return null;
+  if (row === undefined || row.finished_at === null || isHeldRun(tx, instanceId)) return null;
   const digests = tx
     .all<{ sha256: string }>(
       `SELECT sha256 FROM artifact WHERE instance_id = ?1 UNION SELECT sha256 FROM history_archive WHERE instance_id = ?1
@@ -84,20 +99,36 @@ export const pruneRun: Operation<{ tenantId: string; instanceId: string }, Prune
   const leases = tx
     .all<{ id: string }>("SELECT id FROM lease WHERE instance_id = ?", instanceId)
     .map(({ id }) => id);
+  const aside = tx.all<{ id: string }>("SELECT id FROM quarantined_upload WHERE instance_id = ?", instanceId);
   tx.run("DELETE FROM operator_task WHERE instance_id = ? AND state = 'resolved'", instanceId);
   for (const statement of TABLES) tx.run(statement, instanceId);
   tx.notify("instance", instanceId);
-  return { artifacts: digests.filter((digest) => !isNamed(tx, digest)), leases };
+  const artifacts = digests.filter((digest) => !isNamed(tx, digest));
+  for (const digest of artifacts) giveUp(tx, digest, now);
+  for (const [kind, target] of [
+    ...leases.map((lease) => ["spool", lease]),
+    ...aside.map(({ id }) => ["quarantine", id]),
+  ] as [string, string][]) {
+    tx.run(
+      "INSERT INTO removal (kind, target, named_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+      kind,
+      target,
+      now,
+    );
+  }
+  return { artifacts, leases };
 };
 
 /** Whether a run, a kept output or an upload still names a digest. */
 function isNamed(tx: Pick<Transaction, "get">, sha256: string): boolean {
   const inText = `%${sha256}%`;
   return [
-    tx.get("SELECT 1 FROM artifact WHERE sha256 = ? LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM artifact WHERE sha256 = ? AND expired_at IS NULL LIMIT 1", sha256),
     tx.get("SELECT 1 FROM history_archive WHERE sha256 = ? LIMIT 1", sha256),
     tx.get("SELECT 1 FROM approval_artifact WHERE sha256 = ? LIMIT 1", sha256),
-    tx.get("SELECT 1 FROM upload WHERE sha256 = ? LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM upload WHERE sha256 = ? AND expired_at IS NULL LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM audit_archive WHERE sha256 = ? LIMIT 1", sha256),
+    tx.get("SELECT 1 FROM legal_hold WHERE target = ? AND released_at IS NULL LIMIT 1", sha256),
     tx.get("SELECT 1 FROM step_cache WHERE output LIKE ? LIMIT 1", inText),
     tx.get("SELECT 1 FROM step_use WHERE artifacts LIKE ? LIMIT 1", inText),
     tx.get("SELECT 1 FROM instance WHERE snapshot LIKE ? LIMIT 1", inText),

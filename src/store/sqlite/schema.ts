@@ -13,6 +13,7 @@ import { sql as stepCache } from "./migrations/0041-step-cache.ts";
 import { sql as runRecords } from "./migrations/0042-run-records.ts";
 import { sql as approvals } from "./migrations/0050-approvals.ts";
 import { sql as agents } from "./migrations/0051-agents.ts";
+import { sql as retention } from "./migrations/0060-retention.ts";
 
 /**
  * The run store, one file a migration; a migration that has shipped is never edited.
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly string[] = [
   runRecords,
   approvals,
   agents,
+  retention,
 ];

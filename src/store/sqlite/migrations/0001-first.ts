@@ -91,6 +91,8 @@ CREATE TABLE request (
   template TEXT,
   -- The approval that it was queued under.
   approval TEXT,
+  -- How long policy keeps what it hands over, in milliseconds: {"artifactMs", "logMs"}; null for as long as the run.
+  retention TEXT,
   repeatable INTEGER NOT NULL,
   priority INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending', 'parked', 'leased', 'satisfied', 'cancelled', 'unknown')),
@@ -182,11 +184,18 @@ CREATE TABLE artifact (
   sha256 TEXT NOT NULL,
   size INTEGER NOT NULL,
   media_type TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('artifact', 'log')),
+  -- What a task handed over, what it wrote to its streams, or what it has from another run (its effect in place of a lease).
+  kind TEXT NOT NULL CHECK (kind IN ('artifact', 'log', 'reused')),
   created_at INTEGER NOT NULL,
+  tenant_id TEXT NOT NULL,
+  -- When policy lets its bytes go, null for not before its run; and when they were given up.
+  expires_at INTEGER,
+  expired_at INTEGER,
   PRIMARY KEY (instance_id, lease_id, name, sha256)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX artifact_by_digest ON artifact (sha256);
+CREATE INDEX artifact_of_tenant ON artifact (tenant_id, created_at);
+CREATE INDEX artifact_expiry ON artifact (expires_at) WHERE expires_at IS NOT NULL AND expired_at IS NULL;
 
 CREATE TABLE runner (
   tenant_id TEXT NOT NULL,

@@ -1,0 +1,8 @@
+/** The argument that names bytes. */
+export const DIGEST = {
+  name: "sha256",
+  label: "digest",
+  about: "64 hex digits, with or without `sha256:`",
+} as const;
+
+export const digestOf = (argument: string): string => argument.replace(/^sha256:/, "");

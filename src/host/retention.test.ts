@@ -1,0 +1,234 @@
+import { afterEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestOf } from "../base/canonical.ts";
+import { Failure } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
+import { silentLog } from "../base/log.ts";
+import { callOperation, service } from "../service/index.ts";
+import { findRun } from "../store/index.ts";
+import { type Host, openHost } from "./index.ts";
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function hostWithRunner(): Promise<Host> {
+  const directory = mkdtempSync(join(tmpdir(), "retention-"));
+  const at = (name: string) => join(directory, name);
+  const host = await openHost({
+    paths: { config: at("config"), state: at("state"), cache: at("cache"), runtime: at("run") },
+    log: silentLog,
+    root: directory,
+    listen: null,
+    runner: { slots: 1, sandbox: "process" },
+  });
+  closers.push(async () => {
+    await host.stop();
+    rmSync(directory, { recursive: true });
+  });
+  return host;
+}
+
+/** A run whose one command writes a file and a line; `limits` is what its task asks for. */
+async function run(host: Host, runId: string, limits: Record<string, Json>, text = runId): Promise<void> {
+  const document = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: [
+      {
+        work: {
+          run: { shell: { command: `printf ${text} > out.txt; echo said-${text}` } },
+          metadata: { lightWorkflow: { artifacts: [{ path: "out.txt" }], security: { limits } } },
+        },
+      },
+    ],
+  };
+  await host.context.orchestration!.start({
+    tenantId: "default",
+    runId,
+    idempotent: false,
+    sourceEventId: null,
+    workflow: "t",
+    assetId: null,
+    document,
+    digest: digestOf(document),
+    input: {},
+  });
+  const ended = () => host.context.views.read(findRun, { tenantId: "default", runId }).finished_at !== null;
+  while (!ended()) await Bun.sleep(5);
+}
+
+/** The operations as a caller on this host has them. */
+const operationsOf = ({ context }: Host) => ({
+  list: async (input: object = {}) =>
+    (await callOperation(service.listArtifactReferences, context, input)).artifacts,
+  show: (sha256: string) => callOperation(service.showArtifact, context, { sha256 }),
+  read: (sha256: string) => callOperation(service.readArtifact, context, { sha256 }),
+  gc: (dryRun = false) => callOperation(service.collectArtifacts, context, { dry_run: dryRun }),
+  hold: (input: object) => callOperation(service.holdArtifact, context, { reason: "case 1", ...input }),
+  release: (hold_id: string) =>
+    callOperation(service.releaseArtifact, context, { hold_id, reason: "closed" }),
+  prune: () => callOperation(service.pruneRuns, context, { keep: 0, apply: true }),
+  logs: async (run_id: string) => {
+    const { chunks } = await callOperation(service.getLogs, context, { run_id });
+    return chunks.map(({ data }) => Buffer.from(data, "base64").toString()).join("");
+  },
+  audit: async () => (await callOperation(service.tailAudit, context, {})).entries as object[],
+});
+
+const refusal = (work: Promise<unknown>): Promise<Failure> =>
+  work.then(
+    () => {
+      throw new Error("it was not refused");
+    },
+    (error) => {
+      if (!(error instanceof Failure)) throw error;
+      return error;
+    },
+  );
+
+test("what a run hands over and writes is kept as long as its policy says, and what is known of it stays", async () => {
+  const host = await hostWithRunner();
+  const { list, show, read, gc, logs } = operationsOf(host);
+  await run(host, "kept", {});
+  await run(host, "short", { artifactRetentionMs: 1, logRetentionMs: 86_400_000 });
+  const references = await list({ run_id: "short" });
+  expect(references.map(({ kind, name }) => [kind, name])).toContainEqual(["log", "stdout"]);
+  const artifact = references.find(({ kind }) => kind === "artifact")!;
+  expect(artifact).toMatchObject({ run_id: "short", step_id: "work", attempt: 1, expired_at: null });
+  expect(Date.parse(artifact.expires_at!) - Date.parse(artifact.created_at)).toBe(1);
+  expect(artifact.policy_digest).toStartWith("sha256:");
+  const [kept] = await list({ run_id: "kept", kind: "artifact" });
+  expect(kept).toMatchObject({ expires_at: null });
+
+  // By its time alone, before anything was swept.
+  await Bun.sleep(2);
+  const { sha256 } = artifact;
+  const refused = await refusal(read(sha256));
+  expect(refused).toMatchObject({ code: "artifact_expired", status: 410 });
+  expect(refused.details).toMatchObject({
+    expired_at: artifact.expires_at!,
+    policy_digest: artifact.policy_digest!,
+  });
+  const path = host.context.artifacts.path(sha256);
+  expect(await gc(true)).toMatchObject({
+    dry_run: true,
+    expired: 1,
+    removed: 1,
+    freed_bytes: 5,
+    references: [{ sha256, run_id: "short", removes_bytes: true }],
+  });
+  expect(existsSync(path)).toBe(true);
+  expect(await gc()).toMatchObject({ dry_run: false, expired: 1, removed: 1, freed_bytes: 5 });
+  expect(existsSync(path)).toBe(false);
+  expect(await gc()).toMatchObject({ expired: 0, removed: 0 });
+  expect(await show(sha256)).toMatchObject({ sha256, size: 5, state: "expired" });
+  expect(await refusal(read(sha256))).toMatchObject({ code: "artifact_expired" });
+  expect(await logs("short")).toBe("said-short\n");
+  expect(Buffer.from((await read(kept!.sha256)).data).toString()).toBe("kept");
+});
+
+test("logs have a class of their own: the whole log and the spooled output go together, and it is said", async () => {
+  const host = await hostWithRunner();
+  const { list, gc, logs, read } = operationsOf(host);
+  await run(host, "quiet", { logRetentionMs: 1 });
+  await Bun.sleep(2);
+  const [log] = await list({ run_id: "quiet", kind: "log" });
+  const [artifact] = await list({ run_id: "quiet", kind: "artifact" });
+  expect(await gc()).toMatchObject({ expired: 1, removed: 1 });
+  expect(await refusal(logs("quiet"))).toMatchObject({ code: "artifact_expired", status: 410 });
+  expect(await refusal(read(log!.sha256))).toMatchObject({ code: "artifact_expired" });
+  expect((await read(artifact!.sha256)).data).toBe("quiet");
+  const spooled = new Bun.Glob("*/stdout").scanSync(join(host.context.stateDirectory, "spool"));
+  expect([...spooled]).toEqual([]);
+});
+
+test("bytes that another reference still needs stay, and go with the last one", async () => {
+  const host = await hostWithRunner();
+  const { list, gc, read } = operationsOf(host);
+  await run(host, "one", { artifactRetentionMs: 1 }, "same");
+  await run(host, "two", { artifactRetentionMs: 600_000 }, "same");
+  const [one] = await list({ run_id: "one", kind: "artifact" });
+  await Bun.sleep(2);
+  expect(await gc(true)).toMatchObject({ expired: 1, removed: 0, references: [{ removes_bytes: false }] });
+  expect(await gc()).toMatchObject({ expired: 1, removed: 0 });
+  expect((await read(one!.sha256)).data).toBe("same");
+  expect((await list({ run_id: "one", kind: "artifact" }))[0]!.expired_at).not.toBeNull();
+  expect(await operationsOf(host).prune()).toMatchObject({ removed: 2, artifacts: 2 });
+  expect(await refusal(read(one!.sha256))).toMatchObject({ code: "artifact_not_found" });
+  expect(host.context.artifacts.has(one!.sha256)).toBe(false);
+});
+
+test("a legal hold on a run stops retention, pruning and compaction until the last hold is released, and is audited", async () => {
+  const host = await hostWithRunner();
+  const { list, gc, hold, release, prune, read, audit, logs } = operationsOf(host);
+  await run(host, "held", { artifactRetentionMs: 1, logRetentionMs: 1 });
+  const first = await hold({ run_id: "held" });
+  const [artifact] = await list({ run_id: "held", kind: "artifact" });
+  const second = await hold({ sha256: artifact!.sha256, reason: "case 2" });
+  expect(first).toMatchObject({ kind: "run", run_id: "held", reason: "case 1", released_at: null });
+  await Bun.sleep(2);
+  const keepsAll = async () => {
+    expect(await gc(true)).toMatchObject({ expired: 0 });
+    expect(await gc()).toMatchObject({ expired: 0, removed: 0 });
+    expect((await read(artifact!.sha256)).data).toBe("held");
+  };
+  await keepsAll();
+  expect(await logs("held")).toBe("said-held\n");
+  expect(await prune()).toMatchObject({ removed: 0, runs: [], held: ["held"] });
+  const compact = await callOperation(service.compactStore, host.context, { older_than_days: 0 });
+  expect(compact).toEqual({ moved: 0, bytes: 0 });
+  const shown = await operationsOf(host).show(artifact!.sha256);
+  expect(shown.holds.map(({ hold_id }) => hold_id).sort()).toEqual([first.hold_id, second.hold_id].sort());
+
+  await release(first.hold_id);
+  expect(await gc()).toMatchObject({ expired: 1 });
+  expect((await read(artifact!.sha256)).data).toBe("held");
+  expect(await prune()).toMatchObject({ removed: 0, held: ["held"] });
+  await release(second.hold_id);
+  expect(await refusal(release(second.hold_id))).toMatchObject({ code: "conflict" });
+  expect(await refusal(read(artifact!.sha256))).toMatchObject({ code: "artifact_expired" });
+  expect(await gc()).toMatchObject({ expired: 1, removed: 1 });
+  expect(await refusal(hold({ sha256: artifact!.sha256 }))).toMatchObject({ code: "artifact_expired" });
+  expect(await prune()).toMatchObject({ removed: 1 });
+  const entries = (await audit()) as { action: string; actor: string; body: Record<string, Json> }[];
+  const ofHolds = entries.filter(({ action }) => action.startsWith("hold."));
+  expect(ofHolds.map(({ action, body }) => [action, body["reason"]])).toEqual([
+    ["hold.placed", "case 1"],
+    ["hold.placed", "case 2"],
+    ["hold.released", "closed"],
+    ["hold.released", "closed"],
+  ]);
+  expect(entries.filter(({ action }) => action === "artifact.expired")).toHaveLength(2);
+});
+
+test("a task that asks to keep longer than its policy allows is refused with the field", async () => {
+  const host = await hostWithRunner();
+  await callOperation(service.publishPolicy, host.context, {
+    layer: "tenant",
+    policy: { limits: { artifactRetentionMs: 1000 } },
+  });
+  const refused = await refusal(run(host, "long", { artifactRetentionMs: 2000 }));
+  expect(refused).toMatchObject({ code: "execution_policy_denied" });
+  expect(refused.message + JSON.stringify(refused.details)).toContain("limits.artifactRetentionMs");
+  // What says nothing gets what policy says.
+  await run(host, "default", {});
+  const [artifact] = await operationsOf(host).list({ run_id: "default", kind: "artifact" });
+  expect(Date.parse(artifact!.expires_at!) - Date.parse(artifact!.created_at)).toBe(1000);
+});
+
+test("only an operator places or releases a hold, and another tenant's bytes are not there for it", async () => {
+  const host = await hostWithRunner();
+  await run(host, "mine", {});
+  const [artifact] = await operationsOf(host).list({ run_id: "mine", kind: "artifact" });
+  for (const name of ["holdArtifact", "releaseArtifact", "collectArtifacts", "discardQuarantine"] as const)
+    expect(service[name].scope).toBe("admin");
+  const other = { ...host.context, tenantId: "other" };
+  const held = callOperation(service.holdArtifact, other, { sha256: artifact!.sha256, reason: "x" });
+  expect(await refusal(held)).toMatchObject({ code: "artifact_not_found" });
+  const run_ = callOperation(service.holdArtifact, other, { run_id: "mine", reason: "x" });
+  expect(await refusal(run_)).toMatchObject({ code: "not_found" });
+  expect(await callOperation(service.listArtifactReferences, other, {})).toMatchObject({ artifacts: [] });
+});

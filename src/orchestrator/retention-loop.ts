@@ -1,0 +1,43 @@
+import type { Artifacts } from "../artifacts/index.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { type Store, sweepArtifacts } from "../store/index.ts";
+
+/** What is over is refused at once, by its time; its bytes go within a minute. */
+const EVERY_MS = 60_000;
+/** The first look leaves a host that has just started to its runs. */
+const FIRST_MS = 15_000;
+
+interface Needs {
+  store: Store;
+  artifacts: Artifacts;
+  clock: Clock;
+  log: Log;
+  removeSpool(target: string): void;
+}
+
+/** Removes what policy keeps no longer. */
+export class RetentionLoop {
+  readonly #stopping = new AbortController();
+  #timer: ReturnType<typeof setTimeout>;
+
+  constructor({ store, artifacts, clock, log, removeSpool }: Needs) {
+    const work = async (): Promise<void> => {
+      const { signal } = this.#stopping;
+      try {
+        const swept = await sweepArtifacts({ store, artifacts, removeSpool, now: clock.wall(), signal });
+        if (swept.expired + swept.removed + swept.quarantined > 0)
+          log.info("artifacts were removed whose retention is over", { ...swept });
+      } catch (error) {
+        if (!signal.aborted) log.error("artifacts could not be removed", { error: String(error) });
+      }
+      if (!signal.aborted) this.#timer = setTimeout(work, EVERY_MS);
+    };
+    this.#timer = setTimeout(work, FIRST_MS);
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+  }
+}

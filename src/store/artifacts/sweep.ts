@@ -1,0 +1,132 @@
+import { existsSync } from "node:fs";
+import type { Artifacts } from "../../artifacts/index.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { Store } from "../store.ts";
+import { type DuePage, type DueReference, dueReferences, expireReferences } from "./expire.ts";
+import { expireQuarantined, isNotedQuarantine } from "./quarantine.ts";
+import {
+  decideRemovals,
+  forgetRemovals,
+  pendingRemovals,
+  type RemovalRow,
+  removalsOf,
+  unwanted,
+} from "./removals.ts";
+
+export interface SweepOptions {
+  store: Pick<Store, "read" | "write">;
+  artifacts: Artifacts;
+  /** Remove the spooled output of a lease's stream, `lease/stream`; nothing there is a success. */
+  removeSpool(target: string): void;
+  now: number;
+  signal?: AbortSignal;
+}
+
+export interface Swept {
+  /** References that were given up. */
+  expired: number;
+  /** Artifacts whose bytes went, and how many bytes. */
+  removed: number;
+  bytes: number;
+  /** Uploads that were set aside and are gone. */
+  quarantined: number;
+}
+
+/** What one transaction decides on: the writer is held for well under a millisecond. */
+const BATCH = 64;
+
+/**
+ * Give up what policy keeps no longer, then remove the bytes that nothing needs. Whatever line a crash comes at, the next
+ * sweep ends it: a reference is given up, on disk, before its bytes are touched, and the note of what has to go stays until
+ * it is gone.
+ */
+export async function sweepArtifacts(options: SweepOptions): Promise<Swept> {
+  const { store, now, signal } = options;
+  const stopped = (): boolean => signal?.aborted === true;
+  const swept: Swept = { expired: 0, removed: 0, bytes: 0, quarantined: 0 };
+  let after: DueReference | null = null;
+  do {
+    const page: DuePage = store.read(dueReferences, { now, tenantId: null, after, limit: BATCH });
+    if (page.references.length > 0)
+      swept.expired += await store.write(expireReferences, { references: page.references, now });
+    after = page.after;
+  } while (after !== null && !stopped());
+  while (!stopped() && (await store.write(expireQuarantined, { now, limit: BATCH })) === BATCH);
+  for (let at: { kind: string; target: string } | null = null; !stopped(); ) {
+    const page: RemovalRow[] = store.read(pendingRemovals, { after: at, limit: BATCH });
+    if (page.length === 0) break;
+    at = page.at(-1)!;
+    add(swept, await removeBatch(options, page));
+  }
+  swept.quarantined += forgottenUploads(options);
+  return swept;
+}
+
+/** Remove the bytes of digests that were given up, as far as nothing needs them. */
+export async function removeDigests(options: SweepOptions, digests: readonly string[]): Promise<Swept> {
+  const swept: Swept = { expired: 0, removed: 0, bytes: 0, quarantined: 0 };
+  for (let at = 0; at < digests.length; at += BATCH) {
+    const removals = options.store.read(removalsOf, { digests: digests.slice(at, at + BATCH) });
+    add(swept, await removeBatch(options, removals));
+  }
+  return swept;
+}
+
+function add(sum: Swept, more: Swept): void {
+  sum.removed += more.removed;
+  sum.bytes += more.bytes;
+  sum.quarantined += more.quarantined;
+}
+
+async function removeBatch(options: SweepOptions, removals: readonly RemovalRow[]): Promise<Swept> {
+  const { store, artifacts, now } = options;
+  const swept: Swept = { expired: 0, removed: 0, bytes: 0, quarantined: 0 };
+  const gone: RemovalRow[] = [];
+  const wanted: RemovalRow[] = [];
+  for (const removal of removals) {
+    if (removal.kind === "artifact") continue;
+    if (removal.kind === "spool") options.removeSpool(removal.target);
+    else if (artifacts.discard(removal.target)) swept.quarantined++;
+    gone.push(removal);
+  }
+  const named = removals.filter(({ kind }) => kind === "artifact");
+  const free = new Set(store.read(unwanted, { digests: named.map(({ target }) => target) }));
+  // Also those that a process which died had taken away: bytes that are needed stand under their name.
+  const begun = named.flatMap((removal) => {
+    if (!free.has(removal.target) && existsSync(artifacts.path(removal.target))) {
+      wanted.push(removal);
+      return [];
+    }
+    const bytes = artifacts.beginRemoval(removal.target);
+    if (bytes !== null) return [{ removal, bytes }];
+    gone.push(removal);
+    return [];
+  });
+  if (begun.length > 0) {
+    const decided = await store.write(decideRemovals, {
+      digests: begun.map(({ removal }) => removal.target),
+    });
+    for (const { removal, bytes } of begun) {
+      const needed = !decided.includes(removal.target);
+      // Stored or kept after everything that named it: whoever did so is about to name it.
+      const arriving = bytes.touchedAt > removal.named_at && now - bytes.touchedAt < LIMITS.uploadMs;
+      artifacts.endRemoval(removal.target, bytes, needed || arriving ? "keep" : "remove");
+      if (needed) wanted.push(removal);
+      else if (!arriving) {
+        gone.push(removal);
+        swept.removed++;
+        swept.bytes += bytes.size;
+      }
+    }
+  }
+  if (gone.length + wanted.length > 0) await store.write(forgetRemovals, { gone, wanted });
+  return swept;
+}
+
+/** Bytes in the quarantine that nobody noted: their process died in between. */
+function forgottenUploads({ store, artifacts, now }: SweepOptions): number {
+  return artifacts
+    .quarantined()
+    .filter(({ id, since }) => since < now - LIMITS.quarantineMs && !store.read(isNotedQuarantine, { id }))
+    .filter(({ id }) => artifacts.discard(id)).length;
+}
