@@ -81,6 +81,7 @@ export const ERRORS = {
   execution_admission_denied: row(403, "never", "the task was not admitted"),
   execution_capacity_deferred: row(429, "safe", "no capacity at the moment"),
   execution_queue_timeout: row(408, "safe", "no runner took the task in time"),
+  execution_commit_failed: row(500, "inspect", "the changed files could not be taken over into the session"),
   execution_session_lost: row(410, "inspect", "the runner that holds the session's workspace is gone"),
   execution_policy_denied: row(403, "never", "policy does not allow the task"),
   execution_capability_missing: row(403, "never", "a required capability is missing"),

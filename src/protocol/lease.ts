@@ -163,7 +163,23 @@ const leaseBody = {
     mode: Type.Union([Type.Literal("ephemeral"), Type.Literal("session")]),
     /** Steps that share a key share a workspace, one at a time. */
     key: Name,
+    /** An ephemeral one begins as a copy: of a session's, or of a directory of the host, which is not changed. */
+    copyOf: Type.Optional(
+      Type.Union([
+        closed({ session: Name }),
+        closed({ path: Type.String({ minLength: 1, maxLength: 4096 }) }),
+      ]),
+    ),
+    /** The session that takes the files over when the task succeeds, as their only writer. Without it they are discarded. */
+    commitTo: Type.Optional(Name),
   }),
+  /** What is kept of a task on its runner, and for how long; without it nothing is. */
+  freeze: Type.Optional(
+    closed({
+      when: Type.Union([Type.Literal("always"), Type.Literal("failed")]),
+      forMs: Type.Integer({ minimum: 1 }),
+    }),
+  ),
   mounts: Type.Array(Mount, { maxItems: 64 }),
   sandbox: closed({
     mode: SandboxMode,
@@ -251,6 +267,7 @@ export type TaskPayload = Pick<
   | "approvalRefs"
   | "task"
   | "workspace"
+  | "freeze"
   | "mounts"
   | "sandbox"
   | "network"

@@ -5,6 +5,7 @@ import {
   Digest,
   leaseIdentity,
   Name,
+  SandboxMode,
   SandboxProvider,
   Sentence,
   Sha256,
@@ -155,7 +156,19 @@ export const TaskResult = closed({
   agentUse: Type.Optional(AgentUse),
   aiDiagnosisAllowed: Type.Boolean(),
   retrySafety: RetrySafety,
-  sandbox: closed({ provider: SandboxProvider, boundary: Name }),
+  sandbox: closed({ provider: SandboxProvider, boundary: Name, mode: Type.Optional(SandboxMode) }),
+  /** Where the files came from when they were a copy, and what became of them. */
+  workspace: Type.Optional(
+    closed({
+      copied: Type.Optional(
+        Type.Union([Type.Literal("overlay"), Type.Literal("reflink"), Type.Literal("copy")]),
+      ),
+      /** The session has them. */
+      committed: Type.Optional(Type.Boolean()),
+      /** They and the logs stay on the runner, read-only, until then. */
+      frozenUntil: Type.Optional(Timestamp),
+    }),
+  ),
 });
 export type TaskResult = Static<typeof TaskResult>;
 

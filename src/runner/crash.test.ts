@@ -60,7 +60,7 @@ function spawnRunner(
 }
 
 /** What the controller must have heard after the restart, and how often the command may have run. */
-const EXPECTED: Record<Point, { status: string; code?: string; runs: number[] }> = {
+const EXPECTED: Record<(typeof POINTS)[number], { status: string; code?: string; runs: number[] }> = {
   after_journal_intent: { status: "failed", code: "execution_start_failed", runs: [0] },
   after_prepare: { status: "failed", code: "execution_start_failed", runs: [0] },
   after_started: { status: "failed", code: "execution_start_failed", runs: [0] },

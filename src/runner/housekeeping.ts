@@ -4,13 +4,16 @@ import { toFailure } from "../base/errors.ts";
 import { makePrivateDirectory } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
 import type { EffectiveConfig } from "./config.ts";
-import { removeTree, type Workspaces } from "./files/workspaces.ts";
+import { frozenIds, removeFrozen } from "./files/frozen.ts";
+import { removeTree } from "./files/trees.ts";
+import type { Workspaces } from "./files/workspaces.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import type { Journal } from "./journal/journal.ts";
 import { leasesDirectory } from "./lease/places.ts";
 import { recoverLease } from "./lease/recover.ts";
 import type { Reporter } from "./lease/reporter.ts";
 import type { LeaseServices } from "./lease/services.ts";
+import { howOf, sessionOf } from "./lease/task-copy.ts";
 import type { Sandboxes } from "./sandbox-choice.ts";
 
 /** What is reported about a lease that an earlier process, or an earlier try, left unfinished. */
@@ -19,8 +22,8 @@ export type ReporterOf = (entry: JournalEntry) => Reporter;
 export interface Housekeeping {
   /** End what an earlier process of this runner left, before anything new begins. */
   atStart(): Promise<void>;
-  /** Remove workspaces that were idle for too long. */
-  sweepWorkspaces(): Promise<void>;
+  /** Remove workspaces that were idle for too long, and frozen tasks whose time is over. */
+  sweep(): Promise<void>;
   /** Take every unfinished lease to its end, but those that are in hand. */
   recover(services: LeaseServices, reporter: ReporterOf, inHand: ReadonlyMap<string, unknown>): Promise<void>;
   /** Clean up leases that could not be when they were reported. */
@@ -38,9 +41,11 @@ export function createHousekeeping(
   const providerOf = ({ context }: JournalEntry) =>
     sandboxes.providers.find(({ capability }) => capability.provider === context?.provider) ?? null;
 
+  /** Sessions that an unfinished lease works on, or on a copy of: as they are, until that lease is recovered. */
+  const held = new Map<string, Promise<() => void>>();
   const take = async (services: LeaseServices, entry: JournalEntry, reporter: ReporterOf): Promise<void> => {
     try {
-      await recoverLease(services, entry, reporter(entry), providerOf(entry));
+      await recoverLease(services, entry, reporter(entry), providerOf(entry), held.get(entry.leaseId));
     } catch (error) {
       log.error("a lease could not be recovered", { lease: entry.leaseId, reason: toFailure(error).message });
     }
@@ -48,7 +53,10 @@ export function createHousekeeping(
 
   const sweepWorkspaces = async (): Promise<void> => {
     try {
-      const keep = new Set(journal.unfinished().flatMap((entry) => entry.context?.workspace.key ?? []));
+      const unfinished = journal.unfinished().flatMap(({ context }) => context ?? []);
+      const keep = new Set(
+        unfinished.flatMap((lease) => [lease.workspace.key, sessionOf(lease) ?? []].flat()),
+      );
       const removed = await workspaces.sweep(keep);
       if (removed > 0) log.info("removed idle workspaces", { count: removed });
     } catch (error) {
@@ -56,8 +64,28 @@ export function createHousekeeping(
     }
   };
 
+  /** What a lease says is kept goes when its time is over; what nothing speaks of is left over from a crash. */
+  const sweepFrozen = async (): Promise<void> => {
+    try {
+      const unfinished = new Set(journal.unfinished().map((entry) => entry.leaseId));
+      const tasks = journal.frozenTasks();
+      for (const id of frozenIds(config.dataDirectory)) {
+        const expiresAt = tasks.get(id) ?? (unfinished.has(id) ? Number.POSITIVE_INFINITY : 0);
+        if (expiresAt <= Date.now()) await removeFrozen(config.dataDirectory, id);
+      }
+      // Those whose directory is gone: removed just now, or by a person.
+      const left = new Set(frozenIds(config.dataDirectory));
+      await Promise.all([...tasks.keys()].filter((id) => !left.has(id)).map((id) => journal.thawed(id)));
+    } catch (error) {
+      log.error("frozen tasks could not be removed", { reason: toFailure(error).message });
+    }
+  };
+
   return {
-    sweepWorkspaces,
+    async sweep() {
+      await sweepWorkspaces();
+      await sweepFrozen();
+    },
     async atStart() {
       const ended = await sandboxes.reconcile();
       if (ended > 0) log.warn("ended processes of an earlier run", { processes: ended });
@@ -65,7 +93,14 @@ export function createHousekeeping(
       const leases = leasesDirectory(config.dataDirectory);
       makePrivateDirectory(leases);
       for (const name of readdirSync(leases)) if (!known.has(name)) await removeTree(join(leases, name));
-      await sweepWorkspaces();
+      for (const { leaseId, state, context } of journal.unfinished()) {
+        if (context === null || state === "TERMINAL_REPORTED") continue;
+        const session = sessionOf(context);
+        if (session === undefined) continue;
+        // In the order in which they are recovered: nobody waits for one that comes after it.
+        held.set(leaseId, workspaces.hold(session, howOf(context)));
+      }
+      await this.sweep();
     },
     async recover(services, reporter, inHand) {
       for (const entry of journal.unfinished()) {

@@ -13,5 +13,7 @@ export const POINTS = [
   "after_journal_reported",
   "after_cleanup",
 ] as const;
-export type Point = (typeof POINTS)[number];
+/** Those of leases alone that hand a workspace over, or keep it. */
+export const KEEPING_POINTS = ["after_commit", "after_freeze", "after_journal_frozen"] as const;
+export type Point = (typeof POINTS)[number] | (typeof KEEPING_POINTS)[number];
 export type AtPoint = (point: Point, leaseId: string) => void;

@@ -204,7 +204,7 @@ class Runner implements RunningRunner {
         isSweeping = true;
         const inHand = new Set([...this.#runs.keys(), ...this.#settling.keys()]);
         try {
-          await housekeeping.sweepWorkspaces();
+          await housekeeping.sweep();
           await housekeeping.cleanAgain(services, recovered, inHand);
         } finally {
           isSweeping = false;

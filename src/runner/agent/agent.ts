@@ -1,13 +1,15 @@
-import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
 import { apiTarget, cortexPlace, responseOf, submit, waitForOutcome } from "../../cortex/index.ts";
 import type { AgentUse, AgentWork, ArtifactReference, Lease } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { artifactSource } from "../files/collect.ts";
-import type { Workspace, Workspaces } from "../files/workspaces.ts";
+import { copyTree } from "../files/copy.ts";
+import { copyMethods } from "../files/copy-methods.ts";
+import type { Workspace } from "../files/workspaces.ts";
 import type { LeasePlaces } from "../lease/places.ts";
 import type { Reporter } from "../lease/reporter.ts";
+import type { LeaseServices } from "../lease/services.ts";
 import type { ResolvedMount } from "../sandboxes/index.ts";
 import { type AskModel, openBroker } from "./broker.ts";
 import { changesOf } from "./changes.ts";
@@ -44,7 +46,7 @@ const askCortex: AskModel = async (id, body, signal) => {
 export async function openAgent(
   lease: Lease,
   workspace: Workspace,
-  workspaces: Workspaces,
+  services: Pick<LeaseServices, "workspaces" | "config">,
   places: LeasePlaces,
   redaction: Redaction,
   signal: AbortSignal,
@@ -52,7 +54,7 @@ export async function openAgent(
   const work = lease.agent!;
   const files = agentFiles(workspace, places);
   if (work.copyOf !== undefined)
-    await copySession(lease, work.copyOf, workspaces, [workspace.directory, files.base]);
+    await copySession(lease, work.copyOf, services, [workspace.directory, files.base], signal);
   const broker = await openBroker(work, lease.leaseId, files.journal, redaction, askCortex, signal);
   let ended: Promise<AgentEnd> | null = null;
   return {
@@ -163,32 +165,15 @@ async function keep(
 async function copySession(
   lease: Lease,
   key: string,
-  workspaces: Workspaces,
+  { workspaces, config }: Pick<LeaseServices, "workspaces" | "config">,
   targets: readonly string[],
+  signal: AbortSignal,
 ): Promise<void> {
-  const from = workspaces.locate(key);
-  if (!existsSync(from.root)) {
-    throw fail(
-      "execution_session_lost",
-      "the session whose files the agent is to work on is not on this runner",
-    );
-  }
-  const session = await workspaces.acquire({ ...lease, workspace: { mode: "session", key } });
+  const session = await workspaces.borrow(lease, key, "read", "present");
   try {
-    for (const target of targets) {
-      mkdirSync(target, { recursive: true, mode: 0o700 });
-      const copy = Bun.spawn(["cp", "--archive", "--reflink=auto", `${session.directory}/.`, `${target}/`], {
-        env: { PATH: "/usr/bin:/bin" },
-        stdio: ["ignore", "ignore", "pipe"],
-      });
-      const [code, errors] = [await copy.exited, await copy.stderr.text()];
-      if (code !== 0)
-        throw fail(
-          "execution_start_failed",
-          `the workspace could not be copied: ${errors.trim().slice(0, 500)}`,
-        );
-    }
+    const { reflink } = await copyMethods(config.dataDirectory);
+    for (const target of targets) await copyTree(session.workspace.directory, target, reflink, signal);
   } finally {
-    workspaces.release(key);
+    session.release();
   }
 }

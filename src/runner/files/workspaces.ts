@@ -11,25 +11,52 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../../base/errors.ts";
 import { makePrivateDirectory } from "../../base/files.ts";
 import { randomToken } from "../../base/ids.ts";
 import type { Lease } from "../../protocol/index.ts";
+import { KeyedLocks } from "./locks.ts";
+import { removeTree } from "./trees.ts";
 
 export interface Workspace {
   /** All that its tasks may write. */
   readonly root: string;
   /** Working directory of its tasks. */
   readonly directory: string;
+  /** Where the runner sees that directory, when it is not what lies at its path: another mount namespace has it. */
+  readonly view?: string;
   readonly home: string;
 }
 
+/** Whose a workspace is. */
+export type WorkspaceUser = Pick<
+  Lease,
+  "tenantId" | "wfInstanceId" | "policyDigest" | "executionProfile" | "executionProfileVersion"
+>;
+
+/** The directory of a task's files as the runner reaches it. */
+export const viewOf = (workspace: Workspace): string => workspace.view ?? workspace.directory;
+
 export interface Workspaces {
   /** The workspace of a lease, alone: another lease of the same key waits until `release`. */
-  acquire(lease: Pick<Lease, "workspace" | "tenantId" | "wfInstanceId" | "leaseId">): Promise<Workspace>;
+  acquire(lease: WorkspaceUser & Pick<Lease, "workspace">): Promise<Workspace>;
   release(key: string): void;
+  /**
+   * A session's workspace for a task that works on a copy of it. Readers share it; a writer has it alone.
+   * @param demand whether it has to be there, or is made
+   * @throws Failure `execution_session_lost`, `execution_policy_denied`
+   */
+  borrow(
+    user: WorkspaceUser,
+    key: string,
+    how: "read" | "write",
+    demand: "present" | "any",
+  ): Promise<Borrowed>;
+  /** Hold a workspace as it is, whatever it is; at once, while nothing else runs. */
+  hold(key: string, how: "read" | "write"): Promise<() => void>;
+  /** Put a directory in the place of the working directory. May be repeated after a crash, until `next` is gone. */
+  exchange(key: string, next: string): void;
   /** The place of a workspace, whether or not it exists. */
   locate(key: string): Workspace;
   /** Gone when this returns its promise; the bytes follow, off the event loop. */
@@ -38,11 +65,27 @@ export interface Workspaces {
   sweep(keep: ReadonlySet<string>): Promise<number>;
 }
 
+export interface Borrowed {
+  readonly workspace: Workspace;
+  release(): void;
+}
+
 interface Owner {
   readonly mode: Lease["workspace"]["mode"];
   readonly tenantId: string;
   readonly wfInstanceId: string;
+  readonly policyDigest: string;
+  readonly profile: string;
 }
+
+/** A run has one principal, and one snapshot of policy of which its tasks may use several profiles. */
+const ownerOf = (user: WorkspaceUser, mode: Owner["mode"]): Owner => ({
+  mode,
+  tenantId: user.tenantId,
+  wfInstanceId: user.wfInstanceId,
+  policyDigest: user.policyDigest,
+  profile: `${user.executionProfile}@${user.executionProfileVersion ?? 0}`,
+});
 
 /** Null for a file that is missing or unreadable: a workspace that nobody owns is given to nobody. */
 function readOwner(path: string): Owner | null {
@@ -50,20 +93,6 @@ function readOwner(path: string): Owner | null {
     return JSON.parse(readFileSync(path, "utf8")) as Owner;
   } catch {
     return null;
-  }
-}
-
-/**
- * Removing needs write permission on each directory, which a task may have taken away from its own.
- * @throws when something cannot be removed even so
- */
-export async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch {
-    await Bun.spawn(["/bin/chmod", "-R", "u+rwX", path], { env: {}, stdio: ["ignore", "ignore", "ignore"] })
-      .exited;
-    await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -87,7 +116,7 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
     rmSync(ownerFile(key), { force: true });
     await removeTree(aside);
   };
-  const tails = new Map<string, Promise<void>>();
+  const locks = new KeyedLocks();
   const releases = new Map<string, () => void>();
 
   const locate = (key: string): Workspace => {
@@ -122,53 +151,80 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
     if (stored?.tenantId !== owner.tenantId || stored.wfInstanceId !== owner.wfInstanceId) {
       throw fail("execution_policy_denied", "the workspace belongs to another tenant or workflow instance");
     }
+    if (stored.policyDigest !== owner.policyDigest || stored.profile !== owner.profile) {
+      throw fail(
+        "execution_policy_denied",
+        `the workspace belongs to tasks of the profile ${stored.profile}, and this one runs under ${owner.profile}`,
+        { hint: "give the task a workspace of its own, or hand files over as artifacts" },
+      );
+    }
   };
 
-  const release = (key: string): void => {
-    releases.get(key)?.();
-    releases.delete(key);
+  /** What is there and whose, made where nothing is. */
+  const enter = (key: string, owner: Owner): Workspace => {
+    const workspace = locate(key);
+    if (!existsSync(workspace.root)) create(key, workspace, owner);
+    else {
+      checkOwner(key, owner);
+      furnish(workspace);
+      const now = new Date();
+      utimesSync(workspace.root, now, now);
+    }
+    return workspace;
   };
 
   return {
     locate,
-    release,
+    release(key) {
+      releases.get(key)?.();
+      releases.delete(key);
+    },
     async acquire(lease) {
       const { key } = lease.workspace;
-      const before = tails.get(key) ?? Promise.resolve();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const tail = before.then(() => promise);
-      tails.set(key, tail);
-      void tail.then(() => {
-        if (tails.get(key) === tail) tails.delete(key);
-      });
-      await before;
-      releases.set(key, resolve);
+      const release = await locks.take(key, false);
       try {
-        const workspace = locate(key);
-        const owner: Owner = {
-          mode: lease.workspace.mode,
-          tenantId: lease.tenantId,
-          wfInstanceId: lease.wfInstanceId,
-        };
-        if (!existsSync(workspace.root)) create(key, workspace, owner);
-        else {
-          checkOwner(key, owner);
-          furnish(workspace);
-          const now = new Date();
-          utimesSync(workspace.root, now, now);
-        }
+        const workspace = enter(key, ownerOf(lease, lease.workspace.mode));
+        releases.set(key, release);
         return workspace;
       } catch (error) {
-        release(key);
+        release();
         throw error;
       }
+    },
+    async borrow(user, key, how, demand) {
+      const release = await locks.take(key, how === "read");
+      try {
+        if (demand === "present" && !existsSync(locate(key).root)) {
+          throw fail(
+            "execution_session_lost",
+            "the session whose files the task is to work on is not on this runner",
+          );
+        }
+        return { workspace: enter(key, ownerOf(user, "session")), release };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+    hold: (key, how) => locks.take(key, how === "read"),
+    exchange(key, next) {
+      if (!existsSync(next)) return;
+      const { root, directory } = locate(key);
+      chmodSync(root, 0o700);
+      const stat = lstatSync(directory, { throwIfNoEntry: false });
+      if (stat !== undefined) {
+        if (stat.isDirectory()) chmodSync(directory, 0o700);
+        renameSync(directory, join(waste, `${key}-${randomToken(6)}`));
+      }
+      chmodSync(next, 0o700);
+      renameSync(next, directory);
     },
     remove,
     async sweep(keep) {
       for (const name of readdirSync(waste)) await removeTree(join(waste, name));
       let removed = 0;
       for (const key of readdirSync(base)) {
-        if (keep.has(key) || tails.has(key)) continue;
+        if (keep.has(key) || locks.has(key)) continue;
         const stat = statSync(join(base, key), { throwIfNoEntry: false });
         if (stat === undefined) continue;
         // A workspace for one task that no task is known to need is left over from a crash.

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS lease (
   updated_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS lease_state ON lease (state, updated_at);
+CREATE TABLE IF NOT EXISTS frozen (lease_id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 `;
 
@@ -184,6 +185,27 @@ export class Journal {
   /** The lease was given back before it started: a new offer of it may be taken. */
   forget(leaseId: string): Promise<void> {
     return this.#write("DELETE FROM lease WHERE lease_id = ?", [leaseId]);
+  }
+
+  /** What a task left stays until then. */
+  frozen(leaseId: string, expiresAt: number): Promise<void> {
+    return this.#write(
+      "INSERT INTO frozen VALUES (?, ?) ON CONFLICT (lease_id) DO UPDATE SET expires_at = excluded.expires_at",
+      [leaseId, expiresAt],
+    );
+  }
+
+  /** Nothing of it is kept any more. */
+  thawed(leaseId: string): Promise<void> {
+    return this.#write("DELETE FROM frozen WHERE lease_id = ?", [leaseId]);
+  }
+
+  /** When each frozen task's time is over. */
+  frozenTasks(): ReadonlyMap<string, number> {
+    const rows = this.#database
+      .query<{ lease_id: string; expires_at: number }, []>("SELECT lease_id, expires_at FROM frozen")
+      .all();
+    return new Map(rows.map((row) => [row.lease_id, row.expires_at]));
   }
 
   fact(name: string): string | null {

@@ -36,7 +36,7 @@ export function verifyOffer(
  * @throws Failure `secret_denied`, `template_denied`, `execution_policy_denied`
  */
 export function checkContent(
-  lease: Pick<Lease, "task" | "commandTemplateId" | "commandTemplateDigest" | "secretPolicy">,
+  lease: Pick<Lease, "task" | "commandTemplateId" | "commandTemplateDigest" | "secretPolicy" | "workspace">,
   config: EffectiveConfig,
 ): void {
   const { task } = lease;
@@ -61,6 +61,7 @@ export function checkContent(
     throw fail("secret_denied", "the lease's secret policy is none, and its environment refers to a secret");
   }
   checkEnvironmentNames(task.environment);
+  checkCopy(lease.workspace);
   if (config.commandTemplates !== undefined) {
     const digest = lease.commandTemplateDigest;
     if (digest === undefined || !config.commandTemplates.includes(digest)) {
@@ -75,6 +76,20 @@ export function checkContent(
   if (config.commands !== undefined && !config.commands.includes(commandName(task))) {
     throw fail("template_denied", `${commandName(task)} is not in the runner's list of commands`);
   }
+}
+
+/** Only a workspace of the task's own can be a copy, and only a copy can replace what it was made from. */
+function checkCopy({ mode, key, copyOf, commitTo }: Lease["workspace"]): void {
+  if (copyOf === undefined && commitTo === undefined) return;
+  const session = copyOf !== undefined && "session" in copyOf ? copyOf.session : undefined;
+  const wrong =
+    mode === "session" ||
+    copyOf === undefined ||
+    key === session ||
+    key === commitTo ||
+    (session !== undefined && commitTo !== undefined && session !== commitTo);
+  if (wrong)
+    throw fail("execution_policy_denied", "the lease's workspace is a copy of itself, or of nothing");
 }
 
 /** What the list of commands names: a program, or an image whatever it runs. */

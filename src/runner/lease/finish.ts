@@ -8,12 +8,13 @@ import type { Log } from "../../base/log.ts";
 import type { AgentUse, ArtifactReference, SigningKey, TaskResult } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import type { AgentRemains } from "../agent/agent.ts";
+import type { EffectiveConfig } from "../config.ts";
 import { readEgress } from "../egress/record.ts";
 import { changedFiles } from "../files/changes.ts";
 import { collectArtifacts, storeOpened } from "../files/collect.ts";
 import { readOutput } from "../files/output.ts";
 import { openBelow } from "../files/walk.ts";
-import type { Workspace } from "../files/workspaces.ts";
+import { viewOf, type Workspace } from "../files/workspaces.ts";
 import type { ExitRecord, LeaseContext } from "../journal/entry.ts";
 import { lastLine } from "../logs/capture.ts";
 import { compressLog } from "../logs/compress.ts";
@@ -21,6 +22,7 @@ import type { Spool } from "../logs/spool.ts";
 import { badOutput, type Collected, NOTHING, type Outcome, outcomeOf, resultOf } from "./outcome.ts";
 import type { LeasePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
+import type { TaskCopy } from "./task-copy.ts";
 
 export interface FinishInput {
   readonly context: LeaseContext;
@@ -40,6 +42,9 @@ export interface FinishInput {
   readonly key: SigningKey;
   /** Of an agent's call. */
   readonly agent: AgentRemains | null;
+  /** Of what the workspace is a copy. */
+  readonly copy: TaskCopy | null;
+  readonly config: Pick<EffectiveConfig, "dataDirectory" | "minimumFreeBytes">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -83,7 +88,7 @@ async function storeArtifacts(input: FinishInput, tolerant: boolean): Promise<Ar
   const { context, redaction, reporter, signal } = input;
   try {
     return await collectArtifacts(
-      input.workspace.directory,
+      viewOf(input.workspace),
       context.artifacts,
       context.limits,
       (name) => redaction.text(name),
@@ -111,7 +116,11 @@ async function provenanceOf(
 function changesOf({ exit, workspace, places, redaction, log, context }: FinishInput): string[] {
   if (exit === null) return [];
   try {
-    return changedFiles(workspace.directory, places.root).map((path) => redaction.text(path).slice(0, 4096));
+    const names = changedFiles(viewOf(workspace), places.root);
+    if (names.length === 0) return [];
+    // All at once: a search for secrets costs more to begin than to go on. No name, and no secret, holds a NUL.
+    const masked = redaction.text(names.join("\0")).split("\0");
+    return masked.map((path) => path.slice(0, 4096));
   } catch (error) {
     log.warn("the changed files could not be listed", {
       lease: context.leaseId,
@@ -119,6 +128,29 @@ function changesOf({ exit, workspace, places, redaction, log, context }: FinishI
     });
     return [];
   }
+}
+
+/** What becomes of the task's files: decided here, done once the result stands in the journal. */
+function workspaceOf(
+  { context, copy, clock, exit }: FinishInput,
+  end: Outcome,
+): Pick<TaskResult, "workspace"> {
+  const { freeze, workspace } = context;
+  const commits = copy !== null && workspace.commitTo !== undefined && end.status === "succeeded";
+  const freezes =
+    freeze !== undefined &&
+    (exit !== null || end.status === "unknown") &&
+    (freeze.when === "always" || end.status !== "succeeded") &&
+    // What it wrote may hold what it was given.
+    context.secretNames.length === 0;
+  if (copy === null && !freezes) return {};
+  return {
+    workspace: {
+      ...(copy === null ? {} : { copied: copy.method }),
+      ...(commits ? { committed: true } : {}),
+      ...(freezes ? { frozenUntil: isoTime(clock.wall() + freeze.forMs) } : {}),
+    },
+  };
 }
 
 /**
@@ -196,9 +228,28 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
     ...(input.agent === null ? { changedFiles: changed } : {}),
     ...(egress.length === 0 ? {} : { egress }),
     ...(agentUse === null ? {} : { agentUse }),
+    ...workspaceOf(input, end),
   });
   const result = make(outcome, collected);
-  if (Buffer.byteLength(JSON.stringify(result)) <= LIMITS.protocolBodyBytes) return result;
+  if (Buffer.byteLength(JSON.stringify(result)) <= LIMITS.protocolBodyBytes) return heldStill(input, result);
   const failure = fail("execution_output_too_large", "the output is larger than one result message may be");
-  return make(badOutput(failure), { ...collected, output: null, artifacts: [] });
+  return heldStill(input, make(badOutput(failure), { ...collected, output: null, artifacts: [] }));
+}
+
+/** The session goes on, so that what is to be frozen of it is copied while its step still has it alone. */
+async function heldStill(input: FinishInput, result: TaskResult): Promise<TaskResult> {
+  if (result.workspace?.frozenUntil === undefined || input.context.workspace.mode !== "session")
+    return result;
+  const { snapshotSession } = await import("./freeze-lease.ts");
+  try {
+    await snapshotSession(input.config, input.workspace, input.places);
+    return result;
+  } catch (error) {
+    input.log.warn("the session could not be frozen", {
+      lease: input.context.leaseId,
+      reason: toFailure(error).message,
+    });
+    const { workspace: _workspace, ...rest } = result;
+    return rest;
+  }
 }

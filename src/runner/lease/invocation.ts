@@ -1,9 +1,9 @@
-import { realpathSync, statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { fail } from "../../base/errors.ts";
 import type { Lease } from "../../protocol/index.ts";
 import { taskEnvironment } from "../environment.ts";
-import type { Workspace } from "../files/workspaces.ts";
+import { viewOf, type Workspace } from "../files/workspaces.ts";
 import type { ImageStore } from "../images/store.ts";
 import type { SandboxRequest } from "../sandboxes/index.ts";
 import type { Staged } from "./files.ts";
@@ -37,7 +37,7 @@ export function invocationOf(
     command: own?.command ?? task.command,
     arguments: own?.arguments ?? task.arguments,
     environment: taskEnvironment(leaseId, places, environment),
-    directory: workingDirectory(directory, task.directory),
+    directory: workingDirectory(workspace, task.directory),
     writable: [root],
     mounts,
   };
@@ -82,7 +82,7 @@ function container(
     directory:
       directory !== undefined && isAbsolute(directory) && directory !== "/"
         ? directory
-        : inside(workingDirectory(workspace.directory, task.directory)),
+        : inside(workingDirectory(workspace, task.directory)),
     writable: [],
     mounts: [...staged.mounts, { source: workspace.root, target: WORKSPACE, readOnly: false }],
     imageRoot: root,
@@ -90,21 +90,23 @@ function container(
 }
 
 /** A folder of the workspace, reached without a link. */
-function workingDirectory(root: string, directory: string | undefined): string {
-  if (directory === undefined || directory === ".") return root;
-  let real: string;
-  try {
-    real = realpathSync(join(root, directory));
-  } catch {
-    throw fail("execution_start_failed", `the workspace has no directory ${directory}`);
+function workingDirectory(workspace: Workspace, directory: string | undefined): string {
+  if (directory === undefined || directory === ".") return workspace.directory;
+  let path = viewOf(workspace);
+  for (const name of directory.split("/")) {
+    path = join(path, name);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined)
+      throw fail("execution_start_failed", `the workspace has no directory ${directory}`);
+    if (stat.isSymbolicLink() || name === "..")
+      throw fail(
+        "execution_policy_denied",
+        `the directory ${directory} leads out of the workspace by a link`,
+      );
+    if (!stat.isDirectory())
+      throw fail("execution_start_failed", `${directory} is not a directory of the workspace`);
   }
-  if (real !== join(realpathSync(root), directory)) {
-    throw fail("execution_policy_denied", `the directory ${directory} leads out of the workspace by a link`);
-  }
-  if (!statSync(real).isDirectory()) {
-    throw fail("execution_start_failed", `${directory} is not a directory of the workspace`);
-  }
-  return join(root, directory);
+  return join(workspace.directory, directory);
 }
 
 /** A program that is not there is a failed start, told before a sandbox turns it into an odd exit code. */

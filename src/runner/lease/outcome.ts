@@ -149,6 +149,6 @@ export function resultOf(
     // Log output of a failed command may hold tenant data: only policy on the server's side can allow this.
     aiDiagnosisAllowed: false,
     retrySafety: outcome.retrySafety,
-    sandbox: { provider: context.provider, boundary: context.boundary },
+    sandbox: { provider: context.provider, boundary: context.boundary, mode: context.sandbox.mode },
   };
 }

@@ -6,7 +6,7 @@ import type { EffectiveConfig } from "../config.ts";
 import { behindRelay, proxyEnvironment, SANDBOX_SOCKET_DIRECTORY } from "../egress/places.ts";
 import type { EgressProxy } from "../egress/proxy.ts";
 import { recordBase } from "../files/changes.ts";
-import type { Workspace } from "../files/workspaces.ts";
+import { viewOf, type Workspace } from "../files/workspaces.ts";
 import { resolveMounts, type SandboxProvider, type SandboxRequest } from "../sandboxes/index.ts";
 import type { TaskSecrets } from "../secrets.ts";
 import { ownExecutable, stageFiles } from "./files.ts";
@@ -14,6 +14,7 @@ import { invocationOf } from "./invocation.ts";
 import { type LeasePlaces, makePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
+import { openCopy, type TaskCopy } from "./task-copy.ts";
 
 export interface Prepared {
   /** Held until it is released under the lease's workspace key. */
@@ -22,6 +23,8 @@ export interface Prepared {
   /** The only way out, where the network is allow-listed. */
   readonly egress: EgressProxy | null;
   readonly agent: AgentRun | null;
+  /** Of what the workspace is a copy; null for one that began empty, or is the session's own. */
+  readonly copy: TaskCopy | null;
 }
 
 /**
@@ -40,13 +43,19 @@ export async function prepareTask(
   const { config, workspaces, images } = services;
   const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
   const staged = await stageFiles(lease, places, reporter, services.browser, signal);
-  const workspace = await workspaces.acquire(lease);
+  const own = await workspaces.acquire(lease);
+  let copy: TaskCopy | null = null;
   let egress: EgressProxy | null = null;
   let agent: AgentRun | null = null;
   try {
     makePlaces(places);
-    if (lease.workspace.mode === "session") recordBase(workspace.directory, places.root);
-    const { boundary, provider: kind, remote = false } = provider.capability;
+    const { boundary, provider: kind, remote = false, namespaces = false } = provider.capability;
+    // A workspace that may be frozen is one that is whole by itself.
+    const layered = namespaces && lease.freeze === undefined;
+    if (lease.workspace.copyOf !== undefined)
+      copy = await openCopy(services, lease, places, own, layered, signal);
+    const workspace = copy?.workspace ?? own;
+    if (lease.workspace.mode === "session" || copy !== null) recordBase(viewOf(workspace), places.root);
     // Tasks in a prepared machine are processes beside one another, and share its /tmp.
     const isolated = boundary !== "process" && kind !== "vm";
     if (lease.agent !== undefined) {
@@ -57,7 +66,7 @@ export async function prepareTask(
         );
       const { openAgent } = await import("../agent/agent.ts");
       const redaction = createRedaction([...secrets.values, ...services.ownSecrets()]);
-      agent = await openAgent(lease, workspace, workspaces, places, redaction, signal);
+      agent = await openAgent(lease, workspace, services, places, redaction, signal);
     }
     const invocation = invocationOf(
       lease,
@@ -77,6 +86,7 @@ export async function prepareTask(
       network: lease.network,
       ...taskLimits(lease, config),
       longestMs: lease.deadlineMs + config.killGraceMs,
+      ...(copy?.namespace == null ? {} : { namespace: copy.namespace }),
     };
     provider.validate(plain);
     if (lease.network === "allowlisted") {
@@ -85,10 +95,11 @@ export async function prepareTask(
     }
     const request = egress === null ? plain : throughProxy(plain, egress);
     await provider.prepare(request);
-    return { workspace, request, egress, agent };
+    return { workspace, request, egress, agent, copy };
   } catch (error) {
     await agent?.close();
     await egress?.close();
+    await copy?.close();
     workspaces.release(lease.workspace.key);
     throw error;
   }

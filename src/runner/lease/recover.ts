@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { fail, toFailure } from "../../base/errors.ts";
+import { type Failure, fail, toFailure } from "../../base/errors.ts";
 import type { TaskResult } from "../../protocol/index.ts";
 import { createRedaction } from "../../redaction/index.ts";
 import type { AgentRemains } from "../agent/agent.ts";
@@ -15,6 +14,7 @@ import { type LeasePlaces, leasePlaces, makePlaces } from "./places.ts";
 import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
 import { cleanLease, settleLease } from "./settle.ts";
+import { reopenCopy, type TaskCopy } from "./task-copy.ts";
 
 /** Build the result of a lease that an earlier process of this runner left without one. Its command never runs again. */
 async function rebuild(
@@ -22,6 +22,8 @@ async function rebuild(
   entry: JournalEntry,
   context: LeaseContext,
   reporter: Reporter,
+  copy: TaskCopy | null,
+  unreadable: Failure | null,
 ): Promise<TaskResult> {
   const { config, clock, log, workspaces, signal } = services;
   const places = leasePlaces(config.dataDirectory, entry.leaseId);
@@ -44,9 +46,10 @@ async function rebuild(
     );
     const secrets = await secretValues(context.secretNames, { ...config, broker: services.broker });
     // What cannot be masked is not handed over.
-    const end = entry.exit === null || secrets !== null ? null : unmaskable(context.secretNames);
+    const hidden = secrets !== null ? unreadable : unmaskable(context.secretNames);
+    const end = entry.exit === null || hidden === null ? null : badOutput(hidden);
     const outcome = end ?? (entry.exit !== null ? null : ran ? UNKNOWN : interrupted);
-    const workspace = workspaces.locate(context.workspace.key);
+    const workspace = copy?.workspace ?? workspaces.locate(context.workspace.key);
     return await finishLease({
       context,
       places,
@@ -61,6 +64,8 @@ async function rebuild(
       signal: lost,
       key: services.key,
       agent: ran && secrets !== null ? await agentOf(context, workspace, places, entry.exit !== null) : null,
+      copy,
+      config,
       clock,
       log,
     });
@@ -83,16 +88,15 @@ async function agentOf(
 }
 
 const unmaskable = (names: readonly string[]) =>
-  badOutput(
-    fail(
-      "secret_denied",
-      `the task ended while the runner was down; its output stays back, as a secret to mask in it cannot be resolved any more (${names.join(", ")})`,
-    ),
+  fail(
+    "secret_denied",
+    `the task ended while the runner was down; its output stays back, as a secret to mask in it cannot be resolved any more (${names.join(", ")})`,
   );
 
 /**
  * Take one unfinished journal entry to its end: a stored result is sent exactly as it stands; a command whose end is
  * known is reported; one whose end is not known is reported as unknown; one that never ran, as safe to repeat.
+ * @param held gives back the session that the lease works on, or on a copy of, which is held since the start
  */
 export async function recoverLease(
   services: LeaseServices,
@@ -100,6 +104,7 @@ export async function recoverLease(
   reporter: Reporter,
   /** What may still hold its sandbox: after a restart nothing does. */
   provider: SandboxProvider | null,
+  held: Promise<() => void> | undefined,
 ): Promise<void> {
   const { journal, log } = services;
   const { context } = entry;
@@ -109,7 +114,7 @@ export async function recoverLease(
   }
   if (entry.state === "TERMINAL_REPORTED") {
     try {
-      await cleanLease(services, context, provider);
+      await cleanLease(services, context, entry.result, provider);
       await journal.confirmed(entry.leaseId);
     } catch (error) {
       log.error("a lease could not be cleaned up", {
@@ -119,19 +124,27 @@ export async function recoverLease(
     }
     return;
   }
-  const shared =
-    context.workspace.mode === "session" &&
-    existsSync(services.workspaces.locate(context.workspace.key).root);
-  if (shared) await services.workspaces.acquire(context);
   let result = entry.result;
+  const release = await held;
+  let copy: TaskCopy | null = null;
+  let unreadable: Failure | null = null;
   try {
+    try {
+      const places = leasePlaces(services.config.dataDirectory, entry.leaseId);
+      copy = await reopenCopy(services, context, places, release);
+    } catch (error) {
+      unreadable = toFailure(error);
+    }
     if (result === null) {
-      result = await rebuild(services, entry, context, reporter);
+      result = await rebuild(services, entry, context, reporter, copy, unreadable);
       await journal.terminal(entry.leaseId, result);
     }
+    log.info("recovered a lease", { lease: entry.leaseId, from: entry.state, status: result.status });
+    // Only what is still to be taken over needs its session while the result is on its way.
+    if (copy === null) release?.();
+    await settleLease(services, context, result, reporter, provider, copy);
   } finally {
-    if (shared) services.workspaces.release(context.workspace.key);
+    release?.();
+    await copy?.close();
   }
-  log.info("recovered a lease", { lease: entry.leaseId, from: entry.state, status: result.status });
-  await settleLease(services, context, result, reporter, provider);
 }

@@ -146,7 +146,7 @@ export class LeaseRun {
       const result = await finishLease({
         context,
         places: this.places,
-        workspace: this.#services.workspaces.locate(lease.workspace.key),
+        workspace: prepared?.workspace ?? this.#services.workspaces.locate(lease.workspace.key),
         spools,
         shipping,
         exit,
@@ -157,6 +157,8 @@ export class LeaseRun {
         signal: this.#lost.signal,
         key: this.#services.key,
         agent: prepared?.agent ?? null,
+        copy: prepared?.copy ?? null,
+        config: this.#services.config,
         clock,
         log,
       });
@@ -169,11 +171,19 @@ export class LeaseRun {
       at("after_journal_terminal", lease.leaseId);
       giveBack();
       freeSlot();
-      await settleLease(this.#services, context, result, this.#reporter, this.#provider);
+      await settleLease(
+        this.#services,
+        context,
+        result,
+        this.#reporter,
+        this.#provider,
+        prepared?.copy ?? null,
+      );
     } finally {
       giveBack();
       await prepared?.egress?.close();
       await prepared?.agent?.close();
+      await prepared?.copy?.close();
       this.#lost.abort();
       spools.stdout.close();
       spools.stderr.close();
@@ -228,8 +238,9 @@ export class LeaseRun {
     if (prepared !== null) workspaces.release(this.lease.workspace.key);
     await prepared?.egress?.close();
     await prepared?.agent?.close();
+    await prepared?.copy?.close();
     try {
-      await cleanLease(this.#services, this.lease, this.#provider);
+      await cleanLease(this.#services, this.lease, null, this.#provider);
     } catch (error) {
       log.error("a lease could not be cleaned up", { lease: leaseId, reason: toFailure(error).message });
       await journal.reported(leaseId);

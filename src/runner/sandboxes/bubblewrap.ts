@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync } from "node:fs";
+import type { MountNamespace } from "../files/overlay.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { checkLimits } from "./limits.ts";
 import { childrenOf, signalProcess } from "./processes.ts";
@@ -38,6 +39,10 @@ export function bubblewrapArguments(options: Paths, request: SandboxRequest): st
     "ALL",
     "--hostname",
     "lightflow",
+    // In a user namespace of ours the runner's user has another number: the task keeps its own.
+    ...(request.namespace?.user === true
+      ? ["--uid", String(process.getuid?.()), "--gid", String(process.getgid?.())]
+      : []),
     ...systemArguments(options.dataDirectory, request.network === "open"),
     ...options.readOnlyPaths.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", "/dev/shm"],
@@ -66,11 +71,14 @@ export function bubblewrapSandbox(
       const filter = options.filterFile === null ? null : openSync(options.filterFile, "r");
       return {
         argv: [
+          ...enter(request.namespace),
           options.program,
           ...(filter === null ? [] : ["--seccomp", String(gate! + 1)]),
           ...bubblewrapArguments(options, request),
           ...behindGate(gate!, [request.command, ...request.arguments]),
         ],
+        // What it starts in is a directory there, and perhaps none here.
+        ...(request.namespace === undefined ? {} : { directory: "/" }),
         descriptors: filter === null ? [] : [filter],
         close() {
           if (filter !== null) closeSync(filter);
@@ -91,6 +99,18 @@ export function bubblewrapSandbox(
     describeExit: (exit) => exit,
   };
   return createProvider(backend, options.dataDirectory, options.cgroups);
+}
+
+/** What puts a program into the namespaces of a mount; the process stays the same one. */
+function enter(namespace: MountNamespace | undefined): string[] {
+  if (namespace === undefined) return [];
+  const at = (name: string) => `/proc/${namespace.pid}/ns/${name}`;
+  return [
+    "/usr/bin/nsenter",
+    ...(namespace.user ? [`--user=${at("user")}`, "--preserve-credentials"] : []),
+    `--mount=${at("mnt")}`,
+    "--",
+  ];
 }
 
 export function findBubblewrap(): string | null {

@@ -82,6 +82,7 @@ async function probeBubblewrap(
         ...(cgroups === null ? [] : ["memory-limit", "process-limit"]),
       ],
       modes: BUBBLEWRAP_MODES,
+      namespaces: true,
     };
     return { bubblewrap: bubblewrapSandbox({ ...options, cgroups }, capability), checks, remedy: null };
   });

@@ -1,5 +1,6 @@
 import type { Static } from "@sinclair/typebox";
 import type { Lease, SandboxProvider as ProviderName, SandboxMode } from "../../protocol/index.ts";
+import type { MountNamespace } from "../files/overlay.ts";
 import type { ResolvedMount } from "./mounts.ts";
 
 export type SandboxProviderName = Static<typeof ProviderName>;
@@ -26,6 +27,8 @@ export interface SandboxRequest {
   readonly processes: number | undefined;
   /** How long the command may run, with the time that it is given to end: nobody is left to need it after that. */
   readonly longestMs?: number;
+  /** Where its paths are to be looked up, when that is not the runner's own mount namespace. */
+  readonly namespace?: MountNamespace;
 }
 
 /** What a provider can enforce, each item proven by trying it. */
@@ -37,6 +40,8 @@ export interface SandboxCapability {
   readonly modes: readonly SandboxModeName[];
   /** Whether it runs images. */
   readonly images?: boolean;
+  /** Whether it can be made in another mount namespace. */
+  readonly namespaces?: boolean;
   /** Its commands run on another host: programs of this one say nothing about it. */
   readonly remote?: boolean;
 }
