@@ -14,25 +14,21 @@ import {
   FATTR,
   IN_HEADER_SIZE,
   IN_SIZE,
-  INIT_FLAG,
   INIT_OUT_SIZE,
-  KERNEL_MAJOR,
-  KERNEL_MINOR,
-  KERNEL_MINOR_MINIMUM,
-  NAME_MAX,
   O,
   OP,
   OPEN_OUT_SIZE,
   RENAME_NOREPLACE,
-  ROOT_ID,
   S_IFMT,
   S_IFREG,
-  STATFS_OUT_SIZE,
   WRITE_OUT_SIZE,
 } from "./abi.ts";
 import { type Dirents, encodeDirents, sliceDirents } from "./dirents.ts";
 import { Errno, errno } from "./errno.ts";
 import { Handles } from "./handles.ts";
+import { Names } from "./names.ts";
+import { negotiate } from "./negotiate.ts";
+import { NodeTable } from "./node-table.ts";
 import { Reply, type Sink } from "./reply.ts";
 
 export type { Sink };
@@ -48,7 +44,9 @@ export interface CoreOptions {
 /** The largest write of one message, and so the size of both buffers beside their headers. */
 export const MAX_WRITE = 1 << 20;
 export const BUFFER_SIZE = MAX_WRITE + 4096;
-const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** How long the kernel may keep the attributes of a node that changes. */
+const NO_TTL = { seconds: 0, nanoseconds: 0 };
 
 /**
  * One FUSE session: decodes a kernel message by the sizes it declares, calls the tree, and encodes the answer. It has
@@ -56,27 +54,28 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * nothing.
  */
 export class Core {
-  readonly #root: Directory;
   readonly #options: CoreOptions;
   readonly #reply: Reply;
   readonly #in8: Uint8Array;
-  readonly #inText: Buffer;
   readonly #in32: Uint32Array;
-  readonly #nodes = new Map<number, Node>();
+  readonly #names: Names;
+  readonly #nodes: NodeTable;
   readonly #handles = new Handles();
   readonly #pending = new Map<number, AbortController>();
   readonly #direntCache = new WeakMap<Directory, { version: number; dirents: Dirents }>();
+  readonly #fixedTtl: typeof NO_TTL;
   #caller: Caller = { uid: 0, gid: 0, pid: 0 };
   #ready = false;
 
   constructor(root: Directory, input: ArrayBuffer, output: ArrayBuffer, sink: Sink, options: CoreOptions) {
-    this.#root = root;
     this.#reply = new Reply(output, sink);
     this.#options = options;
+    const { fixedTtlMs } = options;
+    this.#fixedTtl = { seconds: Math.floor(fixedTtlMs / 1000), nanoseconds: (fixedTtlMs % 1000) * 1e6 };
     this.#in8 = new Uint8Array(input);
-    this.#inText = Buffer.from(input);
+    this.#names = new Names(input);
     this.#in32 = new Uint32Array(input);
-    this.#nodes.set(ROOT_ID, root);
+    this.#nodes = new NodeTable(root);
   }
 
   /** Open handles, for `status` and for tests that look for leaks. */
@@ -85,7 +84,7 @@ export class Core {
   }
 
   get knownNodes(): number {
-    return this.#nodes.size;
+    return this.#nodes.count;
   }
 
   /** Serve the message of `length` bytes that lies in the input buffer. */
@@ -114,7 +113,7 @@ export class Core {
 
   #dispatch(op: number, nodeId: number, length: number) {
     const words = this.#in32;
-    if (op === OP.FORGET) return this.#forget(nodeId, words[10]!);
+    if (op === OP.FORGET) return this.#nodes.forget(nodeId, words[10]!);
     if (op === OP.BATCH_FORGET) return this.#batchForget(length);
     if (op === OP.INTERRUPT) return this.#pending.get(words[10]! + words[11]! * 2 ** 32)?.abort();
     if (op === OP.INIT) return this.#init(length);
@@ -125,7 +124,7 @@ export class Core {
     switch (op) {
       case OP.LOOKUP: {
         const directory = this.#directory(node);
-        const child = directory.lookup(this.#name(IN_HEADER_SIZE, length), this.#caller);
+        const child = directory.lookup(this.#names.at(IN_HEADER_SIZE, length), this.#caller);
         if (child === undefined) return this.#reply.refuse(2);
         return this.#entry(child, 0);
       }
@@ -150,27 +149,27 @@ export class Core {
       case OP.CREATE:
         return this.#create(this.#directory(node), words, length);
       case OP.MKNOD: {
-        const name = this.#newName(IN_HEADER_SIZE + 16, length);
+        const name = this.#names.ofNew(IN_HEADER_SIZE + 16, length);
         if ((words[10]! & S_IFMT) !== S_IFREG) throw errno("EPERM");
         return this.#entry(this.#directory(node).create(name, words[10]! & 0o7777, this.#caller), 0);
       }
       case OP.MKDIR: {
-        const name = this.#newName(IN_HEADER_SIZE + 8, length);
+        const name = this.#names.ofNew(IN_HEADER_SIZE + 8, length);
         const made = this.#directory(node).mkdir(name, words[10]! & 0o7777, this.#caller);
         return this.#later(made, (child) => this.#entry(child, 0));
       }
       case OP.SYMLINK: {
-        const name = this.#newName(IN_HEADER_SIZE, length);
+        const name = this.#names.ofNew(IN_HEADER_SIZE, length);
         const targetAt = IN_HEADER_SIZE + Buffer.byteLength(name) + 1;
-        const target = this.#name(targetAt, length, 4096);
+        const target = this.#names.at(targetAt, length, 4096);
         return this.#entry(this.#directory(node).symlink(name, target, this.#caller), 0);
       }
       case OP.UNLINK: {
-        const name = this.#name(IN_HEADER_SIZE, length);
+        const name = this.#names.at(IN_HEADER_SIZE, length);
         return this.#later(this.#directory(node).unlink(name, this.#caller), this.#done);
       }
       case OP.RMDIR: {
-        const name = this.#name(IN_HEADER_SIZE, length);
+        const name = this.#names.at(IN_HEADER_SIZE, length);
         return this.#later(this.#directory(node).rmdir(name, this.#caller), this.#done);
       }
       case OP.RENAME:
@@ -191,9 +190,9 @@ export class Core {
         return this.#reply.payload(sliceDirents(dirents, words[12]!, Math.min(words[14]!, MAX_WRITE)));
       }
       case OP.STATFS:
-        return this.#statfs();
+        return this.#reply.space(this.#options.space(), this.#nodes.count);
       case OP.GETXATTR: {
-        const text = node.attribute(this.#name(IN_HEADER_SIZE + 8, length));
+        const text = node.attribute(this.#names.at(IN_HEADER_SIZE + 8, length));
         if (text === undefined) throw errno("ENODATA");
         return this.#reply.sized(Buffer.from(text), words[10]!);
       }
@@ -217,34 +216,8 @@ export class Core {
   }
 
   #init(length: number) {
-    const words = this.#in32;
-    const out = this.#reply.words;
-    const major = words[10]!;
-    const minor = words[11]!;
-    if (major < KERNEL_MAJOR || (major === KERNEL_MAJOR && minor < KERNEL_MINOR_MINIMUM)) {
-      this.#options.log.error("the kernel's FUSE protocol is too old", { major, minor });
-      throw errno("EPROTO");
-    }
-    out.fill(0, 4, 4 + INIT_OUT_SIZE / 4);
-    out[4] = KERNEL_MAJOR;
-    out[5] = KERNEL_MINOR;
-    // A newer major repeats INIT with ours.
-    if (major > KERNEL_MAJOR) return this.#reply.ok(INIT_OUT_SIZE);
-    const wanted =
-      INIT_FLAG.ASYNC_READ |
-      INIT_FLAG.ATOMIC_O_TRUNC |
-      INIT_FLAG.BIG_WRITES |
-      INIT_FLAG.ASYNC_DIO |
-      INIT_FLAG.PARALLEL_DIROPS |
-      INIT_FLAG.ABORT_ERROR |
-      INIT_FLAG.MAX_PAGES;
-    out[6] = length >= IN_HEADER_SIZE + 12 ? words[12]! : 0;
-    out[7] = words[13]! & wanted;
-    out[8] = 64 | (48 << 16);
-    out[9] = MAX_WRITE;
-    out[10] = 1;
-    out[11] = MAX_WRITE / 4096;
-    this.#ready = true;
+    const { log } = this.#options;
+    this.#ready = negotiate(this.#in32, length, this.#reply.words, MAX_WRITE, log);
     this.#reply.ok(INIT_OUT_SIZE);
   }
 
@@ -256,7 +229,7 @@ export class Core {
   }
 
   #create(directory: Directory, words: Uint32Array, length: number) {
-    const name = this.#newName(IN_HEADER_SIZE + 16, length);
+    const name = this.#names.ofNew(IN_HEADER_SIZE + 16, length);
     const flags = words[10]!;
     if (this.#handles.isFull) throw errno("ENFILE");
     const node = directory.create(name, words[11]! & 0o7777, this.#caller);
@@ -298,8 +271,8 @@ export class Core {
     if ((flags & ~RENAME_NOREPLACE) !== 0) throw errno("EINVAL");
     const target = words[11] === 0 ? this.#nodes.get(words[10]!) : undefined;
     if (target === undefined) throw errno("ENOENT");
-    const from = this.#name(nameAt, length);
-    const to = this.#newName(nameAt + Buffer.byteLength(from) + 1, length);
+    const from = this.#names.at(nameAt, length);
+    const to = this.#names.ofNew(nameAt + Buffer.byteLength(from) + 1, length);
     const replace = (flags & RENAME_NOREPLACE) === 0;
     const moved = this.#directory(node).rename(from, this.#directory(target), to, replace, this.#caller);
     this.#later(moved, this.#done);
@@ -335,7 +308,7 @@ export class Core {
     const cached = version === undefined ? undefined : this.#direntCache.get(node);
     let dirents = cached?.dirents;
     if (cached === undefined || cached.version !== version) {
-      dirents = encodeDirents(this.#number(node), node.list(this.#caller));
+      dirents = encodeDirents(this.#nodes.numberOf(node), node.list(this.#caller));
       if (version !== undefined) this.#direntCache.set(node, { version, dirents });
     }
     const fd = this.#handles.keep({ node, dirents: dirents! });
@@ -346,67 +319,16 @@ export class Core {
     this.#reply.ok(OPEN_OUT_SIZE);
   }
 
-  #statfs() {
-    const out = this.#reply.words;
-    const { total, free } = this.#options.space();
-    out.fill(0, 4, 4 + STATFS_OUT_SIZE / 4);
-    out[4] = Math.floor(total / 4096);
-    out[6] = Math.floor(free / 4096);
-    out[8] = Math.floor(free / 4096);
-    out[10] = this.#nodes.size;
-    out[12] = 1 << 20;
-    out[14] = 4096;
-    out[15] = NAME_MAX;
-    out[16] = 4096;
-    this.#reply.ok(STATFS_OUT_SIZE);
-  }
-
   #directory(node: Node): Directory {
     if (!(node instanceof Directory)) throw errno("ENOTDIR");
     return node;
-  }
-
-  #number(node: Node): number {
-    return node === this.#root ? ROOT_ID : node.ino;
-  }
-
-  #forget(nodeId: number, count: number) {
-    const node = this.#nodes.get(nodeId);
-    if (node === undefined || nodeId === ROOT_ID) return;
-    node.lookups -= count;
-    if (node.lookups <= 0) {
-      node.lookups = 0;
-      this.#nodes.delete(nodeId);
-    }
   }
 
   #batchForget(length: number) {
     const words = this.#in32;
     const fits = Math.floor((length - IN_HEADER_SIZE - 8) / 16);
     const count = Math.min(words[10]!, fits);
-    for (let i = 0; i < count; i++) this.#forget(words[12 + 4 * i]!, words[14 + 4 * i]!);
-  }
-
-  /** A name at a byte offset: it must end within the message, be valid UTF-8, and hold no separator. */
-  #name(at: number, length: number, limit = NAME_MAX): string {
-    const bytes = this.#in8;
-    let end = at;
-    let high = 0;
-    for (; end < length && bytes[end] !== 0; end++) high |= bytes[end]!;
-    if (end >= length) throw errno("EIO");
-    if (end - at > limit) throw errno("ENAMETOOLONG");
-    if (high < 0x80) return this.#inText.toString("latin1", at, end);
-    try {
-      return decoder.decode(bytes.subarray(at, end));
-    } catch {
-      throw errno("EINVAL");
-    }
-  }
-
-  #newName(at: number, length: number): string {
-    const name = this.#name(at, length);
-    if (name === "" || name === "." || name === ".." || name.includes("/")) throw errno("EINVAL");
-    return name;
+    for (let i = 0; i < count; i++) this.#nodes.forget(words[12 + 4 * i]!, words[14 + 4 * i]!);
   }
 
   #signal = (): AbortSignal => {
@@ -455,10 +377,8 @@ export class Core {
 
   #fillEntry(node: Node, word: number) {
     const out = this.#reply.words;
-    if (node.lookups++ === 0) this.#nodes.set(node.ino, node);
-    const ttl = node.fixed ? this.#options.fixedTtlMs : 0;
-    const seconds = Math.floor(ttl / 1000);
-    const nanoseconds = (ttl % 1000) * 1e6;
+    this.#nodes.remember(node);
+    const { seconds, nanoseconds } = node.fixed ? this.#fixedTtl : NO_TTL;
     out[word] = node.ino;
     out[word + 1] = 0;
     out[word + 2] = 0;
@@ -469,17 +389,17 @@ export class Core {
     out[word + 7] = 0;
     out[word + 8] = nanoseconds;
     out[word + 9] = nanoseconds;
-    this.#reply.attributes(node, this.#number(node), word + 10);
+    this.#reply.attributes(node, this.#nodes.numberOf(node), word + 10);
   }
 
   #attributes(node: Node) {
     const out = this.#reply.words;
-    const ttl = node.fixed ? this.#options.fixedTtlMs : 0;
-    out[4] = Math.floor(ttl / 1000);
+    const { seconds, nanoseconds } = node.fixed ? this.#fixedTtl : NO_TTL;
+    out[4] = seconds;
     out[5] = 0;
-    out[6] = (ttl % 1000) * 1e6;
+    out[6] = nanoseconds;
     out[7] = 0;
-    this.#reply.attributes(node, this.#number(node), 8);
+    this.#reply.attributes(node, this.#nodes.numberOf(node), 8);
     this.#reply.ok(ATTR_OUT_SIZE);
   }
 }

@@ -3,10 +3,12 @@ import {
   FOPEN_DIRECT_IO,
   FOPEN_NOFLUSH,
   GETXATTR_OUT_SIZE,
+  NAME_MAX,
   OUT_HEADER_SIZE,
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
+  STATFS_OUT_SIZE,
 } from "./abi.ts";
 import { errno } from "./errno.ts";
 
@@ -18,6 +20,7 @@ export interface Sink {
 
 /** Above this a payload is sent from where it lies instead of being copied. */
 const COPY_LIMIT = 65_536;
+const BLOCK = 4096;
 const TYPE_BITS = { directory: S_IFDIR, file: S_IFREG, symlink: S_IFLNK } as const;
 
 /**
@@ -109,7 +112,7 @@ export class Reply {
     out[word + 17] = node.uid;
     out[word + 18] = node.gid;
     out[word + 19] = 0;
-    out[word + 20] = 4096;
+    out[word + 20] = BLOCK;
     out[word + 21] = 0;
   }
 
@@ -119,5 +122,20 @@ export class Reply {
     out[word + 1] = 0;
     out[word + 2] = handle.flushes === false ? FOPEN_DIRECT_IO | FOPEN_NOFLUSH : FOPEN_DIRECT_IO;
     out[word + 3] = 0;
+  }
+
+  /** The answer to STATFS. */
+  space({ total, free }: { total: number; free: number }, nodes: number) {
+    const out = this.words;
+    out.fill(0, 4, 4 + STATFS_OUT_SIZE / 4);
+    out[4] = Math.floor(total / BLOCK);
+    out[6] = Math.floor(free / BLOCK);
+    out[8] = Math.floor(free / BLOCK);
+    out[10] = nodes;
+    out[12] = 1 << 20;
+    out[14] = BLOCK;
+    out[15] = NAME_MAX;
+    out[16] = BLOCK;
+    this.ok(STATFS_OUT_SIZE);
   }
 }
