@@ -14,7 +14,7 @@ import { newId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import { advance, Definition, type EngineInput, type Instance, newInstance } from "../engine/index.ts";
 import { importPublicKey, verifyLease } from "../protocol/index.ts";
-import { listInputs, listOperatorTasks, reapLeases, verifyAudit } from "../store/index.ts";
+import { listCutStreams, listInputs, listOperatorTasks, reapLeases, verifyAudit } from "../store/index.ts";
 
 test("a run goes through lease, start, logs and result to its end, and its history folds to its state", async () => {
   const p = await plane();
@@ -210,6 +210,30 @@ test("F24, F25: an identical result is acknowledged again, a different one is re
     body: { code: "result_conflict" },
   });
   await p.until("one", "completed");
+});
+
+test("F29: a log whose last chunk never came is marked as not whole, and its result counts", async () => {
+  const p = await plane();
+  await p.start("one", [{ work: shell() }]);
+  const r = await runner(p);
+  const { lease } = await r.claim();
+  await r.started(lease);
+  const log = (stream: string, final: boolean) =>
+    send(
+      p.controller,
+      "POST",
+      `/runner/task/${lease.leaseId}/log?messageId=${newId()}&attempt=1&fencingToken=1&stream=${stream}&seq=0&final=${final}`,
+      Buffer.from("text"),
+      r.session.claimToken,
+    );
+  await log("stdout", false);
+  await log("stderr", true);
+  const cut = () => p.store.read(listCutStreams, { instanceId: p.run("one").id, stepId: null });
+  // What still runs may still write.
+  expect(cut()).toEqual([]);
+  expect((await r.task(lease, "complete", result(lease))).status).toBe(200);
+  await p.until("one", "completed");
+  expect(cut()).toEqual([{ step_id: "work", attempt: 1, stream: "stdout" }]);
 });
 
 test("F28: a success that names an artifact whose bytes are not here is refused", async () => {

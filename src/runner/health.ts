@@ -29,6 +29,8 @@ export function watchHealth(
   let lastTick = clock.monotonic();
   const timer = setInterval(() => {
     lastTick = clock.monotonic();
+    // A runner in trouble writes nothing by itself that would show the end of it.
+    if (journal.trouble !== null) void journal.retry();
   }, TICK_MS);
   timer.unref?.();
   const cleanupBacklog = () => Math.max(0, journal.count("TERMINAL_REPORTED") - settling());

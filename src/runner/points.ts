@@ -1,5 +1,6 @@
 /** The named moments of a lease at which a test may stop the whole runner: a restart from disk must end well. */
 export const POINTS = [
+  "before_journal_intent",
   "after_journal_intent",
   "after_prepare",
   "after_started",

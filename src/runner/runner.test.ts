@@ -467,6 +467,21 @@ describe("ends", () => {
     expect(log).not.toContain("\uFFFD");
   });
 
+  test("F31: bytes that are no UTF-8 stay as they are in the log and in its artifact", async () => {
+    const { controller } = benches.start();
+    const lease = controller.shell(
+      "printf 'a\\377\\376\\303('; printf '\\200\\n'; head -c 70000 /dev/zero | tr '\\0' '\\377'",
+    );
+    const result = await controller.result(lease);
+    const expected = Buffer.concat([
+      Buffer.from([0x61, 0xff, 0xfe, 0xc3, 0x28, 0x80, 0x0a]),
+      Buffer.alloc(70_000, 0xff),
+    ]);
+    expect(Buffer.concat(controller.record(lease).chunks.stdout)).toEqual(expected);
+    const artifact = controller.artifacts.get(/[0-9a-f]{64}/.exec(result.stdoutRef!)![0])!;
+    expect(Buffer.from(Bun.zstdDecompressSync(artifact))).toEqual(expected);
+  });
+
   test("a runner that drains lets its tasks end; one that stops ends them and reports it", async () => {
     const { controller, runner } = benches.start();
     const lease = controller.shell("echo begun; sleep 0.5; echo ended");

@@ -30,7 +30,7 @@ export type { Orchestration, ServiceContext, Views } from "./context.ts";
 export { laneOf } from "./events/lanes.ts";
 export { callOperation, type ServiceOperation } from "./operation.ts";
 export { type EventLine, eventLine } from "./runs/events.ts";
-export type { LogLine } from "./runs/logs.ts";
+export type { CutStream, LogLine } from "./runs/logs.ts";
 export type { RunStep } from "./runs/steps.ts";
 export { isFinished, type RunView } from "./runs/view.ts";
 export { identify } from "./tokens/index.ts";

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, copyFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { sha256 } from "../../src/base/canonical.ts";
 import { childEnvironment } from "../../src/base/child-env.ts";
 import { binary, runBinary, type Sandbox, sandbox } from "../support/binary.ts";
 import { FakeController } from "../support/fake-controller.ts";
@@ -155,4 +156,11 @@ test("F69: a newer executable started on the same data directory waits for the o
   const again = await runBinary(["runner", "--config", config], { env: box.env, executable: newerPath });
   expect(again.stderr).toContain("another runner is using");
   expect((await controller.result(controller.shell("true"))).status).toBe("succeeded");
+  // A file that is exchanged under the running runner is in its next heartbeat, for the controller to judge.
+  const digest = () => controller.heartbeats.at(-1)!.binaryDigest;
+  const before = digest();
+  writeFileSync(`${newerPath}.other`, "another executable", { mode: 0o755 });
+  renameSync(`${newerPath}.other`, newerPath);
+  await controller.until(() => digest() !== before);
+  expect(digest()).toBe(`sha256:${sha256("another executable")}`);
 });

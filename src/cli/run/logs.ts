@@ -18,7 +18,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const stop = io.stop();
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
-    await followLogs(
+    const truncated = await followLogs(
       client,
       positionals.run,
       stop,
@@ -28,6 +28,8 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       },
       { follow: flags.follow, ...(flags.step === undefined ? {} : { stepId: flags.step }) },
     );
+    for (const { step_id, attempt, stream } of truncated)
+      io.stderr.line(`the rest of ${stream} of ${step_id} (attempt ${attempt}) was not received`);
     return 0;
   } finally {
     await client.close();

@@ -1,7 +1,7 @@
 import { Failure } from "../../base/errors.ts";
 import { isObject } from "../../base/json.ts";
 import type { Client } from "../../host/index.ts";
-import type { EventLine, LogLine } from "../../service/index.ts";
+import type { CutStream, EventLine, LogLine } from "../../service/index.ts";
 import type { Io } from "../io.ts";
 import type { Paint } from "../paint.ts";
 import { duration } from "./report.ts";
@@ -54,13 +54,14 @@ export async function followEvents(
   }
 }
 
+/** @returns the streams of which not all was received */
 export async function followLogs(
   client: Client,
   runId: string,
   stop: AbortSignal,
   each: (chunk: LogLine) => void,
   options: { stepId?: string; follow?: boolean } = {},
-): Promise<void> {
+): Promise<readonly CutStream[]> {
   for (let position = 0; ; ) {
     const input = {
       run_id: runId,
@@ -81,7 +82,8 @@ export async function followLogs(
     }
     for (const chunk of answer.chunks) each(chunk);
     position = answer.chunks.at(-1)?.position ?? position;
-    if (answer.chunks.length === 0 && (answer.finished || stop.aborted || options.follow === false)) return;
+    if (answer.chunks.length === 0 && (answer.finished || stop.aborted || options.follow === false))
+      return answer.truncated;
   }
 }
 

@@ -110,6 +110,11 @@ export class Journal {
     return this.#writer.trouble;
   }
 
+  /** Find out whether it can be written again. */
+  async retry(): Promise<void> {
+    await this.setFact("retried", String(Date.now())).catch(() => {});
+  }
+
   find(leaseId: string): JournalEntry | null {
     const row = this.#database.query<Row, [string]>("SELECT * FROM lease WHERE lease_id = ?").get(leaseId);
     return row === null ? null : entryOf(row);

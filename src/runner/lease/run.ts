@@ -76,6 +76,7 @@ export class LeaseRun {
   async #run(freeSlot: () => void): Promise<void> {
     const { journal, at, log, clock } = this.#services;
     const { lease } = this;
+    at("before_journal_intent", lease.leaseId);
     let secrets: TaskSecrets = { names: [], values: [], environment: lease.task.environment };
     let refused: Failure | null = null;
     try {
@@ -301,6 +302,8 @@ export class LeaseRun {
       capture(process.stderr, spools.stderr),
     ]);
     const shipping = this.#ship(spools);
+    // Its failure is reported by `finishLease`, which looks at it only when the task is over.
+    shipping.catch(() => {});
 
     const { exitCode, signal, unknown } = await process.exited;
     this.#running = false;

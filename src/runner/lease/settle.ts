@@ -115,7 +115,10 @@ export async function settleLease(
     });
   }
   at("after_send", leaseId);
-  await journal.reported(leaseId);
+  // A journal that cannot be written is mended by what is cleaned up here: the task's own files may fill its disk.
+  await journal.reported(leaseId).catch((error) => {
+    log.error("the journal cannot be written", { lease: leaseId, reason: toFailure(error).message });
+  });
   at("after_journal_reported", leaseId);
   try {
     await cleanLease(services, context, result, provider);

@@ -1,3 +1,4 @@
+import { toFailure } from "../../base/errors.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { type Spool, unfinishedTail } from "./spool.ts";
 
@@ -18,8 +19,8 @@ export function createBudget(limit: number): LogBudget {
 }
 
 /**
- * Drain one pipe to its end: mask, count, spool. What comes after the limit is read and dropped, so that the task
- * never blocks on a full pipe.
+ * Drain one pipe to its end: mask, count, spool. What comes after the limit, or cannot be written, is read and dropped,
+ * so that the task never blocks on a full pipe.
  */
 export async function captureLog(
   pipe: ReadableStream<Uint8Array>,
@@ -31,16 +32,24 @@ export async function captureLog(
   signal: AbortSignal,
 ): Promise<void> {
   const redactor = redaction.stream();
+  const append = (bytes: Uint8Array): void => {
+    try {
+      spool.append(bytes);
+    } catch (error) {
+      // A full disk: what comes now is lost, and the log says that it is not whole.
+      spool.fail(toFailure(error));
+    }
+  };
   const write = (bytes: Uint8Array): void => {
-    if (budget.exceeded) return;
+    if (budget.exceeded || spool.failure !== null) return;
     if (bytes.length <= budget.left) {
       budget.left -= bytes.length;
-      spool.append(bytes);
+      append(bytes);
       return;
     }
     const room = bytes.subarray(0, budget.left);
-    spool.append(room.subarray(0, room.length - unfinishedTail(room)));
-    spool.append(marker(limit));
+    append(room.subarray(0, room.length - unfinishedTail(room)));
+    append(marker(limit));
     budget.exceeded = true;
     budget.left = 0;
     onExceeded();

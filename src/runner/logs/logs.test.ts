@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LIMITS } from "../../base/limits.ts";
@@ -155,6 +155,28 @@ test("F30, F31: both streams share one limit; what is over it is dropped behind 
   expect(text).toMatch(/^€+\n\[the log limit of 500 bytes is reached; the task was stopped\]\n$/);
   out.close();
   err.close();
+});
+
+test("F48: output that cannot be written is read to its end, and its log never says that it is whole", async () => {
+  const directory = place();
+  // What every write to a full disk answers.
+  symlinkSync("/dev/full", join(directory, "stdout.log"));
+  const spool = new Spool(directory, "stdout");
+  const { send, text, isFinal } = receiver();
+  const shipped = shipLog(spool, send, never);
+  let pulled = 0;
+  const pipe = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (pulled++ < 50) controller.enqueue(Buffer.from("lost\n"));
+      else controller.close();
+    },
+  });
+  await captureLog(pipe, spool, createRedaction([]), createBudget(1e6), 1e6, () => {}, never);
+  expect(pulled).toBe(51);
+  expect(shipped).rejects.toThrow("no space left");
+  await shipped.catch(() => {});
+  expect({ text: text(), final: isFinal() }).toEqual({ text: "", final: false });
+  spool.close();
 });
 
 test("a secret that is cut by the pipe never reaches the disk, not even at the end of the stream", async () => {

@@ -13,7 +13,7 @@ export type SendChunk = (
 /**
  * Ship one stream in order, one chunk at a time, each cut by size or by time, until its final chunk is taken.
  * It begins again at the last recorded cut after a restart, and goes back when the server asks for it.
- * @throws Failure when the server will take no more of this lease
+ * @throws Failure when the server will take no more of this lease, or not all of the output could be kept
  */
 export async function shipLog(spool: Spool, send: SendChunk, signal: AbortSignal): Promise<void> {
   // The last recorded chunk may not have arrived: it is sent again.
@@ -25,8 +25,10 @@ export async function shipLog(spool: Spool, send: SendChunk, signal: AbortSignal
     if (spool.cuts[seq] === undefined) {
       await ready(spool, start, signal);
       if (signal.aborted) return;
+      // All that there is was sent; the final chunk would say that it is everything.
+      if (spool.failure !== null && spool.ended && spool.size === start) throw spool.failure;
       const end = cutEnd(spool, start);
-      spool.cut({ end, final: spool.ended && end === spool.size });
+      spool.cut({ end, final: spool.ended && end === spool.size && spool.failure === null });
     }
     const { end, final } = spool.cuts[seq]!;
     if (memory.length < end - start) memory = new Uint8Array(end - start);

@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
+import type { Failure } from "../../base/errors.ts";
 import type { LogStream } from "../../protocol/index.ts";
 
 /** One chunk: it ends at `end` (a byte offset); a final one is the last of its stream. */
@@ -25,6 +26,7 @@ export class Spool {
   readonly #cuts: Cut[];
   #size: number;
   #ended = false;
+  #failure: Failure | null = null;
   #wake: (() => void) | null = null;
 
   constructor(directory: string, stream: LogStream) {
@@ -54,6 +56,17 @@ export class Spool {
     if (bytes.length === 0) return;
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
     this.#size += bytes.length;
+    this.#notify();
+  }
+
+  /** Why it does not hold all that came, or null. */
+  get failure(): Failure | null {
+    return this.#failure;
+  }
+
+  /** What came from here on is not in it. */
+  fail(failure: Failure): void {
+    this.#failure ??= failure;
     this.#notify();
   }
 

@@ -1,7 +1,7 @@
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { fail } from "../../base/errors.ts";
-import { expiredLogs, findRun, listChunks } from "../../store/index.ts";
+import { expiredLogs, findRun, listChunks, listCutStreams } from "../../store/index.ts";
 import type { ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Integer, Limit, named, RunId, Text, Time, WaitMs } from "../shapes.ts";
@@ -19,6 +19,10 @@ const LogChunk = named(
     final: Type.Boolean(),
   }),
 );
+
+const CutStream = closed({ step_id: Text, attempt: Integer, stream: Text });
+/** A stream of an attempt that is over, whose end was never received. */
+export type CutStream = Static<typeof CutStream>;
 
 /** A piece of a task's output. `data` is base64: a chunk may end inside a character. */
 export interface LogLine {
@@ -44,8 +48,17 @@ export const getLogs = defineOperation({
     limit: Limit,
     after: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
-  output: closed({ chunks: Type.Array(LogChunk), finished: Type.Boolean() }),
-  async run(context, input, signal): Promise<{ chunks: LogLine[]; finished: boolean }> {
+  /** `truncated` is said where there are no more chunks: what is stored of these streams is not all of them. */
+  output: closed({
+    chunks: Type.Array(LogChunk),
+    finished: Type.Boolean(),
+    truncated: Type.Array(CutStream),
+  }),
+  async run(
+    context,
+    input,
+    signal,
+  ): Promise<{ chunks: LogLine[]; finished: boolean; truncated: CutStream[] }> {
     const { rows, finished } = await readOrWait(
       context,
       input.run_id,
@@ -76,7 +89,15 @@ export const getLogs = defineOperation({
         };
       }),
     );
-    return { chunks, finished };
+    const { tenantId, views } = context;
+    const truncated =
+      rows.length > 0
+        ? []
+        : views.read(listCutStreams, {
+            instanceId: views.read(findRun, { tenantId, runId: input.run_id }).id,
+            stepId: input.step_id ?? null,
+          });
+    return { chunks, finished, truncated };
   },
 });
 

@@ -91,3 +91,23 @@ export const listChunks: Query<
     input.stepId,
     input.limit,
   );
+
+export interface CutStream {
+  step_id: string;
+  attempt: number;
+  stream: string;
+}
+
+/** Streams of attempts that are over, whose end was never received: what is stored of them is not all. */
+export const listCutStreams: Query<{ instanceId: string; stepId: string | null }, CutStream[]> = (
+  tx,
+  { instanceId, stepId },
+) =>
+  tx.all<CutStream>(
+    `SELECT request.step_id, lease.attempt, chunk.stream
+     FROM request JOIN lease ON lease.request_id = request.id JOIN log_chunk AS chunk ON chunk.lease_id = lease.id
+     WHERE request.instance_id = ? AND (?2 IS NULL OR request.step_id = ?2) AND lease.state NOT IN ('leased', 'started')
+     GROUP BY lease.id, chunk.stream HAVING max(chunk.final) = 0 ORDER BY lease.id, chunk.stream`,
+    instanceId,
+    stepId,
+  );
