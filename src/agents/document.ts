@@ -13,6 +13,7 @@ const Version = Type.String({
   maxLength: 128,
   pattern: "^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(-[0-9A-Za-z.-]+)?(\\+[0-9A-Za-z.-]+)?$",
 });
+const DIGEST = "^sha256:[0-9a-f]{64}$";
 const Amount = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
 export const AgentBudgets = closed({
@@ -43,7 +44,7 @@ export type AgentModel = Static<typeof AgentModel>;
 
 const skill = { name: Name, description: Type.Optional(Type.String({ maxLength: 1024 })) };
 const SkillText = Type.String({ minLength: 1, maxLength: SKILL });
-const SkillDigest = Type.String({ pattern: "^sha256:[0-9a-f]{64}$" });
+const SkillDigest = Type.String({ pattern: DIGEST });
 
 const members = {
   name: Name,
@@ -55,6 +56,8 @@ const members = {
   outputSchema: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   /** Tools that it may use: it runs under a lease then, in a sandbox of its own. */
   tools: Type.Optional(Type.Array(Name, { maxItems: 64, uniqueItems: true })),
+  /** What its tools were when it was published, by the digests of `{name, description, inputSchema}`: others are refused. */
+  pins: Type.Optional(Type.Record(Type.String({ maxLength: 128 }), Type.String({ pattern: DIGEST }))),
   /** Whether it works on the files of a workspace, or needs the tenant's network. */
   files: Type.Optional(Type.Boolean()),
   privateNetwork: Type.Optional(Type.Boolean()),
@@ -111,6 +114,8 @@ export function readAgent(document: unknown): PublishableAgent {
       hint: "state model.prices",
     });
   }
+  const stray = Object.keys(agent.pins ?? {}).find((tool) => !(agent.tools ?? []).includes(tool));
+  if (stray !== undefined) throw fail("invalid_request", `/pins/${stray}: it is not one of its tools`);
   return { agent, digest: digestOf(agent), skills: texts };
 }
 

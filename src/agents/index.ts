@@ -7,4 +7,5 @@ export {
   type PublishableAgent,
   readAgent,
 } from "./document.ts";
+export { composedInstructions } from "./instructions.ts";
 export { AGENT_FAILURES, type AgentFailureCode, type AgentOutcome, type AgentUsage } from "./outcome.ts";

@@ -1,7 +1,7 @@
 import { canonicalJson } from "../base/canonical.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { validatesAgainst } from "../base/json-schema.ts";
-import type { AgentModel } from "./document.ts";
+import type { Agent, AgentModel } from "./document.ts";
 import type { AgentOutcome, AgentUsage } from "./outcome.ts";
 
 /** What is pinned for a call in the workflow process. */
@@ -179,6 +179,26 @@ function requestBody(
     max_tokens: Math.max(1, Math.min(call.model.maximumOutputTokens ?? OUTPUT_TOKENS, left)),
     ...(call.model.temperature === undefined ? {} : { temperature: call.model.temperature }),
   };
+}
+
+/** The first request of a call of an agent that has no tools, as far as the agent alone says it. */
+export function requestOf(agent: Agent, instructions: string): JsonObject {
+  const outputSchema = (agent.outputSchema as Json | undefined) ?? null;
+  const call: NativeCall = {
+    instructions,
+    prompt: null,
+    input: null,
+    outputSchema,
+    retry: 0,
+    model: agent.model ?? {},
+    budgets: {
+      tokens: agent.budgets?.tokens ?? Number.MAX_SAFE_INTEGER,
+      costMicros: null,
+      turns: 1,
+    },
+  };
+  const unused = { turns: 0, inputTokens: 0, outputTokens: 0, costMicros: null };
+  return requestBody(call, [{ role: "system", content: systemText(call) }], unused, undefined);
 }
 
 /** Why nothing more may be asked, or null. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { composedInstructions } from "../agents/index.ts";
 import { agentService } from "../agents/service/serve.ts";
 import { connectTools } from "../agents/service/tool-box.ts";
 import { fail } from "../base/errors.ts";
@@ -45,7 +46,7 @@ export async function openAgentService(options: {
   try {
     const book = new TaskBook(join(options.data ?? join(options.paths.state, "agents"), `${found.name}.db`));
     opened.push(book);
-    const tools = await connectTools(options.mcp, found.agent.tools ?? [], options.log);
+    const tools = await connectTools(options.mcp, found.agent.tools ?? [], options.log, found.agent.pins);
     opened.push(tools);
     const service = agentService({
       agent: found.agent,
@@ -97,11 +98,8 @@ function published(paths: Paths, log: Log, reference: string) {
       throw fail("not_found", `not found: agent ${reference}`, {
         hint: "publish it: lightflow agent publish FILE",
       });
-    const skills = (found.agent.skills ?? []).map(
-      ({ name, digest }) =>
-        `# Skill: ${name}\n\n${parts.store.read(readSkill, { tenantId: DEFAULT_TENANT, digest }) ?? ""}`,
-    );
-    return { found, instructions: [found.agent.instructions, ...skills].join("\n\n") };
+    const textOf = (digest: string) => parts.store.read(readSkill, { tenantId: DEFAULT_TENANT, digest });
+    return { found, instructions: composedInstructions(found.agent, textOf) };
   } finally {
     void parts.close();
   }

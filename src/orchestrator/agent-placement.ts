@@ -1,4 +1,4 @@
-import type { Agent } from "../agents/index.ts";
+import { type Agent, composedInstructions } from "../agents/index.ts";
 import { Failure, fail } from "../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { type CallEffectRequest, type Effect, type EngineInput, taskError } from "../engine/index.ts";
@@ -159,19 +159,12 @@ function pinned(
   };
 }
 
-/** The agent's own instructions, the skill that the task names (all, where it names none), and the task's. */
 function instructionsOf(agent: Agent, given: JsonObject, published: AgentLookup): string {
-  const wanted = given["skill"];
-  const skills = (agent.skills ?? []).filter(({ name }) => wanted === undefined || name === wanted);
-  if (wanted !== undefined && skills.length === 0)
-    throw fail("not_found", `the agent ${agent.name} has no skill ${String(wanted)}`);
-  const texts = skills.map(({ name, digest }) => {
-    const text = published.skill(digest);
-    if (text === null) throw fail("not_found", `the skill ${name} (${digest}) is missing`);
-    return `# Skill: ${name}\n\n${text}`;
+  const { skill, instructions } = given;
+  return composedInstructions(agent, (digest) => published.skill(digest), {
+    ...(skill === undefined ? {} : { skill: String(skill) }),
+    ...(instructions === undefined ? {} : { instructions: String(instructions) }),
   });
-  const own = given["instructions"];
-  return [agent.instructions, ...texts, ...(own === undefined ? [] : [String(own)])].join("\n\n");
 }
 
 /** The smallest of task, agent and policy; a task that asks for more than the others allow is refused. */

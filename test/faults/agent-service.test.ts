@@ -21,10 +21,10 @@ const file = (name: string, text: string, mode = 0o600): string => {
   chmodSync(path, mode);
   return path;
 };
-const program = (name: string, prefix = "") =>
+const program = (name: string, prefix = "", about = "") =>
   file(
     name,
-    `#!/bin/sh\nexec '${process.execPath}' '${resolve(import.meta.dir, "../support/mcp-tools.ts")}' '${journal}' '${prefix}'\n`,
+    `#!/bin/sh\nexec '${process.execPath}' '${resolve(import.meta.dir, "../support/mcp-tools.ts")}' '${journal}' '${prefix}' '${about}'\n`,
     0o755,
   );
 const TOOLS = program("tools.sh");
@@ -382,6 +382,24 @@ test("what would call another tool than it says is refused before anything is se
   expect(await refused("aliases", TOOLS)).toContain("by one name");
   expect(await refused("worker", join(box.path, "missing"))).toContain("does not answer");
   expect(await refused("nobody")).toContain("not found: agent nobody");
+});
+
+test("tools that are pinned are taken as they were published, and no others", async () => {
+  const agent = { name: "pinned", version: "1.0.0", instructions: "Sort.", tools: ["look", "write"] };
+  const path = file("pinned.json", JSON.stringify(agent));
+  const published = await lightflow("agent", "publish", path, "--mcp", TOOLS);
+  expect(published.code).toBe(0);
+  expect((await lightflow("agent", "publish", path, "--mcp", TOOLS)).stdout).toContain('"created": false');
+  const pinned = JSON.parse((await lightflow("agent", "get", "pinned")).stdout) as { agent: JsonObject };
+  expect(Object.keys(pinned.agent["pins"] as JsonObject)).toEqual(["look", "write"]);
+  const same = await serve("pinned", "--mcp", TOOLS);
+  await same.end("stop");
+  const other = program("other.sh", "", "another text");
+  const refused = await lightflow("agent", "serve", "pinned", "--port", "0", "--mcp", other);
+  expect(refused.stderr).toContain("the tool look is no longer what it was");
+  // The same version with tools that have changed is other content.
+  const again = await lightflow("agent", "publish", path, "--mcp", other);
+  expect(again.stderr).toContain("a published version never changes");
 });
 
 test("one process has the tasks of an agent, and what is no file of it is left alone", async () => {

@@ -3,13 +3,13 @@ import { createInterface } from "node:readline";
 
 /**
  * A server of MCP over standard streams, for tests: started with the name of a file that it appends to, so that a test
- * sees how often a tool was really called. `PREFIX-` of the second argument goes before the name of each tool.
+ * sees how often a tool was really called. The second argument goes before the name of each tool, the third behind its description.
  */
-const [journal = "", prefix = ""] = process.argv.slice(2);
+const [journal = "", prefix = "", about = ""] = process.argv.slice(2);
 const OBJECT = { type: "object", properties: {} };
 const tool = (name: string, annotations = {}) => ({
   name: `${prefix}${name}`,
-  description: name,
+  description: `${name} ${about}`.trim(),
   inputSchema: OBJECT,
   annotations,
 });

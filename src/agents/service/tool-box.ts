@@ -1,3 +1,5 @@
+import type { Tool } from "@modelcontextprotocol/sdk/types.js";
+import { digestOf } from "../../base/canonical.ts";
 import { fail, toFailure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
@@ -12,6 +14,8 @@ const WIRE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const wireName = (name: string): string => name.replaceAll(".", "__");
 
 export interface ConnectedTools extends ToolBox {
+  /** What each tool is, by the name that the agent gives it. */
+  readonly digests: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -24,23 +28,33 @@ interface Offered {
 
 /**
  * The tools of MCP servers, each an address or the path of a program; those alone that the agent names.
- * @throws Failure `conflict` when two tools would have one name, `not_found` for one that no server offers,
+ * @param pins what a tool has to be, by its digest
+ * @throws Failure `conflict` when two tools would have one name, or one is not what it was, `not_found` for one that no server offers,
  * `unavailable` for a server that does not answer
  */
 export async function connectTools(
   addresses: readonly string[],
   allowed: readonly string[],
   log: Log,
+  pins: Readonly<Record<string, string>> = {},
 ): Promise<ConnectedTools> {
   /** By the names that the model calls them by. */
   const offered = new Map<string, Offered>();
+  const digests: Record<string, string> = {};
   const servers: ToolServer[] = [];
   const close = async () => {
     await Promise.all(servers.map((server) => server.close()));
   };
   try {
     for (const address of addresses) {
-      const server = openServer(address, log);
+      const own: Record<string, string> = {};
+      // One that was started again may offer other tools by the same names.
+      const server = openServer(address, log, (tools) => {
+        for (const tool of tools) {
+          const known = own[tool.name];
+          if (known !== undefined && known !== digestOfTool(tool)) throw changed(tool.name);
+        }
+      });
       servers.push(server);
       for (const tool of await server.tools()) {
         if (!allowed.includes(tool.name)) continue;
@@ -52,6 +66,10 @@ export async function connectTools(
             hint: "a name has up to 64 letters, digits, dots, - and _",
           });
         const { name, description = "", inputSchema, annotations } = tool;
+        const digest = digestOfTool(tool);
+        if (pins[name] !== undefined && pins[name] !== digest) throw changed(name);
+        own[name] = digest;
+        digests[name] = digest;
         const definition = { name: alias, description, parameters: inputSchema as unknown as JsonObject };
         offered.set(alias, {
           server,
@@ -70,6 +88,7 @@ export async function connectTools(
   }
   return {
     definitions: [...offered.values()].map(({ definition }) => definition),
+    digests,
     isRepeatable: (alias) => offered.get(alias)?.isRepeatable === true,
     async call(alias, input) {
       const tool = offered.get(alias);
@@ -90,6 +109,14 @@ export async function connectTools(
     close,
   };
 }
+
+const digestOfTool = ({ name, description = "", inputSchema }: Tool): string =>
+  digestOf({ name, description, inputSchema });
+
+const changed = (name: string) =>
+  fail("conflict", `the tool ${name} is no longer what it was`, {
+    hint: "publish a new version of the agent with --mcp, and serve that",
+  });
 
 const collision = (name: string, other: string) =>
   name === other

@@ -2,7 +2,7 @@ import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { Tool } from "@modelcontextprotocol/sdk/types.js";
 import { childEnvironment } from "../../base/child-env.ts";
-import { fail } from "../../base/errors.ts";
+import { Failure, fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { MIB } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -25,12 +25,16 @@ export interface ToolServer {
   close(): Promise<void>;
 }
 
-/** @param address an address, or the path of a program that speaks MCP over its standard streams */
-export function openServer(address: string, log: Log): ToolServer {
+/**
+ * @param address an address, or the path of a program that speaks MCP over its standard streams
+ * @param check told what it offers whenever it is connected to; what it throws ends the connection
+ */
+export function openServer(address: string, log: Log, check: (tools: readonly Tool[]) => void): ToolServer {
   let client: Promise<Client> | null = null;
   const unavailable = (what: string, cause: unknown) =>
     fail("unavailable", `the MCP server ${address} ${what}: ${(cause as Error).message}`, { cause });
 
+  let offered: readonly Tool[] = [];
   const connect = async (): Promise<Client> => {
     const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
     const opened = new Client({ name: "lightflow", version: VERSION });
@@ -39,11 +43,13 @@ export function openServer(address: string, log: Log): ToolServer {
     };
     try {
       await opened.connect(await transportTo(address), { timeout: CONNECT_MS });
+      offered = await toolsOf(opened);
+      check(offered);
       return opened;
     } catch (error) {
       client = null;
       await opened.close().catch(() => {});
-      throw unavailable("does not answer", error);
+      throw error instanceof Failure ? error : unavailable("does not answer", error);
     }
   };
   const connected = (): Promise<Client> => {
@@ -53,22 +59,8 @@ export function openServer(address: string, log: Log): ToolServer {
 
   return {
     async tools() {
-      const opened = await connected();
-      try {
-        const tools: Tool[] = [];
-        let cursor: string | undefined;
-        for (let page = 0; page < PAGES; page++) {
-          const listed = await opened.listTools(cursor === undefined ? undefined : { cursor }, {
-            timeout: CONNECT_MS,
-          });
-          tools.push(...listed.tools);
-          cursor = listed.nextCursor;
-          if (cursor === undefined) break;
-        }
-        return tools;
-      } catch (error) {
-        throw unavailable("lists no tools", error);
-      }
+      await connected();
+      return offered;
     },
     async call(name, input) {
       const opened = await connected();
@@ -87,6 +79,20 @@ export function openServer(address: string, log: Log): ToolServer {
       await (await opened?.catch(() => null))?.close().catch(() => {});
     },
   };
+}
+
+async function toolsOf(client: Client): Promise<readonly Tool[]> {
+  const tools: Tool[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES; page++) {
+    const listed = await client.listTools(cursor === undefined ? undefined : { cursor }, {
+      timeout: CONNECT_MS,
+    });
+    tools.push(...listed.tools);
+    cursor = listed.nextCursor;
+    if (cursor === undefined) break;
+  }
+  return tools;
 }
 
 async function transportTo(server: string): Promise<Transport> {

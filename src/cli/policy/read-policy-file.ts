@@ -12,7 +12,15 @@ export const POLICY_FILE = {
 
 /** The value of a file that an operator publishes. A key that stands there twice is refused. */
 export async function readPolicyFile(file: string, io: Io): Promise<unknown> {
-  const text = file === "-" ? await io.readInput() : readTextFile(resolve(io.cwd, file));
+  return parsePolicy(await readPolicyText(file, io), file);
+}
+
+export async function readPolicyText(file: string, io: Io): Promise<string> {
+  return file === "-" ? await io.readInput() : readTextFile(resolve(io.cwd, file));
+}
+
+/** @param file only for messages */
+export async function parsePolicy(text: string, file: string): Promise<unknown> {
   if (/^\s*[[{]/.test(text)) return parseStrictJson(text);
   const [{ loadYaml }, { diagnosticText }] = await Promise.all([
     import("../../workflow/load-yaml.ts"),
