@@ -43,7 +43,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || ! bun_runs; then
 fi
 
 # bwrap and runc are the runner's sandboxes, fusermount3 mounts without root, openssl makes the certificates of the tests,
-# flatc decodes the frames of the streams, and one test is a client in Python.
+# flatc decodes the frames of the streams, and one test is a client in Python. Tasks with a browser run Chromium.
 missing=()
 command -v bwrap >/dev/null || missing+=(bubblewrap)
 command -v runc >/dev/null || command -v crun >/dev/null || missing+=(runc)
@@ -51,13 +51,22 @@ command -v fusermount3 >/dev/null || missing+=(fuse3)
 command -v flatc >/dev/null || missing+=(flatbuffers-compiler)
 command -v openssl >/dev/null || missing+=(openssl)
 command -v python3 >/dev/null || missing+=(python3-minimal)
-if [ "${#missing[@]}" -gt 0 ]; then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "apt-get install ${missing[*]}"
+# A browser is large, and not in every distribution by this name: apart, so that the others come in without it.
+large=()
+command -v chromium-headless-shell >/dev/null || large+=(chromium-headless-shell)
+as_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+install() {
+  say "apt-get install $*"
+  timeout 300 apt-get install -y -qq --no-install-recommends "$@" >&2 || say "could not install $*; going on without"
+}
+if [ "${#missing[@]}" -gt 0 ] || [ "${#large[@]}" -gt 0 ]; then
+  if as_root; then
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >&2 ||
-      say "could not install ${missing[*]}; going on without"
+    timeout 120 apt-get update -qq >&2 || say "apt-get update failed; trying with what is known"
+    [ "${#missing[@]}" = 0 ] || install "${missing[@]}"
+    [ "${#large[@]}" = 0 ] || install "${large[@]}"
   else
-    say "going on without ${missing[*]}; to have them run: sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${missing[*]}'"
+    all="${missing[*]} ${large[*]}"
+    say "going on without $all; to have them run: sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends $all'"
   fi
 fi

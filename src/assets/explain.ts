@@ -1,3 +1,4 @@
+import { BROWSER_CAPABILITY } from "../protocol/lease.ts";
 import type { StepTarget } from "./definition/types.ts";
 import type { FoundWorkflow } from "./find.ts";
 import type { PlannedStep } from "./plan/plan.ts";
@@ -15,6 +16,8 @@ export interface ExplainedStep {
   /** Counts from 0: steps of one wave need nothing of each other. */
   readonly wave: number;
   readonly pool: string | null;
+  /** What a runner has to offer. */
+  readonly capabilities: readonly string[];
   readonly models: readonly string[];
   readonly repeats: string | null;
   readonly condition: string | null;
@@ -87,11 +90,18 @@ function explainStep(planned: PlannedStep, wave: number): ExplainedStep {
     needs: planned.needs,
     wave,
     pool: target.kind === "command" || target.kind === "code" ? (target.pool ?? null) : null,
+    capabilities: capabilitiesOf(target),
     models: planned.models,
     repeats,
     condition: step.if ?? null,
     impure: planned.impure,
   };
+}
+
+function capabilitiesOf(target: StepTarget): string[] {
+  if (target.kind !== "command" && target.kind !== "code") return [];
+  const hasBrowser = target.kind === "code" && target.browser !== undefined;
+  return [...new Set([...target.capabilities, ...(hasBrowser ? [BROWSER_CAPABILITY] : [])])];
 }
 
 function placeOf(target: StepTarget): RunsAt {

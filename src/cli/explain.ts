@@ -22,12 +22,17 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   return EXIT.ok;
 };
 
+function placeText({ runs_at, pool, capabilities }: Explanation["steps"][number]): string {
+  const said = [...(pool === null ? [] : [pool]), ...capabilities];
+  return said.length === 0 ? runs_at : `${runs_at} (${said.join(", ")})`;
+}
+
 function readable(plan: Explanation, paint: Paint): string {
   const rows = plan.steps.map((step) => [
     String(step.wave + 1),
     step.step_id,
     step.node ?? paint.dim(step.kind),
-    step.runs_at + (step.pool === null ? "" : ` (${step.pool})`),
+    placeText(step),
     step.needs.join(", ") || paint.dim("nothing"),
     [step.repeats, step.condition === null ? null : `if ${step.condition}`].filter(Boolean).join("; "),
   ]);

@@ -7,8 +7,13 @@ import { readPrivateFile } from "../base/private-file.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
 import { Journal } from "./journal/journal.ts";
-import { usableSandboxes } from "./sandbox-choice.ts";
-import { type OciProbe, openProvenCgroups, probeOci, probeSandboxes } from "./sandboxes/index.ts";
+import {
+  type OciProbe,
+  openProvenCgroups,
+  type ProbeResult,
+  probeOci,
+  probeSandboxes,
+} from "./sandboxes/index.ts";
 import { checkSecret } from "./secrets.ts";
 import type { Fetch } from "./wire/client.ts";
 import { fetchWith, readTls, type TlsFiles } from "./wire/tls.ts";
@@ -85,9 +90,10 @@ async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
   // Not in the data directory itself: a running runner's sandboxes use the files that a probe writes.
   const dataDirectory = mkdtempSync(join(config.dataDirectory, "doctor-"));
   const own = { ...config, dataDirectory };
-  const { probe, containers } = await (async () => {
+  const { probe, containers, browser } = await (async () => {
     const probed = await probeSandboxes(own);
-    return { probe: probed, containers: await probeOci(own, await openProvenCgroups(dataDirectory)) };
+    const oci = await probeOci(own, await openProvenCgroups(dataDirectory));
+    return { probe: probed, containers: oci, browser: await checkBrowser(own, probed, oci) };
   })().finally(() => rmSync(dataDirectory, { recursive: true, force: true }));
   const { features } = probe.process.capability;
   const limits = features.includes("process-limit")
@@ -108,22 +114,24 @@ async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
       }),
     );
   const checks = [...shown("bubblewrap", probe), ...shown("oci", containers)];
-  return [...checks, limits];
+  return [...checks, limits, ...browser];
 }
 
-async function checkBrowser(config: EffectiveConfig): Promise<RunnerCheck[]> {
+/** Tried in the sandbox that its tasks would get. */
+async function checkBrowser(
+  config: EffectiveConfig,
+  { bubblewrap, remedy }: ProbeResult,
+  { oci }: OciProbe,
+): Promise<RunnerCheck[]> {
   if (config.browser === undefined) return [];
-  const remedy = "apt-get install chromium-headless-shell, or take it out of the configuration";
+  const fitting =
+    config.sandbox === "oci" ? oci : /^(auto|bubblewrap)$/.test(config.sandbox) ? bubblewrap : null;
+  const providers = fitting === null ? [] : [fitting];
   return [
-    await attempt("browser", remedy, async () => {
-      const dataDirectory = mkdtempSync(join(config.dataDirectory, "doctor-"));
-      try {
-        const { browser, browserProblem } = await usableSandboxes({ ...config, dataDirectory });
-        if (browser === null) throw new Failure("feature_unsupported", browserProblem ?? "", {});
-        return `${browser.version} runs in ${browser.provider}: ${browser.executable} ${browser.digest}`;
-      } finally {
-        rmSync(dataDirectory, { recursive: true, force: true });
-      }
+    await attempt("browser", "see the message, or take it out of the configuration", async () => {
+      const { proveBrowser } = await import("./browser/prove.ts");
+      const { executable, digest, provider, version } = await proveBrowser(config, { providers, remedy });
+      return `${version} runs in ${provider}: ${executable} ${digest}`;
     }),
   ];
 }
@@ -193,7 +201,6 @@ export async function diagnoseRunner(
     await attempt("journal", "see the message", () => checkJournal(config)),
     await attempt("disk", "free some space, or move the data directory", () => checkDisk(config)),
     ...(await checkSandboxes(config)),
-    ...(await checkBrowser(config)),
   );
   for (const path of config.mounts) {
     checks.push(

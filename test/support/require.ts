@@ -1,5 +1,5 @@
 /** What a machine may lack. `.ci/run` requires all of them. */
-export type Prerequisite = "root" | "fuse" | "userns" | "oci" | "conformance" | "flatc";
+export type Prerequisite = "root" | "fuse" | "userns" | "oci" | "conformance" | "flatc" | "chromium";
 
 /**
  * Whether tests that need something can run here. A missing prerequisite is printed as `not run: …`, which `verify`

@@ -147,7 +147,12 @@ export const HttpBehaviour = closed(http);
 export type HttpBehaviour = Static<typeof HttpBehaviour>;
 
 export const CodeBehaviour = closed({
-  network: Type.Optional(Type.Boolean()),
+  network: Type.Optional(
+    Type.Union([
+      Type.Boolean(),
+      Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { minItems: 1, maxItems: 256 }),
+    ]),
+  ),
   browser: Type.Optional(Type.Union([Type.Boolean(), BrowserRequest])),
   pool: Type.Optional(Name),
   capabilities: Type.Optional(Type.Array(Name)),

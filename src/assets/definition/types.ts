@@ -145,7 +145,8 @@ export interface HttpTarget {
 /** The function `run(input, ctx)` that the node's own file exports, in a sandboxed child on a runner. */
 export interface CodeTarget {
   readonly kind: "code";
-  readonly network: boolean;
+  /** A list: these hosts alone. */
+  readonly network: boolean | readonly string[];
   /** What its browser may take, where it has one. */
   readonly browser?: BrowserRequest;
   readonly pool?: string;

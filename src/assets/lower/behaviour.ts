@@ -182,7 +182,7 @@ function codeTask(target: CodeTarget, planned: PlannedStep): Behaviour {
       workspace: "ephemeral",
       // A pure function by contract; whoever reaches further says so.
       ...(planned.impure ? {} : { repeatable: true }),
-      ...(target.network ? { network: "open" } : {}),
+      ...networkOf(target.network),
       artifacts: [{ path: "outputs/**" }],
       files: ports.map(([name]) => `\${ .inputs[${JSON.stringify(name)}] }`),
       code: { source: planned.source },
@@ -190,6 +190,11 @@ function codeTask(target: CodeTarget, planned: PlannedStep): Behaviour {
     },
     result: "record",
   };
+}
+
+function networkOf(network: CodeTarget["network"]): JsonObject {
+  if (typeof network === "boolean") return network ? { network: "open" } : {};
+  return { network: "allowlisted", security: { allow: { networkHosts: [...network] } } };
 }
 
 function httpTask(target: HttpTarget): Behaviour {

@@ -140,8 +140,8 @@ export interface HttpOptions extends EffortOptions, HttpBehaviour {}
 
 /** The function `run` of the node's own file, in a sandbox on a runner. */
 export interface CodeBehaviour {
-  /** Default false: no network. */
-  readonly network?: boolean;
+  /** Default false: no network. A list of hosts (`api.example.com`, `*.example.com`): these alone, on record. */
+  readonly network?: boolean | readonly string[];
   /** A browser as `ctx.browser`, on a runner that has an approved one; or what it may take. */
   readonly browser?: boolean | BrowserLimits;
   readonly pool?: string;

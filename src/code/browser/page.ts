@@ -35,6 +35,12 @@ export interface PageOptions {
   readonly onClosed: () => void;
 }
 
+interface DocumentResponse {
+  readonly type: string;
+  readonly frameId?: string;
+  readonly response: { readonly status: number; readonly headers: Readonly<Record<string, string>> };
+}
+
 /** Higher pictures are cut off: Chromium draws no more. */
 const HIGHEST_PIXELS = 16_384;
 
@@ -60,7 +66,7 @@ class BrowserPage implements Page {
   #lost: Error | null = null;
   #tail: Promise<unknown> = Promise.resolve();
   #frame = "";
-  #status: number | null = null;
+  #response: DocumentResponse["response"] | null = null;
 
   constructor(options: PageOptions) {
     this.#options = options;
@@ -130,12 +136,9 @@ class BrowserPage implements Page {
       "Runtime.exceptionThrown",
       ({ exceptionDetails: { exception, text } }) => logLine("error", exception?.description ?? text),
     );
-    on<{ type: string; frameId?: string; response: { status: number } }>(
-      "Network.responseReceived",
-      ({ type, frameId, response }) => {
-        if (type === "Document" && frameId === this.#frame) this.#status = response.status;
-      },
-    );
+    on<DocumentResponse>("Network.responseReceived", ({ type, frameId, response }) => {
+      if (type === "Document" && frameId === this.#frame) this.#response = response;
+    });
     on<DownloadBegin>("Browser.downloadWillBegin", (data) => downloads.begin(data));
     on<DownloadProgress>("Browser.downloadProgress", (data) => {
       try {
@@ -205,10 +208,18 @@ class BrowserPage implements Page {
 
   async goto(url: string) {
     await this.#step(url, () => {
-      this.#status = null;
+      this.#response = null;
       return this.#view.navigate(url);
     });
-    return { status: this.#status, url: this.#view.url };
+    const { status = null, headers = {} } = this.#response ?? {};
+    // What the proxy says in the place of a server that the task may not reach, or that is not there.
+    if (headers["Proxy-Status"] === "lightflow-egress") {
+      throw new BrowserError(
+        "browser_navigation_failed",
+        `${url}: the runner's proxy answers ${status}: ${await this.text("body")}`,
+      );
+    }
+    return { status, url: this.#view.url };
   }
 
   evaluate<Value = unknown>(code: string | ((...given: never[]) => unknown), ...given: unknown[]) {

@@ -193,9 +193,12 @@ function parseHead(head: string): Asked | null {
   }
 }
 
+/** RFC 9209: an answer with it is the proxy's own, which no server gave. */
+const PROXY_NAME = "lightflow-egress";
+
 function answer(client: Socket, status: number, reason: string): void {
   const body = `${reason}\n`;
   client.end(
-    `HTTP/1.1 ${status} ${status === 403 ? "Forbidden" : status === 400 ? "Bad Request" : "Bad Gateway"}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${status === 403 ? "Forbidden" : status === 400 ? "Bad Request" : "Bad Gateway"}\r\nProxy-Status: ${PROXY_NAME}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

@@ -14,6 +14,7 @@ const Step = named(
     needs: Type.Array(Text),
     wave: Integer,
     pool: nullable(Text),
+    capabilities: Type.Array(Text),
     models: Type.Array(Text),
     repeats: nullable(Text),
     condition: nullable(Text),
