@@ -55,7 +55,7 @@ command -v python3 >/dev/null || missing+=(python3-minimal)
 large=()
 command -v chromium-headless-shell >/dev/null || large+=(chromium-headless-shell)
 as_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
-install() {
+apt_install() {
   say "apt-get install $*"
   timeout 300 apt-get install -y -qq --no-install-recommends "$@" >&2 || say "could not install $*; going on without"
 }
@@ -63,8 +63,8 @@ if [ "${#missing[@]}" -gt 0 ] || [ "${#large[@]}" -gt 0 ]; then
   if as_root; then
     export DEBIAN_FRONTEND=noninteractive
     timeout 120 apt-get update -qq >&2 || say "apt-get update failed; trying with what is known"
-    [ "${#missing[@]}" = 0 ] || install "${missing[@]}"
-    [ "${#large[@]}" = 0 ] || install "${large[@]}"
+    [ "${#missing[@]}" = 0 ] || apt_install "${missing[@]}"
+    [ "${#large[@]}" = 0 ] || apt_install "${large[@]}"
   else
     all="${missing[*]} ${large[*]}"
     say "going on without $all; to have them run: sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends $all'"
