@@ -103,6 +103,8 @@ export interface EffortOptions extends StepOptions {
   readonly map?: { readonly over: Expression; readonly concurrency?: number };
   /** Again while this holds, at most `limit` times. */
   readonly while?: { readonly that: Expression; readonly limit: number };
+  /** Where it fails, the flow goes on: `.steps.<stepId>` is then `{ output: null, error: { title, detail, data, … } }`. */
+  readonly tolerate?: boolean;
   /** Units of the workflow's resources that it holds while it runs. */
   readonly resources?: Readonly<Record<string, number>>;
   /** From -100 to 100; higher goes first where not all can go. */
@@ -310,7 +312,12 @@ export interface AgentOptions extends EffortOptions {
   readonly repair?: { readonly command: string; readonly attempts?: number };
   /** Of the service, with `mode: "service"`. */
   readonly endpoint?: string;
-  /** Of an agent on a runner: it works on a copy of the session's files, or on none. */
+  /**
+   * The error of a step that is tolerated. The agent gets a summary of it and no tools, and answers with its cause. Where policy
+   * does not allow that, the output is `{ skipped: { code, reason } }`.
+   */
+  readonly diagnose?: Expression;
+  /** Of an agent on a runner: a copy of the session's files (what it changed is the artifact `changes.patch`), or none. */
   readonly workspace?: "session" | "ephemeral";
   readonly pool?: string;
   readonly capabilities?: readonly string[];

@@ -107,7 +107,8 @@ function capabilitiesOf(target: StepTarget): string[] {
 function placeOf(target: StepTarget): RunsAt {
   const { kind } = target;
   // Where an agent runs that says nothing of it is decided by policy, in the orchestrator where it can be.
-  if (kind === "agent" && target.with["mode"] === "runner") return "runner";
+  if (kind === "agent" && (target.with["mode"] === "runner" || target.workspace === "session"))
+    return "runner";
   if (kind === "command" || kind === "code") return "runner";
   if (kind === "http") return "http";
   return kind === "api" || kind === "tool" || kind === "thread" ? "/ctx" : "orchestrator";

@@ -14,6 +14,7 @@ import {
 } from "../policy/index.ts";
 import type { AgentLookup, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
 import { agentRun } from "./agent-run.ts";
+import { diagnosisRequest } from "./diagnosis.ts";
 
 type CallEffect = Extract<Effect, { kind: "call" }>;
 
@@ -31,20 +32,23 @@ export function placeAgentCall(
   published: AgentLookup,
   policyOf: () => SnapshotWithDigest,
 ): PlacedAgent | { denied: StoredInput; placement: JsonObject } | null {
-  const { request } = effect;
-  if (request.call !== "agent" && request.call !== "agent-service") return null;
-  const reference = String(request.with["agent"]);
+  const { request: asked } = effect;
+  if (asked.call !== "agent" && asked.call !== "agent-service") return null;
+  const reference = String(asked.with["agent"]);
+  const isDiagnosis = asked.with["diagnose"] !== undefined;
   const found = published.agent(reference);
   const facts: JsonObject = {
     agent: found === null ? reference : `${found.name}:${found.version}`,
     ...(found === null ? {} : { digest: found.digest }),
-    privateData: request.private === true,
+    privateData: asked.private === true,
+    ...(isDiagnosis ? { diagnosis: true } : {}),
   };
   try {
     const policy = taskPolicy(foldedOf(policyOf()), {
-      layer: requestLayer(request.light ?? {}),
+      layer: requestLayer(asked.light ?? {}),
       reference: effect.reference,
     });
+    const request = isDiagnosis ? diagnosisRequest(asked, found?.agent, policy) : asked;
     const mode = modeOf(request);
     if (found === null && mode !== "service") throw unknownAgent(reference);
     const placed = placeAgent(questionOf(request, mode, found?.agent), policy);
@@ -59,7 +63,7 @@ export function placeAgentCall(
     if (placed.agentPlacement === "runner") {
       const { with: given } = request;
       const run = agentRun(
-        effect,
+        { ...effect, request },
         found!,
         instructionsOf(found!.agent, given, published),
         given["outputSchema"] ?? (found!.agent.outputSchema as Json | undefined) ?? null,
@@ -73,11 +77,19 @@ export function placeAgentCall(
     if (!(error instanceof Failure)) throw error;
     const kind = error.code === "not_found" ? "configuration" : "authorization";
     const code = error.code === "not_found" ? "agent_not_found" : error.code;
-    const refused = taskError(kind, error.message, { code }, "Refused by policy");
-    const denied: EngineInput = { kind: "effect_failed", effect: effect.id, error: refused };
+    // Work goes on without a diagnosis that policy does not allow, and says so; nobody else is asked in its place.
+    const skips = isDiagnosis && error.code === "execution_policy_denied";
+    const why = { code, reason: error.message };
+    const denied: EngineInput = skips
+      ? { kind: "effect_succeeded", effect: effect.id, output: { skipped: why } }
+      : {
+          kind: "effect_failed",
+          effect: effect.id,
+          error: taskError(kind, error.message, { code }, "Refused by policy"),
+        };
     return {
       denied: denied as unknown as StoredInput,
-      placement: { ...facts, code, reason: error.message },
+      placement: { ...facts, ...(skips ? { skipped: true } : {}), ...why },
     };
   }
 }

@@ -259,3 +259,52 @@ test("RN-53: an agent service is called by name alone: sessions, progress, the s
     await service.stop();
   }
 });
+
+/** A command that fails, and an agent that is asked why: in the workflow process, or nowhere. */
+const diagnosed = (name: string, mode = "native") =>
+  finished(name, [
+    {
+      build: {
+        try: [
+          { test: { run: { shell: { command: "sh", arguments: ["-c", `echo ${PRIVATE} >&2; exit 3`] } } } },
+        ],
+        catch: {
+          as: "problem",
+          do: [{ why: { call: "agent", with: { agent: "triage", mode, diagnose: "${ $problem }" } } }],
+        },
+      },
+    },
+  ]);
+
+test("SR-7.3: a native diagnosis sees the summary alone where policy lets it out, and is skipped with its reason where not", async () => {
+  await tenantPolicy("allowed");
+  const { text } = await diagnosed("diagnosed");
+  expect(text).toContain('"kind":"bug"');
+  expect(model.seen).toHaveLength(1);
+  const [, asked] = model.seen[0]!.body["messages"] as { content: string }[];
+  expect(asked!.content).toContain(`exit code 3: ${PRIVATE}`);
+  expect(await audited("agent.placed")).toMatchObject({
+    diagnosis: true,
+    privateData: true,
+    agentPlacement: "workflow",
+    dataBoundary: "saas-workflow-context",
+  });
+
+  model.seen.length = 0;
+  await tenantPolicy("refused");
+  const kept = await diagnosed("kept-in");
+  expect(kept.text).toContain('"status":"succeeded"');
+  expect(kept.text).toContain('"skipped":{"code":"execution_policy_denied"');
+  expect(await audited("agent.refused")).toMatchObject({
+    diagnosis: true,
+    skipped: true,
+    reason: expect.stringContaining("its input is private to the tenant"),
+  });
+  writeFileSync(join(box.path, "tenant-policy.json"), '{"tenantDataToSaas":true,"aiDiagnosisAllowed":false}');
+  await ok("policy", "publish", "tenant", "tenant-policy.json");
+  expect((await diagnosed("unseen")).text).toContain("may not be shown to a model");
+  // Not even on a runner, which a task may ask for by name.
+  expect((await diagnosed("elsewhere", "runner")).text).toContain("may not be shown to a model");
+  expect(model.seen).toEqual([]);
+  await tenantPolicy("allowed");
+});

@@ -28,7 +28,8 @@ export const releaseProfile = (directory: string, more: object = {}) => ({
       runnerPools: ["default"],
       capabilities: ["git", "npm", "node"],
       executables: ["/"],
-      actions: ["sbom", "publish", "inspect", "sign", "tag", "branch", "repair"],
+      actions: ["sbom", "publish", "inspect", "sign", "tag", "branch", "pull-request", "repair"],
+      networkHosts: ["127.0.0.1"],
       tools: ["*"],
       mounts: [directory],
       sandboxProviders: ["*"],
@@ -85,7 +86,12 @@ interface Waiting {
 
 /** A host without a runner of its own, and a release runner beside it with the signing key. */
 export async function releaseHost(
-  options: { runnerArgs?: string[]; runnerEnv?: Record<string, string>; profile?: object } = {},
+  options: {
+    runnerArgs?: string[];
+    runnerEnv?: Record<string, string>;
+    profile?: object;
+    profileId?: string;
+  } = {},
 ): Promise<ReleaseHost> {
   const box = sandbox("release");
   for (const folder of ["lightflow/workflows", "lightflow/preload", "registry"]) {
@@ -95,6 +101,7 @@ export async function releaseHost(
     "workflows/release_typescript.ts",
     "workflows/release_rust.ts",
     "workflows/release_java.ts",
+    "workflows/repair_typescript.ts",
     "preload/lightflow.ts",
   ]) {
     copyFileSync(join(ROOT, "lightflow", name), join(box.path, "lightflow", name));
@@ -126,11 +133,12 @@ export async function releaseHost(
   };
   const status = async (run: string) => (await lightflow(["run", "get", run])).json["status"] as string;
   const token = join(box.path, "runner.token");
+  const profileId = options.profileId ?? "release";
   const spawnRunner = () =>
     startBinary(
       [
         "runner",
-        ...["--controller", up.ready["controller"]!, "--id", "rel", "--profile", "release"],
+        ...["--controller", up.ready["controller"]!, "--id", "rel", "--profile", profileId],
         ...["--token-file", token, "--slots", "2", "--mount", box.path],
         ...[
           "--data-dir",
@@ -144,9 +152,10 @@ export async function releaseHost(
       box.path,
     );
   try {
-    writeFileSync(join(box.path, "release.json"), JSON.stringify(releaseProfile(box.path, options.profile)));
+    const profile = { ...releaseProfile(box.path, options.profile), id: profileId };
+    writeFileSync(join(box.path, "release.json"), JSON.stringify(profile));
     await must(["profile", "publish", "release.json"]);
-    await must(["runner", "enroll", "rel", "--profile", "release", "--out", token, "--slots", "2"]);
+    await must(["runner", "enroll", "rel", "--profile", profileId, "--out", token, "--slots", "2"]);
     runner = await spawnRunner();
   } catch (error) {
     await runner?.stop();

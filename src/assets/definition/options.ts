@@ -110,6 +110,8 @@ const effort = {
     }),
   ),
   while: Type.Optional(closed({ that: Expression, limit: Type.Integer({ minimum: 1, maximum: ROUNDS }) })),
+  /** Where it fails, the flow goes on; its entry is then `{ output: null, error }`. */
+  tolerate: Type.Optional(Type.Boolean()),
   resources: Type.Optional(ResourceUse),
   priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
   impure: Type.Optional(Type.Boolean()),

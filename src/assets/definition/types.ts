@@ -205,6 +205,8 @@ export interface WorkflowStepDef {
   readonly map?: { readonly over: string; readonly concurrency?: number };
   /** Again while this holds, at most `limit` times; expressions see `.index`. */
   readonly while?: { readonly that: string; readonly limit: number };
+  /** Where it fails, the flow goes on, and its entry holds the error. */
+  readonly tolerate?: boolean;
   /** Units of the workflow's resources that it holds while it runs. */
   readonly resources?: Readonly<Record<string, number>>;
   /** Higher goes first where not all can go. */

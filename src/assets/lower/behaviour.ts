@@ -55,15 +55,17 @@ export function behaviourOf(planned: PlannedStep, components: Components): Behav
   }
 }
 
+/** One that works on a session's files gives a command's record, with its answer as the output and its patch as an artifact. */
 function agentTask({ with: given, workspace, pool, capabilities }: AgentTarget): Behaviour {
   const light: JsonObject = {
     ...runnerOf(pool, capabilities),
     ...(workspace === undefined ? {} : { workspace }),
+    ...(workspace === "session" ? { output: "json" } : {}),
   };
   return {
     task: { call: "agent", with: given },
     ...(Object.keys(light).length === 0 ? {} : { light }),
-    result: "value",
+    result: workspace === "session" ? "record" : "value",
   };
 }
 

@@ -384,3 +384,42 @@ test("inputs are completed from defaults and the working directory, and every fa
   ]);
   expect(checkInputs(definition, [1])).toMatchObject([{ message: "the inputs are not a JSON object" }]);
 });
+
+test("an agent's step is its call, and a tolerated one leaves its error as its entry", () => {
+  const document = lower(`
+    .commandStep("try", { command: "false", tolerate: true })
+    .agentStep("why", { agent: "triage", diagnose: "\${ .steps.try.error }", outputSchema: { type: "object" }, if: "\${ .steps.try.error != null }" })
+    .agentStep("mend", { agent: "mender:1.0.0", prompt: "Mend it.", input: "\${ .steps.why.output }", workspace: "session",
+      commands: [{ name: "test", command: "false" }], repair: { command: "test", attempts: 2 }, pool: "builders" })
+    .output({ patch: "\${ .steps.mend.artifacts }" })`);
+  const [tried, why, mend] = document.do as Record<string, Record<string, unknown>>[];
+  expect(tried!["try"]).toMatchObject({
+    try: [{ try: { run: { shell: { command: "false" } } } }],
+    catch: {
+      as: "problem",
+      do: [
+        { "try-failed": { set: "${ $problem }", export: { as: expect.stringContaining("error: $result") } } },
+      ],
+    },
+  });
+  expect(why!["why"]).toMatchObject({
+    call: "agent",
+    with: {
+      agent: "triage",
+      diagnose: "${ .steps.try.error }",
+      outputSchema: { format: "json", document: { type: "object" } },
+    },
+    if: expect.stringContaining(".error != null"),
+  });
+  expect(mend!["mend"]).toMatchObject({
+    call: "agent",
+    with: { agent: "mender:1.0.0", repair: { command: "test", attempts: 2 } },
+    metadata: {
+      lightWorkflow: { workspace: "session", output: "json", runner: { runnerPool: "builders" } },
+    },
+  });
+  loadDocument(JSON.stringify(document), { mode: "light", format: "json" });
+  expect(() =>
+    lower(`.agentStep("a", { agent: "x", commands: [{ name: "t", command: "\${ .inputs.x }" }] })`),
+  ).toThrow("the command is an expression");
+});

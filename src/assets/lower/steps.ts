@@ -30,7 +30,8 @@ export function taskOf(planned: PlannedStep, lowering: Lowering): JsonObject {
   const looped = step.map !== undefined || step.while !== undefined;
   const inner = workTask(planned, behaviour, lowering);
   const tried = step.retry === undefined ? inner : retried(id, inner, step.retry);
-  const around = looped ? loop(planned, tried, behaviour, lowering) : tried;
+  const repeated = looped ? loop(planned, tried, behaviour, lowering) : tried;
+  const around = step.tolerate === true ? tolerated(id, repeated, lowering) : repeated;
   return {
     ...condition(planned, lowering),
     ...around,
@@ -148,6 +149,21 @@ function retried(id: string, task: JsonObject, retry: Retry): JsonObject {
       },
     },
     metadata: { lightFlow: { wraps: id } },
+  };
+}
+
+/** Whatever it fails with becomes its entry. */
+function tolerated(id: string, task: JsonObject, { root }: Lowering): JsonObject {
+  const metadata = { lightFlow: { wraps: id } };
+  const noted = {
+    set: "${ $problem }",
+    export: { as: exportEntry(root, id, "{output: null, error: $result}") },
+    metadata,
+  };
+  return {
+    try: [{ [id]: task }],
+    catch: { as: "problem", do: [{ [`${id}-failed`]: noted }] },
+    metadata,
   };
 }
 

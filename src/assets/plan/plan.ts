@@ -210,6 +210,7 @@ class Planner {
       ["retry", "again"],
       ["timeout", "under a timeout"],
       ["resources", "with resources"],
+      ["tolerate", "with its failure tolerated"],
     ] as const) {
       if (step[key] === undefined) continue;
       this.#issue(
@@ -310,7 +311,7 @@ class Planner {
     add(inner, behaviourReferences(target, step, made.extra));
     add(outer, referencesOf(conditionsOf(step)));
     for (const { expression, view } of level.conditions) add(view, referencesOf(expression));
-    if (target.kind === "command" && target.workspace === "session") {
+    if ((target.kind === "command" || target.kind === "agent") && target.workspace === "session") {
       if (this.#session !== undefined) needs.add(this.#session);
       this.#session = id;
     }

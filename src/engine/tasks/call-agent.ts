@@ -11,7 +11,7 @@ import { lightOf } from "./run-request.ts";
 export const AGENT_CALLS: ReadonlySet<string> = new Set(["agent", "agent-service"]);
 
 /** What evaluates to data: everything that a model or a service is given. */
-const TEXTS = ["prompt", "instructions", "input", "session"] as const;
+const TEXTS = ["prompt", "instructions", "input", "session", "diagnose"] as const;
 
 /** The request of an agent's task: whatever names it, and whatever it is given, evaluated. */
 export function agentRequest(

@@ -47,6 +47,8 @@ export const AgentArguments = closed(
         { maxItems: 64 },
       ),
     ),
+    /** The error of a step that failed: the agent gets a summary of it, no tools, and says what is wrong. */
+    diagnose: Type.Optional(anyValue()),
     /** The command of those that has to succeed in the end: the step that failed. */
     repair: Type.Optional(
       closed({
