@@ -192,7 +192,7 @@ test("SR-9.5: once its attempts are used up, the agent stops and a person is ask
   expect(await leased()).toEqual([0]);
   // The diagnosis, and one turn for each of two attempts.
   expect(model.seen).toHaveLength(3);
-  expect((await host.lightflow(["ask", "answer", question.id, "--value", '"fixed by hand"'])).code).toBe(0);
+  expect((await host.lightflow(["ask", "answer", question.id, "fixed by hand"])).code).toBe(0);
   expect(await host.ended(run)).toBe("failed");
   expect(JSON.stringify((await shown(run))["error"])).toContain("fixed by hand");
 });

@@ -392,6 +392,7 @@ test("an agent's step is its call, and a tolerated one leaves its error as its e
     .agentStep("mend", { agent: "mender:1.0.0", prompt: "Mend it.", input: "\${ .steps.why.output }", workspace: "session",
       commands: [{ name: "test", command: "false" }], repair: { command: "test", attempts: 2 }, pool: "builders" })
     .output({ patch: "\${ .steps.mend.artifacts }" })`);
+  loadDocument(JSON.stringify(document), { mode: "light", format: "json" });
   const [tried, why, mend] = document.do as Record<string, Record<string, unknown>>[];
   expect(tried!["try"]).toMatchObject({
     try: [{ try: { run: { shell: { command: "false" } } } }],
@@ -418,7 +419,6 @@ test("an agent's step is its call, and a tolerated one leaves its error as its e
       lightWorkflow: { workspace: "session", output: "json", runner: { runnerPool: "builders" } },
     },
   });
-  loadDocument(JSON.stringify(document), { mode: "light", format: "json" });
   expect(() =>
     lower(`.agentStep("a", { agent: "x", commands: [{ name: "t", command: "\${ .inputs.x }" }] })`),
   ).toThrow("the command is an expression");
