@@ -43,10 +43,10 @@ take turns in that proportion.
 ## What follows without being said
 
 - A task (or its template) whose actions hold \`publish\`, \`sign\` or \`tag\`: sandbox \`per-publish\`, an approval, signed
-  provenance, nothing that persists.
+  provenance, nothing that persists, nothing frozen.
 - An action that \`requiresHumanApprovalBefore\` names: an approval.
 - What a model wrote: a boundary of at least \`modelGeneratedBoundary\`.
-- A task with secrets: a workspace of its own.
+- A task with secrets: a workspace of its own, of which nothing is frozen.
 - A runner's agent never gets a credential of the service, and its model only where \`tenantDataToSaas\` says so.
 
 ## Command templates
@@ -80,7 +80,8 @@ computed while it runs), nowhere where a layer beside the profile says \`deny-al
 ([calls into the tenant's network](13-runner.md)). What a profile allows is the network of the commands under it.
 
 \`limits.cpuMillis\`, \`limits.diskBytes\`, \`networkPolicies\` and \`trustBundles\` are refused wherever a layer states them: no
-sandbox holds them, and a rule that nothing holds would only look like one. \`["*"]\` in \`allow\` says nothing and passes. The remaining fields are resolved, explained and kept in the snapshot for those that place agents, sign
+sandbox holds them, and a rule that nothing holds would only look like one. \`["*"]\` in \`allow\` says nothing and passes. \`afterTask\` and
+\`limits.frozenMs\` say what a runner keeps of a task's files and logs, and for how long ([frozen tasks](13-runner.md)). The remaining fields are resolved, explained and kept in the snapshot for those that place agents, sign
 provenance and make approvals.
 `;
 }

@@ -234,8 +234,15 @@ export interface CommandBehaviour {
    * `.steps.<stepId>.output`. `text` (default): its log is all it leaves. Standard output is never parsed.
    */
   readonly output?: "json" | "text";
-  /** `session` (default): one workspace for the steps of a run. `ephemeral`: a fresh one for this step. */
-  readonly workspace?: "session" | "ephemeral";
+  /**
+   * `session` (default): one workspace for the steps of a run. `ephemeral`: a fresh one for this step. Or a copy of the
+   * session's, or of a directory of the host by its absolute path, that is discarded afterwards; with `commit` the
+   * session takes it over when the step succeeds.
+   */
+  readonly workspace?:
+    | "session"
+    | "ephemeral"
+    | { readonly copyOnWrite: string; readonly commit?: boolean };
   /** Files of the workspace to keep: paths relative to it, with `*` and `**`. */
   readonly artifacts?: readonly {
     readonly path: string;

@@ -33,6 +33,6 @@ export function buildLease(
   return {
     lease: lease as unknown as JsonObject,
     timeoutMs: payload.deadlineMs,
-    workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : null,
+    workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : (payload.workspace.commitTo ?? null),
   };
 }

@@ -12,6 +12,7 @@ import {
   type SnapshotWithDigest,
   taskPolicy,
 } from "../policy/index.ts";
+import { workspaceWish } from "../protocol/index.ts";
 import type { AgentLookup, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
 import { agentRun } from "./agent-run.ts";
 import { diagnosisRequest } from "./diagnosis.ts";
@@ -112,7 +113,7 @@ function questionOf(request: CallEffectRequest, mode: AgentMode | undefined, age
     ...(mode === undefined ? {} : { mode }),
     // A service uses tools of its own, behind its own boundary.
     tools: mode === "service" ? [] : (agent?.tools ?? []),
-    files: agent?.files === true || files || light["workspace"] === "session",
+    files: agent?.files === true || files || workspaceWish(light["workspace"]).kind !== "ephemeral",
     privateNetwork: agent?.privateNetwork === true,
     privateData: request.private === true,
     ...(agent?.model?.scope === undefined ? {} : { modelProviderScope: agent.model.scope }),

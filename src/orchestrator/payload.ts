@@ -27,6 +27,8 @@ import {
   type SandboxProvider,
   type TaskPayload,
   validate,
+  type WorkspaceWish,
+  workspaceWish,
 } from "../protocol/index.ts";
 import type { ApprovalGate, InstanceRow, QueuedRequest } from "../store/index.ts";
 import { runGate } from "./approval-gate.ts";
@@ -90,8 +92,7 @@ export function queueRequest(
     },
     payload: payload as unknown as JsonObject,
     // An agent works on a copy, which can only be made where the session is.
-    workspaceKey:
-      payload.agent?.copyOf ?? (payload.workspace.mode === "session" ? payload.workspace.key : null),
+    workspaceKey: sessionOf(payload),
     repeatable: request.light["repeatable"] === true,
     priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
     concurrency,
@@ -181,14 +182,21 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   if (usesSecrets && policy.secretPolicy === "none") {
     throw denied("the task uses a secret, and its secret policy is none", "secretPolicy");
   }
-  const session = light["workspace"] === "session";
-  if (session && (policy.persistence === "ephemeral" || usesSecrets)) {
+  const wish = workspaceWish(light["workspace"]);
+  const isAgent = isObject(light["agent"]);
+  if (
+    (wish.kind === "session" || (wish.kind === "copy" && wish.commit)) &&
+    (policy.persistence === "ephemeral" || usesSecrets)
+  ) {
     throw denied(
       usesSecrets
         ? "a task with secrets has a workspace of its own: nothing of it may stay for other steps"
         : "the task asks for a session's workspace, and its persistence is ephemeral",
       "persistence",
     );
+  }
+  if (isAgent && wish.kind === "copy" && (wish.commit || wish.path !== null)) {
+    throw denied("an agent works on a copy of the session's files, and hands over a patch", "persistence");
   }
   const limit = (name: "logBytes" | "outputBytes" | "artifactBytes" | "artifactCount", most: number) =>
     Math.min(most, policy.limits?.[name] ?? most);
@@ -201,10 +209,8 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     ...(template === null ? {} : { commandTemplateId: template.id, commandTemplateDigest: template.digest }),
     deadlineMs: effective.taskMs,
     task,
-    workspace:
-      session && !isObject(light["agent"])
-        ? { mode: "session", key: row.id }
-        : { mode: "ephemeral", key: newId() },
+    workspace: workspaceOf(isAgent ? { kind: "ephemeral" } : wish, row, effective),
+    ...freezeOf(policy, usesSecrets),
     mounts: ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, effective)),
     sandbox: {
       mode: policy.sandboxMode ?? "none",
@@ -227,7 +233,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     ...filesOf(light),
     ...browserOf(light),
     ...actionOf(effect, row),
-    ...agentOf(light, session ? row.id : null),
+    ...agentOf(light, wish.kind === "ephemeral" ? null : row.id),
     ...(effect.call === undefined
       ? {}
       : { call: { kind: effect.call, ...(effect.ask === undefined ? {} : { program: true as const }) } }),
@@ -251,6 +257,38 @@ function browserOf(light: JsonObject): Pick<TaskPayload, "browser"> {
   if (!isObject(light["code"]))
     throw denied("a browser is for the function of a code node, and the task names none", "browser");
   return { browser: { ...BROWSER_DEFAULTS, ...asked } };
+}
+
+/** A session has one key for all steps of its run: the run's own. */
+function workspaceOf(
+  wish: WorkspaceWish,
+  row: InstanceRow,
+  effective: EffectivePolicy,
+): TaskPayload["workspace"] {
+  if (wish.kind === "session") return { mode: "session", key: row.id };
+  const own = { mode: "ephemeral", key: newId() } as const;
+  if (wish.kind === "ephemeral") return own;
+  return {
+    ...own,
+    // The host's own files are read, under the rules for what a task sees of the host.
+    copyOf:
+      wish.path === null ? { session: row.id } : { path: hostMount({ source: wish.path }, effective).source },
+    ...(wish.commit ? { commitTo: row.id } : {}),
+  };
+}
+
+/** What a task wrote may hold the secrets that it was given: of such a task nothing is kept. */
+function freezeOf({ afterTask, limits }: PolicyLayer, usesSecrets: boolean): Pick<TaskPayload, "freeze"> {
+  if (afterTask === undefined || afterTask === "destroy" || usesSecrets) return {};
+  const forMs = limits?.frozenMs ?? 0;
+  return forMs === 0 ? {} : { freeze: { when: afterTask === "freeze" ? "always" : "failed", forMs } };
+}
+
+/** The session whose files a task needs, or makes. */
+function sessionOf({ workspace, agent }: TaskPayload): string | null {
+  const { mode, key, copyOf, commitTo } = workspace;
+  if (mode === "session") return key;
+  return agent?.copyOf ?? (copyOf !== undefined && "session" in copyOf ? copyOf.session : (commitTo ?? null));
 }
 
 /** The key is that of the task with what it is given: a repeat of it is the same action, whichever attempt makes it. */

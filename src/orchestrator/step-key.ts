@@ -2,6 +2,7 @@ import { canonicalJson, sha256 } from "../base/canonical.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { VERSION } from "../base/version.ts";
 import type { CallEffectRequest, Definition, RunRequest } from "../engine/index.ts";
+import { touchesSession, workspaceWish } from "../protocol/index.ts";
 import type { StepKey } from "../store/index.ts";
 
 export type CacheableEffect =
@@ -48,9 +49,12 @@ export function uncacheable(definition: Definition, effect: CacheableEffect): st
     if (run["action"] !== undefined)
       return "the step does an action, which looks for itself whether it was done";
     if (run["agent"] !== undefined) return "the step asks a model";
-    if (run["workspace"] === "session")
+    if (touchesSession(run["workspace"]))
       return "the step shares the run's workspace with others; give it a workspace of its own";
-    if (Array.isArray(run["mounts"]) && run["mounts"].length > 0)
+    if (
+      (Array.isArray(run["mounts"]) && run["mounts"].length > 0) ||
+      workspaceWish(run["workspace"]).kind === "copy"
+    )
       return "the step reads a directory of the host";
     return null;
   }

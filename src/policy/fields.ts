@@ -109,6 +109,7 @@ const SMALLEST: Readonly<Record<string, number | undefined>> = {
   repairAttempts: 0,
   modelTokens: 0,
   modelCostMicros: 0,
+  frozenMs: 86_400_000,
 };
 
 /** Ordered fields that say something about a task and not about what it may do: a profile has no strictest of them. */

@@ -199,6 +199,7 @@ function consequencesOf(
     demand("approvalRequired", true, reason);
     demand("provenance", "signed", reason);
     demand("persistence", "ephemeral", reason);
+    demand("afterTask", "destroy", reason);
   }
   const before = (policy.requiresHumanApprovalBefore ?? []).find((pattern) =>
     actions.some((action) => coversName(pattern, action)),

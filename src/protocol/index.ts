@@ -6,3 +6,4 @@ export * from "./routes.ts";
 export * from "./session.ts";
 export * from "./signature.ts";
 export { validate } from "./validate.ts";
+export { touchesSession, type WorkspaceWish, workspaceWish } from "./workspace.ts";

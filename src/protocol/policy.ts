@@ -40,6 +40,8 @@ export const POLICY_ORDERS = {
   persistence: ["session", "ephemeral"],
   workloadTrust: ["trusted-template", "tenant-authored", "model-generated"],
   provenance: ["unsigned", "signed"],
+  /** What becomes of a task's files and logs on its runner: kept always, kept when it failed, removed. */
+  afterTask: ["freeze", "freeze-failed", "destroy"],
 } as const;
 
 /** What a layer allows, each a list of which the tasks may use a part. */
@@ -90,6 +92,7 @@ export const POLICY_LIMITS = [
   "repairAttempts",
   "modelTokens",
   "modelCostMicros",
+  "frozenMs",
 ] as const;
 
 const optional = <T extends Record<string, TSchema>>(schemas: T) =>

@@ -223,7 +223,12 @@ const command = {
   ),
   stdin: Type.Optional(Text),
   output: Type.Optional(oneOf(["json", "text"])),
-  workspace: Type.Optional(oneOf(["session", "ephemeral"])),
+  workspace: Type.Optional(
+    Type.Union([
+      oneOf(["session", "ephemeral"]),
+      closed({ copyOnWrite: Words, commit: Type.Optional(Type.Boolean()) }),
+    ]),
+  ),
   artifacts: Type.Optional(
     Type.Array(closed({ path: Words, name: Type.Optional(Words), mediaType: Type.Optional(Words) })),
   ),

@@ -75,7 +75,10 @@ export interface CommandTarget {
   /** `json`: the step leaves one JSON value in the file that LIGHTFLOW_OUTPUT names. `text`: its log is all. */
   readonly output: "json" | "text";
   /** `session`: the steps of a run share one workspace. */
-  readonly workspace: "session" | "ephemeral";
+  readonly workspace:
+    | "session"
+    | "ephemeral"
+    | { readonly copyOnWrite: string; readonly commit?: boolean | undefined };
   readonly artifacts: readonly {
     readonly path: string;
     readonly name?: string;

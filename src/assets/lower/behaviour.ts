@@ -125,7 +125,7 @@ function commandTask(target: CommandTarget): Behaviour {
       ...runnerOf(target.pool, target.capabilities),
       // Stated always: it is what makes the command's record, and not its standard output, the result.
       output: target.output,
-      workspace: target.workspace,
+      workspace: typeof target.workspace === "string" ? target.workspace : copyOf(target.workspace),
       ...(target.repeatable ? { repeatable: true } : {}),
       ...(target.mounts.length === 0 ? {} : { mounts: target.mounts.map(mountOf) }),
       ...(target.artifacts.length === 0 ? {} : { artifacts: target.artifacts.map(artifactOf) }),
@@ -137,6 +137,11 @@ function commandTask(target: CommandTarget): Behaviour {
     result: "record",
   };
 }
+
+const copyOf = ({ copyOnWrite, commit }: Exclude<CommandTarget["workspace"], string>): JsonObject => ({
+  copyOnWrite,
+  ...(commit === undefined ? {} : { commit }),
+});
 
 function securityOf({ sandbox, provenance }: CommandTarget): JsonObject {
   const security: JsonObject = {

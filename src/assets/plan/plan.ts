@@ -1,5 +1,11 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { ComponentDef, StepTarget, WorkflowDef, WorkflowStepDef } from "../definition/types.ts";
+import type {
+  CommandTarget,
+  ComponentDef,
+  StepTarget,
+  WorkflowDef,
+  WorkflowStepDef,
+} from "../definition/types.ts";
 import type { AssetRecord } from "../kinds.ts";
 import { behaviourReferences, conditionsOf } from "./reads.ts";
 import { type References, referencesOf } from "./references.ts";
@@ -69,8 +75,9 @@ class Planner {
   readonly sequential: boolean;
   readonly #workflow: string;
   readonly #components: Components;
-  /** The last command that shares the run's workspace: the next one waits for it. */
+  /** The last command that changed the run's workspace, and those that had a copy of it since: the next one waits. */
   #session: string | undefined;
+  #copies: string[] = [];
 
   constructor(definition: WorkflowDef, record: AssetRecord, components: Components) {
     this.#workflow = record.meta.id;
@@ -283,6 +290,19 @@ class Planner {
     });
   }
 
+  /** A copy is of what the commands before it left: it waits for the last one that wrote, and the next one for it. */
+  #orderBySession(id: string, workspace: CommandTarget["workspace"], needs: Set<string>): void {
+    const copies = typeof workspace !== "string";
+    const reads = copies && workspace.copyOnWrite === "session";
+    const writes = copies ? workspace.commit === true : workspace === "session";
+    if ((reads || writes) && this.#session !== undefined) needs.add(this.#session);
+    if (writes) {
+      for (const copy of this.#copies) needs.add(copy);
+      this.#copies = [];
+      this.#session = id;
+    } else if (reads) this.#copies.push(id);
+  }
+
   #push(made: {
     id: string;
     level: Level;
@@ -311,10 +331,8 @@ class Planner {
     add(inner, behaviourReferences(target, step, made.extra));
     add(outer, referencesOf(conditionsOf(step)));
     for (const { expression, view } of level.conditions) add(view, referencesOf(expression));
-    if ((target.kind === "command" || target.kind === "agent") && target.workspace === "session") {
-      if (this.#session !== undefined) needs.add(this.#session);
-      this.#session = id;
-    }
+    if (target.kind === "command" || target.kind === "agent")
+      this.#orderBySession(id, target.workspace ?? "ephemeral", needs);
     needs.delete(id);
     this.steps.push({
       id,

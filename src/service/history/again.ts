@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { fail } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { touchesSession } from "../../protocol/index.ts";
 import {
   findRun,
   type InstanceRow,
@@ -169,7 +170,7 @@ function sharesWorkspace(value: Json | undefined, names: ReadonlySet<string>, na
     const lightFlow = isObject(metadata) ? (metadata as JsonObject)["lightFlow"] : undefined;
     const own = isObject(lightFlow) ? (lightFlow as JsonObject)["step"] : undefined;
     const step = typeof own === "string" ? own : name;
-    if (isObject(light) && (light as JsonObject)["workspace"] === "session" && names.has(step)) return true;
+    if (isObject(light) && touchesSession((light as JsonObject)["workspace"]) && names.has(step)) return true;
   }
   return Object.entries(value).some(([key, member]) => sharesWorkspace(member, names, key));
 }

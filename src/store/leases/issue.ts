@@ -5,6 +5,7 @@ import { appendEvents } from "../instances/events.ts";
 import type { Transaction } from "../operation.ts";
 import type { SessionRow } from "../runners/session.ts";
 import type { ClaimBatch, PendingRequest, Waiter } from "./claim.ts";
+import { demandedIsolation } from "./isolation.ts";
 
 /** Give a queued task to a session: one attempt, with the next fence. @returns the unsigned lease */
 export function issueLease(
@@ -60,6 +61,7 @@ export function issueLease(
       reference: request.reference,
       attempt: request.attempt,
       policyDigest: request.policy_digest,
+      isolation: demandedIsolation(lease),
     },
   });
   appendEvents(tx, request.instance_id, batch.now, [

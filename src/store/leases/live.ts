@@ -10,6 +10,8 @@ export interface LeaseRow extends RequestFacts {
   runner_id: string;
   /** The session that speaks, which may be a newer one of the same runner than the lease was issued to. */
   session_id: string;
+  /** What that session may be given. */
+  offer: string;
   attempt: number;
   fence: number;
   nonce: string | null;
@@ -34,6 +36,7 @@ interface RequestFacts {
   effect_id: string;
   template: string | null;
   approval: string | null;
+  requirement: number;
 }
 
 export interface LeaseCaller {
@@ -48,7 +51,7 @@ export interface LeaseCaller {
 function ownLease(tx: Reader, caller: LeaseCaller): LeaseRow {
   const session = authenticate(tx, "claim", caller.tokenHash, caller.now, { onLease: true });
   // Two look-ups by key: a join of the two takes several times as long.
-  const lease = tx.get<Omit<LeaseRow, keyof RequestFacts | "session_id">>(
+  const lease = tx.get<Omit<LeaseRow, keyof RequestFacts | "session_id" | "offer">>(
     `SELECT id, request_id, instance_id, tenant_id, runner_id, attempt, fence, nonce, state, issued_at, expires_at,
        deadline_at, start_message_id, cancel_reason, result_digest, verdict FROM lease WHERE id = ?`,
     caller.leaseId,
@@ -57,10 +60,10 @@ function ownLease(tx: Reader, caller: LeaseCaller): LeaseRow {
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
   if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
   const request = tx.get<RequestFacts>(
-    "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state, concurrency_key, effect_id, template, approval FROM request WHERE id = ?",
+    "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state, concurrency_key, effect_id, template, approval, requirement FROM request WHERE id = ?",
     lease.request_id,
   )!;
-  return { ...lease, ...request, session_id: session.id };
+  return { ...lease, ...request, session_id: session.id, offer: session.offer };
 }
 
 /** The lease of a caller, with the attempt and the fence that were issued. */

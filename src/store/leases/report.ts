@@ -2,6 +2,7 @@ import { type Failure, fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Retention } from "../instances/advance.ts";
 import type { Operation, Transaction } from "../operation.ts";
+import { isolationDenial } from "./isolation.ts";
 import { findLease, type LeaseCaller, whyEnded } from "./live.ts";
 import { type AcceptPort, howToTake, takeResult } from "./take-result.ts";
 
@@ -12,6 +13,7 @@ export interface ReportInput extends LeaseCaller {
     runnerId: string;
     policyDigest: string;
     status: string;
+    sandbox: { provider: string; boundary: string; mode?: string };
     artifactRefs: { name: string; sha256: string; size: number; mediaType: string }[];
   };
   /** Whole logs that the result names and whose bytes are here. */
@@ -54,6 +56,8 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
   if (String(result["approvalRefs"] ?? []) !== (lease.approval ?? "")) {
     throw fail("identity_mismatch", "the result does not name the approvals of the lease");
   }
+  const weak = isolationDenial(tx, lease.requirement, result.sandbox, null);
+  if (weak !== null) throw weak;
   if (lease.state === "leased" && result.status === "succeeded") {
     throw fail("lease_state_conflict", "a task that was not started cannot have succeeded");
   }

@@ -5,6 +5,7 @@ import { consumeApproval } from "../approvals/decide.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Operation } from "../operation.ts";
 import { leaveKey } from "./concurrency.ts";
+import { isolationDenial } from "./isolation.ts";
 import { findLease, type LeaseCaller, type LeaseRow, once, whyEnded } from "./live.ts";
 import { requeue } from "./requeue.ts";
 
@@ -37,6 +38,8 @@ export const startLease: Operation<
   if (lease.nonce === null || !equalSecret(lease.nonce, input.nonce)) {
     throw fail("identity_mismatch", "the nonce is not the lease's");
   }
+  const weak = isolationDenial(tx, lease.requirement, { provider: input.sandbox }, lease.offer);
+  if (weak !== null) throw weak;
   if (lease.cancel_reason !== null) throw fail("lease_revoked", lease.cancel_reason);
   if (lease.approval !== null) consumeApproval(tx, lease.approval, input.now);
   const deadline = lease.deadline_at - lease.issued_at + input.now;

@@ -73,6 +73,8 @@ export function takeResult(
       policyDigest: row.policy_digest,
       commandTemplateId: result["commandTemplateId"] ?? null,
       artifactRefs: result["artifactRefs"] ?? [],
+      isolation: result["sandbox"] ?? null,
+      workspace: result["workspace"] ?? null,
       approvalRefs: row.approval === null ? [] : [row.approval],
     },
   });
@@ -111,6 +113,8 @@ export function takeResult(
         exit_code: result["exitCode"] ?? null,
         duration_ms: result["durationMs"] ?? null,
         sandbox: ((result["sandbox"] as JsonObject | undefined)?.["provider"] as string | undefined) ?? null,
+        isolation: result["sandbox"] ?? null,
+        ...(result["workspace"] === undefined ? {} : { workspace: result["workspace"] }),
         artifacts: result["artifactRefs"] ?? [],
         ...clockSkew(row, result, now),
       },

@@ -84,6 +84,13 @@ export const BrowserRequest = closed({
 /** What the browser of a code task may take. */
 export type BrowserRequest = Static<typeof BrowserRequest>;
 
+export const CopyRequest = closed({
+  /** `session`, or the absolute path of a directory on the runner's host, which is not changed. */
+  copyOnWrite: Type.String({ minLength: 1, maxLength: 4096 }),
+  /** The session takes the files over when the task succeeds; else they are discarded. */
+  commit: Type.Optional(Type.Boolean()),
+});
+
 export const LightWorkflow = closed(
   {
     runner: Type.Optional(RunnerRequest),
@@ -94,8 +101,11 @@ export const LightWorkflow = closed(
     /** How the process's stdout becomes the task's output; without it the specification's rule (`text`). */
     output: Type.Optional(wordOf("json", "text")),
     mounts: Type.Optional(Type.Array(MountRequest, { maxItems: 64 })),
-    /** `session`: the steps of a run share one workspace; `ephemeral` (the default): a new one for each attempt. */
-    workspace: Type.Optional(wordOf("session", "ephemeral")),
+    /**
+     * `session`: the steps of a run share one workspace; `ephemeral` (the default): a new one for each attempt; or one
+     * that begins as a copy.
+     */
+    workspace: Type.Optional(Type.Union([wordOf("session", "ephemeral"), CopyRequest])),
     network: Type.Optional(wordOf("deny-all", "allowlisted", "open")),
     /** Higher is leased first. */
     priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
