@@ -33,6 +33,7 @@ export function buildLease(
   return {
     lease: lease as unknown as JsonObject,
     timeoutMs: payload.deadlineMs,
-    workspaceKey: payload.workspace.mode === "session" ? payload.workspace.key : (payload.workspace.commitTo ?? null),
+    workspaceKey:
+      payload.workspace.mode === "session" ? payload.workspace.key : (payload.workspace.commitTo ?? null),
   };
 }

@@ -239,10 +239,7 @@ export interface CommandBehaviour {
    * session's, or of a directory of the host by its absolute path, that is discarded afterwards; with `commit` the
    * session takes it over when the step succeeds.
    */
-  readonly workspace?:
-    | "session"
-    | "ephemeral"
-    | { readonly copyOnWrite: string; readonly commit?: boolean };
+  readonly workspace?: "session" | "ephemeral" | { readonly copyOnWrite: string; readonly commit?: boolean };
   /** Files of the workspace to keep: paths relative to it, with `*` and `**`. */
   readonly artifacts?: readonly {
     readonly path: string;
