@@ -259,7 +259,7 @@ export class Orchestrator {
   }
 
   /** Answer a question of a workflow. @returns the run that goes on */
-  answer(
+  async answer(
     tenantId: string,
     taskId: string,
     answer: Json,
@@ -267,7 +267,7 @@ export class Orchestrator {
     roles: readonly string[] = [],
   ): Promise<string> {
     const { store, clock } = this.#options;
-    return store.write(answerQuestion, {
+    const { runId, refused } = await store.write(answerQuestion, {
       engine: this.#engine,
       tenantId,
       taskId,
@@ -277,6 +277,8 @@ export class Orchestrator {
       problem: (question, value) => answerProblem(question as unknown as Question, value),
       now: clock.wall(),
     });
+    if (refused !== null) throw refused;
+    return runId;
   }
 
   /** Approve what a task is about to do, or reject it. @returns the run that goes on */

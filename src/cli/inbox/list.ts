@@ -3,11 +3,13 @@ import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 
 export const spec = {
+  description:
+    "What waits for a person: questions of workflows (`ask`), approvals, steps whose outcome is not known, and what else an operator has to look at.",
   flags: { all: { type: "boolean", about: "resolved ones too" } },
   examples: [
     {
       command: "lightflow inbox list",
-      does: "what waits for an operator, such as a step whose outcome is not known",
+      does: "what waits for a person, with the run and the step",
     },
   ],
 } as const satisfies CommandSpec;
@@ -19,16 +21,17 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
     io.print(answer, (paint) =>
       answer.tasks.length === 0
         ? "nothing waits for an operator\n"
-        : tableText([
-            ["task", "kind", "step", "reason", "since"].map((head) => paint.dim(head)),
+        : `${tableText([
+            ["task", "kind", "run", "step", "reason", "since"].map((head) => paint.dim(head)),
             ...answer.tasks.map((each) => [
               each.id,
               each.kind,
+              String(each.body["run_id"] ?? ""),
               String(each.body["step_id"] ?? ""),
               String(each.body["reason"] ?? ""),
               each.created_at,
             ]),
-          ]),
+          ])}${paint.dim("lightflow inbox show TASK says what each waits for, and what resolves it")}\n`,
     );
     return 0;
   } finally {

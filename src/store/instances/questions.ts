@@ -1,4 +1,4 @@
-import { fail } from "../../base/errors.ts";
+import { type Failure, fail } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Transaction } from "../operation.ts";
@@ -64,13 +64,26 @@ function mayAnswer({ assignment }: JsonObject, { actor, roles }: AnswerInput) {
     : null;
 }
 
+export interface AnsweredQuestion {
+  /** The run that goes on. */
+  readonly runId: string;
+  /** Who may not answer: committed all the same, since the audit tells of it. */
+  readonly refused: Failure | null;
+}
+
 /**
- * Answer a question; the first answer counts. @returns the run that goes on
+ * Answer a question; the first answer counts.
  * @throws Failure `not_found`, `conflict` when it is answered or no longer asked, `schema_violation`
  */
-export const answerQuestion: Operation<AnswerInput, string> = (tx, input) => {
-  const row = tx.get<{ instance_id: string; body: string; state: string }>(
-    "SELECT instance_id, body, state FROM operator_task WHERE tenant_id = ? AND id = ? AND kind = 'ask'",
+export const answerQuestion: Operation<AnswerInput, AnsweredQuestion> = (tx, input) => {
+  const row = tx.get<{
+    kind: string;
+    instance_id: string;
+    body: string;
+    state: string;
+    resolution: string | null;
+  }>(
+    "SELECT kind, instance_id, body, state, resolution FROM operator_task WHERE tenant_id = ? AND id = ?",
     input.tenantId,
     input.taskId,
   );
@@ -78,10 +91,28 @@ export const answerQuestion: Operation<AnswerInput, string> = (tx, input) => {
     throw fail("not_found", `not found: question ${input.taskId}`, {
       hint: "`lightflow inbox list` shows them",
     });
-  if (row.state !== "open") throw fail("conflict", `question ${input.taskId} is no longer open`);
+  if (row.kind !== "ask")
+    throw fail("conflict", `${input.taskId} is no question`, {
+      hint: `\`lightflow inbox show ${input.taskId}\` says how it is resolved`,
+    });
+  if (row.state !== "open")
+    throw fail("conflict", `question ${input.taskId} is no longer open: ${row.resolution}`);
   const body = JSON.parse(row.body) as JsonObject;
-  const forbidden = mayAnswer(body["question"] as JsonObject, input);
-  if (forbidden !== null) throw forbidden;
+  const runId = String(body["run_id"]);
+  const told = (action: string, more: JsonObject = {}) =>
+    appendAudit(tx, {
+      tenantId: input.tenantId,
+      now: input.now,
+      actor: input.actor,
+      action,
+      object: `instance:${row.instance_id}`,
+      body: { task: input.taskId, reference: body["reference"] ?? null, ...more },
+    });
+  const refused = mayAnswer(body["question"] as JsonObject, input);
+  if (refused !== null) {
+    told("question.refused", { reason: refused.message });
+    return { runId, refused };
+  }
   const problem = input.problem(body["question"] as JsonObject, input.answer);
   if (problem !== null) throw fail("schema_violation", problem);
   tx.run(
@@ -90,14 +121,7 @@ export const answerQuestion: Operation<AnswerInput, string> = (tx, input) => {
     input.now,
     input.taskId,
   );
-  appendAudit(tx, {
-    tenantId: input.tenantId,
-    now: input.now,
-    actor: input.actor,
-    action: "question.answered",
-    object: `instance:${row.instance_id}`,
-    body: { task: input.taskId, reference: body["reference"] ?? null },
-  });
+  told("question.answered");
   advanceInstance(
     tx,
     input.engine,
@@ -105,5 +129,5 @@ export const answerQuestion: Operation<AnswerInput, string> = (tx, input) => {
     { kind: "effect_succeeded", effect: body["effect"], output: input.answer } as never,
     input.now,
   );
-  return String(body["run_id"]);
+  return { runId, refused: null };
 };
