@@ -11,7 +11,11 @@ import type { Target, TargetParts } from "./targets.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Workers run as modules of their own, so each is an entry point beside the program. */
-const WORKERS = ["cortexfs/worker-entry.ts", "src/runner/heartbeat/worker-entry.ts"];
+const WORKERS = [
+  "cortexfs/worker-entry.ts",
+  "src/runner/heartbeat/worker-entry.ts",
+  "src/store/sqlite/worker-entry.ts",
+];
 
 export interface BuildResult {
   readonly outfile: string;

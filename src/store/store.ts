@@ -3,6 +3,7 @@ import type { Artifacts } from "../artifacts/index.ts";
 import { fail, toFailure } from "../base/errors.ts";
 import { archiveReader } from "./archives/reader.ts";
 import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
+import { Checkpointer } from "./sqlite/checkpointer.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
 import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
 
@@ -59,6 +60,7 @@ export class Store {
   readonly #readStatements: StatementCache;
   readonly #listeners = new Set<Listener>();
   readonly #sync: LogSync;
+  readonly #checkpointer: Checkpointer;
   /** Rows changed by this connection so far: a batch that changed none needs no sync of its own. */
   #changes = 0;
   #broken: Error | null = null;
@@ -82,6 +84,7 @@ export class Store {
     this.path = path;
     this.#writer = openWriter(path);
     this.#sync = new LogSync(path);
+    this.#checkpointer = new Checkpointer(path, this.#writer);
     this.#statements = new StatementCache(this.#writer, () => this.#sessions.clear());
     this.#reader = openReader(path);
     this.#readStatements = new StatementCache(this.#reader);
@@ -161,6 +164,7 @@ export class Store {
     while (this.#queue.length > 0 || !this.#sync.idle) await new Promise((resolve) => setTimeout(resolve, 1));
     this.#closed = true;
     this.#sync.close();
+    await this.#checkpointer.close();
     this.#readStatements.close();
     this.#statements.close();
   }
@@ -244,8 +248,10 @@ export class Store {
     }
     this.#changes = changes;
     const synced = (error: Error | null): void => {
-      if (error === null) answer();
-      else {
+      if (error === null) {
+        answer();
+        this.#checkpointer.committed();
+      } else {
         // What the disk holds is no longer known: nothing is built upon it.
         this.#broken ??= error;
         this.#reject(batch, error);

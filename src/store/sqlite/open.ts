@@ -78,9 +78,6 @@ function openOnce(path: string): Database {
     // A commit is answered when the log was synced behind it, see LogSync.
     db.run("PRAGMA synchronous = NORMAL");
     db.run("PRAGMA foreign_keys = ON");
-    // Most pages are written many times before they are copied once: half the commits' time went into more frequent
-    // checkpoints. 64 MiB of log are read again in a tenth of a second.
-    db.run("PRAGMA wal_autocheckpoint = 16000");
     // The default of 2 MiB is less than what a busy second touches; pages are taken only as they are needed.
     db.run("PRAGMA cache_size = -32768");
     migrate(db, path);
