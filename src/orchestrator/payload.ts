@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { BROWSER_DEFAULTS } from "../base/browser.ts";
 import { digestOf } from "../base/canonical.ts";
 import { Failure, fail } from "../base/errors.ts";
@@ -211,7 +212,7 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
     task,
     workspace: workspaceOf(isAgent ? { kind: "ephemeral" } : wish, row, effective),
     ...freezeOf(policy, usesSecrets),
-    mounts: ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, effective)),
+    mounts: mountsOf(light, task.command ?? "/", effective),
     sandbox: {
       mode: policy.sandboxMode ?? "none",
       ...(policy.boundary === undefined || policy.boundary === "process"
@@ -330,6 +331,26 @@ function artifacts(light: JsonObject, { policy }: EffectivePolicy): TaskPayload[
     }
   }
   return asked;
+}
+
+/** Where programs stand, and what they load. */
+const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"];
+
+/** What policy chose as the program is not to be another one by a directory that is seen in its place. */
+function mountsOf(light: JsonObject, command: string, effective: EffectivePolicy): Mount[] {
+  const mounts = ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, effective));
+  const { template, policy } = effective;
+  if (template === null && (policy.allow?.executables ?? []).includes("/")) return mounts;
+  for (const { source, target } of mounts) {
+    const seen = posix.normalize(target);
+    const covers = [...SYSTEM, command].some((path) => overlaps(coversPath, seen, path));
+    if (source !== target && covers)
+      throw denied(
+        `the mount at ${target} would stand in the place of the program ${command}`,
+        "allow.mounts",
+      );
+  }
+  return mounts;
 }
 
 function hostMount(mount: JsonObject, { policy }: EffectivePolicy): Mount {

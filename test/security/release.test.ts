@@ -264,3 +264,60 @@ test("F58: a publication that stands although nobody heard of it is found by its
   expect((await act("publish", fresh, "sha256:three")).stderr).toContain("artifact_digest_mismatch");
   expect(existsSync(join(registry, "hello/2.0.0"))).toBe(false);
 });
+
+test("the two templates of the documentation look and change nothing: each runs with its slot, and with no other value", async () => {
+  const page = readFileSync(join(import.meta.dir, "../../docs/15-release.md"), "utf8");
+  const bin = join(host.box.path, "bin");
+  mkdirSync(bin);
+  for (const name of ["event-importer", "config-profile"])
+    writeFileSync(join(bin, name), '#!/bin/sh\necho "$(basename "$0")" "$@"\n', { mode: 0o755 });
+  const shown = page.match(/^\{"id":"[\s\S]*?\n?.*\]\}$/gm) ?? [];
+  expect(shown).toHaveLength(2);
+  for (const text of shown) {
+    const published = text.replace("/usr/local/bin", bin);
+    expect(await host.lightflow(["template", "publish", "-"], published)).toMatchObject({ code: 0 });
+  }
+  const ran = async (template: string, value: string, mounts: object[] = [{ source: bin, target: bin }]) => {
+    const path = join(host.box.path, "dry.json");
+    const task = {
+      run: { shell: { command: template, arguments: [value] } },
+      metadata: { lightWorkflow: { runner: { commandTemplateId: template }, mounts } },
+    };
+    writeFileSync(
+      path,
+      JSON.stringify({
+        document: {
+          dsl: "1.0.3",
+          namespace: "t",
+          name: "dry",
+          version: "1.0.0",
+          metadata: { lightWorkflow: { runner: { executionProfile: "release" } } },
+        },
+        do: [{ dry: task }],
+      }),
+    );
+    const id = await host.start([path]);
+    const status = await host.ended(id);
+    return `${status} ${JSON.stringify((await host.lightflow(["run", "get", id])).json)}`;
+  };
+  expect(await ran("event-importer-dry-run", "events/today.json")).toContain(
+    "event-importer --dry-run --file events/today.json",
+  );
+  expect(await ran("config-profile-manifest", "staging")).toContain(
+    "config-profile manifest --profile staging",
+  );
+  for (const [template, value] of [
+    ["event-importer-dry-run", "--apply"],
+    ["event-importer-dry-run", "a b"],
+    ["config-profile-manifest", "Staging; id"],
+    ["config-profile-manifest", "x".repeat(65)],
+  ] as const)
+    expect(await ran(template, value)).toMatch(/^failed .*"template_denied"/);
+  // Nor does another program stand where the approved one does.
+  const other = join(host.box.path, "other");
+  mkdirSync(other);
+  for (const target of [bin, "//usr/bin", "/etc"])
+    expect(await ran("config-profile-manifest", "staging", [{ source: other, target }])).toContain(
+      "would stand in the place of the program",
+    );
+});

@@ -30,6 +30,7 @@ export const releaseProfile = (directory: string, more: object = {}) => ({
       executables: ["/"],
       actions: ["sbom", "publish", "inspect", "sign", "tag", "branch", "pull-request", "repair"],
       networkHosts: ["127.0.0.1"],
+      commandTemplates: ["*"],
       tools: ["*"],
       mounts: [directory],
       sandboxProviders: ["*"],
