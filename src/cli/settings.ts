@@ -3,7 +3,16 @@ import { fail } from "../base/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../base/log.ts";
 import type { Environment, Paths } from "../base/xdg.ts";
 
-export const SANDBOX_CHOICES = ["auto", "bubblewrap", "oci", "process"] as const;
+/** The last three need a runner.yaml that says where they are. */
+export const SANDBOX_CHOICES = [
+  "auto",
+  "bubblewrap",
+  "oci",
+  "process",
+  "kubernetes",
+  "cubesandbox",
+  "vm",
+] as const;
 export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
 
 /** What a host and its command line can be set to. */

@@ -1,5 +1,5 @@
 import { systemClock } from "../base/clock.ts";
-import { fail } from "../base/errors.ts";
+import { fail, toFailure } from "../base/errors.ts";
 import type { Listening } from "../base/listen.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/xdg.ts";
@@ -107,7 +107,10 @@ export async function openHost(options: HostOptions): Promise<Host> {
       options.runner === null
         ? Promise.resolve(null)
         : startLocalRunner(parts, options.runner, url, (request) => handleRunner(controller, request));
-    runner.catch((error: unknown) => log.error("the local runner could not start", { error: String(error) }));
+    runner.catch((error: unknown) => {
+      const { code, message: reason, hint } = toFailure(error);
+      log.error("the local runner could not start", { code, reason, hint });
+    });
     opened.push(async () => {
       const running = await runner.catch(() => null);
       await running?.stop({ drain: true });

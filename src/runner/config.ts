@@ -203,11 +203,15 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
 
 /** What a kind of sandbox needs to be told. */
 function checkSandbox({ sandbox, kubernetes, cube, vmImageId, secrets }: RunnerConfig): void {
-  const missing = (key: string) =>
-    fail("invalid_request", `/sandbox: ${sandbox} needs ${JSON.stringify(key)} in the configuration`);
-  if (sandbox === "kubernetes" && kubernetes === undefined) throw missing("kubernetes");
-  if (sandbox === "cubesandbox" && cube === undefined) throw missing("cube");
-  if (sandbox === "vm" && vmImageId === undefined) throw missing("vmImageId");
+  const missing = (key: string, example: string) =>
+    fail("invalid_request", `/sandbox: ${sandbox} needs ${JSON.stringify(key)} in the configuration`, {
+      hint: `start the runner with --config runner.yaml that has ${key}: ${example}`,
+    });
+  if (sandbox === "kubernetes" && kubernetes === undefined)
+    throw missing("kubernetes", "{apiServer, namespace, image, volumeClaim}");
+  if (sandbox === "cubesandbox" && cube === undefined) throw missing("cube", "{url, keyReference, template}");
+  if (sandbox === "vm" && vmImageId === undefined)
+    throw missing("vmImageId", "the id of the machine's image");
   if (cube !== undefined && secrets?.[cube.keyReference] === undefined)
     throw fail("invalid_request", `/cube/keyReference: there is no secret named ${cube.keyReference}`);
 }

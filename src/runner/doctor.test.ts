@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runnerConfig } from "../../test/support/runner.ts";
 import { diagnoseRunner } from "./doctor.ts";
+import { KubernetesServer } from "./sandboxes/remote/testing/kubernetes-server.ts";
 
 const directories: string[] = [];
 afterEach(() => {
@@ -56,4 +57,43 @@ test("an unknown field, and a server that is no controller, are told", async () 
   });
   await server.stop(true);
   expect(checks.find((check) => check.name === "controller")).toMatchObject({ status: "fail" });
+});
+
+test("a sandbox of another host is asked whether it answers, and one that is not said where is told what to write", async () => {
+  const directory = temporary();
+  const tokenFile = join(directory, "token");
+  writeFileSync(tokenFile, "right");
+  const cluster = new KubernetesServer("right");
+  const config = runnerConfig(join(directory, "data"), {
+    sandbox: "kubernetes",
+    kubernetes: {
+      apiServer: cluster.url,
+      tokenFile,
+      namespace: "tasks",
+      image: `registry.example/task@sha256:${"0".repeat(64)}`,
+      volumeClaim: "data",
+    },
+  });
+  const asked = async () => (await diagnoseRunner(config)).find(({ name }) => name === "sandbox: kubernetes");
+  expect(await asked()).toMatchObject({ status: "ok", detail: expect.stringContaining("networkPolicy") });
+  writeFileSync(tokenFile, "wrong");
+  expect(await asked()).toMatchObject({
+    status: "fail",
+    detail: expect.stringContaining("401"),
+    remedy: expect.stringContaining("service account"),
+  });
+  await cluster.close();
+  expect(await asked()).toMatchObject({ status: "fail", remedy: expect.stringContaining("apiServer") });
+  // Whatever asked for it: a runner.yaml, or a setting of the local runner.
+  for (const [sandbox, key] of [
+    ["kubernetes", "kubernetes: {apiServer"],
+    ["cubesandbox", "cube: {url"],
+    ["vm", "vmImageId"],
+  ] as const) {
+    const [failed, ...rest] = await diagnoseRunner(runnerConfig(join(directory, "data"), { sandbox }));
+    expect({ failed, rest }).toMatchObject({
+      failed: { name: "configuration", status: "fail", remedy: expect.stringContaining(key) },
+      rest: [],
+    });
+  }
 });

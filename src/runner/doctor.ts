@@ -7,6 +7,7 @@ import { readPrivateFile } from "../base/private-file.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
 import { Journal } from "./journal/journal.ts";
+import { isRemote, remoteSandbox } from "./sandbox-choice.ts";
 import {
   type OciProbe,
   openProvenCgroups,
@@ -86,36 +87,72 @@ function checkDisk(config: EffectiveConfig): string {
   return `${Math.floor(free / MIB)} MiB free`;
 }
 
+/** What to do where a control could not be shown. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  "network-open":
+    "leases with an open network are not offered to this runner; look at the network of this host",
+  "file-isolation": "give the runner a data directory that its user alone can read, and try again",
+  "read-only-system": "leave /usr and /proc/sys to root: mount them read-only for this machine",
+  seccomp: "use a kernel with CONFIG_SECCOMP_FILTER, on x64 or arm64",
+  "capabilities-dropped": "update bubblewrap or the OCI runtime",
+  "no-new-privileges": "update bubblewrap or the OCI runtime",
+};
+
 async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
+  if (isRemote(config)) return [await checkRemote(config)];
   // Not in the data directory itself: a running runner's sandboxes use the files that a probe writes.
   const dataDirectory = mkdtempSync(join(config.dataDirectory, "doctor-"));
   const own = { ...config, dataDirectory };
-  const { probe, containers, browser } = await (async () => {
-    const probed = await probeSandboxes(own);
-    const oci = await probeOci(own, await openProvenCgroups(dataDirectory));
-    return { probe: probed, containers: oci, browser: await checkBrowser(own, probed, oci) };
-  })().finally(() => rmSync(dataDirectory, { recursive: true, force: true }));
-  const { features } = probe.process.capability;
-  const limits = features.includes("process-limit")
-    ? ok("limits", "memory and processes of a task can be limited")
-    : ({
-        name: "limits",
-        status: "warn",
-        detail: "this host lets the runner limit neither memory nor processes of a task",
-        remedy: "run it as a systemd unit with Delegate=yes, or as root",
-      } as const);
-  const shown = (kind: "bubblewrap" | "oci", { checks, remedy }: Pick<OciProbe, "checks" | "remedy">) =>
-    checks.map(
-      ({ name, proven, detail }): RunnerCheck => ({
-        name: name === kind ? `sandbox: ${kind}` : `sandbox ${kind}: ${name}`,
-        status: proven ? "ok" : config.sandbox === kind ? "fail" : "warn",
-        detail,
-        remedy: proven ? null : (remedy ?? "leases that need it are not offered to this runner"),
-      }),
-    );
-  const checks = [...shown("bubblewrap", probe), ...shown("oci", containers)];
-  return [...checks, limits, ...browser];
+  try {
+    const probe = await probeSandboxes(own);
+    const containers = await probeOci(own, await openProvenCgroups(dataDirectory));
+    return [
+      ...checksOf("bubblewrap", probe, config),
+      ...checksOf("oci", containers, config),
+      probe.process.capability.features.includes("process-limit")
+        ? ok("limits", "memory and processes of a task can be limited")
+        : {
+            name: "limits",
+            status: "warn",
+            detail: "this host lets the runner limit neither memory nor processes of a task",
+            remedy:
+              "run it as a systemd unit with Delegate=yes (lightflow runner install --systemd), or as root",
+          },
+      ...(await checkBrowser(own, probe, containers)),
+    ];
+  } finally {
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
 }
+
+function checksOf(
+  kind: "bubblewrap" | "oci",
+  { checks, remedy }: Pick<OciProbe, "checks" | "remedy">,
+  config: EffectiveConfig,
+): RunnerCheck[] {
+  return checks.map(({ name, proven, detail }) => ({
+    name: name === kind ? `sandbox: ${kind}` : `sandbox ${kind}: ${name}`,
+    status: proven ? "ok" : config.sandbox === kind ? "fail" : "warn",
+    detail,
+    remedy: proven
+      ? null
+      : (REMEDIES[name] ?? remedy ?? "leases that need it are not offered to this runner"),
+  }));
+}
+
+const checkRemote = (config: EffectiveConfig): Promise<RunnerCheck> =>
+  attempt(
+    `sandbox: ${config.sandbox}`,
+    config.sandbox === "kubernetes"
+      ? "check apiServer, caFile and tokenFile, and the rights of the service account (docs/13-runner.md)"
+      : "check url and the key that keyReference names",
+    async () => {
+      const found = await (await remoteSandbox(config)).check!();
+      return config.sandbox === "kubernetes" && config.kubernetes?.networkPolicy !== true
+        ? `${found}; tasks with network deny-all are refused without networkPolicy: true`
+        : found;
+    },
+  );
 
 /** Tried in the sandbox that its tasks would get. */
 async function checkBrowser(
@@ -145,6 +182,8 @@ async function checkController(url: string, send: Fetch): Promise<RunnerCheck[]>
       headers: { [PROTOCOL_HEADER]: PROTOCOL_VERSION },
       redirect: "error",
       signal: AbortSignal.timeout(CONTROLLER_TIMEOUT_MS),
+    }).catch((error: { code?: string; message: string }) => {
+      throw new Failure("unavailable", `${url} cannot be reached: ${error.code ?? error.message}`, {});
     });
     const version = response.headers.get(PROTOCOL_HEADER);
     if (!response.ok || version === null) {
@@ -181,14 +220,8 @@ export async function diagnoseRunner(
   try {
     config = effectiveConfig(value);
   } catch (error) {
-    return [
-      {
-        name: "configuration",
-        status: "fail",
-        detail: toFailure(error).message,
-        remedy: "correct the named field",
-      },
-    ];
+    const { message, hint = "correct the named field" } = toFailure(error);
+    return [{ name: "configuration", status: "fail", detail: message, remedy: hint }];
   }
   const checks = [
     ok("configuration", config.configHash),

@@ -24,6 +24,7 @@ import { binaryDigest, currentDigest } from "./binary-digest.ts";
 import type { ProvenBrowser } from "./browser/prove.ts";
 import { ClaimLoop } from "./claims.ts";
 import { type EffectiveConfig, effectiveConfig, type RunnerConfig } from "./config.ts";
+import { guardDisk } from "./disk-guard.ts";
 import { openWorkspaces, type Workspaces } from "./files/workspaces.ts";
 import { type Health, watchHealth } from "./health.ts";
 import { type RunnerReport, serveHealth } from "./health-server.ts";
@@ -197,6 +198,13 @@ class Runner implements RunningRunner {
         signal: this.#noClaims.signal,
       });
       this.#claims = claims;
+      const diskUsers = () =>
+        [...this.#runs.values()].map((run) => ({
+          leaseId: run.lease.leaseId,
+          directories: run.directories,
+          stop: () => run.stopForSpace(),
+        }));
+      const disk = guardDisk(config, diskUsers, this.#log);
       let isSweeping = false;
       const sweep = async () => {
         // What cannot be removed may keep a sweep for longer than the time to the next.
@@ -233,6 +241,7 @@ class Runner implements RunningRunner {
         ]);
         await recovering;
       } finally {
+        disk.close();
         clearInterval(sweeper);
       }
     } catch (error) {

@@ -57,11 +57,10 @@ async function provenSandboxes(config: EffectiveConfig): Promise<Sandboxes> {
     const { oci, remedy } = await probeOci(config, await limiting);
     return sandboxes(demand(oci, remedy), processSandbox(config.dataDirectory, await limiting), remedy);
   }
-  if (config.sandbox === "kubernetes" || config.sandbox === "cubesandbox" || config.sandbox === "vm") {
-    const elsewhere =
-      config.sandbox === "vm"
-        ? vmSandbox(config.dataDirectory, await limiting, config.vmImageId!)
-        : await remoteSandbox(config);
+  if (config.sandbox === "vm" || isRemote(config)) {
+    const elsewhere = isRemote(config)
+      ? await remoteSandbox(config)
+      : vmSandbox(config.dataDirectory, await limiting, config.vmImageId!);
     return sandboxes([elsewhere], processSandbox(config.dataDirectory, await limiting), null);
   }
   if (config.sandbox === "process") {
@@ -79,7 +78,11 @@ async function provenSandboxes(config: EffectiveConfig): Promise<Sandboxes> {
 /** A day: longer tasks end with the pod that runs them. */
 const LONGEST_SECONDS = 86_400;
 
-async function remoteSandbox(config: EffectiveConfig): Promise<SandboxProvider> {
+/** Whether tasks of this configuration run on another host. */
+export const isRemote = ({ sandbox }: EffectiveConfig): boolean =>
+  sandbox === "kubernetes" || sandbox === "cubesandbox";
+
+export async function remoteSandbox(config: EffectiveConfig): Promise<SandboxProvider> {
   // Only the runner that uses them loads them.
   const { cubeSandbox, kubernetesSandbox } = await import("./sandboxes/remote/index.ts");
   const { runnerId, dataDirectory, temporaryBytes, kubernetes, cube } = config;

@@ -1,5 +1,5 @@
-import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { afterAll, afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeController } from "../support/fake-controller.ts";
@@ -9,62 +9,95 @@ import type { ChildOptions } from "../support/runner-child.ts";
 
 setDefaultTimeout(30_000);
 
-const BWRAP = "/usr/bin/bwrap";
 const directory = mkdtempSync(join(tmpdir(), "full disk "));
 let child: Bun.Subprocess | null = null;
+let controller: FakeController;
+beforeEach(() => {
+  controller = new FakeController({ heartbeatIntervalMs: 50 });
+});
 afterEach(async () => {
   child?.kill("SIGKILL");
   await child?.exited;
-  rmSync(directory, { recursive: true, force: true });
+  await controller.close();
 });
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Whether a file system of a few megabytes can be put under one process and its children. */
-const hasSmallDisk = () =>
-  existsSync(BWRAP) &&
-  Bun.spawnSync([BWRAP, "--dev-bind", "/", "/", "--size", "65536", "--tmpfs", directory, "true"]).exitCode ===
-    0;
+/** A command in a mount namespace of its own, with a small file system at `data`. */
+const onSmallDisk = (data: string, options: string, command: readonly string[]): string[] => [
+  ...["unshare", "--map-root-user", "--mount", "sh", "-c"],
+  `mount -t tmpfs -o '${options}' none "$0" && exec "$@"`,
+  data,
+  ...command,
+];
+
+let disks = 0;
+/** False where this machine cannot make such a disk. */
+function startOnSmallDisk(options: string, minimumFreeBytes: number, slots: number): boolean {
+  const data = join(directory, `data-${disks++}`);
+  mkdirSync(data);
+  const tried = Bun.spawnSync(onSmallDisk(data, options, ["true"]));
+  if (!prerequisite("userns", tried.exitCode === 0, tried.stderr.toString())) return false;
+  const given: ChildOptions = {
+    controllerUrl: controller.url,
+    enrolmentToken: controller.enrolmentToken,
+    config: runnerConfig(data, { sandbox: "process", minimumFreeBytes, slots }),
+  };
+  const runner = [
+    process.execPath,
+    join(import.meta.dir, "../support/runner-child.ts"),
+    JSON.stringify(given),
+  ];
+  child = Bun.spawn(onSmallDisk(data, options, runner), {
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  return true;
+}
 
 test("F48: a task fills the disk of its runner: its result arrives, no lease is taken meanwhile, and work goes on with the space", async () => {
-  if (!prerequisite("userns", hasSmallDisk(), "apt-get install bubblewrap")) return;
-  const data = join(directory, "data");
-  mkdirSync(data);
-  const controller = new FakeController({ heartbeatIntervalMs: 50 });
-  try {
-    const options: ChildOptions = {
-      controllerUrl: controller.url,
-      enrolmentToken: controller.enrolmentToken,
-      config: runnerConfig(data, { sandbox: "process", minimumFreeBytes: 65_536, slots: 1 }),
-    };
-    child = Bun.spawn(
-      [
-        ...[BWRAP, "--die-with-parent", "--dev-bind", "/", "/", "--size", String(6 << 20), "--tmpfs", data],
-        ...[process.execPath, join(import.meta.dir, "../support/runner-child.ts"), JSON.stringify(options)],
-      ],
-      { stdin: "ignore", stdout: "inherit", stderr: "inherit" },
-    );
-    const before = controller.shell("echo fits");
-    expect((await controller.result(before)).status).toBe("succeeded");
-    const filling = controller.shell(
-      "echo begun; head -c 100000000 /dev/zero > fill; while [ ! -e /nowhere ]; do sleep 0.05; done",
-      {
-        deadlineMs: 1_500,
-        limits: { logBytes: 1e6, outputBytes: 1e6, artifactBytes: 1e9, artifactCount: 1 },
-      },
-    );
-    await controller.until(() => controller.heartbeats.at(-1)?.status === "unhealthy");
-    const next = controller.shell("echo again");
-    await Bun.sleep(300);
-    expect(controller.records.get(next)?.starts ?? 0).toBe(0);
-    // The end of the task cannot be written down, and is told nevertheless.
-    expect(await controller.result(filling)).toMatchObject({
-      status: "timed_out",
-      errorCode: "execution_timeout",
-    });
-    const result = await controller.result(controller.shell("echo again"));
-    expect(result.status).toBe("succeeded");
-    await controller.until(() => controller.heartbeats.at(-1)?.status === "ready");
-    expect(controller.heartbeats.at(-1)).toMatchObject({ journal: "ok", cleanupBacklog: 0 });
-  } finally {
-    await controller.close();
-  }
+  if (!startOnSmallDisk("size=6m", 65_536, 1)) return;
+  const before = controller.shell("echo fits");
+  expect((await controller.result(before)).status).toBe("succeeded");
+  const filling = controller.shell(
+    // A file without a name is nobody's: only the end of the task gives the space back.
+    "echo begun; exec 3>fill; rm fill; head -c 100000000 /dev/zero >&3; while :; do sleep 0.05; done",
+    {
+      deadlineMs: 1_500,
+      limits: { logBytes: 1e6, outputBytes: 1e6, artifactBytes: 1e9, artifactCount: 1 },
+    },
+  );
+  await controller.until(() => controller.heartbeats.at(-1)?.status === "unhealthy");
+  const next = controller.shell("echo again");
+  await Bun.sleep(300);
+  expect(controller.records.get(next)?.starts ?? 0).toBe(0);
+  // The end of the task cannot be written down, and is told nevertheless.
+  expect(await controller.result(filling)).toMatchObject({
+    status: "timed_out",
+    errorCode: "execution_timeout",
+  });
+  const result = await controller.result(controller.shell("echo again"));
+  expect(result.status).toBe("succeeded");
+  await controller.until(() => controller.heartbeats.at(-1)?.status === "ready");
+  expect(controller.heartbeats.at(-1)).toMatchObject({ journal: "ok", cleanupBacklog: 0 });
 });
+
+for (const [what, options, script] of [
+  ["space", "size=6m", "head -c 100000000 /dev/zero > fill"],
+  ["files", "size=64m,nr_inodes=4000", "mkdir many; cd many; seq 1 100000 | xargs touch"],
+] as const) {
+  test(`a task that uses up the ${what} of its runner's disk is stopped, and its neighbour is not`, async () => {
+    if (!startOnSmallDisk(options, 2 << 20, 2)) return;
+    const neighbour = controller.shell("echo begun; sleep 2; echo ended");
+    await controller.until(() => controller.records.get(neighbour)?.chunks.stdout.length === 1);
+    const filling = controller.shell(`${script}; while :; do sleep 0.05; done`);
+    expect(await controller.result(filling)).toMatchObject({
+      status: "failed",
+      errorCode: "execution_output_too_large",
+      summary: expect.stringContaining("disk"),
+    });
+    expect((await controller.result(neighbour)).status).toBe("succeeded");
+    expect(controller.log(neighbour)).toBe("begun\nended\n");
+    expect((await controller.result(controller.shell("true"))).status).toBe("succeeded");
+  });
+}

@@ -14,7 +14,13 @@ export type JournalState =
   | "CLEANUP_CONFIRMED";
 
 /** Why a command ended other than by itself. */
-export type StopReason = "cancelled" | "timed_out" | "lease_lost" | "output_too_large" | "runner_stopped";
+export type StopReason =
+  | "cancelled"
+  | "timed_out"
+  | "lease_lost"
+  | "output_too_large"
+  | "disk_full"
+  | "runner_stopped";
 
 export interface ExitRecord {
   readonly exitCode: number | null;

@@ -40,6 +40,12 @@ const STOPPED: Record<StopReason, Outcome> = {
     summary: "the task wrote more log output than it may and was stopped",
     retrySafety: "inspect-required",
   },
+  disk_full: {
+    status: "failed",
+    errorCode: "execution_output_too_large",
+    summary: "the disk of the runner ran full, and the task that took up most of it was stopped",
+    retrySafety: "inspect-required",
+  },
   runner_stopped: {
     status: "cancelled",
     errorCode: "execution_cancelled",

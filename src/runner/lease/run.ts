@@ -68,6 +68,16 @@ export class LeaseRun {
     this.#stop(this.#fence.pastDeadline ? "timed_out" : "cancelled");
   }
 
+  /** It takes up most of a disk that has no more. */
+  stopForSpace(): void {
+    this.#stop("disk_full");
+  }
+
+  /** Where it writes. */
+  get directories(): string[] {
+    return [this.places.root, this.#services.workspaces.locate(this.lease.workspace.key).root];
+  }
+
   /** The runner is going down and does not wait. */
   stop(): void {
     this.#stop("runner_stopped");
@@ -388,7 +398,7 @@ export class LeaseRun {
       this.#killing.catch(() => {});
     };
     this.state = "stopping";
-    if (reason === "lease_lost" || reason === "output_too_large") {
+    if (reason === "lease_lost" || reason === "output_too_large" || reason === "disk_full") {
       kill();
       return;
     }

@@ -201,6 +201,23 @@ export function sandboxConformance(
   });
 
   if (!limits) return;
+  check("a hidden process that holds the pipes open does not hold up the end", async (provider) => {
+    const asked = request(
+      "(setsid sh -c 'touch held; sleep 300' &); while [ ! -e held ]; do sleep 0.01; done; echo up",
+    );
+    await provider.prepare(asked);
+    const process = provider.execute(asked.operationId);
+    const output = new Response(process.stdout).text();
+    await process.exited;
+    const early = await Promise.race([output, Bun.sleep(100).then(() => "still open")]);
+    // Where no namespace ends with its first process they are held: the trick is a real one.
+    const { boundary, provider: kind } = provider.capability;
+    expect(early).toBe(boundary === "process" || kind === "vm" ? "still open" : "up\n");
+    await provider.kill(asked.operationId);
+    expect(await output).toBe("up\n");
+    await provider.cleanup(asked.operationId);
+  });
+
   check(
     "limits of memory and processes hold where they are claimed, and are refused where not",
     async (provider) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { networkInterfaces, tmpdir } from "node:os";
+import { hostname, networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
 import { runToEnd, shellRequest } from "./conformance.ts";
@@ -38,12 +39,16 @@ const inodes = `/tmp/lightflow-inodes-${process.pid}`;
 let probe: ProbeResult;
 let containers: OciProbe;
 let victim: Bun.Subprocess;
-let ports: { v4: number; v6: number };
+/** On all IPv4 addresses, on the IPv6 loopback, and on all IPv6 addresses; 0 where there is no IPv6. */
+let ports: { v4: number; v6: number; any: number };
 const listeners: { stop(force?: boolean): void }[] = [];
 
 beforeAll(async () => {
   mkdirSync(data, { recursive: true });
   writeFileSync(secret, SUCCESS, { mode: 0o600 });
+  mkdirSync(join(directory, "home/.ssh"), { recursive: true });
+  for (const file of [join(data, "identity.json"), join(directory, "home/.ssh/id_ed25519")])
+    writeFileSync(file, SUCCESS, { mode: 0o600 });
   probe = await probeSandboxes({ dataDirectory: data, readOnlyPaths: [], temporaryBytes: 4 << 20 });
   prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "");
   containers = await probeOci(
@@ -63,7 +68,14 @@ beforeAll(async () => {
     listeners.push(listener);
     return listener.port;
   };
-  ports = { v4: listen("0.0.0.0"), v6: Object.keys(networkInterfaces()).length > 0 ? listen("::1") : 0 };
+  const listenV6 = (at: string) => {
+    try {
+      return listen(at);
+    } catch {
+      return 0;
+    }
+  };
+  ports = { v4: listen("0.0.0.0"), v6: listenV6("::1"), any: listenV6("::") };
   listeners.push(Bun.listen({ unix: `\0lightflow-escape-${process.pid}`, socket: socket as never }));
   listeners.push(Bun.listen({ unix: join(directory, "host.sock"), socket: socket as never }));
 });
@@ -103,6 +115,10 @@ const ATTEMPTS: Attempt[] = [
     script: () => `ln -s '${secret}' link; cat link "/proc/self/root${secret}" "../../../host-secret"`,
   },
   {
+    title: "read the runner's own credentials: its key, its journal, what systemd or its user's home hold",
+    script: () => `cat '${join(data, "identity.json")}' '${join(directory, "home/.ssh/id_ed25519")}'`,
+  },
+  {
     title: "read the environment of a process of the host",
     script: () => `tr '\\0' '\\n' < /proc/${victim.pid}/environ`,
   },
@@ -129,10 +145,35 @@ const ATTEMPTS: Attempt[] = [
       withoutControl: () => (existsSync("/bin/bash") ? null : "no bash"),
     }),
   ),
+  ...["::1", "0:0:0:0:0:0:0:1", "0000:0000:0000:0000:0000:0000:0000:0001"].map(
+    (notation): Attempt => ({
+      title: `reach the loopback of the host as ${notation}`,
+      request: withRuntime,
+      script: () => connect(`host:'${notation}',port:${ports.v6}`),
+      withoutControl: () => (ports.v6 === 0 ? "the host has no IPv6" : null),
+    }),
+  ),
+  ...["::ffff:127.0.0.1", "::ffff:7f00:1"].map(
+    (notation): Attempt => ({
+      title: `reach the loopback of the host as ${notation}, an IPv4 address within IPv6`,
+      request: withRuntime,
+      script: () => connect(`host:'${notation}',port:${ports.v4}`),
+    }),
+  ),
   {
-    title: "reach the loopback of the host by IPv6 address",
+    title: "reach the host by its own name",
     request: withRuntime,
-    script: () => connect(`host:'::1',port:${ports.v6}`),
+    script: () => connect(`host:'${hostname()}',port:${ports.v4}`),
+    withoutControl: () =>
+      Bun.spawnSync(["getent", "ahosts", hostname()]).exitCode === 0
+        ? null
+        : "the host's name has no address",
+  },
+  {
+    title: "reach the host by its link-local IPv6 address",
+    request: withRuntime,
+    script: () => connect(`host:'${linkLocal() ?? "fe80::1%lo"}',port:${ports.any}`),
+    withoutControl: () => (linkLocal() === undefined ? "the host has no link-local address" : null),
   },
   {
     title: "reach an outer address of the host",
@@ -180,6 +221,22 @@ const ATTEMPTS: Attempt[] = [
     reset: () => {
       writeFileSync(join(directory, "program"), "#!/bin/sh\n", { mode: 0o755 });
       chmodSync(join(directory, "program"), 0o755);
+    },
+  },
+  {
+    title: "rewrite the runner's executable through the process that runs it",
+    request: () => {
+      const program = join(directory, "runner");
+      return { mounts: [{ source: program, target: program, readOnly: true }] };
+    },
+    // While it runs the file is busy: the link of /proc is kept open, and written to when the program has ended.
+    script: () =>
+      `'${join(directory, "runner")}' 0.2 & sleep 0.05; exec 3</proc/$!/exe; wait; echo ${SUCCESS} >> /proc/self/fd/3; echo ${SUCCESS} >> /proc/1/exe`,
+    escaped: () => readFileSync(join(directory, "runner"), "latin1").includes(SUCCESS),
+    reset: () => {
+      rmSync(join(directory, "runner"), { force: true });
+      copyFileSync("/bin/sleep", join(directory, "runner"));
+      chmodSync(join(directory, "runner"), 0o755);
     },
   },
   {
@@ -245,6 +302,14 @@ function outerAddress(): string | undefined {
     .find((address) => address !== undefined && !address.internal && address.family === "IPv4")?.address;
 }
 
+function linkLocal(): string | undefined {
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    const found = addresses?.find(({ family, address }) => family === "IPv6" && address.startsWith("fe80"));
+    if (found !== undefined && ports.any !== 0) return `${found.address}%${name}`;
+  }
+  return undefined;
+}
+
 async function attempt(one: Attempt, provider: SandboxProvider): Promise<boolean> {
   one.reset?.();
   const request = shellRequest(join(data, "workspaces"), one.script(), one.request?.());
@@ -290,10 +355,10 @@ describe.each(KINDS)("in %s a task cannot", (_, find) => {
     await process.exited;
     await drained;
     await provider.cleanup(bomb.operationId);
-    const hungry = shellRequest(root, "head -c 300000000 /dev/zero | tail -c 300000000 | wc -c", {
-      memoryBytes: 32 << 20,
-    });
-    expect((await runToEnd(provider, hungry)).stdout.trim()).not.toBe("300000000");
+    const hungry = (memoryBytes?: number) =>
+      shellRequest(root, "head -c 300000000 /dev/zero | tail -c 300000000 | wc -c", { memoryBytes });
+    expect((await runToEnd(provider, hungry(32 << 20))).stdout.trim()).not.toBe("300000000");
+    expect((await runToEnd(provider, hungry())).stdout.trim()).toBe("300000000");
   });
 
   test("reach anything but what its lease opens: with the network open, the host answers", async () => {
@@ -319,4 +384,16 @@ describe.each(KINDS)("in %s a task cannot", (_, find) => {
     const { stdout } = await runToEnd(provider, request);
     expect(stdout).toBe(`${SUCCESS}workspaces\n`);
   });
+});
+
+test("a plain process holds none of this, and never says that it does", () => {
+  // Each attempt above succeeds in it: what it registers is what a cgroup of this host was seen to hold, and no more.
+  const { boundary, modes, features } = probe.process.capability;
+  expect({ boundary, modes }).toEqual({ boundary: "process", modes: ["none"] });
+  expect(features.filter((feature) => !/^(memory|process)-limit$/.test(feature))).toEqual([
+    "process-group",
+    "cleared-environment",
+  ]);
+  const request = { ...shellRequest(join(data, "workspaces"), "true"), mode: "per-agent-call" as const };
+  expect(() => probe.process.validate(request)).toThrow("needs isolation");
 });

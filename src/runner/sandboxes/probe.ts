@@ -25,6 +25,8 @@ export interface ProbeResult {
 }
 
 function remedyFor(error: string): string {
+  if (/^E[A-Z]+:/.test(error))
+    return `bwrap cannot be executed (${error}): apt-get install --reinstall bubblewrap`;
   return `bwrap does not start (${error || "no message"}): allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces>0)`;
 }
 

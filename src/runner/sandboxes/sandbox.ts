@@ -82,6 +82,8 @@ export interface SandboxProvider {
   kill(operationId: string): Promise<void>;
   /** Free what the operation holds, after `kill`. */
   cleanup(operationId: string): Promise<void>;
+  /** Whether a service that runs its commands answers, without making anything; absent where there is none. @throws Failure */
+  check?(): Promise<string>;
   /** End whatever an earlier runner on this data directory left behind; the number of processes ended. */
   reconcile(): Promise<number>;
 }

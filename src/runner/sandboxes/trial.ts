@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { toFailure } from "../../base/errors.ts";
 import { randomToken } from "../../base/ids.ts";
 import { namespaceOf } from "./processes.ts";
 
@@ -81,12 +82,18 @@ export async function withTrial<Result>(
 export const runOutside = (trial: Trial): Promise<Facts> => runTrial(trial.command("outside"));
 
 export async function runTrial(argv: string[], descriptors: number[] = []): Promise<Facts> {
-  const child = Bun.spawn(argv, {
-    env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-    stdio: ["ignore", "pipe", "pipe", ...descriptors],
-    timeout: 10_000,
-    killSignal: "SIGKILL",
-  });
+  let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  try {
+    child = Bun.spawn(argv, {
+      env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+      stdio: ["ignore", "pipe", "pipe", ...descriptors],
+      timeout: 10_000,
+      killSignal: "SIGKILL",
+    });
+  } catch (error) {
+    // A program that is there and may not be executed proves nothing, and keeps no runner from starting.
+    return factsOf(null, "", toFailure(error).message);
+  }
   const [out, error] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   return factsOf(child.exitCode, out, error);
 }

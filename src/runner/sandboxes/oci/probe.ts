@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { toFailure } from "../../../base/errors.ts";
 import { newId } from "../../../base/ids.ts";
 import { BUBBLEWRAP_MODES } from "../bubblewrap.ts";
 import type { Cgroups } from "../cgroups.ts";
@@ -103,7 +104,7 @@ async function runOnce(
 ): Promise<Facts> {
   const operationId = newId();
   const [command = "", ...args] = trial.command("inside");
-  await provider.prepare({
+  const request: SandboxRequest = {
     operationId,
     mode: "none",
     command,
@@ -121,8 +122,9 @@ async function runOnce(
     memoryBytes: undefined,
     processes: undefined,
     ...more,
-  });
+  };
   try {
+    await provider.prepare(request);
     const child = provider.execute(operationId);
     const [out, error, exit] = await Promise.all([
       new Response(child.stdout).text(),
@@ -130,6 +132,8 @@ async function runOnce(
       child.exited,
     ]);
     return factsOf(exit.exitCode, out, error);
+  } catch (error) {
+    return factsOf(null, "", toFailure(error).message);
   } finally {
     await provider.cleanup(operationId);
   }

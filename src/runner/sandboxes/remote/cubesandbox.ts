@@ -134,6 +134,10 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
       }
       live.delete(operationId);
     },
+    async check() {
+      await api.list({ [OWNER]: owner });
+      return `${options.url} takes the key and lists sandboxes`;
+    },
     async sweep() {
       const left = await api.list({ [OWNER]: owner });
       for (const { sandboxID } of left) await api.remove(sandboxID);

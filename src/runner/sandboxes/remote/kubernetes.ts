@@ -162,6 +162,11 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
         await Bun.sleep(100);
       }
     },
+    async check() {
+      for (const kind of ["jobs", "pods", "secrets"] as const)
+        await api.list(kind, `${OWNER_LABEL}=${owner}`);
+      return `${options.apiServer} lists jobs, pods and secrets of ${options.namespace}`;
+    },
     async sweep() {
       const { items } = await api.list<KubernetesObject>("jobs", `${OWNER_LABEL}=${owner}`);
       for (const { metadata } of items) await this.remove(metadata.labels?.[LEASE_LABEL] ?? "");

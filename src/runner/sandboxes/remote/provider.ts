@@ -27,6 +27,8 @@ export interface RemoteBackend {
   terminate(operationId: string): Promise<void>;
   /** Nothing of it runs when this returns. @throws Failure `execution_cleanup_pending` */
   remove(operationId: string): Promise<void>;
+  /** What of the service was found to answer. @throws Failure */
+  check(): Promise<string>;
   /** Remove what an earlier runner of this name left; the number of sandboxes removed. */
   sweep(): Promise<number>;
 }
@@ -146,6 +148,7 @@ export function remoteProvider(backend: RemoteBackend): SandboxProvider {
       await this.kill(operationId);
       operations.delete(operationId);
     },
+    check: () => backend.check(),
     reconcile: () => backend.sweep(),
   };
 }

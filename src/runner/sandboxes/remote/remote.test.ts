@@ -99,10 +99,52 @@ test("a pod has no rights, no root, nothing of the cluster, and its environment 
       },
     },
   });
+  // What would open the node to it is not asked for, nor left to a default that opens it.
+  const { template, ...job } = jobs[0]!["spec"];
+  const { containers, volumes, ...pod } = template.spec;
+  for (const open of [
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "hostUsers",
+    "serviceAccountName",
+    "initContainers",
+  ])
+    expect(pod).not.toHaveProperty(open);
+  expect(pod.enableServiceLinks).toBe(false);
+  expect(containers).toHaveLength(1);
+  expect(containers[0].securityContext).not.toHaveProperty("privileged");
+  expect(containers[0]).not.toHaveProperty("ports");
+  // Files: a bounded directory of its own, and below the shared volume its workspace alone.
+  expect(volumes).toEqual([
+    { name: "temporary", emptyDir: { sizeLimit: String(64 << 20) } },
+    { name: "data", persistentVolumeClaim: { claimName: "runner-data" } },
+  ]);
+  expect(containers[0].volumeMounts).toEqual([
+    { name: "temporary", mountPath: "/tmp" },
+    {
+      name: "data",
+      mountPath: request.directory,
+      subPath: `workspaces/${request.operationId}`,
+    },
+  ]);
+  // A runner that never comes back leaves nothing for longer than its task could have run.
+  expect(job).toMatchObject({ activeDeadlineSeconds: 3_600, ttlSecondsAfterFinished: 3_600 });
   const process = provider.execute(request.operationId);
   expect(await new Response(process.stdout).text()).toBe("s3cret-value\n");
   await provider.cleanup(request.operationId);
   expect([...cluster.objects.keys()]).toEqual([]);
+});
+
+test("a Job ends by itself soon after its task would have, and with the memory that its lease allows", async () => {
+  const provider = kubernetes();
+  const request = shellRequest(root, "true", { longestMs: 60_000, memoryBytes: 64 << 20 });
+  await provider.prepare(request);
+  const [, job] = [...cluster.objects].find(([key]) => key.startsWith("jobs/"))!;
+  expect(job["spec"].activeDeadlineSeconds).toBe(300 + 60 + 60);
+  const memory = { memory: String(64 << 20) };
+  expect(job["spec"].template.spec.containers[0].resources).toEqual({ limits: memory, requests: memory });
+  await provider.cleanup(request.operationId);
 });
 
 test("a pod whose runner went away before the start runs nothing", async () => {
