@@ -7,6 +7,7 @@ import { taskError, toTaskError } from "./errors.ts";
 import { Machine } from "./machine.ts";
 import { checkSchema } from "./schema.ts";
 import { type Advance, type EngineInput, FINISHED, type Frame, type Instance } from "./state.ts";
+import { isPrivateEvent } from "./taint.ts";
 import { handlerOf } from "./tasks/index.ts";
 
 /** What a runner's child says of a call: its result, or its own error as the clients here would give it. */
@@ -156,6 +157,7 @@ function take(machine: Machine, input: Work): void {
     case "event": {
       const frame = find(machine, (candidate) => candidate.effect === input.effect);
       if (frame === undefined) return;
+      if (isPrivateEvent(input.event)) frame.private = true;
       const node = machine.definition.task(frame.pointer);
       machine.guard(frame, () => handlerOf(node.kind).event!(machine, frame, node, input.event));
       return;

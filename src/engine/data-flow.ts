@@ -7,6 +7,7 @@ import type { Machine } from "./machine.ts";
 import { checkSchema } from "./schema.ts";
 import { holdsSecrets } from "./secret-places.ts";
 import type { Frame } from "./state.ts";
+import { markContextReader } from "./taint.ts";
 
 /** A time as the DSL shows it to expressions. */
 function dateTime(ms: number): JsonObject {
@@ -129,6 +130,7 @@ export function evaluateTemplate(
  * @returns false when `if` says to skip the task
  */
 export function prepareData(machine: Machine, frame: Frame, node: TaskNode): boolean {
+  markContextReader(machine, frame, node);
   const condition = node.task["if"];
   const evaluate = (place: string, expression: Json): Json =>
     evaluateAt(machine, frame, `${node.pointer}/${place}`, expression, frame.raw, "task-input");
@@ -139,14 +141,14 @@ export function prepareData(machine: Machine, frame: Frame, node: TaskNode): boo
   // A call's input that holds a secret is made when the call is, and never stands in the state.
   if (input?.["from"] !== undefined && !(node.kind === "call" && holdsSecrets(input["from"]))) {
     frame.input = evaluate("input/from", input["from"]);
-    if (machine.instance.private_context === true && JSON.stringify(input["from"]).includes("$context"))
-      frame.private = true;
   }
   return true;
 }
 
 /** Steps 7 to 10: `output.as`, `output.schema`, `export.as`, `export.schema`. */
 export function finishData(machine: Machine, frame: Frame, node: TaskNode, rawOutput: Json): Json {
+  // The context may have become private while the task went on.
+  markContextReader(machine, frame, node);
   let value = rawOutput;
   const evaluate = (place: string, expression: Json): Json => {
     const variables = scope(machine, frame, place === "export/as" ? "export" : "output", { output: value });

@@ -7,6 +7,7 @@ export { refusals, refuseUnsupported } from "./publication.ts";
 export { listenerDocument, type ScheduleSpec, scheduleOf } from "./schedule.ts";
 export { checkSchema, schemaProblem, validatesAgainst } from "./schema.ts";
 export * from "./state.ts";
+export { isPrivateEvent } from "./taint.ts";
 export { answerProblem } from "./tasks/ask.ts";
 export { uriVariables } from "./tasks/call.ts";
 export { correlationOf } from "./tasks/event-filter.ts";

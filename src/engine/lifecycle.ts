@@ -2,6 +2,7 @@ import { isoTime } from "../base/clock.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import type { Definition } from "./definition.ts";
 import type { Instance, Transition } from "./state.ts";
+import { holdsPrivate, PRIVATE_ATTRIBUTE } from "./taint.ts";
 
 /** The types of lifecycle events (DSL, "Lifecycle events"). */
 const LIFECYCLE = /^io\.serverlessworkflow\.(?:task|workflow)\./;
@@ -48,6 +49,7 @@ export function lifecycleEvents(lived: Lived, key: string, wanted: (type: string
   const { definition, instance, transitions, now } = lived;
   if (definition.hearsLifecycle) return [];
   const { namespace, name, version } = definition.document["document"] as JsonObject;
+  const mark: JsonObject = holdsPrivate(instance) ? { [PRIVATE_ATTRIBUTE]: true } : {};
   const events: JsonObject[] = [];
   for (const [index, transition] of transitions.entries())
     for (const [lifecycle, time] of EVENTS[transition.event] ?? []) {
@@ -67,6 +69,7 @@ export function lifecycleEvents(lived: Lived, key: string, wanted: (type: string
         type,
         time: isoTime(now),
         datacontenttype: "application/json",
+        ...mark,
         data: { ...about, [time]: isoTime(now), ...outcome(lived, transition) },
       });
     }

@@ -219,6 +219,7 @@ export class Machine {
   #tellParent(frame: Frame, output: Json, directive: Directive): void {
     this.later(() => {
       if (directive === "end") {
+        if (frame.private === true) this.instance.private = true;
         this.endWorkflow(output);
         return;
       }

@@ -91,3 +91,130 @@ test("a workflow that is run with something private begins with it", () => {
   const started = advance(definition, instance, { kind: "start", input: { x: 1 } } satisfies EngineInput, 1);
   expect(started.effects).toMatchObject([{ kind: "call", request: { private: true } }]);
 });
+
+/** Whether the event that a document emits says that its data may be private. */
+const emitted = (drive: Drive): Json | undefined => drive.effect("emit").event["lightflowprivate"];
+const emit = (data: Json = "${ . }"): JsonObject => ({
+  emit: { event: { with: { type: "made", source: "here", data } } },
+});
+
+test("an event with private data says so, and cannot be made to say that it has none", () => {
+  const after = (data: Json) =>
+    emitted(new Drive([{ build }, { tell: emit(data) }] as Json[]).succeed(RECORD));
+  expect(after("${ .stdout }")).toBe(true);
+  expect(after("a constant")).toBeUndefined();
+  expect(after("${ $workflow.input.x }")).toBeUndefined();
+  const denies = emit();
+  ((denies["emit"] as JsonObject)["event"] as { with: JsonObject }).with["lightflowprivate"] = false;
+  expect(emitted(new Drive([{ build }, { tell: denies }] as Json[]).succeed(RECORD))).toBe(true);
+  expect(emitted(new Drive([{ tell: emit() }] as Json[], {}))).toBeUndefined();
+});
+
+test("what consumes a private event is private, and so is all that comes after it", () => {
+  const tasks = [{ hear: { listen: { to: { one: { with: { type: "made" } } } } } }, { ask: ask() }] as Json[];
+  const heard = (more: JsonObject) => {
+    const drive = new Drive(tasks);
+    const event = { type: "made", source: "s", id: "1", data: "x", ...more };
+    return drive.put({ kind: "event", effect: drive.effect("listen").id, event }).effect("call").request
+      .private;
+  };
+  expect(heard({})).toBe(false);
+  expect(heard({ lightflowprivate: true })).toBe(true);
+  // As a header of a CloudEvent in binary mode gives it.
+  expect(heard({ lightflowprivate: "true" })).toBe(true);
+  expect(heard({ lightflowprivate: false })).toBe(false);
+});
+
+test("each iteration over private events is private, and so is the context that it exports", () => {
+  const loop = {
+    item: "e",
+    do: [{ note: { set: { a: "${ $e }" } } }],
+    export: { as: "${ . }" },
+  };
+  const both = [
+    {
+      both: {
+        fork: {
+          branches: [
+            { hears: { listen: { to: { one: { with: { type: "made" } } } }, foreach: loop } as Json },
+            { other: { do: [{ pause: { wait: { seconds: 1 } } }, { ask: ask("${ $context }") }] } },
+          ],
+        },
+      },
+    },
+  ] as Json[];
+  const drive = new Drive(both);
+  const event = { type: "made", source: "s", id: "1", data: "x", lightflowprivate: true };
+  drive.put({ kind: "event", effect: drive.effect("listen").id, event }).fire(0);
+  expect(drive.effect("call").request.private).toBe(true);
+});
+
+test("an answer is as private as what its question showed", () => {
+  const question = (prompt: string) =>
+    [
+      {
+        both: {
+          fork: {
+            branches: [
+              {
+                one: {
+                  do: [
+                    { build: { ...build, export: { as: "${ {log: .stdout} }" } } },
+                    { w: { wait: { days: 1 } } },
+                  ],
+                },
+              },
+              {
+                other: {
+                  do: [
+                    { pause: { wait: { seconds: 1 } } },
+                    { person: { ask: { prompt } } },
+                    { ask: ask("${ . }") },
+                  ],
+                },
+              },
+            ],
+          },
+        },
+      },
+    ] as Json[];
+  const answered = (prompt: string) => {
+    const drive = new Drive(question(prompt)).succeed(RECORD).fire(0);
+    const { id } = drive.effect("ask");
+    return drive.put({ kind: "effect_succeeded", effect: id, output: "yes" }).effect("call").request.private;
+  };
+  expect(answered("${ $context.log }")).toBe(true);
+  expect(answered("Shall it go on?")).toBe(false);
+  // In its own list the mark was there before the question.
+  const plain = new Drive([{ build }, { person: { ask: { prompt: "ok?" } } }, { ask: ask() }] as Json[]);
+  const { id } = plain.succeed(RECORD).effect("ask");
+  plain.put({ kind: "effect_succeeded", effect: id, output: "yes" });
+  expect(plain.effect("call").request.private).toBe(true);
+});
+
+test("no task takes the mark off by handing the context on", () => {
+  for (const hand of [
+    { hand: { set: { x: "${ $context.log }" } } },
+    { hand: { set: { x: 1 }, output: { as: "${ $context.log }" } } },
+    { hand: { do: [{ inner: { set: { x: "${ $context.log }" } } }] } },
+    { hand: { for: { in: "${ [$context.log] }" }, do: [{ inner: { set: { x: 1 } } }] } },
+  ] as JsonObject[]) {
+    const exporting = { ...build, export: { as: "${ {log: .stdout} }" } };
+    const drive = new Drive([
+      {
+        both: {
+          fork: {
+            branches: [
+              { one: { do: [{ build: exporting }, { w: { wait: { days: 1 } } }] } },
+              { other: { do: [{ pause: { wait: { seconds: 1 } } }, hand, { ask: ask("${ . }") }] } },
+            ],
+          },
+        },
+      },
+    ] as Json[]);
+    expect({ hand, private: drive.succeed(RECORD).fire(0).effect("call").request.private }).toEqual({
+      hand,
+      private: true,
+    });
+  }
+});

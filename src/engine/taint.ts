@@ -1,7 +1,8 @@
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { isExpression } from "../expression/index.ts";
+import type { TaskNode } from "./definition.ts";
 import type { Machine } from "./machine.ts";
-import type { Frame } from "./state.ts";
+import type { Frame, Instance } from "./state.ts";
 
 /**
  * What came from a tenant's runner (its output, and so its files and logs) is private to the tenant, and so is what may
@@ -13,6 +14,34 @@ export const isPrivateBelow = ({ instance }: Machine, parent: Frame | undefined)
   parent === undefined
     ? instance.private === true || instance.private_input === true
     : parent.private === true;
+
+/**
+ * An event whose data may be private to the tenant says so, where it was emitted; whoever sends one may say so too. What
+ * consumes it, or is started by it, is marked as if it had read the data itself.
+ */
+export const PRIVATE_ATTRIBUTE = "lightflowprivate";
+
+export const isPrivateEvent = (event: JsonObject): boolean =>
+  event[PRIVATE_ATTRIBUTE] === true || event[PRIVATE_ATTRIBUTE] === "true";
+
+/** Whether anything in the run may be private: what is told of the run as a whole then may be too. */
+export const holdsPrivate = ({ private: own, private_input, private_context, frames }: Instance): boolean =>
+  own === true ||
+  private_input === true ||
+  private_context === true ||
+  Object.values(frames).some((frame) => frame.private === true);
+
+/** Tasks that hold lists of tasks, which are looked at when they begin themselves. */
+const HOLDERS: ReadonlySet<string> = new Set(["do", "for", "fork", "try", "listen", "map"]);
+const LISTS: ReadonlySet<string> = new Set(["do", "branches", "try"]);
+const withoutLists = (name: string, value: unknown): unknown => (LISTS.has(name) ? undefined : value);
+
+/** A task that names the context reads it, wherever in its definition that stands. */
+export function markContextReader({ instance }: Machine, frame: Frame, { kind, task }: TaskNode): void {
+  if (instance.private_context !== true || frame.private === true) return;
+  const own = HOLDERS.has(kind) ? JSON.stringify(task, withoutLists) : JSON.stringify(task);
+  if (own.includes("$context")) frame.private = true;
+}
 
 /** A task has ended, well or not: its list, or the task around it, goes on with what it gave. */
 export function carryPrivacy({ instance }: Machine, frame: Frame, parent: Frame | undefined): void {

@@ -8,6 +8,7 @@ import {
   ENGINE_VERSION,
   type EngineInput,
   type Instance,
+  isPrivateEvent,
   lifecycleEvents,
   newInstance,
   taskError,
@@ -99,6 +100,7 @@ export function createEnginePort(
       return failed as unknown as StoredInput;
     },
     correlation: correlationOf,
+    isPrivateEvent,
     tooLarge(input, problem) {
       const { kind, effect } = input as unknown as EngineInput & { effect?: string };
       if (effect === undefined || !["effect_succeeded", "effect_failed", "event"].includes(kind)) return null;

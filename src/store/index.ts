@@ -63,7 +63,7 @@ export {
 } from "./instances/resolve-call.ts";
 export { readInstanceStatus } from "./instances/run-status.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
-export type { CallResolution, StartRun } from "./instances/start-run.ts";
+export type { CallResolution, Reused, StartRun } from "./instances/start-run.ts";
 export { dueTimers, fireTimer, fireTimers, nextTimer, postponeTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
 export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts";

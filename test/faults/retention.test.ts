@@ -44,7 +44,9 @@ test("F57: a sweep that is killed at any of its steps is ended by the next one, 
     const after = openScene(place);
     // Whatever was there to be read before and is needed is there, also before anybody has mended anything.
     for (const text of ["shared", "held"] as const)
-      expect(`${at} ${await after.artifacts.open(new Bun.CryptoHasher("sha256").update(text).digest("hex")).text()}`).toBe(`${at} ${text}`);
+      expect(
+        `${at} ${await after.artifacts.open(new Bun.CryptoHasher("sha256").update(text).digest("hex")).text()}`,
+      ).toBe(`${at} ${text}`);
     await sweepSteps(after, () => {});
     expect({ at, ...lookAt(after) }).toEqual({ at, ...SWEPT } as never);
     await after.store.close();

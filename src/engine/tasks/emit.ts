@@ -2,6 +2,7 @@ import { isoTime } from "../../base/clock.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { evaluateTemplate } from "../data-flow.ts";
 import { fault } from "../errors.ts";
+import { PRIVATE_ATTRIBUTE, readsPrivate } from "../taint.ts";
 import type { TaskHandler } from "./handler.ts";
 
 /**
@@ -18,6 +19,7 @@ export const emitTask: TaskHandler = {
     }
     const { instance, definition } = machine;
     const named = definition.document["document"] as JsonObject;
+    const isPrivate = readsPrivate(machine, frame, declared);
     instance.emitted = (instance.emitted ?? 0) + 1;
     const event: JsonObject = {
       specversion: "1.0",
@@ -25,6 +27,7 @@ export const emitTask: TaskHandler = {
       source: `/workflows/${named["namespace"]}/${named["name"]}/${named["version"]}`,
       time: isoTime(machine.now),
       ...given,
+      ...(isPrivate ? { [PRIVATE_ATTRIBUTE]: true } : {}),
     };
     machine.note("event.emitted", frame, { event: event as Json });
     machine.effects.push({ kind: "emit", id: machine.effectId(), event });

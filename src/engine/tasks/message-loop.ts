@@ -87,7 +87,10 @@ function endIteration(machine: Machine, frame: Frame, each: MessageLoop, last: F
     return shaped;
   };
   const shaped = shape("output", output);
-  if (loop["export"] !== undefined) machine.instance.context = shape("export", shaped);
+  if (loop["export"] !== undefined) {
+    machine.instance.context = shape("export", shaped);
+    if (frame.private === true) machine.instance.private_context = true;
+  }
   if (!endless) memory.outputs.push(shaped);
   memory.running = false;
   goOn(machine, frame, each);

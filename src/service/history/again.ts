@@ -7,6 +7,7 @@ import {
   type InstanceRow,
   listOutcomes,
   planOf,
+  type Reused,
   type RunOptions,
   readDefinition,
 } from "../../store/index.ts";
@@ -40,7 +41,7 @@ async function startStored(
   of: { row: InstanceRow; document: JsonObject; inputs: Json },
   runId: string | undefined,
   options: RunOptions,
-  reuse?: readonly { reference: string; output: Json }[],
+  reuse?: readonly Reused[],
 ) {
   const { row, document } = of;
   const started = await orchestrationOf(context).start({
@@ -55,6 +56,8 @@ async function startStored(
     input: of.inputs,
     options: { ...options, by: context.principal.subject },
     reuse,
+    // What its input was is no less private the second time.
+    private: (JSON.parse(row.snapshot) as { private_input?: true }).private_input === true,
   });
   context.onStarted?.(started.runId);
   return { run_id: started.runId, instance_id: started.instanceId, created: started.created };
@@ -96,7 +99,7 @@ export const retryRun = defineOperation({
       { row, document, inputs: view.inputs },
       input.new_run_id,
       { cache: "off", reuses: true, origin: { run_id: row.run_id, how: "retry" } },
-      reuse.map(({ reference, output }) => ({ reference, output })),
+      reuse.map(({ reference, output, record }) => ({ reference, output, record })),
     );
     return { ...started, from, reused: [...new Set(reuse.map(({ step_id }) => step_id))] };
   },

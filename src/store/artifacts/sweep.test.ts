@@ -123,8 +123,7 @@ test("a repeat of an upload never shortens what was promised, and brings back wh
     });
   const until = () =>
     store.read(
-      (tx) =>
-        tx.get<{ at: number | null }>("SELECT expires_at AS at FROM upload WHERE tenant_id = 't'")!.at,
+      (tx) => tx.get<{ at: number | null }>("SELECT expires_at AS at FROM upload WHERE tenant_id = 't'")!.at,
       null,
     );
   expect(await at(1000, 1)).toBe(true);

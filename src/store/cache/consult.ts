@@ -50,14 +50,14 @@ export function takenOver(
   now: number,
 ): Known | null {
   if (optionsOf(row).reuses !== true) return null;
-  const found = tx.get<{ output: string; origin_run: string }>(
-    "SELECT output, origin_run FROM reuse WHERE instance_id = ? AND reference = ?",
+  const found = tx.get<{ output: string; record: number; origin_run: string }>(
+    "SELECT output, record, origin_run FROM reuse WHERE instance_id = ? AND reference = ?",
     row.id,
     effect.reference,
   );
   if (found === undefined) return null;
   const key = { key: "", components: {} };
-  return known(tx, row, effect, key, "reused", found.origin_run, found.output, now, (sha256) =>
+  return known(tx, row, effect, key, "reused", found.origin_run, found, now, (sha256) =>
     endOfReference(tx, row, sha256),
   );
 }
@@ -86,8 +86,8 @@ export function consult(
     remember(tx, row, effect, key, { state: "miss", reason: "the run was started with --no-cache" }, now);
     return null;
   }
-  const entry = tx.get<{ id: number; output: string; run_id: string }>(
-    "SELECT id, output, run_id FROM step_cache WHERE tenant_id = ? AND key = ?",
+  const entry = tx.get<{ id: number; output: string; record: number; run_id: string }>(
+    "SELECT id, output, record, run_id FROM step_cache WHERE tenant_id = ? AND key = ?",
     row.tenant_id,
     key.key,
   );
@@ -102,7 +102,7 @@ export function consult(
   tx.run("UPDATE step_cache SET used_at = ? WHERE id = ?", now, entry.id);
   const kept = request?.retention?.artifactMs;
   const expiresAt = kept === undefined ? null : now + kept;
-  return known(tx, row, effect, key, "hit", entry.run_id, entry.output, now, () => expiresAt);
+  return known(tx, row, effect, key, "hit", entry.run_id, entry, now, () => expiresAt);
 }
 
 /** Bytes that the tenant may still read and that are not about to go. A run that was pruned has no reference left. */
@@ -135,7 +135,7 @@ function known(
   key: StepKey,
   state: "hit" | "reused",
   origin: string,
-  output: string,
+  { output, record }: { output: string; record: number },
   now: number,
   expiresAt: (sha256: string) => number | null,
 ): Known {
@@ -160,7 +160,12 @@ function known(
   }
   const detail: JsonObject = { origin_run: origin, ...(state === "hit" ? { key: key.key } : {}) };
   return {
-    input: { kind: "effect_succeeded", effect: effect.id, output: JSON.parse(output) } as StoredInput,
+    input: {
+      kind: "effect_succeeded",
+      effect: effect.id,
+      output: JSON.parse(output),
+      ...(record === 1 ? { record: true } : {}),
+    } as StoredInput,
     lines: [
       {
         event: state === "hit" ? "step.cached" : "step.reused",
@@ -245,7 +250,7 @@ export function keepOutput(
 ): void {
   if (engine.stepKey === undefined) return;
   if (!engine.caches({ digest: row.definition_digest, document: () => documentOf(tx, row) })) return;
-  const { effect, output } = input as StoredInput & { effect: string; output: Json };
+  const { effect, output, record } = input as StoredInput & { effect: string; output: Json; record?: true };
   const use = tx.get<{ reference: string; key: string; components: string; state: string }>(
     "SELECT reference, key, components, state FROM step_use WHERE instance_id = ? AND effect_id = ?",
     row.id,
@@ -255,14 +260,15 @@ export function keepOutput(
   const text = JSON.stringify(output ?? null);
   if (text.length > OUTPUT_CHARACTERS) return;
   tx.run(
-    `INSERT OR REPLACE INTO step_cache (tenant_id, key, workflow, reference, components, output, run_id, created_at, used_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO step_cache (tenant_id, key, workflow, reference, components, output, record, run_id, created_at, used_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.tenant_id,
     use.key,
     row.workflow,
     use.reference,
     use.components,
     text,
+    record === true ? 1 : 0,
     row.run_id,
     now,
     now,

@@ -67,6 +67,8 @@ export interface EnginePort {
   noWorkflow(effect: WorkflowEffect): StoredInput;
   /** What an expression gives of an event, as listeners are kept by; null for nothing, undefined where it cannot be known. */
   correlation(from: string, event: JsonObject): string | null | undefined;
+  /** Whether an event's data may be private to the tenant. */
+  isPrivateEvent(event: JsonObject): boolean;
   /** What the task hears instead of an input that would make the state too large; null where no task waits for it. */
   tooLarge(input: StoredInput, problem: string): StoredInput | null;
   /** What a task hears when policy does not let it run, or no longer. */

@@ -231,7 +231,16 @@ function startFromEvent(
     sourceEventId: `${row.source} ${row.event_id}`,
     workflow: name,
     definition: { ...found, assetId: null, document: () => document },
-    ...engine.child(row.tenant_id, document, found.digest, instanceId, runId, 0, now, false),
+    ...engine.child(
+      row.tenant_id,
+      document,
+      found.digest,
+      instanceId,
+      runId,
+      0,
+      now,
+      engine.isPrivateEvent(event),
+    ),
     input: data["input"] ?? {},
     now,
   });

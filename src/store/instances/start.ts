@@ -11,6 +11,7 @@ import {
   type StoredSnapshot,
 } from "./advance.ts";
 import { beginEvents, type EventRow } from "./events.ts";
+import type { Reused } from "./start-run.ts";
 
 export interface StartInput {
   engine: EnginePort;
@@ -36,7 +37,7 @@ export interface StartInput {
   /** {@link RunOptions}; absent for a plain start. */
   options?: RunOptions | undefined;
   /** Outputs that the run takes over, by the reference of their step. */
-  reuse?: readonly { reference: string; output: Json }[] | undefined;
+  reuse?: readonly Reused[] | undefined;
   now: number;
 }
 
@@ -127,12 +128,13 @@ function insertInstance(tx: Transaction, start: StartInput, row: InstanceRow): v
     row.finished_at,
     row.options ?? null,
   );
-  for (const { reference, output } of start.reuse ?? []) {
+  for (const { reference, output, record } of start.reuse ?? []) {
     tx.run(
-      "INSERT INTO reuse (instance_id, reference, output, origin_run) VALUES (?, ?, ?, ?)",
+      "INSERT INTO reuse (instance_id, reference, output, record, origin_run) VALUES (?, ?, ?, ?, ?)",
       row.id,
       reference,
       JSON.stringify(output),
+      record === true ? 1 : 0,
       start.options?.origin?.run_id ?? "",
     );
   }

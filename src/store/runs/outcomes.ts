@@ -7,13 +7,15 @@ export interface Outcome {
   reference: string;
   step_id: string;
   output: Json;
+  /** Whether the output is a runner's record of what it executed. */
+  record: boolean;
   /** Whether the step shared the run's workspace. */
   session: boolean;
 }
 
 /** The outputs of a run's steps that reach outside the engine, in the order in which they came. */
 export const listOutcomes: Query<{ instanceId: string }, Outcome[]> = (tx, { instanceId }) => {
-  const effects = new Map<string, { reference: string; step_id: string; session: boolean }>();
+  const effects = new Map<string, Omit<Outcome, "output" | "record">>();
   const add = (
     rows: readonly { effect_id: string; reference: string; step_id: string; session?: number }[],
   ) => {
@@ -32,9 +34,14 @@ export const listOutcomes: Query<{ instanceId: string }, Outcome[]> = (tx, { ins
   const outcomes: Outcome[] = [];
   // Also where the history has been archived.
   for (const { body } of listInputs(tx, { instanceId })) {
-    const { kind, effect, output } = body as { kind: string; effect: string; output: Json };
+    const { kind, effect, output, record } = body as {
+      kind: string;
+      effect: string;
+      output: Json;
+      record?: true;
+    };
     const known = kind === "effect_succeeded" ? effects.get(effect) : undefined;
-    if (known !== undefined) outcomes.push({ ...known, output });
+    if (known !== undefined) outcomes.push({ ...known, output, record: record === true });
   }
   return outcomes;
 };

@@ -11,6 +11,8 @@ CREATE TABLE step_cache (
   reference TEXT NOT NULL,
   components TEXT NOT NULL,
   output TEXT NOT NULL,
+  -- Whether the output is a runner's record of what it executed.
+  record INTEGER NOT NULL,
   run_id TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   used_at INTEGER NOT NULL,
@@ -40,6 +42,7 @@ CREATE TABLE reuse (
   instance_id TEXT NOT NULL,
   reference TEXT NOT NULL,
   output TEXT NOT NULL,
+  record INTEGER NOT NULL,
   origin_run TEXT NOT NULL,
   PRIMARY KEY (instance_id, reference)
 ) STRICT;
