@@ -147,6 +147,65 @@ test("SR-7.2: where tenant policy allows it, it is sent, and the boundary is in 
   });
 });
 
+test("SR-7.1: what is private stays so through an event, into the run that it starts, and when that is run again", async () => {
+  await tenantPolicy("refused");
+  const hears = await ok(
+    "workflow",
+    "start",
+    documentOf("hears", [
+      { hear: { listen: { to: { one: { with: { type: "made" } } } } } },
+      { sort: agent({ mode: "native", input: "${ . }" }) },
+    ]),
+  );
+  const endOf = async (run: string): Promise<string> => {
+    const view = () => ok("run", "get", run);
+    await eventually(
+      async () => (await view())["status"] as string,
+      (status) => ["succeeded", "failed", "cancelled"].includes(status),
+    );
+    return JSON.stringify(await view());
+  };
+  await eventually(
+    async () => JSON.stringify(await ok("run", "get", hears["run_id"] as string)),
+    (text) => text.includes('"waiting"') || text.includes('"running"'),
+  );
+  await finished("tells", [
+    { build: command },
+    { tell: { emit: { event: { with: { type: "made", data: "${ . }" } } } } },
+  ]);
+  expect(await endOf(hears["run_id"] as string)).toContain("its input is private to the tenant");
+
+  await ok("workflow", "publish", documentOf("started", [{ sort: agent({ mode: "native" }) }]));
+  const start = (run: string, more: object) =>
+    ok(
+      "event",
+      "send",
+      JSON.stringify({
+        type: "workflow.start.main",
+        data: {
+          workflow: { namespace: "t", name: "started" },
+          input: { text: "it crashes" },
+          run_id: run,
+        },
+        ...more,
+      }),
+    );
+  const known = (run: string) =>
+    eventually(
+      async () => (await lightflow("run", "get", run)).code,
+      (code) => code === 0,
+    );
+  await start("marked", { lightflowprivate: true });
+  await known("marked");
+  expect(await endOf("marked")).toContain("its input is private to the tenant");
+  await ok("run", "replay", "marked", "--id", "again");
+  expect(await endOf("again")).toContain("its input is private to the tenant");
+  expect(model.seen).toEqual([]);
+  await start("unmarked", {});
+  await known("unmarked");
+  expect(await endOf("unmarked")).toContain('"kind":"bug"');
+});
+
 test("RN-54: an agent with tools never runs in the workflow process, nor with the service's models on a runner", async () => {
   await tenantPolicy("refused");
   await publishAgent({ tools: ["git"], model: { name: "stub-model", scope: "saas" } }, "repair");
