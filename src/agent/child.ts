@@ -2,14 +2,16 @@ import { writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { toFailure } from "../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
-import { runTool } from "./tools.ts";
+import { type McpServers, openServers, type ServerTold } from "./servers.ts";
+import { type NamedCommand, runCommand, runTool, shortened, type ToolDone } from "./tools.ts";
 
 /** What the runner tells the worker on its standard input; the nonce is in no file and in no environment. */
 interface Told {
   readonly socket: string;
   readonly nonce: string;
   readonly allowedTools: readonly string[];
-  readonly commands: readonly { name: string; command: string; arguments: string[] }[];
+  readonly commands: readonly NamedCommand[];
+  readonly servers: readonly ServerTold[];
   /** The command that has to succeed before the agent is done, by its name. */
   readonly verify: string | null;
   readonly repairAttempts: number;
@@ -33,23 +35,39 @@ class Ended extends Error {}
 export async function runAgent(): Promise<number> {
   try {
     const told = JSON.parse(await Bun.stdin.text()) as Told;
-    const output = await converse(told);
-    writeFileSync(process.env["LIGHTFLOW_OUTPUT"]!, JSON.stringify(output));
-    return 0;
+    const secrets = takeSecrets(told.servers);
+    const servers = await openServers(told.servers, secrets, (server, said) =>
+      post(told, "/offer", { server, ...said }),
+    );
+    try {
+      const output = await converse(told, servers);
+      writeFileSync(process.env["LIGHTFLOW_OUTPUT"]!, JSON.stringify(output));
+      return 0;
+    } finally {
+      await servers.close();
+    }
   } catch (error) {
     console.error(`agent: ${error instanceof Ended ? error.message : toFailure(error).message}`);
     return 1;
   }
 }
 
-async function converse(told: Told): Promise<Json> {
+/** The secrets of the servers, out of the environment that everything else is started with. */
+function takeSecrets(servers: readonly ServerTold[]): Map<string, string> {
+  const places = servers.flatMap(({ secrets }) => Object.values(secrets));
+  const taken = new Map(places.map((place) => [place, process.env[place] ?? ""]));
+  for (const place of places) delete process.env[place];
+  return taken;
+}
+
+async function converse(told: Told, servers: McpServers): Promise<Json> {
   const messages: JsonObject[] = [];
   let repairs = 0;
   for (let turn = 1; ; turn++) {
     const { message, calls, answer: said, problem } = await ask(told, turn, messages);
     messages.push(message);
     if (calls.length > 0) {
-      for (const call of calls) messages.push(await answer(told, call));
+      for (const call of calls) messages.push(await answer(told, servers, call));
       continue;
     }
     if (problem !== null) {
@@ -90,32 +108,49 @@ async function ask(told: Told, turn: number, messages: readonly JsonObject[]) {
   };
 }
 
+/** What the broker says to a call of a tool. */
+interface Permission {
+  readonly refused?: string;
+  readonly builtIn?: string;
+  readonly run?: Omit<NamedCommand, "name">;
+  readonly server?: string;
+  readonly tool?: string;
+}
+
 /** A tool that is not allowed, or arguments that are none, are told to the model: it may do better, within its budget. */
-async function answer(told: Told, call: ToolCall): Promise<JsonObject> {
+async function answer(told: Told, servers: McpServers, call: ToolCall): Promise<JsonObject> {
   const reply = (content: string): JsonObject => ({ role: "tool", tool_call_id: call.id, content });
-  const { allowed } = (await post(told, "/tool", {
-    id: call.id,
-    name: call.name,
-    arguments: call.arguments,
-  })) as {
-    allowed: boolean;
-  };
-  if (!allowed || !told.allowedTools.includes(call.name)) {
-    return reply(
-      `refused: there is no tool ${call.name} here; the tools are ${told.allowedTools.join(", ")}`,
-    );
-  }
+  const { id, name } = call;
+  const permission = (await post(told, "/tool", { id, name, arguments: call.arguments })) as Permission;
+  if (permission.refused !== undefined) return reply(`refused: ${permission.refused}`);
+  const done = await doCall(told, servers, permission, call.arguments);
+  const code: JsonObject = "code" in done ? { code: String(done.code) } : {};
+  await post(told, "/tool-result", { id, name, ok: done.ok, bytes: done.text.length, ...code });
+  return reply(done.text);
+}
+
+async function doCall(
+  told: Told,
+  servers: McpServers,
+  { builtIn, run, server, tool }: Permission,
+  text: string,
+): Promise<ToolDone> {
   let given: unknown;
   try {
-    given = JSON.parse(call.arguments);
+    given = JSON.parse(text);
   } catch {
     given = null;
   }
-  const done = isObject(given)
-    ? await runTool(call.name, given as JsonObject, told.commands)
-    : { ok: false, text: "the arguments are not a JSON object" };
-  await post(told, "/tool-result", { id: call.id, name: call.name, ok: done.ok, bytes: done.text.length });
-  return reply(done.text);
+  if (!isObject(given)) return { ok: false, text: "the arguments are not a JSON object" };
+  if (server !== undefined) return await servers.call(server, String(tool), given as JsonObject);
+  if (run !== undefined) {
+    const { ok, text: out } = await runCommand(run).catch((error: Error) => ({
+      ok: false,
+      text: error.message,
+    }));
+    return { ok, text: shortened(out) };
+  }
+  return await runTool(String(builtIn), given as JsonObject, told.commands);
 }
 
 function post(told: Told, path: string, body: JsonObject): Promise<JsonObject> {

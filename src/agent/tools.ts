@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { childEnvironment } from "../base/child-env.ts";
 import type { JsonObject } from "../base/json.ts";
 
 export interface ToolDone {
@@ -11,6 +12,8 @@ export interface NamedCommand {
   readonly name: string;
   readonly command: string;
   readonly arguments: readonly string[];
+  /** Below the workspace; the workspace itself unless said. */
+  readonly directory?: string;
 }
 
 /** What a model sees of one result: more would only push out what it knows. */
@@ -91,21 +94,27 @@ const TOOLS: Readonly<Record<string, Tool>> = {
       return wrong(
         `there is no command ${String(command)}; there are ${commands.map(({ name }) => name).join(", ")}`,
       );
-    const child = Bun.spawn([found.command, ...found.arguments], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      timeout: COMMAND_MS,
-      killSignal: "SIGKILL",
-    });
-    const [out, errors, code] = await Promise.all([
-      bounded(child.stdout),
-      bounded(child.stderr),
-      child.exited,
-    ]);
-    return { ok: code === 0, text: `exit code ${code}\n${out}${errors === "" ? "" : `\n${errors}`}` };
+    return await runCommand(found);
   },
 };
+
+export async function runCommand({
+  command,
+  arguments: given,
+  directory,
+}: Omit<NamedCommand, "name">): Promise<ToolDone> {
+  const child = Bun.spawn([command, ...given], {
+    env: childEnvironment(process.env),
+    ...(directory === undefined ? {} : { cwd: inside(directory) }),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: COMMAND_MS,
+    killSignal: "SIGKILL",
+  });
+  const [out, errors, code] = await Promise.all([bounded(child.stdout), bounded(child.stderr), child.exited]);
+  return { ok: code === 0, text: `exit code ${code}\n${out}${errors === "" ? "" : `\n${errors}`}` };
+}
 
 /** The beginning and the end of a stream, whatever its length. */
 async function bounded(stream: ReadableStream<Uint8Array>): Promise<string> {

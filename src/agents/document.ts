@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { digestOf, sha256 } from "../base/canonical.ts";
 import { fail } from "../base/errors.ts";
+import { AGENT_TOOL_PATTERN, mcpTool, secretConflict, toolConflict } from "../protocol/agent-tools.ts";
 import { closed } from "../protocol/common.ts";
 import { validate } from "../protocol/validate.ts";
 
@@ -46,6 +47,26 @@ const skill = { name: Name, description: Type.Optional(Type.String({ maxLength: 
 const SkillText = Type.String({ minLength: 1, maxLength: SKILL });
 const SkillDigest = Type.String({ pattern: DIGEST });
 
+/** A built-in tool, or `mcp:<server>/<tool>` of one of the agent's servers. */
+const Tool = Type.String({ pattern: AGENT_TOOL_PATTERN });
+const SECRET_SCHEME = "runner-secret://";
+
+/** A program of the tenant's host that offers tools over MCP, started in the sandbox of each call. */
+export const AgentServer = closed({
+  name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" }),
+  /** Its program, or the approved template that its arguments are the values of. */
+  command: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+  commandTemplateId: Type.Optional(Name),
+  arguments: Type.Optional(Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 256 })),
+  /** A secret is `runner-secret://<name>` as the whole value. */
+  environment: Type.Optional(
+    Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Type.String({ maxLength: 4096 })),
+  ),
+  /** Of one call of a tool; two minutes where nothing is said. */
+  timeoutMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 3_600_000 })),
+});
+export type AgentServer = Static<typeof AgentServer>;
+
 const members = {
   name: Name,
   version: Version,
@@ -55,7 +76,8 @@ const members = {
   /** JSON Schema (2020-12) of its answer. */
   outputSchema: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   /** Tools that it may use: it runs under a lease then, in a sandbox of its own. */
-  tools: Type.Optional(Type.Array(Name, { maxItems: 64, uniqueItems: true })),
+  tools: Type.Optional(Type.Array(Tool, { maxItems: 64, uniqueItems: true })),
+  mcpServers: Type.Optional(Type.Array(AgentServer, { maxItems: 16 })),
   /** What its tools were when it was published, by the digests of `{name, description, inputSchema}`: others are refused. */
   pins: Type.Optional(Type.Record(Type.String({ maxLength: 128 }), Type.String({ pattern: DIGEST }))),
   /** Whether it works on the files of a workspace, or needs the tenant's network. */
@@ -116,8 +138,46 @@ export function readAgent(document: unknown): PublishableAgent {
   }
   const stray = Object.keys(agent.pins ?? {}).find((tool) => !(agent.tools ?? []).includes(tool));
   if (stray !== undefined) throw fail("invalid_request", `/pins/${stray}: it is not one of its tools`);
+  checkTools(agent);
   return { agent, digest: digestOf(agent), skills: texts };
 }
+
+/** Every tool of a server has a server, every server a program, and a model can tell all tools apart. */
+function checkTools({ tools = [], mcpServers = [] }: Agent): void {
+  const refused = (place: string, why: string, hint?: string) =>
+    fail("invalid_request", `${place}: ${why}`, hint === undefined ? {} : { hint });
+  for (const [index, server] of mcpServers.entries()) {
+    const place = `/mcpServers/${index}`;
+    if (mcpServers.findIndex(({ name }) => name === server.name) !== index)
+      throw refused(`${place}/name`, `two are named ${server.name}`);
+    if ((server.command === undefined) === (server.commandTemplateId === undefined))
+      throw refused(place, "a server has either a command or a commandTemplateId");
+    const named = Object.entries(server.environment ?? {}).find(
+      ([, value]) =>
+        value.includes("-secret://") && !/^runner-secret:\/\/[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value),
+    );
+    if (named !== undefined)
+      throw refused(`${place}/environment/${named[0]}`, `a secret is ${SECRET_SCHEME} and its name, alone`);
+  }
+  const homeless = tools.find((tool) => {
+    const server = mcpTool(tool)?.server;
+    return server !== undefined && !mcpServers.some(({ name }) => name === server);
+  });
+  if (homeless !== undefined) throw refused("/tools", `${homeless} is of no server in mcpServers`);
+  const conflict = toolConflict(tools);
+  if (conflict !== null)
+    throw fail("agent_tool_conflict", `/tools: ${conflict}`, { hint: "rename the server" });
+  const held = secretConflict(mcpServers.map(withSecrets), tools.includes("run"));
+  if (held !== null) throw refused("/tools", held, "give the two to different agents");
+}
+
+export const withSecrets = ({
+  name,
+  environment = {},
+}: AgentServer): { name: string; hasSecrets: boolean } => ({
+  name,
+  hasSecrets: Object.values(environment).some((value) => value.startsWith(SECRET_SCHEME)),
+});
 
 /** `name` or `name:version`. */
 export function agentReference(text: string): { name: string; version: string | null } {

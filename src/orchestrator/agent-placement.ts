@@ -8,9 +8,9 @@ import {
   foldedOf,
   type PolicyLayer,
   placeAgent,
-  requestLayer,
   type SnapshotWithDigest,
   taskPolicy,
+  taskRequestLayer,
 } from "../policy/index.ts";
 import { workspaceWish } from "../protocol/index.ts";
 import type { AgentLookup, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
@@ -45,8 +45,9 @@ export function placeAgentCall(
     ...(isDiagnosis ? { diagnosis: true } : {}),
   };
   try {
-    const policy = taskPolicy(foldedOf(policyOf()), {
-      layer: requestLayer(asked.light ?? {}),
+    const snapshot = policyOf();
+    const policy = taskPolicy(foldedOf(snapshot), {
+      layer: taskRequestLayer(asked as unknown as JsonObject, asked.light ?? {}),
       reference: effect.reference,
     });
     const request = isDiagnosis ? diagnosisRequest(asked, found?.agent, policy) : asked;
@@ -70,6 +71,7 @@ export function placeAgentCall(
         given["outputSchema"] ?? (found!.agent.outputSchema as Json | undefined) ?? null,
         budgetsOf(given, found!.agent, policy),
         policy,
+        snapshot.body.templates,
       );
       return { effect: run, placement };
     }

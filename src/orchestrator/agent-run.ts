@@ -2,9 +2,10 @@ import type { Agent } from "../agents/index.ts";
 import { fail } from "../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import type { CallEffectRequest, Effect } from "../engine/index.ts";
-import { coversName, coversPath, type PolicyLayer } from "../policy/index.ts";
+import { coversName, type PinnedTemplate, type PolicyLayer } from "../policy/index.ts";
 import type { AgentWork } from "../protocol/index.ts";
 import type { PublishedAgent } from "../store/index.ts";
+import { agentPrograms, withCapabilities } from "./agent-tools.ts";
 
 type CallEffect = Extract<Effect, { kind: "call" }>;
 type RunEffect = Extract<Effect, { kind: "run" }>;
@@ -20,10 +21,12 @@ export function agentRun(
   outputSchema: Json,
   budgets: JsonObject,
   policy: PolicyLayer,
+  templates: Readonly<Record<string, PinnedTemplate>>,
 ): RunEffect {
   const { request } = effect;
   const light = request.light ?? {};
-  const commands = commandsOf(request, policy);
+  const programs = agentPrograms(request.with, agent, policy, templates);
+  const { commands, servers } = programs;
   const repair = repairOf(request, agent, policy, commands);
   const work: Omit<AgentWork, "copyOf"> = {
     name,
@@ -35,6 +38,8 @@ export function agentRun(
     instructions,
     prompt: promptOf(request.with),
     allowedTools: [...(agent.tools ?? [])],
+    ...(servers.length === 0 ? {} : { mcpServers: [...servers] }),
+    ...(programs.templates.length === 0 ? {} : { templates: [...programs.templates] }),
     commands,
     ...(repair === null ? {} : { verify: repair }),
     ...(isObject(outputSchema) ? { outputSchema: outputSchema as JsonObject } : {}),
@@ -56,8 +61,12 @@ export function agentRun(
       type: "run.shell",
       command: "lightflow",
       arguments: ["agent", name],
-      environment: {},
-      light: { ...light, agent: work as unknown as JsonObject, output: "json" },
+      environment: programs.environment,
+      light: {
+        ...withCapabilities(light, programs.capabilities),
+        agent: work as unknown as JsonObject,
+        output: "json",
+      },
       timeout_ms: request.timeout_ms,
     },
   };
@@ -72,26 +81,6 @@ function promptOf(given: JsonObject): string {
       : [typeof input === "string" ? input : JSON.stringify(input)]),
   ];
   return parts.join("\n\n");
-}
-
-function commandsOf({ with: given }: CallEffectRequest, policy: PolicyLayer): AgentWork["commands"] {
-  const asked = (Array.isArray(given["commands"]) ? given["commands"] : []) as JsonObject[];
-  if (asked.length > 0 && policy.directCommands === false)
-    throw fail("template_denied", "an agent's commands are the task's own, and policy runs templates alone", {
-      details: { field: "directCommands" },
-    });
-  return asked.map((each) => {
-    const command = String(each["command"]);
-    const allowed = (policy.allow?.executables ?? []).some(
-      (path) => path === "/" || coversPath(path, command),
-    );
-    const denied = (policy.deny?.executables ?? []).some((path) => coversPath(path, command));
-    if (!allowed || denied)
-      throw fail("execution_policy_denied", `the program ${command} is not one that policy allows`, {
-        details: { field: "allow.executables" },
-      });
-    return { name: String(each["name"]), command, arguments: (each["arguments"] ?? []) as string[] };
-  });
 }
 
 /** A repair is an action of its own, which a profile has to allow, with a number of attempts that it bounds. */

@@ -32,8 +32,9 @@ import {
   workspaceWish,
 } from "../protocol/index.ts";
 import type { ApprovalGate, InstanceRow, QueuedRequest } from "../store/index.ts";
+import { denied } from "./admits.ts";
 import { runGate } from "./approval-gate.ts";
-import { actionGiven, denied, runTask } from "./run-task.ts";
+import { actionGiven, runTask } from "./run-task.ts";
 
 /** A call that a runner makes is a task like a command, of this product's own code. */
 export type RunEffect = Extract<Effect, { kind: "run" }> & {
@@ -58,7 +59,7 @@ export function queueRequest(
   let effective: EffectivePolicy;
   let gate: ApprovalGate | null;
   try {
-    const asked = withCapability(requestLayer(request.light), request);
+    const asked = withoutTemplates(withCapability(requestLayer(request.light), request), request);
     const layer =
       request.timeout_ms === null
         ? asked
@@ -168,6 +169,13 @@ function withCapability(asked: PolicyLayer, request: RunEffect["request"]): Poli
   return { ...asked, allow: { ...asked.allow, capabilities: [...capabilities] } };
 }
 
+/** Those of an agent's call are its tools' and servers': the call itself is made by none. */
+function withoutTemplates(asked: PolicyLayer, { light }: RunEffect["request"]): PolicyLayer {
+  if (!isObject(light["agent"]) || asked.allow?.commandTemplates === undefined) return asked;
+  const { commandTemplates: _, ...allow } = asked.allow;
+  return { ...asked, allow };
+}
+
 function taskTypeOf({ call, request }: RunEffect): string {
   if (call !== undefined) return `call.${call}`;
   return isObject(request.light["agent"]) ? "call.agent" : request.type;
@@ -185,9 +193,11 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   }
   const wish = workspaceWish(light["workspace"]);
   const isAgent = isObject(light["agent"]);
+  // The workspace of an agent is a copy of the session's, which nobody sees after it.
+  const staysSecret = usesSecrets && !isAgent;
   if (
     (wish.kind === "session" || (wish.kind === "copy" && wish.commit)) &&
-    (policy.persistence === "ephemeral" || usesSecrets)
+    (policy.persistence === "ephemeral" || staysSecret)
   ) {
     throw denied(
       usesSecrets

@@ -1,36 +1,23 @@
-import { fail } from "../base/errors.ts";
 import { isObject, type JsonObject } from "../base/json.ts";
 import type { Effect } from "../engine/index.ts";
-import {
-  coversName,
-  coversPath,
-  type EffectivePolicy,
-  type PolicyLayer,
-  renderTemplate,
-} from "../policy/index.ts";
+import { type EffectivePolicy, renderTemplate } from "../policy/index.ts";
 import type { ContainerTask, ShellTask, TaskPayload } from "../protocol/index.ts";
+import { admits, checkEnvironment, checkProgram, denied } from "./admits.ts";
 
 type RunRequest = Extract<Effect, { kind: "run" }>["request"];
 type ShellRequest = Extract<RunRequest, { type: "run.shell" }>;
 type ContainerRequest = Extract<RunRequest, { type: "run.container" }>;
 
-export const denied = (why: string, field: string) =>
-  fail("execution_policy_denied", why, { details: { field } });
-
-/** Whether policy allows a name of a kind and does not deny it. */
-const admits = (policy: PolicyLayer, kind: "images" | "environmentNames", name: string): boolean =>
-  (policy.allow?.[kind] ?? []).some((wide) => coversName(wide, name)) &&
-  !(policy.deny?.[kind] ?? []).some((wide) => coversName(wide, name));
-
 /** The program of a task as policy lets it run. @throws Failure `execution_policy_denied` */
 export function runTask(request: RunRequest, effective: EffectivePolicy): TaskPayload["task"] {
   if (isObject(request.light["agent"]) && request.type === "run.shell") {
-    const { type, command, arguments: given } = request;
-    return { type, command, arguments: given, environment: {} };
+    // Its programs were looked at when it was placed; here are the secrets of its servers.
+    const { type, command, arguments: given, environment } = request;
+    return { type, command, arguments: given, environment };
   }
   const action = actionGiven(request.light);
   if (action !== null) {
-    checkEnvironment(request.environment, effective);
+    checkEnvironment(request.environment, effective.policy);
     return {
       type: "run.shell",
       command: "lightflow",
@@ -41,7 +28,7 @@ export function runTask(request: RunRequest, effective: EffectivePolicy): TaskPa
   }
   const task =
     request.type === "run.container" ? containerTask(request, effective) : shellTask(request, effective);
-  checkEnvironment(task.environment, effective);
+  checkEnvironment(task.environment, effective.policy);
   return task;
 }
 
@@ -78,25 +65,8 @@ function shellTask(request: ShellRequest, effective: EffectivePolicy): ShellTask
           environment: request.environment,
           ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
         });
-  const programs = policy.allow?.executables ?? [];
-  if (!programs.includes("/") && !programs.some((path) => coversPath(path, task.command))) {
-    throw denied(`the program ${task.command} is not one that policy allows`, "allow.executables");
-  }
-  if ((policy.deny?.executables ?? []).some((path) => coversPath(path, task.command))) {
-    throw denied(`the program ${task.command} is denied by policy`, "deny.executables");
-  }
+  checkProgram(task.command, policy);
   return { type: request.type, ...task };
-}
-
-function checkEnvironment(environment: ShellTask["environment"], { policy }: EffectivePolicy): void {
-  for (const name of Object.keys(environment)) {
-    if (!admits(policy, "environmentNames", name)) {
-      throw denied(
-        `the environment variable ${name} is not one that policy allows`,
-        "allow.environmentNames",
-      );
-    }
-  }
 }
 
 /** A command of several words was made a shell's argument; a template compares what the document says. */

@@ -39,7 +39,7 @@ export {
   ProfileDocument,
   UNCOUNTED,
 } from "./profile.ts";
-export { requestLayer } from "./request.ts";
+export { requestLayer, taskRequestLayer } from "./request.ts";
 export {
   type ApprovalRule,
   callApproval,

@@ -54,5 +54,18 @@ function actionHosts(given: unknown): string[] {
   return [...new Set(hosts)];
 }
 
+/** What a task asks for, with what the arguments of an agent's call name: the templates of its commands. */
+export function taskRequestLayer(task: JsonObject, light: JsonObject): PolicyLayer {
+  const layer = requestLayer(light);
+  const given = isObject(task["with"]) ? task["with"]["commands"] : undefined;
+  if (task["call"] !== "agent" || !Array.isArray(given)) return layer;
+  const templates = given.flatMap((each) =>
+    isObject(each) && typeof each["template"] === "string" ? [each["template"]] : [],
+  );
+  if (templates.length === 0) return layer;
+  const named = new Set([...(layer.allow?.commandTemplates ?? []), ...templates]);
+  return { ...layer, allow: { ...layer.allow, commandTemplates: [...named] } };
+}
+
 /** The profile that a document asks for by name. */
 export const askedProfile = (layer: PolicyLayer): string | undefined => layer.allow?.executionProfiles?.[0];

@@ -7,7 +7,7 @@ import { type WorkflowDocument, walkTasks } from "../workflow/index.ts";
 import { type Folded, type NamedLayer, NOTHING_FOLDED, narrow } from "./fold.ts";
 import { callTarget, placeTask } from "./placement.ts";
 import type { ExecutionProfile } from "./profile.ts";
-import { askedProfile, requestLayer } from "./request.ts";
+import { askedProfile, requestLayer, taskRequestLayer } from "./request.ts";
 import { resolveTask } from "./resolve.ts";
 
 export interface PinnedTemplate {
@@ -103,7 +103,7 @@ export function* policyTasks(document: JsonObject): Generator<PolicyTask> {
       pointer: site.pointer,
       name: site.name,
       type: taskType(task),
-      layer: requestLayer(lightOf(task)),
+      layer: taskRequestLayer(task, lightOf(task)),
       task,
     };
   }
@@ -203,11 +203,14 @@ export function pinTask(
   pools: Record<string, PinnedPool>,
 ): void {
   const isRun = task.type.startsWith("run.") && task.type !== "run.workflow";
-  if (!isRun && !isRunnerCall(folded, task)) return;
+  const isAgent = task.type === "call.agent";
+  if (!isRun && !isAgent && !isRunnerCall(folded, task)) return;
   const own = narrow(folded, taskLayer(task.pointer, task.layer));
   for (const id of own.asked.allow?.commandTemplates ?? []) {
     if (!id.endsWith("*")) templates[id] ??= published(registry.template(id), "template", id);
   }
+  // Where an agent runs is decided when it is called.
+  if (isAgent) return;
   const { runnerPool } = resolveTask(snapshot, folded, { layer: task.layer, reference: task.pointer });
   if (pools[runnerPool] !== undefined) return;
   const pool = published(registry.pool(runnerPool), "pool", runnerPool);

@@ -1,4 +1,5 @@
 export * from "./admission.ts";
+export * from "./agent-tools.ts";
 export * from "./common.ts";
 export * from "./lease.ts";
 export * from "./report.ts";

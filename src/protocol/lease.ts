@@ -1,4 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { AGENT_TOOL_PATTERN } from "./agent-tools.ts";
 import {
   Boundary,
   Count,
@@ -16,6 +17,7 @@ import {
   Uuid,
 } from "./common.ts";
 import { INNER_PATTERN } from "./policy.ts";
+import { CommandTemplate } from "./template/schema.ts";
 
 const Argument = Type.String({ maxLength: 131_072 });
 
@@ -85,6 +87,25 @@ export const Material = closed({
 });
 export type Material = Static<typeof Material>;
 
+/** A program that offers tools to an agent over its standard streams, in the sandbox of the agent's call. */
+export const McpServer = closed({
+  name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" }),
+  command: ShellTask.properties.command,
+  arguments: ShellTask.properties.arguments,
+  directory: ShellTask.properties.directory,
+  environment: ShellTask.properties.environment,
+  /** Variables that hold a secret, by the variable of the task's own environment that has it. */
+  secrets: Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Name),
+  /** The approved command that it was made from. */
+  commandTemplateId: Type.Optional(Name),
+  commandTemplateDigest: Type.Optional(Digest),
+  /** What tools have to be, by name: the digest of `{name, description, inputSchema}` as canonical JSON. */
+  pins: Type.Record(Type.String({ maxLength: 128 }), Digest),
+  /** Of one call. */
+  timeoutMs: Count,
+});
+export type McpServer = Static<typeof McpServer>;
+
 /**
  * The work of an agent: a conversation with a model of the tenant's host, with tools in the sandbox of the task. Final
  * values only: the runner composes each request from these.
@@ -99,7 +120,13 @@ export const AgentWork = closed({
   model: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
   instructions: Type.String({ maxLength: 1_048_576 }),
   prompt: Type.String({ maxLength: 1_048_576 }),
-  allowedTools: Names,
+  /** Built-in ones by their names, those of MCP servers as `mcp:<server>/<tool>`. */
+  allowedTools: Type.Array(Type.String({ pattern: AGENT_TOOL_PATTERN }), { maxItems: 256 }),
+  mcpServers: Type.Optional(Type.Array(McpServer, { maxItems: 16 })),
+  /** What the tool `run` may run by an approved template, with values that the model gives. */
+  templates: Type.Optional(
+    Type.Array(closed({ name: Name, digest: Digest, template: CommandTemplate }), { maxItems: 64 }),
+  ),
   /** What the tool `run` may run, by name. */
   commands: Type.Array(
     closed({

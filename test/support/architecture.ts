@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What runs inside the sandbox of a task: it has nothing of the product but itself.
   code: ["base", "calls"],
   actions: ["base", "release"],
-  agent: ["base"],
+  agent: ["base", "calls"],
   cli: ["gateway", "host", "service", ...BELOW_ROLES, "cortexfs"],
   gateway: ["service", ...BELOW_ROLES],
   // The one that composes roles into a process.

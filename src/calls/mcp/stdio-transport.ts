@@ -8,6 +8,8 @@ export interface StdioServer {
   readonly arguments: readonly string[];
   /** All that it sees. */
   readonly environment: Readonly<Record<string, string>>;
+  /** This process's own unless said. */
+  readonly directory?: string;
   /** Where what it writes there goes. */
   readonly stderr: "ignore" | "inherit";
   /** Of one message. */
@@ -50,10 +52,11 @@ export class StdioTransport implements Transport {
   }
 
   async start(): Promise<void> {
-    const { command, arguments: args, environment, stderr } = this.#server;
+    const { command, arguments: args, environment, stderr, directory } = this.#server;
     try {
       this.#child = Bun.spawn([command, ...args], {
         env: environment as Record<string, string>,
+        ...(directory === undefined ? {} : { cwd: directory }),
         stdin: "pipe",
         stdout: "pipe",
         stderr,

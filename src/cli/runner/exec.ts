@@ -5,6 +5,7 @@ import { execLease } from "../../host/runner-tools.ts";
 import { EXIT } from "../exit.ts";
 import { readJsonArgument } from "../inputs.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { RUNNER_FLAGS, secretSource } from "./flags.ts";
 
 export const spec = {
   description:
@@ -17,6 +18,7 @@ export const spec = {
       about: "journal, workspaces and artifacts",
       defaultText: "a new temporary directory",
     },
+    secret: RUNNER_FLAGS.secret,
   },
   examples: [{ command: "lightflow runner exec lease.json", does: "what that lease allows, here and now" }],
   exits: { [EXIT.failed]: "the task did not succeed" },
@@ -32,6 +34,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       flags["data-dir"] === undefined
         ? mkdtempSync(join(tmpdir(), "lightflow-exec-"))
         : resolve(io.cwd, flags["data-dir"]),
+    secrets: Object.fromEntries(flags.secret.map(secretSource)),
     signal: stop,
     ...(runner.browser === undefined ? {} : { browser: { executable: runner.browser } }),
   });

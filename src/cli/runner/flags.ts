@@ -97,7 +97,7 @@ export function runnerConfig(flags: RunnerFlags, io: Io): typeof RunnerConfig.st
 type SecretSource = NonNullable<RunnerConfig["secrets"]>[string];
 
 /** `name=file:/etc/key.pem`: where a secret's value is, never the value. */
-function secretSource(text: string): [string, SecretSource] {
+export function secretSource(text: string): [string, SecretSource] {
   const [, name, kind, place] = /^([A-Za-z0-9][A-Za-z0-9._-]*)=(env|file|credential):(.+)$/.exec(text) ?? [];
   if (name === undefined || place === undefined) {
     throw fail("usage", `--secret ${text.split("=")[0]} does not say where the secret is`, {

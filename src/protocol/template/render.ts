@@ -6,7 +6,7 @@ import { valueProblem } from "./value.ts";
 export interface CommandCall {
   readonly command: string;
   /** One value for each slot, in the order of the slots; those at the end may be left out when they are optional. */
-  readonly arguments: readonly string[];
+  readonly arguments: readonly (string | undefined)[];
   readonly environment: Readonly<Record<string, string>>;
   readonly stdin?: string;
 }

@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { type ErrorCode, fail, toFailure } from "../../base/errors.ts";
+import type { JsonObject } from "../../base/json.ts";
 import { apiTarget, cortexPlace, responseOf, submit, waitForOutcome } from "../../cortex/index.ts";
-import type { AgentUse, AgentWork, ArtifactReference, Lease } from "../../protocol/index.ts";
+import {
+  type AgentUse,
+  type AgentWork,
+  type ArtifactReference,
+  type Lease,
+  mcpTool,
+} from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
 import { artifactSource } from "../files/collect.ts";
 import { copyTree } from "../files/copy.ts";
@@ -63,6 +70,7 @@ export async function openAgent(
       nonce: broker.nonce,
       allowedTools: work.allowedTools,
       commands: work.commands,
+      servers: serversTold(work),
       verify: work.verify?.command ?? null,
       repairAttempts: work.verify?.repairAttempts ?? 0,
     }),
@@ -75,6 +83,25 @@ export async function openAgent(
     },
     close: () => broker.close(),
   };
+}
+
+/** The programs of its servers, each with the tools that the lease names; secrets by the variables that hold them. */
+function serversTold({ mcpServers = [], allowedTools }: AgentWork): JsonObject[] {
+  return mcpServers.map(
+    ({ name, command, arguments: given, directory, environment, secrets, timeoutMs }) => ({
+      name,
+      command,
+      arguments: given,
+      directory: directory ?? null,
+      environment,
+      secrets,
+      timeoutMs,
+      tools: allowedTools.flatMap((tool) => {
+        const found = mcpTool(tool);
+        return found?.server === name ? [found.tool] : [];
+      }),
+    }),
+  );
 }
 
 /**

@@ -4,12 +4,12 @@ import { createServer, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../base/canonical.ts";
-import { type ErrorCode, type Failure, fail, toFailure } from "../../base/errors.ts";
+import { ERRORS, type ErrorCode, type Failure, fail, toFailure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { validatesAgainst } from "../../base/json-schema.ts";
 import type { AgentUse, AgentWork } from "../../protocol/index.ts";
 import type { Redaction } from "../../redaction/index.ts";
-import { toolDefinitions } from "./tool-definitions.ts";
+import { openToolDesk } from "./tool-desk.ts";
 
 /** One request to the model, answered with its response: `/ctx` of this host, behind an id that repeats nothing. */
 export type AskModel = (id: string, body: JsonObject, signal: AbortSignal) => Promise<JsonObject>;
@@ -57,6 +57,7 @@ export async function openBroker(
   askModel: AskModel,
   signal: AbortSignal,
 ): Promise<AgentBroker> {
+  const desk = openToolDesk(work);
   // A Unix socket's path holds about a hundred bytes: data directories are often longer.
   const directory = mkdtempSync(join(tmpdir(), "lightflow-agent-"));
   const socket = join(directory, "model.sock");
@@ -100,7 +101,10 @@ export async function openBroker(
         "agent_budget_exhausted",
         `the agent spent ${use.costMicros} of ${budgets.costMicros} micros`,
       );
-    const tools = toolDefinitions(work.allowedTools);
+    const [waiting] = desk.waiting();
+    if (waiting !== undefined)
+      throw end("agent_tool_missing", `the MCP server ${waiting} has not said what it offers`);
+    const tools = desk.definitions();
     const body = redaction.json({
       ...(work.model === undefined ? {} : { model: work.model }),
       messages: [
@@ -153,24 +157,39 @@ export async function openBroker(
       answers.set(id, { digest, answer });
       return await answer;
     }
+    if (path === "/offer") {
+      const server = String(given["server"]);
+      try {
+        if (isObject(given["failed"])) throw serverFailure(given["failed"] as JsonObject);
+        record({ kind: "tools.offered", server, tools: desk.offer(server, given["tools"]) });
+        return {};
+      } catch (error) {
+        const { code, message } = toFailure(error);
+        throw end(code, `the MCP server ${server}: ${message}`);
+      }
+    }
     if (path === "/tool") {
-      const { id, name } = given;
-      const allowed = work.allowedTools.includes(String(name));
-      if (!allowed) use.refusedTools++;
+      const name = String(given["name"]);
+      const permission = desk.permit(name, String(given["arguments"] ?? ""));
+      const refused = "refused" in permission;
+      if (refused) use.refusedTools++;
       record({
-        kind: allowed ? "tool.call" : "tool.refused",
-        id: String(id),
-        name: String(name),
+        kind: refused ? "tool.refused" : "tool.call",
+        id: String(given["id"]),
+        name,
         arguments: given["arguments"] ?? null,
+        ...(permission as JsonObject),
       });
-      return { allowed };
+      return permission as JsonObject;
     }
     if (path === "/tool-result") {
+      const { code } = given;
       record({
         kind: "tool.result",
         id: String(given["id"]),
         name: String(given["name"]),
         ok: given["ok"] === true,
+        ...(typeof code === "string" && Object.hasOwn(ERRORS, code) ? { code } : {}),
       });
       return {};
     }
@@ -226,6 +245,19 @@ export async function openBroker(
     },
   };
 }
+
+/** How a server that did not get to say what it offers ended. */
+function serverFailure({ code, message }: JsonObject): Failure {
+  const known = SERVER_ENDS.find((each) => each === code) ?? "mcp_server_ended";
+  return fail(known, String(message).slice(0, 1024));
+}
+const SERVER_ENDS = [
+  "mcp_start_failed",
+  "mcp_server_ended",
+  "mcp_timeout",
+  "mcp_output_too_large",
+  "mcp_output_invalid",
+] as const;
 
 function sameNonce(given: unknown, nonce: string): boolean {
   const a = Buffer.from(typeof given === "string" ? given : "");

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../base/json.ts";
+import type { AgentWork } from "../../protocol/index.ts";
 
 const parameters = (required: readonly string[], properties: Record<string, string>): JsonObject => ({
   type: "object",
@@ -36,15 +37,43 @@ const DEFINITIONS: Readonly<Record<string, JsonObject>> = {
       new: "the new text",
     }),
   ),
-  run: definition(
-    "run",
-    "Run one of the commands of this task, by its name.",
-    parameters(["command"], { command: "its name" }),
-  ),
 };
 
-export const AGENT_TOOLS: readonly string[] = Object.keys(DEFINITIONS);
+/** What the model is told of the built-in tools that a lease allows, the tool `run` apart. */
+export const builtInTools = (allowed: readonly string[]): JsonObject[] =>
+  Object.keys(DEFINITIONS)
+    .filter((name) => allowed.includes(name))
+    .map((name) => DEFINITIONS[name]!);
 
-/** What the model is told of the tools that a lease allows; a name that is no tool of an agent tells it nothing. */
-export const toolDefinitions = (allowed: readonly string[]): JsonObject[] =>
-  AGENT_TOOLS.filter((name) => allowed.includes(name)).map((name) => DEFINITIONS[name]!);
+/** The tool `run`: one of the task's commands by its name, with the values that its template asks for. */
+export function runTool(
+  commands: AgentWork["commands"],
+  templates: NonNullable<AgentWork["templates"]>,
+): JsonObject {
+  const names = [...commands, ...templates].map(({ name }) => name);
+  const command = { type: "string", description: "its name", ...(names.length === 0 ? {} : { enum: names }) };
+  if (templates.length === 0) {
+    return definition("run", "Run one of the commands of this task, by its name.", {
+      type: "object",
+      properties: { command },
+      required: ["command"],
+      additionalProperties: false,
+    });
+  }
+  const about = templates.map(({ name, template: { description, slots = [] } }) => {
+    const values = slots.map((slot) => {
+      const rule = slot.allowedValues?.join(" | ") ?? slot.pattern;
+      return `${slot.name}${slot.required === false ? "?" : ""}${rule === undefined ? "" : ` (${rule})`}`;
+    });
+    return `${name}: ${[description, `values: ${values.join(", ") || "none"}`].filter(Boolean).join(" ")}`;
+  });
+  return definition("run", `Run one of the commands of this task, by its name.\n${about.join("\n")}`, {
+    type: "object",
+    properties: {
+      command,
+      values: { type: "object", description: "by their names", additionalProperties: { type: "string" } },
+    },
+    required: ["command"],
+    additionalProperties: false,
+  });
+}

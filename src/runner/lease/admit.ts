@@ -1,6 +1,12 @@
 import type { KeyObject } from "node:crypto";
 import { fail } from "../../base/errors.ts";
-import { Lease, type RegistrationAccepted, validate, verifyLease } from "../../protocol/index.ts";
+import {
+  type AgentWork,
+  Lease,
+  type RegistrationAccepted,
+  validate,
+  verifyLease,
+} from "../../protocol/index.ts";
 import type { EffectiveConfig } from "../config.ts";
 import { checkEnvironmentNames } from "../environment.ts";
 
@@ -36,7 +42,10 @@ export function verifyOffer(
  * @throws Failure `secret_denied`, `template_denied`, `execution_policy_denied`
  */
 export function checkContent(
-  lease: Pick<Lease, "task" | "commandTemplateId" | "commandTemplateDigest" | "secretPolicy" | "workspace">,
+  lease: Pick<
+    Lease,
+    "task" | "agent" | "commandTemplateId" | "commandTemplateDigest" | "secretPolicy" | "workspace"
+  >,
   config: EffectiveConfig,
 ): void {
   const { task } = lease;
@@ -62,6 +71,10 @@ export function checkContent(
   }
   checkEnvironmentNames(task.environment);
   checkCopy(lease.workspace);
+  if (lease.agent !== undefined) {
+    checkAgent(lease.agent, config);
+    return;
+  }
   if (config.commandTemplates !== undefined) {
     const digest = lease.commandTemplateDigest;
     if (digest === undefined || !config.commandTemplates.includes(digest)) {
@@ -73,8 +86,37 @@ export function checkContent(
       );
     }
   }
-  if (config.commands !== undefined && !config.commands.includes(commandName(task))) {
-    throw fail("template_denied", `${commandName(task)} is not in the runner's list of commands`);
+  checkListed(commandName(task), config);
+}
+
+function checkListed(command: string, { commands }: EffectiveConfig): void {
+  if (commands !== undefined && !commands.includes(command))
+    throw fail("template_denied", `${command} is not in the runner's list of commands`);
+}
+
+/** The programs of an agent are those that its tools start; its worker is this executable. */
+function checkAgent({ commands, templates = [], mcpServers = [] }: AgentWork, config: EffectiveConfig): void {
+  const programs = [
+    ...commands.map(({ command }) => ({ command, digest: undefined })),
+    ...templates.map(({ template, digest }) => ({ command: template.executable, digest })),
+    ...mcpServers.map(({ command, commandTemplateDigest: digest }) => ({ command, digest })),
+  ];
+  for (const { command, digest } of programs) {
+    checkListed(command, config);
+    if (config.commandTemplates === undefined) continue;
+    if (digest === undefined || !config.commandTemplates.includes(digest))
+      throw fail(
+        "template_denied",
+        `this runner runs approved command templates alone, and ${command} is of none in its list`,
+      );
+  }
+  for (const { command, arguments: given, environment } of mcpServers) {
+    checkEnvironmentNames(environment);
+    const texts = [command, ...given, ...Object.values(environment)];
+    if (texts.some((text) => text.includes(SAAS_SECRET) || text.includes(RUNNER_SECRET)))
+      throw fail("secret_denied", "a secret of an MCP server stands in the task's environment only");
+    if (texts.some((text) => text.includes("\0")))
+      throw fail("execution_policy_denied", "an argument holds a NUL byte");
   }
 }
 

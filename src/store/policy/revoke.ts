@@ -95,6 +95,17 @@ function liveRequests(tx: Transaction, condition: string, values: readonly SqlVa
   );
 }
 
+/** Whether a task uses a part of its snapshot; of any other kind every task does. */
+const USES: Partial<Record<PolicyKind, { condition: string; times: number }>> = {
+  pool: { condition: "json_extract(payload, '$.runnerPool') = ?", times: 1 },
+  template: {
+    condition: `(json_extract(payload, '$.commandTemplateId') = ?
+      OR EXISTS (SELECT 1 FROM json_each(payload, '$.agent.templates') AS each WHERE json_extract(each.value, '$.template.id') = ?)
+      OR EXISTS (SELECT 1 FROM json_each(payload, '$.agent.mcpServers') AS each WHERE json_extract(each.value, '$.commandTemplateId') = ?))`,
+    times: 3,
+  },
+};
+
 const ofTenant = (tx: Transaction, tenantId: string): Live[] =>
   liveRequests(tx, "request.tenant_id = ?", [tenantId]);
 
@@ -122,11 +133,11 @@ function ofSnapshots(
       reason,
     );
   }
-  const used = kind === "template" ? "$.commandTemplateId" : kind === "pool" ? "$.runnerPool" : null;
+  const used = USES[kind];
   return liveRequests(
     tx,
-    "request.policy_digest IN (SELECT value FROM json_each(?)) AND (? IS NULL OR json_extract(payload, ?) = ?)",
-    [JSON.stringify([...new Set(digests)]), used, used ?? "$", id],
+    `request.policy_digest IN (SELECT value FROM json_each(?)) AND ${used?.condition ?? "TRUE"}`,
+    [JSON.stringify([...new Set(digests)]), ...(used === undefined ? [] : Array(used.times).fill(id))],
   );
 }
 

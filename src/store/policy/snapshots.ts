@@ -1,5 +1,5 @@
 import { fail } from "../../base/errors.ts";
-import type { JsonObject } from "../../base/json.ts";
+import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import type { PolicySnapshot } from "../../policy/index.ts";
 import type { Query, Transaction } from "../operation.ts";
 
@@ -77,6 +77,17 @@ export interface Revocation {
 const revokedFailure = ({ kind, id, reason }: Revocation) =>
   fail("execution_policy_denied", `the ${kind} ${id} is revoked: ${reason}`, { details: { [kind]: id } });
 
+/** The templates that a task runs by: its own, those of an agent's commands, those of its servers. */
+function templatesOf(payload: JsonObject): Json[] {
+  const agent = isObject(payload["agent"]) ? (payload["agent"] as JsonObject) : {};
+  const members = (name: string) => (Array.isArray(agent[name]) ? (agent[name] as JsonObject[]) : []);
+  return [
+    payload["commandTemplateId"] ?? null,
+    ...members("templates").map(({ template }) => (template as JsonObject)["id"] ?? null),
+    ...members("mcpServers").map(({ commandTemplateId }) => commandTemplateId ?? null),
+  ];
+}
+
 /**
  * Why nothing is given out under a snapshot any more, or null.
  * @param payload of a task: a template or a pool that it does not use does not stop it
@@ -95,7 +106,7 @@ export function revocationOf(
       ({ kind, id }) =>
         payload === undefined ||
         (kind === "template"
-          ? payload["commandTemplateId"] === id
+          ? templatesOf(payload).includes(id)
           : kind === "pool"
             ? payload["runnerPool"] === id
             : true),

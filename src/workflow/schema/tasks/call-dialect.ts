@@ -36,14 +36,20 @@ export const AgentArguments = closed(
     ...request,
     /** Default `native`. Where a native call runs is policy's decision; `service` never happens by itself. */
     mode: Type.Optional(wordOf("native", "runner", "service")),
-    /** What the tool `run` of an agent on a runner may run, by name. */
+    /** What the tool `run` of an agent on a runner may run, by name: a program, or an approved template with values of the model's. */
     commands: Type.Optional(
       Type.Array(
-        closed({
-          name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" }),
-          command: Type.String({ minLength: 1, maxLength: 4096, pattern: "^[^$]*$" }),
-          arguments: Type.Optional(Type.Array(Type.String({ maxLength: 131_072 }), { maxItems: 256 })),
-        }),
+        Type.Union([
+          closed({
+            name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" }),
+            command: Type.String({ minLength: 1, maxLength: 4096, pattern: "^[^$]*$" }),
+            arguments: Type.Optional(Type.Array(Type.String({ maxLength: 131_072 }), { maxItems: 256 })),
+          }),
+          closed({
+            name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" }),
+            template: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" }),
+          }),
+        ]),
         { maxItems: 64 },
       ),
     ),
