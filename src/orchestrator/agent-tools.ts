@@ -128,7 +128,7 @@ function serverOf(
   templates: Templates,
   taskEnvironment: Record<string, string>,
 ): Omit<McpServer, "pins"> {
-  const { name, commandTemplateId: id, environment: all = {}, pins = {}, timeoutMs = CALL_MS } = server;
+  const { name, command, commandTemplateId: id, environment: all = {}, timeoutMs = CALL_MS } = server;
   checkEnvironment(all, policy);
   const environment: Record<string, string> = {};
   const secrets: Record<string, string> = {};
