@@ -3,10 +3,13 @@ export {
   describeRunner,
   diagnoseRunner,
   execLease,
+  frozenPlace,
   ImageStore,
   imagesDirectory,
+  listFrozen,
   type RunnerCheck,
   type RunnerConfig,
   RunnerFile,
+  removeFrozen,
   type TlsFiles,
 } from "../runner/index.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runnerBenches } from "../../test/support/runner.ts";
 import { newId } from "../base/ids.ts";
@@ -157,6 +157,23 @@ describe("what a copy is refused for", () => {
     });
     await bench.runner.stop();
     expect(readdirSync(join(bench.data, "leases"))).toEqual([]);
+  });
+
+  test("a directory that holds the runner's own, and a workspace that its task made a link", async () => {
+    const bench = benches.start({ sandbox: "process" });
+    const run = runOf(bench);
+    const denied = { status: "failed", errorCode: "execution_policy_denied" };
+    expect(await run.copy("ls", { copyOf: { path: bench.directory } })).toMatchObject(denied);
+    await run.session("echo 1 > a");
+    const linked = await run.copy(
+      `chmod 755 '${bench.directory}'; rm -r ../work; ln -s '${bench.directory}' ../work`,
+      {
+        commitTo: run.key,
+      },
+    );
+    expect(linked).toMatchObject({ status: "failed", errorCode: "execution_commit_failed" });
+    expect(statSync(bench.directory).mode & 0o777).toBe(0o755);
+    expect(bench.controller.log((await run.session("cat a")).leaseId)).toBe("1\n");
   });
 
   test("a workspace that would be a copy of itself, or of nothing", async () => {

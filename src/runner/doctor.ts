@@ -6,6 +6,7 @@ import { MIB } from "../base/limits.ts";
 import { readPrivateFile } from "../base/private-file.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
+import { probeCopyMethods } from "./files/copy-methods.ts";
 import { Journal } from "./journal/journal.ts";
 import { isRemote, remoteSandbox } from "./sandbox-choice.ts";
 import {
@@ -97,6 +98,23 @@ const REMEDIES: Readonly<Record<string, string>> = {
   "capabilities-dropped": "update bubblewrap or the OCI runtime",
   "no-new-privileges": "update bubblewrap or the OCI runtime",
 };
+
+/** Whichever it is, a copy means the same; a plain one costs time and space. */
+async function checkCopies({ dataDirectory }: EffectiveConfig): Promise<RunnerCheck[]> {
+  const { overlay, overlayDetail, reflink, reflinkDetail } = await probeCopyMethods(dataDirectory);
+  const remedy =
+    "put the data directory on a file system of its own kind (ext4, xfs, btrfs), and allow user namespaces: else each copy of a workspace takes its time and space";
+  return [
+    { name: "copies: overlay", proven: overlay, detail: overlayDetail },
+    { name: "copies: reflink", proven: reflink, detail: reflinkDetail },
+  ].map(({ name, proven, detail }) => ({
+    name,
+    // One of the two is enough.
+    status: proven || overlay || reflink ? "ok" : "warn",
+    detail,
+    remedy: proven || overlay || reflink ? null : remedy,
+  }));
+}
 
 async function checkSandboxes(config: EffectiveConfig): Promise<RunnerCheck[]> {
   if (isRemote(config)) return [await checkRemote(config)];
@@ -234,6 +252,7 @@ export async function diagnoseRunner(
     await attempt("journal", "see the message", () => checkJournal(config)),
     await attempt("disk", "free some space, or move the data directory", () => checkDisk(config)),
     ...(await checkSandboxes(config)),
+    ...(await checkCopies(config)),
   );
   for (const path of config.mounts) {
     checks.push(

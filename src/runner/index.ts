@@ -3,6 +3,7 @@ export { describeRunner } from "./describe.ts";
 export { diagnoseRunner, type RunnerCheck, type RunnerDoctorOptions } from "./doctor.ts";
 export { type ExecOptions, execLease } from "./exec.ts";
 export { RunnerFile } from "./file.ts";
+export { frozenPlace, listFrozen, removeFrozen } from "./files/frozen.ts";
 export { loadIdentity } from "./identity.ts";
 export { hasImages, ImageStore, imagesDirectory } from "./images/store.ts";
 export { type RunnerOptions, type RunningRunner, startRunner } from "./runner.ts";

@@ -24,6 +24,11 @@ export const CONTROL_PLANE: readonly CommandRow[] = [
     summary: "write a service unit for a runner",
     load: () => import("../runner/install.ts"),
   },
+  {
+    path: "runner frozen",
+    summary: "what tasks left on this host, kept by policy",
+    load: () => import("../runner/frozen.ts"),
+  },
   { path: "runner probe", summary: "whether a runner is ready", load: () => import("../runner/probe.ts") },
   {
     path: "runner doctor",

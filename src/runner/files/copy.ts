@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { fail } from "../../base/errors.ts";
 import { removeTree } from "./trees.ts";
 
@@ -35,6 +35,9 @@ export async function copyTree(
   reflink: boolean,
   signal?: AbortSignal,
 ): Promise<"reflink" | "copy"> {
+  // A task may have put a link in the place of its own directory: what it leads to is none of its files.
+  if (lstatSync(source, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw fail("execution_start_failed", "what is to be copied is not a directory");
   const attempt = async (how: "always" | "never"): Promise<string | null> => {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     return runTool(["cp", "--archive", `--reflink=${how}`, `${source}/.`, `${target}/`], signal);

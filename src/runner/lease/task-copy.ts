@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fail, toFailure } from "../../base/errors.ts";
 import { writeFileDurable } from "../../base/files.ts";
@@ -8,7 +17,7 @@ import { copyMethods } from "../files/copy-methods.ts";
 import { type MountNamespace, type Overlay, openOverlay } from "../files/overlay.ts";
 import { removeTree } from "../files/trees.ts";
 import { viewOf, type Workspace, type Workspaces, type WorkspaceUser } from "../files/workspaces.ts";
-import { resolveMounts } from "../sandboxes/index.ts";
+import { isWithin, resolveMounts } from "../sandboxes/index.ts";
 import type { LeasePlaces } from "./places.ts";
 import type { LeaseServices } from "./services.ts";
 
@@ -158,6 +167,8 @@ function taskCopy(
             await removeTree(next);
             await copyTree(viewOf(workspace), next, reflink);
           } else if (!existsSync(next)) {
+            if (!lstatSync(workspace.directory).isDirectory())
+              throw fail("workspace_change_denied", "the task exchanged its workspace for a link");
             chmodSync(workspace.directory, 0o700);
             renameSync(workspace.directory, next);
           }
@@ -182,6 +193,9 @@ function hostSource(path: string, config: CopyServices["config"]): string {
     config.mounts,
     config.dataDirectory,
   );
+  // A mount would show it empty.
+  if (isWithin(config.dataDirectory, mount!.source))
+    throw fail("execution_policy_denied", `${path} holds the runner's own data, and cannot be copied`);
   if (!statSync(mount!.source).isDirectory())
     throw fail("execution_start_failed", `${path} is not a directory, and only a directory can be copied`);
   return mount!.source;

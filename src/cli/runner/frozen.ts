@@ -1,0 +1,40 @@
+import { join, resolve } from "node:path";
+import { frozenPlace, listFrozen, removeFrozen } from "../../host/runner-tools.ts";
+import type { CommandSpec, Run } from "../spec.ts";
+import { DATA_DIRECTORY } from "./import.ts";
+
+export const spec = {
+  description:
+    "What tasks left on this host and policy keeps: read-only files and logs, until their time is over. Removing works while the runner runs.",
+  flags: {
+    "data-dir": DATA_DIRECTORY,
+    remove: { type: "string", value: "LEASE", about: "remove what this lease's task left, before its time" },
+  },
+  examples: [
+    { command: "lightflow runner frozen", does: "leases, runs, and until when" },
+    {
+      command: "lightflow runner frozen --remove 01970f5d-0000-7000-8000-000000000001",
+      does: "nothing of it stays",
+    },
+  ],
+} as const satisfies CommandSpec;
+
+export const run: Run<typeof spec> = async ({ flags }, io) => {
+  const given = flags["data-dir"];
+  const data = given === undefined ? join(io.paths.state, "runner") : resolve(io.cwd, given);
+  if (flags.remove !== undefined) {
+    await removeFrozen(data, flags.remove);
+    io.print({ removed: flags.remove }, () => `removed ${flags.remove}\n`);
+    return 0;
+  }
+  const frozen = listFrozen(data).map((task) => ({ ...task, path: frozenPlace(data, task.leaseId) }));
+  io.print({ frozen }, () =>
+    frozen
+      .map(
+        (task) =>
+          `${task.leaseId}\t${task.wfInstanceId}\t${task.taskId}\t${task.status}\t${task.frozenUntil}\t${task.path}\n`,
+      )
+      .join(""),
+  );
+  return 0;
+};
