@@ -10,6 +10,6 @@ export {
 } from "./client.ts";
 export { type CtxProjection, startCtx } from "./ctx.ts";
 export { type Host, openHost } from "./host.ts";
-export { hostLockPath, storePath } from "./parts.ts";
+export { DEFAULT_TENANT, hostLockPath, storePath } from "./parts.ts";
 export { startRemoteRunner } from "./remote-runner.ts";
 export { openController, openGateway, openOrchestrator, type Role } from "./roles.ts";

@@ -6,7 +6,14 @@ export {
   listAccessTokens,
   revokeAccessToken,
 } from "./access/tokens.ts";
-export { findAgent, listAgents, type PublishedAgent, publishAgent, readSkill } from "./agents/agents.ts";
+export {
+  findAgent,
+  listAgents,
+  type PublishedAgent,
+  publishAgent,
+  publishableAgents,
+  readSkill,
+} from "./agents/agents.ts";
 export * from "./approvals/index.ts";
 export { archiveHistories } from "./archives/archive-histories.ts";
 export * from "./artifacts/index.ts";

@@ -117,3 +117,23 @@ test("a key that stands there twice, a skill that is not there and a file that i
   );
   expect((await lightflow("agent", "publish", "agents/nowhere.yaml")).stderr).toContain("nowhere.yaml");
 });
+
+test("a document that is run on its own calls the agents that were published", async () => {
+  const agent = {
+    name: "stand-in",
+    version: "1.0.0",
+    instructions: "Say it.",
+    model: { provider: "none" },
+    skills: [{ name: "a", text: "b" }],
+  };
+  await json("agent", "publish", write("stand-in.json", JSON.stringify(agent)));
+  const calls = (name: string) => ({
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: [{ say: { call: "agent", with: { agent: name, mockOutput: { said: 1 } } } }],
+  });
+  const run = (name: string) => lightflow("workflow", "run", write("flow.json", JSON.stringify(calls(name))));
+  expect(JSON.parse((await run("stand-in")).stdout)).toMatchObject({ output: { said: 1 } });
+  const unknown = await run("nobody");
+  expect(unknown.code).not.toBe(0);
+  expect(unknown.stdout).toContain("no agent is published as nobody");
+});

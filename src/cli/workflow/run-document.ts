@@ -1,17 +1,21 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { PublishableAgent } from "../../agents/index.ts";
 import { isoTime } from "../../base/clock.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
 import { type HostCalls, type HostRunner, openHost } from "../../host/host.ts";
 import { callTarget, policyTasks } from "../../policy/index.ts";
 import { callOperation, service } from "../../service/index.ts";
+import { publishAgent } from "../../store/index.ts";
 import { featuresOf, type LoadedDocument, type WorkflowDocument } from "../../workflow/index.ts";
 
 export interface RunDocument {
   readonly loaded: LoadedDocument;
   readonly input: Json;
+  /** Those that it may call by their names. */
+  readonly agents?: readonly PublishableAgent[];
   readonly log: Log;
   /** For tasks that a runner does; none is started for a document without such tasks. */
   readonly runner: HostRunner;
@@ -78,9 +82,15 @@ const startsPrograms = (document: WorkflowDocument): boolean =>
 
 type Context = Awaited<ReturnType<typeof openHost>>["context"];
 
-async function runOn(context: Context, { loaded, input, stop }: RunDocument): Promise<DocumentReport> {
+async function runOn(
+  context: Context,
+  { loaded, input, agents = [], stop }: RunDocument,
+): Promise<DocumentReport> {
   const document = loaded.document as unknown as JsonObject;
   const { name } = loaded.document.document;
+  const { tenantId } = context;
+  const publication = { tenantId, actor: context.principal.subject, now: context.clock.wall() };
+  await Promise.all(agents.map((each) => context.records.write(publishAgent, { ...publication, ...each })));
   await callOperation(service.startDocument, context, {
     tenantId: context.tenantId,
     runId: RUN_ID,

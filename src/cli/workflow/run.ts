@@ -1,9 +1,9 @@
 import { dirname, join, resolve } from "node:path";
 import { allowAll } from "../../calls/index.ts";
-import { hasStore, storePath } from "../../host/index.ts";
+import { DEFAULT_TENANT, hasStore, storePath } from "../../host/index.ts";
 import { openSecrets } from "../../secrets/index.ts";
-import { Store } from "../../store/index.ts";
-import { loadDocument } from "../../workflow/index.ts";
+import { publishableAgents, Store } from "../../store/index.ts";
+import { featuresOf, loadDocument } from "../../workflow/index.ts";
 import { EXIT } from "../exit.ts";
 import { readJsonArgument } from "../inputs.ts";
 import { exitOf } from "../serve-role.ts";
@@ -34,13 +34,16 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const input = flags.input === undefined ? {} : await readJsonArgument(flags.input, "--input", io);
   const base = positionals.file === "-" ? io.cwd : dirname(resolve(io.cwd, positionals.file));
   const stop = io.stop();
-  // The run has a store of its own; its secrets are those of its user.
-  const kept =
-    loaded.document.use?.secrets?.length && hasStore(io.paths) ? Store.open(storePath(io.paths)) : null;
+  // The run has a store of its own; its secrets and agents are those of its user.
+  const needsSecrets = (loaded.document.use?.secrets?.length ?? 0) > 0;
+  const needsAgents = [...featuresOf(loaded.document)].some(({ feature }) => feature === "call.agent");
+  const kept = (needsSecrets || needsAgents) && hasStore(io.paths) ? Store.open(storePath(io.paths)) : null;
   const secrets = kept === null ? {} : { secrets: openSecrets(kept, io.paths.state) };
+  const agents = kept !== null && needsAgents ? kept.read(publishableAgents, DEFAULT_TENANT) : [];
   const report = await runDocument({
     loaded,
     input,
+    agents,
     log: io.log(),
     runner: { ...io.settings().runner, imagesDirectory: join(io.paths.state, "runner", "images") },
     calls: { policy: allowAll, files: { base, within: base }, ...secrets },

@@ -78,6 +78,15 @@ export const publishAgent: Operation<
 export const listAgents: Query<string, PublishedAgent[]> = (tx, tenantId) =>
   tx.all<Row>(`SELECT ${COLUMNS} FROM agent WHERE tenant_id = ? ORDER BY name, rowid`, tenantId).map(parse);
 
+/** Every version with the texts of its skills, as it could be published again. */
+export const publishableAgents: Query<string, PublishableAgent[]> = (tx, tenantId) =>
+  listAgents(tx, tenantId).map(({ agent, digest }) => {
+    const skills = new Map<string, string>();
+    for (const skill of agent.skills ?? [])
+      skills.set(skill.digest, readSkill(tx, { tenantId, digest: skill.digest }) ?? "");
+    return { agent, digest, skills };
+  });
+
 /** The agent that `name` or `name:version` names; the highest version where none is. Null where there is none. */
 export const findAgent: Query<{ tenantId: string; reference: string }, PublishedAgent | null> = (
   tx,
