@@ -5,7 +5,7 @@ import { connectTools } from "../agents/service/tool-box.ts";
 import { fail } from "../base/errors.ts";
 import { problemResponse } from "../base/http.ts";
 import { LIMITS } from "../base/limits.ts";
-import { listenTcp } from "../base/listen.ts";
+import { listenTcp, type ServerTls } from "../base/listen.ts";
 import type { Log } from "../base/log.ts";
 import { readPrivateFile } from "../base/private-file.ts";
 import type { Paths } from "../base/xdg.ts";
@@ -29,6 +29,7 @@ export async function openAgentService(options: {
   mcp: readonly string[];
   /** Whoever holds what stands in it may call; not needed where only this host can. */
   tokenFile: string | null;
+  tls?: ServerTls;
   /** Where its tasks and sessions are; the state directory's own place where it is null. */
   data: string | null;
 }): Promise<Role> {
@@ -66,6 +67,7 @@ export async function openAgentService(options: {
       port: options.port,
       flag: "--port",
       maximumBodyBytes: LIMITS.exchangeBodyBytes,
+      tls: options.tls,
       handle(request) {
         try {
           // Whoever has the token is no web page; without one, any page that this user opens could ask.

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Json, JsonObject } from "../../src/base/json.ts";
+import { testCertificates } from "../../src/calls/testing/certificates.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
 import { eventually, type Started, startBinary } from "../support/processes.ts";
 import { startScriptedModel } from "../support/scripted-model.ts";
@@ -326,6 +327,7 @@ test("a token is a file of its owner alone; without it the card is all that anyb
   expect(await refused("--token-file", file("open", token, 0o644))).toContain("may be read by others");
   expect(await refused("--token-file", file("empty", "\n"))).toContain("is empty");
   expect(await refused("--token-file", join(box.path, "none"))).toContain("cannot be opened");
+  expect(await refused("--tls-cert", "c.pem")).toContain("go together");
   model.script({ say: "hello" });
   const service = await serve("plain", "--token-file", file("token", `${token}\n`));
   for (const headers of [{}, { authorization: `Bearer ${token}x` }, { authorization: `Basic ${token}` }])
@@ -337,6 +339,15 @@ test("a token is a file of its owner alone; without it the card is all that anyb
   expect(card).toMatchObject({ protocolVersion: "0.3.0", name: "plain", security: [{ bearer: [] }] });
   expect(service.started.stderr()).not.toContain(token);
   await service.end("stop");
+  const { ca, of } = testCertificates("localhost");
+  const { cert, key } = of["localhost"]!;
+  const pem = ["--tls-cert", file("cert.pem", cert), "--tls-key", file("key.pem", key)];
+  const safe = await serve("plain", "--token-file", join(box.path, "token"), ...pem);
+  expect(safe.url).toStartWith("https://");
+  const named = safe.url.replace("127.0.0.1", "localhost");
+  const asked = await fetch(`${named}/.well-known/agent-card.json`, { tls: { ca } });
+  expect(await asked.json()).toMatchObject({ url: `${named}/a2a` });
+  await safe.end("stop");
 });
 
 test("tools: those alone that the agent names, a result of 10 MB is cut, and a server that dies is one failed call", async () => {

@@ -157,6 +157,25 @@ test("a native agent: each is agent-model-failed, and the workflow goes on from 
   await host.stop();
 });
 
+test("a model that calls tools which a native agent has not is told so, and ends as agent-output-invalid", async () => {
+  const calls = [{ id: "1", type: "function", function: { name: "shell", arguments: '{"command":"rm"}' } }];
+  const message = { role: "assistant", content: null, tool_calls: calls };
+  BROKEN["tools"] = {
+    bytes: json(JSON.stringify({ choices: [{ index: 0, message, finish_reason: "tool_calls" }] })),
+  };
+  asked.length = 0;
+  const host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], env, box.path);
+  const said = await onHost("tools", [
+    guarded("tools", { call: "agent", with: { agent: "plain", prompt: "how:tools" } }),
+    outcomes,
+  ]);
+  expect(said).toContain("errors/agent-output-invalid agent_output_invalid");
+  expect(asked).toHaveLength(3);
+  expect(asked.at(-1)).toContain("it calls tools, and there are none");
+  expect(asked.join()).not.toContain('"tools":');
+  await host.stop();
+});
+
 test("an exchange of a workflow with /ctx: each is an error with what the provider did", async () => {
   const tasks = HOWS.flatMap((how) => [
     guarded(how, {

@@ -136,6 +136,33 @@ test("SR-7.1: output of a runner in the input of a native agent is refused, and 
   expect(JSON.stringify(model.seen)).not.toContain(PRIVATE);
 });
 
+test("SR-7.1: however it comes in, what a runner said is refused, and reaches no model", async () => {
+  await tenantPolicy("refused");
+  const failing = { run: { shell: { command: "sh", arguments: ["-c", `echo ${PRIVATE} >&2; exit 1`] } } };
+  const asks = (input: string, mode = { mode: "native" }) => ({ sort: agent({ ...mode, input }) });
+  for (const [name, tasks] of [
+    [
+      "shaped",
+      [{ build: command }, { shape: { set: { short: "${ . | tojson | length }" } } }, asks("${ . }")],
+    ],
+    ["exported", [{ build: { ...command, export: { as: "${ . }" } } }, asks("${ $context }")]],
+    [
+      "caught",
+      [{ guarded: { try: [{ build: failing }], catch: { errors: {}, as: "e", do: [asks("${ $e }")] } } }],
+    ],
+    ["inside", [{ build: command }, { outer: { do: [asks("${ . }")] } }]],
+    [
+      "prompted",
+      [{ build: command }, { sort: agent({ mode: "native", prompt: "${ . | tojson }", input: "x" }) }],
+    ],
+  ] as [string, object[]][]) {
+    const { text } = await finished(name, tasks);
+    expect([name, text.includes("its input is private to the tenant")]).toEqual([name, true]);
+  }
+  expect(model.seen).toEqual([]);
+  expect(await audited("agent.refused")).toMatchObject({ privateData: true });
+});
+
 test("SR-7.2: where tenant policy allows it, it is sent, and the boundary is in the audit", async () => {
   await tenantPolicy("allowed");
   const { text } = await finished("allowed", [{ build: command }, { sort: agent({ input: "${ . }" }) }]);

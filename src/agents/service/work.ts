@@ -97,7 +97,7 @@ async function reason(
       budgets: budgetsOf(agent, asked),
     },
     exchange,
-    { tools, history: stored.work!.history },
+    { ...(tools.definitions.length === 0 ? {} : { tools }), history: stored.work!.history },
   );
   if ("failed" in outcome) return outcome;
   const size = JSON.stringify(outcome.output).length;

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { openAgentService } from "../../host/index.ts";
-import { HOST_FLAG, portFlag } from "../listen-flags.ts";
+import { HOST_FLAG, portFlag, TLS_FLAGS, tlsOf } from "../listen-flags.ts";
 import { serveRole } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 
@@ -21,6 +21,7 @@ export const spec = {
       value: "FILE",
       about: "whoever sends what stands in it may call; needed on any address but the loopback",
     },
+    ...TLS_FLAGS,
     data: {
       type: "string",
       value: "DIR",
@@ -46,6 +47,7 @@ export const run: Run<typeof spec> = ({ positionals, flags }, io) =>
       host: flags.host ?? "127.0.0.1",
       port: flags.port ?? PORT,
       mcp: flags.mcp,
+      ...tlsOf(flags),
       tokenFile: flags["token-file"] ?? null,
       data: flags.data === undefined ? null : resolve(io.cwd, flags.data),
     }),
