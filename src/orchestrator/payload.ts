@@ -156,7 +156,8 @@ function runnerKinds({ policy }: EffectivePolicy): { runnerKinds?: string[] } {
   return kinds === undefined || kinds.includes("*") ? {} : { runnerKinds: kinds };
 }
 
-const SECRET = /(?:saas|runner)-secret:\/\//;
+const SECRET = /runner-secret:\/\//;
+const SAAS_SECRET = "saas-secret://";
 
 /** A runner runs images only where its operator brought some, and has a browser only where it tried one. */
 function withCapability(asked: PolicyLayer, request: RunEffect["request"]): PolicyLayer {
@@ -187,6 +188,12 @@ function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePo
   const { policy, template } = effective;
   const given = runTask(request, effective);
   const task = effect.ask === undefined ? given : { ...given, stdin: effect.ask };
+  const serviceSecret = Object.entries(task.environment).find(([, value]) => value.includes(SAAS_SECRET));
+  if (serviceSecret !== undefined)
+    throw fail(
+      "secret_denied",
+      `${serviceSecret[0]} refers to a secret of the service, which no runner is given`,
+    );
   const usesSecrets = Object.values(task.environment).some((value) => SECRET.test(value));
   if (usesSecrets && policy.secretPolicy === "none") {
     throw denied("the task uses a secret, and its secret policy is none", "secretPolicy");

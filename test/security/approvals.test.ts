@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -166,4 +167,143 @@ test("SR-10.1: what waits outlives a kill of the host, and is approved after it"
   expect(await waiting(run)).toBe(id);
   await ok("approvals", "approve", id);
   expect(await ended(run)).toBe("succeeded");
+});
+
+/** A run that publishes, and goes on with whatever its approval comes to. */
+async function catching(name: string, more: object = {}, script = "true"): Promise<string> {
+  const release = {
+    run: { shell: { command: "sh", arguments: ["-c", script] } },
+    metadata: { lightWorkflow: { ...publishing, ...more } },
+  };
+  const note = { set: { caught: "${ $e.data.code }", detail: "${ $e.detail }" } };
+  const document = {
+    document: { dsl: "1.0.3", namespace: "t", name, version: "1.0.0" },
+    do: [{ guarded: { try: [{ release }], catch: { as: "e", do: [{ note }] } } }],
+  };
+  writeFileSync(join(box.path, `${name}.json`), JSON.stringify(document));
+  return (await ok("workflow", "start", `${name}.json`))["run_id"] as string;
+}
+const caught = async (run: string) => {
+  expect(await ended(run)).toBe("succeeded");
+  return ((await ok("run", "get", run))["output"] as { caught: string }).caught;
+};
+const refusals = async (id: string) =>
+  (
+    (await ok("audit", "tail", "--action", "approval.refused"))["entries"] as {
+      actor: string;
+      object: string;
+      body: { reason: string };
+    }[]
+  ).filter(({ object }) => object === `approval:${id}`);
+const store = (sql: string, ...values: string[]) => {
+  const db = new Database(join(box.path, "state/lightflow/lightflow.db"));
+  db.run("PRAGMA busy_timeout = 5000");
+  db.run(sql, values);
+  db.close();
+};
+
+test("SR-10.3: of two approvers at once one wins, the other is told by name, and both are in the audit", async () => {
+  const [first, second] = await Promise.all(
+    ["ann", "bob"].map(
+      async (name) =>
+        (await ok("token", "create", name, "--scope", "run", "--role", "approver"))["token"] as string,
+    ),
+  );
+  const run = await start("raced", publishing);
+  const id = await waiting(run);
+  const approve = async (secret: string) => {
+    const response = await fetch(`${host.ready["gateway"]}/approvals/${id}/approve`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
+      body: "{}",
+    });
+    return { status: response.status, text: await response.text() };
+  };
+  const both = await Promise.all([approve(first!), approve(second!)]);
+  expect(both.map(({ status: code }) => code).sort()).toEqual([200, 409]);
+  expect(both.find(({ status: code }) => code === 409)!.text).toContain('"conflict"');
+  expect(await ended(run)).toBe("succeeded");
+  expect(await refusals(id)).toMatchObject([
+    { body: { reason: expect.stringMatching(/is (?:approved|consumed) by /) } },
+  ]);
+  // It was for one attempt.
+  const attempts = (await ok("audit", "tail", "--action", "lease.issued"))["entries"] as {
+    body: { instanceId: string };
+  }[];
+  const { instance_id: instance } = (await ok("run", "get", run)) as { instance_id?: string };
+  expect(attempts.filter(({ body }) => body.instanceId === (instance ?? run))).toHaveLength(1);
+});
+
+test("SR-10.2, SR-10.4: rejected, expired and changed are outcomes that a workflow takes by name, each in the audit", async () => {
+  const rejected = await catching("rejected");
+  const rejectedId = await waiting(rejected);
+  await ok("approvals", "reject", rejectedId);
+
+  const late = await catching("late");
+  const lateId = await waiting(late);
+  // As if its time had passed: an approval can be made older, and never younger.
+  store("UPDATE approval SET expires_at = 1 WHERE id = ?", lateId);
+
+  writeFileSync(join(box.path, "bin.tar"), "the bytes that are to be published");
+  const { sha256 } = (await ok("artifact", "put", "bin.tar")) as { sha256: string };
+  const changed = await catching("changed", { files: [`sha256:${sha256}`] });
+  const changedId = await waiting(changed);
+  writeFileSync(join(box.path, "state/lightflow/artifacts/sha256", sha256.slice(0, 2), sha256), "others");
+  expect((await lightflow("approvals", "approve", changedId)).stderr).toContain("is not what it was");
+
+  expect(await Promise.all([rejected, late, changed].map(caught))).toEqual([
+    "approval_rejected",
+    "approval_expired",
+    "approval_invalid",
+  ]);
+  expect((await lightflow("approvals", "approve", lateId)).stderr).toContain("is expired");
+  expect(await refusals(lateId)).toHaveLength(1);
+  const audit = (await lightflow("audit", "tail")).stdout;
+  for (const action of ["approval.rejected", "approval.expired", "approval.invalid"])
+    expect(audit).toContain(action);
+  expect((await ok("leases"))["leases"]).toEqual([]);
+});
+
+test("SR-10.7: after an attempt that nobody knows the end of, the old approval starts nothing, and a retry asks anew", async () => {
+  const run = await catching("cut-off", {}, "sleep 30");
+  const id = await waiting(run);
+  await ok("approvals", "approve", id);
+  await eventually(
+    async () => (await ok("leases"))["leases"] as { state: string }[],
+    (live) => live.some(({ state }) => state === "started"),
+  );
+  await host.kill();
+  host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], box.env, box.path);
+  const asked = async () =>
+    ((await ok("inbox", "list"))["tasks"] as { id: string; kind: string }[]).find(
+      ({ kind }) => kind === "outcome_unknown",
+    );
+  const task = (await eventually(asked, (found) => found !== undefined))!;
+  expect((await ok("approvals", "list"))["approvals"]).toEqual([]);
+  expect((await lightflow("approvals", "approve", id)).stderr).toContain("is consumed");
+  expect(await status(run)).toBe("running");
+  await ok("attempts", "resolve", task.id, "--as", "retry", "--note", "nothing stands");
+  const second = await waiting(run);
+  expect(second).not.toBe(id);
+  expect((await ok("leases"))["leases"]).toEqual([]);
+  await ok("approvals", "reject", second);
+  expect(await caught(run)).toBe("approval_rejected");
+});
+
+test("SR-6.3: a step that refers to a secret of the service gets no lease, whatever it is called", async () => {
+  const document = {
+    document: { dsl: "1.0.3", namespace: "t", name: "leak", version: "1.0.0" },
+    do: [
+      {
+        leak: {
+          run: { shell: { command: "env", environment: { KEY: "Bearer saas-secret://openai_api_key" } } },
+        },
+      },
+    ],
+  };
+  writeFileSync(join(box.path, "leak.json"), JSON.stringify(document));
+  const leaking = (await ok("workflow", "start", "leak.json"))["run_id"] as string;
+  expect(await ended(leaking)).toBe("failed");
+  expect(await ok("run", "get", leaking)).toMatchObject({ error: { data: { code: "secret_denied" } } });
+  expect((await lightflow("audit", "tail", "--action", "lease.issued")).stdout).not.toContain(leaking);
 });

@@ -45,7 +45,7 @@ export interface DecidedApproval {
 /**
  * Approve or reject; the first decision counts. Approving looks at everything that is bound once more, and queues a new
  * request under the approval's id in the same transaction.
- * @throws Failure `not_found`, `conflict` when it was decided before
+ * @throws Failure `not_found`
  */
 export const decideApproval: Operation<DecideApproval, DecidedApproval> = (tx, input) => {
   const row = approvalRow(tx, input.tenantId, input.approvalId);
@@ -56,7 +56,9 @@ export const decideApproval: Operation<DecideApproval, DecidedApproval> = (tx, i
   });
   if (row.state !== "requested") {
     const by = row.decided_by === null ? "" : ` by ${row.decided_by}`;
-    throw fail("conflict", `approval ${row.id} is ${row.state}${by}`);
+    const decided = fail("conflict", `approval ${row.id} is ${row.state}${by}`);
+    audit(tx, row, input, "approval.refused", { reason: decided.message });
+    return answer(decided);
   }
   const forbidden = mayDecide(row, input);
   if (forbidden !== null) {
