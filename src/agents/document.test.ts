@@ -37,6 +37,42 @@ test("what is no agent is refused with its place", () => {
   }
 });
 
+const NOTES = { name: "notes", command: "/opt/notes" };
+const TOKEN = { environment: { TOKEN: "runner-secret://notes" } };
+
+test("an agent's servers are its own: every tool has one, every one a program, and a model can tell all tools apart", () => {
+  const one = readAgent({
+    ...AGENT,
+    tools: ["read", "mcp:notes/find"],
+    mcpServers: [{ ...NOTES, ...TOKEN }],
+  });
+  expect(one.agent.mcpServers).toEqual([{ ...NOTES, ...TOKEN }]);
+  for (const [tools, mcpServers, place] of [
+    [["mcp:notes/find"], [], "mcp:notes/find is of no server"],
+    [["mcp:notes/"], [NOTES], "/tools/0"],
+    [[], [NOTES, NOTES], "/mcpServers/1/name"],
+    [[], [{ name: "notes" }], "/mcpServers/0: a server has either"],
+    [[], [{ ...NOTES, commandTemplateId: "notes" }], "/mcpServers/0: a server has either"],
+    [[], [{ ...NOTES, url: "http://x" }], "/mcpServers/0/url"],
+    [[], [{ ...NOTES, environment: { A: "Bearer runner-secret://x" } }], "/mcpServers/0/environment/A"],
+    [[], [{ ...NOTES, environment: { A: "saas-secret://x" } }], "/mcpServers/0/environment/A"],
+    [
+      ["mcp:a.b/find", "mcp:a_b/find"],
+      [
+        { ...NOTES, name: "a.b" },
+        { ...NOTES, name: "a_b" },
+      ],
+      "a model would call mcp:a.b/find and mcp:a_b/find by one name, a_b__find",
+    ],
+    [["mcp:notes/find", "mcp:notes/Find"], [NOTES], "by one name"],
+    [[`mcp:notes/${"x".repeat(80)}`], [NOTES], "too long a name for a model"],
+    // What a model wrote could read the environment of the server beside it.
+    [["run", "mcp:notes/find"], [{ ...NOTES, ...TOKEN }], "holds a secret"],
+  ] as const) {
+    expect(() => readAgent({ ...AGENT, tools, mcpServers })).toThrow(place);
+  }
+});
+
 test("a reference is a name, or a name and a version", () => {
   expect(agentReference("triage")).toEqual({ name: "triage", version: null });
   expect(agentReference("triage:1.0.0-rc.1")).toEqual({ name: "triage", version: "1.0.0-rc.1" });

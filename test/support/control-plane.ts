@@ -178,9 +178,11 @@ export async function runner(
   runnerId = "r1",
   tenantId = "default",
   executionProfiles: string[] = ["default"],
+  about: JsonObject = {},
 ) {
   const token = await enrol(p, runnerId, tenantId, executionProfiles);
-  const answer = await register(p, registration(runnerId, { tenantId, executionProfiles }), token);
+  const said = registration(runnerId, { tenantId, executionProfiles, ...about });
+  const answer = await register(p, said, token);
   expect(answer.status).toBe(200);
   const session = answer.body as unknown as RegistrationAccepted;
   const claim = async (waitMs = 0, messageId = newId()) => {
