@@ -1,4 +1,4 @@
-import type { TSchema } from "@sinclair/typebox";
+import type { Static, TSchema } from "@sinclair/typebox";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { Method, Methods, Refuse } from "./methods.ts";
 import {
@@ -88,6 +88,23 @@ function exchange(
     apply(holder, [id, node, third, options], refuse) {
       const made = target(third as string, refuse);
       addStep(holder, refuse, id as string, node as string, made, options as ExchangeOptions);
+    },
+  };
+}
+
+/** A step whose one argument says what it does, and beside that when and how it runs. */
+function effortStep<Options extends TSchema>(
+  usage: string,
+  options: Options,
+  target: (does: Omit<Static<Options>, keyof EffortOptions>, refuse: Refuse) => StepTarget,
+): Method<StepHolder> {
+  return {
+    usage,
+    required: [StepId, options],
+    optional: [],
+    apply(holder, [id, value], refuse) {
+      const [said, does] = apart(value as Static<Options> & EffortOptions);
+      addStep(holder, refuse, id as string, null, target(does, refuse), said);
     },
   };
 }
@@ -246,43 +263,13 @@ export const STEP_METHODS: Methods<StepHolder> = {
       addStep(holder, refuse, id as string, null, askTarget(ask), said);
     },
   },
-  agentStep: {
-    usage: "(stepId, { agent, prompt, … })",
-    required: [StepId, AgentOptions],
-    optional: [],
-    apply(holder, [id, value], refuse) {
-      const [said, agent] = apart(value as unknown as AgentOptions);
-      addStep(holder, refuse, id as string, null, agentTarget(agent), said);
-    },
-  },
-  commandStep: {
-    usage: "(stepId, { command, arguments, … })",
-    required: [StepId, CommandOptions],
-    optional: [],
-    apply(holder, [id, value], refuse) {
-      const [said, command] = apart(value as unknown as CommandOptions);
-      checkCommand(refuse, 1, command.command);
-      addStep(holder, refuse, id as string, null, commandTarget(command), said);
-    },
-  },
-  actionStep: {
-    usage: "(stepId, { action, with, … })",
-    required: [StepId, ActionOptions],
-    optional: [],
-    apply(holder, [id, value], refuse) {
-      const [said, action] = apart(value as unknown as ActionOptions);
-      addStep(holder, refuse, id as string, null, actionTarget(action), said);
-    },
-  },
-  httpStep: {
-    usage: "(stepId, { method, endpoint, … })",
-    required: [StepId, HttpOptions],
-    optional: [],
-    apply(holder, [id, value], refuse) {
-      const [said, request] = apart(value as unknown as HttpOptions);
-      addStep(holder, refuse, id as string, null, httpTarget(request), said);
-    },
-  },
+  agentStep: effortStep("(stepId, { agent, prompt, … })", AgentOptions, agentTarget),
+  commandStep: effortStep("(stepId, { command, arguments, … })", CommandOptions, (does, refuse) => {
+    checkCommand(refuse, 1, does.command);
+    return commandTarget(does);
+  }),
+  actionStep: effortStep("(stepId, { action, with, … })", ActionOptions, actionTarget),
+  httpStep: effortStep("(stepId, { method, endpoint, … })", HttpOptions, httpTarget),
   failStep: {
     usage: "(stepId, { title, detail, status? }, options?)",
     required: [StepId, FailOptions],
