@@ -47,6 +47,8 @@ take turns in that proportion.
 - An action that \`requiresHumanApprovalBefore\` names: an approval.
 - What a model wrote: a boundary of at least \`modelGeneratedBoundary\`.
 - A task with secrets: a workspace of its own, of which nothing is frozen.
+- A task with a browser: the capability \`browser\`, which only a runner has that tried its Chromium in its sandbox. Where a
+  layer states \`allow.codeDigests\`, the function that drives it (like any function of a node) is one of these files.
 - A runner's agent never gets a credential of the service, and its model only where \`tenantDataToSaas\` says so.
 
 ## Command templates

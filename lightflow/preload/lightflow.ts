@@ -167,8 +167,11 @@ export interface BrowserLimits {
  * the page is closed), `browser_navigation_failed`, `browser_limit_exceeded`. One that is not caught is the step's error.
  */
 export interface Browser {
-  /** Open a page, and wait until it is loaded. Dialogs are dismissed and popups refused, with a line in the log. */
-  open(url?: string): Promise<Page>;
+  /**
+   * Open a page, and wait until it is loaded. Dialogs are dismissed and popups refused, with a line in the log. Its steps may
+   * be given less time than the node's.
+   */
+  open(url?: string, options?: { readonly timeoutMs?: number }): Promise<Page>;
 }
 
 /** A page takes its steps one after the other, in the order of the calls. */

@@ -26,10 +26,21 @@ export function runTask(request: RunRequest, effective: EffectivePolicy): TaskPa
       stdin: JSON.stringify(action.with),
     };
   }
+  checkCode(request.light, effective);
   const task =
     request.type === "run.container" ? containerTask(request, effective) : shellTask(request, effective);
   checkEnvironment(task.environment, effective.policy);
   return task;
+}
+
+/** A node's function is known by the digest of its file: whoever lists some lets no other run. */
+function checkCode({ code }: JsonObject, { policy }: EffectivePolicy): void {
+  if (!isObject(code)) return;
+  const digest = String((code as JsonObject)["source"]);
+  const names = (set: readonly string[]) => set.some((wide) => coversName(wide, digest));
+  const allowed = policy.allow?.codeDigests;
+  if ((allowed === undefined || names(allowed)) && !names(policy.deny?.codeDigests ?? [])) return;
+  throw denied(`the function with the digest ${digest} is not one that policy allows`, "allow.codeDigests");
 }
 
 function containerTask(request: ContainerRequest, { policy, template }: EffectivePolicy): ContainerTask {

@@ -119,8 +119,9 @@ const STRICTEST_WORD: Readonly<Record<string, string | undefined>> = {
   boundary: "micro-vm",
 };
 
-/** Sets that a profile need not state: any kind of runner will do, and any sandbox that is strong enough, and approving is what the role of that name is for. */
+/** Sets that a profile need not state: any function of a node and any kind of runner will do, and any sandbox that is strong enough, and approving is what the role of that name is for. */
 const STRICTEST_SET: Readonly<Record<string, readonly string[] | undefined>> = {
+  codeDigests: undefined,
   runnerKinds: undefined,
   sandboxProviders: undefined,
   approvers: ["approver"],

@@ -59,6 +59,8 @@ export const POLICY_SETS = {
   trustBundles: Names,
   mounts: Paths,
   images: Names,
+  /** SHA-256 of the files of code nodes, as hex: where a layer states them, no other function runs. */
+  codeDigests: Names,
   sandboxProviders: Names,
   agentPlacements: Names,
   modelProviderScopes: Names,

@@ -208,6 +208,15 @@ describe.skipIf(!available)("tasks with a browser", () => {
     );
     expect(refused.stdout + refused.stderr).toContain("capabilities");
     expect(refused.code).not.toBe(0);
+    // A list of digests pins the function itself.
+    const pinned = join(box.path, "pinned");
+    browserProject(pinned, `export const POLICY = { allow: { codeDigests: ["${"0".repeat(64)}"] } };\n`);
+    const unknown = await runBinary(
+      ["run", "start", "workflow.none", "--inputs", '{"what":"tabs","base":"x"}', "--watch"],
+      { env, cwd: pinned },
+    );
+    expect(unknown.code).toBe(3);
+    expect(JSON.parse(unknown.stdout).error).toMatchObject({ data: { code: "execution_policy_denied" } });
     const explained = await runBinary(["explain", "workflow.none"], { env, cwd: project });
     expect(JSON.parse(explained.stdout).steps[0]).toMatchObject({
       runs_at: "runner",

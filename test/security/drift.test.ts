@@ -55,6 +55,20 @@ test("SR-11.1, F53: a changed hash makes suspicious within one heartbeat: a wait
   expect(await ask(host.box, "run", "wait", "sus-1")).toMatchObject({ status: "succeeded" });
 });
 
+test("a browser that is not the approved one any more makes suspicious, and so does one that is gone", async () => {
+  const approved = { browserExecutable: "/usr/lib/chromium/chromium-headless-shell", browserDigest: ONE };
+  const runner = await onOwnHost("browser", [], approved);
+  expect((await runner.beat({ browserDigest: ONE })).body["directives"]).toEqual([]);
+  const other = `sha256:${"2".repeat(64)}`;
+  expect((await runner.beat({ browserDigest: other })).body["directives"]).toEqual([{ kind: "audit" }]);
+  expect(await runner.claim()).toMatchObject({ status: 403, body: { code: "runner_quarantined" } });
+  expect(await tasksOf("browser")).toEqual(["runner_new", "runner_drift"]);
+  // One that is gone is another one, too.
+  const moved = await onOwnHost("browserless", [], approved);
+  expect((await moved.beat()).body["directives"]).toEqual([{ kind: "audit" }]);
+  expect((await moved.claim()).status).toBe(403);
+});
+
 test("SR-11.2: a snapshot that differs in any of its parts: quarantined, credential revoked, lease taken back, entry, task, in this order", async () => {
   const differing: JsonObject = {
     sandboxTemplates: ["other"],

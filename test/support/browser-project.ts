@@ -30,12 +30,13 @@ const doing: Record<string, (given: Given, ctx: CodeContext) => Promise<unknown>
     const missing = await page.goto(base + "/missing");
     return { status, greeting, nothing, answer, said: page.title, got: { ...got, path: "" }, kept, missing: missing.status };
   },
-  async never({ base }, ctx) { await ctx.browser.open(base + "/never"); },
-  async loop({ base }, ctx) {
-    const page = await ctx.browser.open(base + "/form");
+  async never({ base }, ctx) { await ctx.browser.open(base + "/never", { timeoutMs: 2_000 }); },
+  async loop(_, ctx) {
+    const other = await ctx.browser.open();
+    const page = await ctx.browser.open("about:blank", { timeoutMs: 4_000 });
     const first = await page.evaluate("(() => { for (;;); })()").catch((error) => error.code);
     // A page that hangs costs that page: the browser goes on.
-    const other = await ctx.browser.open("data:text/html,<title>still here</title>");
+    await other.goto("data:text/html,<title>still here</title>");
     return { first, title: other.title };
   },
   async crash({ base }, ctx) {
@@ -91,7 +92,7 @@ type Given = { readonly what: string; readonly base: string; readonly others: st
 export async function run(given: Given, ctx: CodeContext) { return { seen: await doing[given.what]!(given, ctx) ?? null }; }
 `;
 
-const LIMITS = "browser: { timeoutMs: 5_000, pages: 2, downloadBytes: 300_000 }";
+const LIMITS = "browser: { pages: 2, downloadBytes: 300_000 }";
 
 /** A project with one workflow for each network that a node with a browser may have. */
 export function browserProject(root: string, policy?: string): void {

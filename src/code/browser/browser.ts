@@ -9,7 +9,7 @@ import { browserSwitches } from "./switches.ts";
 
 /** `ctx.browser` of a code node; the types for authors stand in the preload. */
 export interface Browser {
-  open(url?: string): Promise<Page>;
+  open(url?: string, options?: { readonly timeoutMs?: number }): Promise<Page>;
 }
 
 export interface OwnBrowser extends Browser {
@@ -35,7 +35,7 @@ export function createBrowser(
   let started = false;
   return {
     failed: failed.promise,
-    async open(url) {
+    async open(url, { timeoutMs = start.timeoutMs } = {}) {
       if (open >= start.pages) {
         throw new BrowserError(
           "browser_limit_exceeded",
@@ -46,7 +46,8 @@ export function createBrowser(
       downloads ??= new Downloads(mkdtempSync(join(tmpdir(), "downloads-")), workspace, start);
       started = true;
       return await openPage({
-        start,
+        // Less than the task may take, never more.
+        start: { ...start, timeoutMs: Math.min(timeoutMs, start.timeoutMs) },
         switches: browserSwitches(env["HTTPS_PROXY"]),
         downloads,
         url,

@@ -25,7 +25,8 @@ export interface ProvenBrowser {
   readonly identity: string;
 }
 
-const TRIAL_MS = 20_000;
+/** A busy host takes long to start one: what it costs to wait is a late start, what it costs not to is the browser. */
+const TRIAL_MS = 60_000;
 const OUTPUT_BYTES = 64 * 1024;
 const LAST_BYTES = 4 * 1024;
 
@@ -122,7 +123,7 @@ async function tryBrowser(
   mkdirSync(join(root, "home"));
   writeFileSync(source, SCRIPT);
   const own = ownExecutable();
-  const start: BrowserStart = { ...BROWSER_DEFAULTS, executable, timeoutMs: 10_000, verbose: true };
+  const start: BrowserStart = { ...BROWSER_DEFAULTS, executable, verbose: true };
   const half = 1 + Math.floor(Math.random() * 1_000_000);
   const places = { directory: work, home: join(root, "home"), temporary: "/tmp", output, inputs: null };
   const request: SandboxRequest = {
