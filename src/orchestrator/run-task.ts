@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from "../base/json.ts";
 import type { Effect } from "../engine/index.ts";
-import { type EffectivePolicy, renderTemplate } from "../policy/index.ts";
+import { coversName, type EffectivePolicy, renderTemplate } from "../policy/index.ts";
 import type { ContainerTask, ShellTask, TaskPayload } from "../protocol/index.ts";
 import { admits, checkEnvironment, checkProgram, denied } from "./admits.ts";
 
