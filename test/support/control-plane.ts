@@ -139,6 +139,7 @@ export async function enrol(
   runnerId: string,
   tenantId = "default",
   executionProfiles: string[] = ["default"],
+  more: JsonObject = {},
 ) {
   const token = randomToken();
   await p.store.write(enrolRunner, {
@@ -148,6 +149,7 @@ export async function enrol(
       executionProfiles,
       capabilities: ["git"],
       slots: 2,
+      ...more,
     },
     credential: { publicKey: keyOf(token).publicKey },
     actor: "test",
@@ -179,9 +181,11 @@ export async function runner(
   tenantId = "default",
   executionProfiles: string[] = ["default"],
   about: JsonObject = {},
+  /** Of its approval, and of what it says of itself. */
+  approved: JsonObject = {},
 ) {
-  const token = await enrol(p, runnerId, tenantId, executionProfiles);
-  const said = registration(runnerId, { tenantId, executionProfiles, ...about });
+  const token = await enrol(p, runnerId, tenantId, executionProfiles, approved);
+  const said = registration(runnerId, { tenantId, executionProfiles, ...about, ...approved });
   const answer = await register(p, said, token);
   expect(answer.status).toBe(200);
   const session = answer.body as unknown as RegistrationAccepted;
