@@ -370,7 +370,8 @@ function mountsOf(light: JsonObject, command: string, effective: EffectivePolicy
   return mounts;
 }
 
-function hostMount(mount: JsonObject, { policy }: EffectivePolicy): Mount {
+function hostMount(mount: JsonObject, effective: EffectivePolicy): Mount {
+  const { policy } = effective;
   const source: Json | undefined = mount["source"];
   if (typeof source !== "string" || !source.startsWith("/") || source.split("/").includes("..")) {
     throw denied(`the mount source ${JSON.stringify(source)} is not an absolute path`, "allow.mounts");
@@ -379,6 +380,12 @@ function hostMount(mount: JsonObject, { policy }: EffectivePolicy): Mount {
   if (policy.hostExposure === "none" || (!readOnly && policy.hostExposure !== "read-write")) {
     throw denied(
       `the task asks to see ${source}${readOnly ? "" : " for writing"}, which its profile does not allow`,
+      "hostExposure",
+    );
+  }
+  if (!readOnly && effective.workloadTrust === "model-generated") {
+    throw denied(
+      `what a model wrote gets ${source} to read or to copy, and never for writing`,
       "hostExposure",
     );
   }

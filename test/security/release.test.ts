@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createPublicKey } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { sha256 } from "../../src/base/canonical.ts";
 import { openEnvelope, readEnvelope } from "../../src/release/index.ts";
 import { runBinary } from "../support/binary.ts";
 import { git, type ReleaseHost, releaseHost, repository } from "../support/release-host.ts";
@@ -52,6 +53,7 @@ function makeProject(path: string): string {
 beforeAll(async () => {
   host = await releaseHost();
   project = makeProject(join(host.box.path, "hello"));
+  writeFileSync(join(project, "uncommitted.js"), "left lying\n");
 });
 afterAll(async () => {
   await host?.stop();
@@ -95,6 +97,42 @@ test("SR-10.1, SR-10.6: a release is built and tested, and waits for a person be
   ]);
   expect(git(project, "tag", "--list")).toBe("v1.0.0");
   expect(git(project, "rev-parse", "v1.0.0^{commit}")).toBe(git(project, "rev-parse", "HEAD"));
+});
+
+test("RN-68: every command works in a clean checkout of the runner's own; only approved actions may write to the host", async () => {
+  const { entries } = (await host.lightflow(["audit", "tail", "--lines", "1000", "--tenant", "default"]))
+    .json as {
+    entries: { action: string; body: Record<string, unknown> }[];
+  };
+  const issued = entries.filter(({ action }) => action === "lease.issued").map(({ body }) => body);
+  const writes = new Map<string, { writable: string[]; mode: string; workspace: string }>();
+  for (const body of issued) {
+    const { mode, mounts, workspace } = body["isolation"] as {
+      mode: string;
+      mounts: { source: string; readOnly: boolean }[];
+      workspace: { mode: string };
+    };
+    const writable = mounts.filter(({ readOnly }) => !readOnly).map(({ source }) => source);
+    writes.set(String(body["reference"]), { writable, mode, workspace: workspace.mode });
+  }
+  const all = [...writes.values()];
+  expect(all.filter(({ mode }) => mode === "per-publish").map(({ workspace }) => workspace)).toEqual([
+    "ephemeral",
+    "ephemeral",
+    "ephemeral",
+  ]);
+  const commands = all.filter(({ mode }) => mode === "workflow-session");
+  expect(commands.length).toBeGreaterThanOrEqual(5);
+  expect(commands.flatMap(({ writable }) => writable)).toEqual([]);
+  // What lay uncommitted in the repository is still there, and in nothing that was made.
+  expect(readFileSync(join(project, "uncommitted.js"), "utf8")).toBe("left lying\n");
+  expect(git(project, "status", "--porcelain").trim()).toBe("?? uncommitted.js");
+  const listed = Bun.spawnSync(["tar", "-tzf", join(published, "hello-1.0.0.tgz")]).stdout.toString();
+  expect(listed).toContain("package/out/index.js");
+  expect(listed).not.toContain("uncommitted");
+  // It came from the store of artifacts, by its digest.
+  const manifest = readFileSync(join(published, "manifest.json"), "utf8");
+  expect(manifest).toContain(sha256(readFileSync(join(published, "hello-1.0.0.tgz"))));
 });
 
 test("SR-12: the provenance of what is published holds, and names runner, policy, sandbox and commit", async () => {

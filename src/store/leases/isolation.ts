@@ -61,10 +61,10 @@ export function isolationDenial(
 
 /** What of a lease says how its task is kept apart: for the audit. */
 export function demandedIsolation(lease: JsonObject): JsonObject {
-  const { sandbox, network, workspace, secretPolicy } = lease as Record<string, JsonObject>;
-  const { mode, copyOf, commitTo } = (workspace ?? {}) as JsonObject;
+  const { sandbox, network, secretPolicy, mounts, freeze } = lease;
+  const { mode, copyOf, commitTo } = (lease["workspace"] ?? {}) as JsonObject;
   return {
-    ...sandbox,
+    ...(sandbox as JsonObject | undefined),
     network: network ?? null,
     secretPolicy: secretPolicy ?? null,
     workspace: {
@@ -72,5 +72,7 @@ export function demandedIsolation(lease: JsonObject): JsonObject {
       ...(copyOf === undefined ? {} : { copyOf }),
       ...(commitTo === undefined ? {} : { commitTo }),
     },
+    mounts: mounts ?? [],
+    ...(freeze === undefined ? {} : { freeze }),
   };
 }
