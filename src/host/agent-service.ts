@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { composedInstructions } from "../agents/index.ts";
+import { REQUEST_BYTES } from "../agents/service/rpc.ts";
 import { agentService } from "../agents/service/serve.ts";
 import { connectTools } from "../agents/service/tool-box.ts";
 import { fail } from "../base/errors.ts";
 import { problemResponse } from "../base/http.ts";
-import { LIMITS } from "../base/limits.ts";
 import { listenTcp, type ServerTls } from "../base/listen.ts";
 import type { Log } from "../base/log.ts";
 import { readPrivateFile } from "../base/private-file.ts";
@@ -56,6 +56,7 @@ export async function openAgentService(options: {
       tools,
       token,
       book,
+      log: options.log,
       async exchange(id, body, signal) {
         const target = apiTarget(place, "openai.chat", id);
         return responseOf(target, await exchangeOnce(target, JSON.stringify(body), signal));
@@ -66,7 +67,7 @@ export async function openAgentService(options: {
       host: options.host,
       port: options.port,
       flag: "--port",
-      maximumBodyBytes: LIMITS.exchangeBodyBytes,
+      maximumBodyBytes: REQUEST_BYTES,
       tls: options.tls,
       handle(request) {
         try {

@@ -287,7 +287,7 @@ test("what is no request of A2A is refused by its own code, and nothing is asked
   // What a page of another site could send to a service that asks for no token.
   expect((await post("{}", { origin: "http://evil.example" })).status).toBe(403);
   expect((await post("{}", { host: "evil.example" })).status).toBe(403);
-  const large = await post(`"${"x".repeat(17 * 1024 * 1024)}"`).catch(() => ({ status: 413 }));
+  const large = await post(`"${"x".repeat(5 * 1024 * 1024)}"`).catch(() => ({ status: 413 }));
   expect(large.status).toBe(413);
   expect(model.seen).toEqual([]);
   await service.end("stop");
@@ -307,8 +307,14 @@ test("a task is cancelled once, and its exchange with the model is taken back", 
   );
   expect(stateOf((await service.rpc("tasks/cancel", { id })).result)).toBe("canceled");
   expect(await stream.text()).toContain('"final":true');
-  answer.go();
   expect((await service.rpc("tasks/cancel", { id })).error?.code).toBe(-32002);
+  const outbox = join(place, `home/${process.getuid!()}/api/openai.chat/outbox/${id}.turn-1.error`);
+  const failure = await eventually(
+    async () => (existsSync(outbox) ? readFileSync(outbox, "utf8") : ""),
+    (text) => text !== "",
+  );
+  expect(failure).toContain("execution_cancelled");
+  answer.go();
   await service.end("stop");
   const again = await serve("plain");
   expect(stateOf((await again.rpc("tasks/get", { id })).result)).toBe("canceled");
@@ -411,6 +417,23 @@ test("tools that are pinned are taken as they were published, and no others", as
   // The same version with tools that have changed is other content.
   const again = await lightflow("agent", "publish", path, "--mcp", other);
   expect(again.stderr).toContain("a published version never changes");
+});
+
+test("a tool of an agent's own server is pinned and served by the name that the server gives it", async () => {
+  const agent = {
+    name: "mapped",
+    version: "1.0.0",
+    instructions: "Sort.",
+    model: { name: "scripted" },
+    tools: ["list", "mcp:files/look"],
+    mcpServers: [{ name: "files", command: "/usr/bin/files" }],
+  };
+  const path = file("mapped.json", JSON.stringify(agent));
+  expect((await lightflow("agent", "publish", path, "--mcp", TOOLS)).code).toBe(0);
+  const got = JSON.parse((await lightflow("agent", "get", "mapped")).stdout) as { agent: JsonObject };
+  expect(Object.keys(got.agent["pins"] as JsonObject)).toEqual(["mcp:files/look"]);
+  const refused = await lightflow("agent", "serve", "mapped", "--port", "0", "--mcp", TOOLS);
+  expect(refused.stderr).toContain("no server offers the tool list");
 });
 
 test("one process has the tasks of an agent, and what is no file of it is left alone", async () => {

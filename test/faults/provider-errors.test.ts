@@ -189,7 +189,10 @@ test("an exchange of a workflow with /ctx: each is an error with what the provid
   const said = JSON.stringify(
     await lightflow("workflow", "run", documentOf("exchange", [...tasks, outcomes])),
   );
-  for (const how of HOWS) expect(said).toMatch(new RegExp(`"${how}":"[^"]*/errors/communication`));
+  for (const how of HOWS) {
+    const code = how === "stall" ? "execution_timeout" : "unavailable";
+    expect(said).toMatch(new RegExp(`"${how}":"[^"]*/errors/communication ${code}"`));
+  }
   expect(said).not.toContain("half");
 });
 

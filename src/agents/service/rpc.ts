@@ -1,7 +1,7 @@
 import { toFailure } from "../../base/errors.ts";
 import { jsonResponse, readJson } from "../../base/http.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
-import { LIMITS } from "../../base/limits.ts";
+import { MIB } from "../../base/limits.ts";
 
 /** Codes of JSON-RPC 2.0, and those that A2A 0.3 adds (chapter 8). */
 export const RPC = {
@@ -17,6 +17,9 @@ export const RPC = {
   contentType: -32005,
   noExtendedCard: -32007,
 } as const;
+
+/** Text and data for one exchange with a model; each task that is worked on keeps its message. */
+export const REQUEST_BYTES = 4 * MIB;
 
 /** A refusal that is the answer of JSON-RPC. */
 export class RpcFailure extends Error {
@@ -37,7 +40,7 @@ export interface RpcRequest {
 export async function readRpc(request: Request): Promise<RpcRequest> {
   let body: Json;
   try {
-    body = await readJson(request, LIMITS.exchangeBodyBytes);
+    body = await readJson(request, REQUEST_BYTES);
   } catch (error) {
     const failure = toFailure(error);
     if (failure.code !== "invalid_json") throw failure;

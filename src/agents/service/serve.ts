@@ -4,6 +4,7 @@ import { jsonResponse, pathOf, problemResponse } from "../../base/http.ts";
 import { equalSecret, newId } from "../../base/ids.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
 import type { StoredAgentTask, TaskBook } from "../../store/agent-service/task-book.ts";
 import type { Agent } from "../document.ts";
 import type { ToolBox } from "../native.ts";
@@ -29,6 +30,7 @@ export interface AgentServiceOptions {
   readonly token: string | null;
   /** Tasks and sessions; it is the caller's to close, after `stop`. */
   readonly book: TaskBook;
+  readonly log: Log;
   /** One exchange with the model, known by its id; the signal takes it back. */
   exchange(id: string, body: JsonObject, signal: AbortSignal): Promise<Json>;
 }
@@ -56,9 +58,10 @@ export function agentService(options: AgentServiceOptions): AgentService {
     const tools = journalled(options.tools, book, task.id, signal, underWay, () => closing);
     live.set(task.id, task);
     void work(options, book, stored, task, tools, () => closing)
-      .catch(() => {
-        // The disk refused the end: it is not told, and the next process takes the task up.
-      })
+      .catch((error: unknown) =>
+        // It is not told either: the next process takes the task up.
+        options.log.error("the end of a task could not be written", { task: task.id, error: String(error) }),
+      )
       .finally(() => live.delete(task.id));
     return task;
   };

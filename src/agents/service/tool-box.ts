@@ -3,6 +3,7 @@ import { digestOf } from "../../base/canonical.ts";
 import { fail, toFailure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
+import { mcpTool } from "../../protocol/agent-tools.ts";
 import type { ToolBox } from "../native.ts";
 import { openServer, type ToolServer } from "./tool-server.ts";
 
@@ -14,14 +15,14 @@ const WIRE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const wireName = (name: string): string => name.replaceAll(".", "__");
 
 export interface ConnectedTools extends ToolBox {
-  /** What each tool is, by the name that the agent gives it. */
-  readonly digests: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
 interface Offered {
   readonly server: ToolServer;
+  /** As its server calls it, and as the agent does. */
   readonly name: string;
+  readonly allowed: string;
   readonly isRepeatable: boolean;
   readonly definition: JsonObject;
 }
@@ -40,7 +41,7 @@ export async function connectTools(
 ): Promise<ConnectedTools> {
   /** By the names that the model calls them by. */
   const offered = new Map<string, Offered>();
-  const digests: Record<string, string> = {};
+  const byName = bareNames(allowed);
   const servers: ToolServer[] = [];
   const close = async () => {
     await Promise.all(servers.map((server) => server.close()));
@@ -57,7 +58,8 @@ export async function connectTools(
       });
       servers.push(server);
       for (const tool of await server.tools()) {
-        if (!allowed.includes(tool.name)) continue;
+        const named = byName.get(tool.name);
+        if (named === undefined) continue;
         const alias = wireName(tool.name);
         const other = offered.get(alias);
         if (other !== undefined) throw collision(tool.name, other.name);
@@ -67,19 +69,19 @@ export async function connectTools(
           });
         const { name, description = "", inputSchema, annotations } = tool;
         const digest = digestOfTool(tool);
-        if (pins[name] !== undefined && pins[name] !== digest) throw changed(name);
+        if (pins[named] !== undefined && pins[named] !== digest) throw changed(name);
         own[name] = digest;
-        digests[name] = digest;
         const definition = { name: alias, description, parameters: inputSchema as unknown as JsonObject };
         offered.set(alias, {
           server,
           name,
+          allowed: named,
           isRepeatable: annotations?.readOnlyHint === true || annotations?.idempotentHint === true,
           definition: { type: "function", function: definition },
         });
       }
     }
-    const missing = allowed.find((name) => ![...offered.values()].some((each) => each.name === name));
+    const missing = allowed.find((name) => ![...offered.values()].some((each) => each.allowed === name));
     if (missing !== undefined)
       throw fail("not_found", `no server offers the tool ${missing}`, { hint: "name its server with --mcp" });
   } catch (error) {
@@ -88,7 +90,6 @@ export async function connectTools(
   }
   return {
     definitions: [...offered.values()].map(({ definition }) => definition),
-    digests,
     isRepeatable: (alias) => offered.get(alias)?.isRepeatable === true,
     async call(alias, input) {
       const tool = offered.get(alias);
@@ -108,6 +109,53 @@ export async function connectTools(
     },
     close,
   };
+}
+
+/** The names that servers call an agent's tools by: `mcp:<server>/<tool>` is the tool of whichever server is given. */
+function bareNames(allowed: readonly string[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const each of allowed) {
+    const name = mcpTool(each)?.tool ?? each;
+    const other = names.get(name);
+    if (other !== undefined)
+      throw fail(
+        "conflict",
+        `${other} and ${each} are tools of one name, and their servers are not told apart here`,
+      );
+    names.set(name, each);
+  }
+  return names;
+}
+
+/**
+ * What the agent's tools are, by the names that it gives them, as far as these servers offer them.
+ * @throws Failure `not_found` where they offer none of them, `conflict` where two offer one by the same name
+ */
+export async function toolDigests(
+  addresses: readonly string[],
+  allowed: readonly string[],
+  log: Log,
+): Promise<Record<string, string>> {
+  const byName = bareNames(allowed);
+  const digests: Record<string, string> = {};
+  for (const address of addresses) {
+    const server = openServer(address, log, () => {});
+    try {
+      for (const tool of await server.tools()) {
+        const named = byName.get(tool.name);
+        if (named === undefined) continue;
+        if (digests[named] !== undefined) throw collision(tool.name, tool.name);
+        digests[named] = digestOfTool(tool);
+      }
+    } finally {
+      await server.close();
+    }
+  }
+  if (Object.keys(digests).length === 0)
+    throw fail("not_found", "the servers offer none of the agent's tools", {
+      hint: "name them in its `tools`",
+    });
+  return digests;
 }
 
 const digestOfTool = ({ name, description = "", inputSchema }: Tool): string =>

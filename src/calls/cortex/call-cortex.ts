@@ -1,4 +1,4 @@
-import { Failure } from "../../base/errors.ts";
+import { ERRORS, type ErrorCode, Failure } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import {
   apiTarget,
@@ -54,5 +54,8 @@ function translated(error: unknown): unknown {
   if (!(error instanceof Failure)) return error;
   const [type, status] = TYPES[error.code] ?? ["communication", 500];
   const text = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
-  return callError(type, text, status) satisfies CallError;
+  // What CortexFS calls it, such as `unavailable` or `execution_timeout`, where it answered at all.
+  const code = error.details?.["code"];
+  const named = typeof code === "string" && Object.hasOwn(ERRORS, code) ? { code: code as ErrorCode } : {};
+  return callError(type, text, status, named) satisfies CallError;
 }

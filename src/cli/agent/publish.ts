@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { connectTools } from "../../agents/service/tool-box.ts";
+import { toolDigests } from "../../agents/service/tool-box.ts";
 import { fail } from "../../base/errors.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import { readTextFile } from "../../base/read-file.ts";
@@ -51,12 +51,10 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   }
 };
 
-/** Its tools by their digests, as the servers offer them now: `agent serve` takes no others. */
+/** Its tools by their digests, as the servers offer them now: no others are taken from then on. */
 async function withPins(agent: JsonObject, servers: readonly string[], io: Io): Promise<JsonObject> {
   const tools = Array.isArray(agent["tools"]) ? agent["tools"].map(String) : [];
-  const connected = await connectTools(servers, tools, io.log());
-  await connected.close();
-  return { ...agent, pins: { ...connected.digests } };
+  return { ...agent, pins: await toolDigests(servers, tools, io.log()) };
 }
 
 /** `{name, file}` of a skill as `{name, text}`: what is published holds all that it needs. */
