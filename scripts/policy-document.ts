@@ -79,7 +79,8 @@ processes. \`limits.concurrency\` counts the tasks of a profile that a tenant ha
 A call of the orchestrator itself goes to no host that a layer denies, to none of \`privateHosts\` (also when its address is
 computed while it runs), nowhere where a layer beside the profile says \`deny-all\`, and where such a layer states
 \`allow.networkHosts\` only there. HTTP and MCP calls to \`privateHosts\` are leased to a runner instead
-([calls into the tenant's network](13-runner.md)). What a profile allows is the network of the commands under it.
+([calls into the tenant's network](13-runner.md)), and so is every MCP server that is a program: it is a command like any
+other. What a profile allows is the network of the commands under it.
 
 \`limits.cpuMillis\`, \`limits.diskBytes\`, \`networkPolicies\` and \`trustBundles\` are refused wherever a layer states them: no
 sandbox holds them, and a rule that nothing holds would only look like one. \`["*"]\` in \`allow\` says nothing and passes. \`afterTask\` and

@@ -80,7 +80,7 @@ async function agents(policy: PolicyLayer = {}, more: JsonObject = {}): Promise<
   return p;
 }
 
-const start = (p: Plane, given: JsonObject = {}, security: JsonObject = {}) => {
+const start = (p: Plane, given: JsonObject = {}, security: JsonObject = {}, more: JsonObject = {}) => {
   const document: JsonObject = {
     document: {
       dsl: "1.0.3",
@@ -94,7 +94,7 @@ const start = (p: Plane, given: JsonObject = {}, security: JsonObject = {}) => {
         look: {
           call: "agent",
           with: { agent: "reader", prompt: "What is there?", ...given },
-          metadata: { lightWorkflow: { runner: { executionProfile: "build" }, security } },
+          metadata: { lightWorkflow: { runner: { executionProfile: "build" }, security, ...more } },
         },
       },
     ],
@@ -120,9 +120,14 @@ const agentRunner = (p: Plane) =>
   });
 const claim = async (p: Plane) => await (await agentRunner(p)).claim();
 /** How a start, or its step, is refused. */
-const refusal = async (p: Plane, given: JsonObject = {}, security: JsonObject = {}): Promise<string> => {
+const refusal = async (
+  p: Plane,
+  given: JsonObject = {},
+  security: JsonObject = {},
+  more: JsonObject = {},
+): Promise<string> => {
   try {
-    await start(p, given, security);
+    await start(p, given, security, more);
   } catch (error) {
     return String((error as { code: string }).code);
   }
@@ -266,3 +271,16 @@ for (const [what, policy, more, given, code] of [
     expect(await refusal(await agents(policy, more), given)).toBe(code);
   });
 }
+
+test("RN-42: a call of an agent neither publishes, signs nor tags, nor writes to the host, whatever policy allows its task", async () => {
+  const open: PolicyLayer = { hostExposure: "read-write", allow: { mounts: ["/srv"] } };
+  for (const action of ["publish", "sign", "tag"])
+    expect(await refusal(await agents(open), {}, { allow: { actions: [action] } })).toBe(
+      "execution_policy_denied",
+    );
+  const registry = { mounts: [{ source: "/srv/registry", readOnly: false }] };
+  expect(await refusal(await agents(open), {}, {}, registry)).toBe("execution_policy_denied");
+  const p = await agents(open);
+  await start(p, {}, {}, { mounts: [{ source: "/srv/registry" }] });
+  expect((await claim(p)).lease.mounts).toMatchObject([{ source: "/srv/registry", readOnly: true }]);
+});

@@ -5,7 +5,7 @@ import type { CallEffectRequest, Effect } from "../engine/index.ts";
 import { coversName, type PinnedTemplate, type PolicyLayer } from "../policy/index.ts";
 import type { AgentWork } from "../protocol/index.ts";
 import type { PublishedAgent } from "../store/index.ts";
-import { agentPrograms, withCapabilities } from "./agent-tools.ts";
+import { agentPrograms, checkScope, withCapabilities } from "./agent-tools.ts";
 
 type CallEffect = Extract<Effect, { kind: "call" }>;
 type RunEffect = Extract<Effect, { kind: "run" }>;
@@ -25,6 +25,7 @@ export function agentRun(
 ): RunEffect {
   const { request } = effect;
   const light = request.light ?? {};
+  checkScope(light);
   const programs = agentPrograms(request.with, agent, policy, templates);
   const { commands, servers } = programs;
   const repair = repairOf(request, agent, policy, commands);

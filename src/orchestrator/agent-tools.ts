@@ -7,6 +7,7 @@ import {
   type PolicyLayer,
   PUBLISHING,
   renderTemplate,
+  requestLayer,
 } from "../policy/index.ts";
 import { type AgentWork, type McpServer, mcpTool, secretConflict } from "../protocol/index.ts";
 import { admits, checkEnvironment, checkProgram, denied } from "./admits.ts";
@@ -79,6 +80,25 @@ export function agentPrograms(
     environment,
     capabilities: [...new Set(pinned.flatMap(({ capabilities }) => capabilities ?? []))],
   };
+}
+
+/**
+ * What no agent does, whatever policy allows the task: publish, sign or tag, or change the host. What it changes comes back
+ * as a patch.
+ * @throws Failure `execution_policy_denied`
+ */
+export function checkScope(light: JsonObject): void {
+  const actions = requestLayer(light).allow?.actions ?? [];
+  const publishes = (PUBLISHING as readonly string[]).find((name) => actions.includes(name));
+  if (publishes !== undefined)
+    throw denied(
+      `an agent does not ${publishes}: a step of its own does, which a person approves`,
+      "allow.actions",
+    );
+  const mounts = (Array.isArray(light["mounts"]) ? light["mounts"] : []) as JsonObject[];
+  const written = mounts.find(({ readOnly }) => readOnly === false);
+  if (written !== undefined)
+    throw denied(`an agent sees ${String(written["source"])} for reading alone`, "hostExposure");
 }
 
 /** @throws Failure for a program that is no template's, where policy does not allow it */
