@@ -17,7 +17,8 @@ export function define() {
     .output("picture", { type: "artifact", required: true })
     .output("html", { type: "artifact", required: true })
     .output("pdf", { type: "artifact", required: true })
-    .code({ browser: { timeoutMs: 20_000 }, network: true });
+    .code({ browser: { timeoutMs: 20_000 }, network: true })
+    .impure();
 }
 
 export async function run({ url }: { readonly url: string }, ctx: CodeContext) {

@@ -14,7 +14,6 @@ export function define() {
     .step("page", "node.page_snapshot", {
       inputs: { url: "${ .inputs.url }" },
       timeout: "PT2M",
-      impure: true,
     })
     .output({
       title: "${ .steps.page.output.title }",

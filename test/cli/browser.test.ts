@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openArtifacts } from "../../src/artifacts/index.ts";
+import { BROWSER_DEFAULTS } from "../../src/base/browser.ts";
+import { sha256 } from "../../src/base/canonical.ts";
+import { exampleLease } from "../../src/protocol/example.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
 import { browserProject } from "../support/browser-project.ts";
 import { eventually, type Started, startBinary } from "../support/processes.ts";
@@ -197,6 +201,36 @@ describe.skipIf(!available)("tasks with a browser", () => {
     } finally {
       udp.close();
     }
+  });
+
+  test("a lease's result records where the browser went, and where it may not go", async () => {
+    const data = join(box.path, "exec");
+    const code = `export async function run({ base, other }, ctx) {
+      const page = await ctx.browser.open(base + "/form");
+      return { title: page.title, other: await page.goto(other).catch((error) => error.message) };
+    }`;
+    const source = sha256(code);
+    await openArtifacts(join(data, "artifacts")).put(new Response(code).body!, source);
+    const example = exampleLease();
+    const lease = {
+      ...example,
+      files: [source],
+      code: { source },
+      browser: BROWSER_DEFAULTS,
+      task: { ...example.task, stdin: JSON.stringify({ base: listed.base, other: `${unlisted.base}/x` }) },
+      network: "allowlisted",
+      networkHosts: { allow: ["127.0.0.1"], deny: [] },
+      output: "json",
+    };
+    const args = ["runner", "exec", "-", "--data-dir", data];
+    const { stdout } = await runBinary(args, { env, cwd: box.path, stdin: JSON.stringify(lease) });
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ status: "succeeded", output: { title: "form" } });
+    expect(result.output.other).toContain("the runner's proxy answers 403");
+    const went = (port: number) =>
+      result.egress.find((each: { readonly port: number }) => each.port === port);
+    expect(went(listed.port)).toMatchObject({ host: "127.0.0.1", allowed: true });
+    expect(went(unlisted.port)).toMatchObject({ host: "127.0.0.2", allowed: false });
   });
 
   test("policy refuses the browser where it does not allow the capability, and explain names it", async () => {
