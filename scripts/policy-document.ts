@@ -42,8 +42,8 @@ take turns in that proportion.
 
 ## What follows without being said
 
-- A task (or its template) whose actions hold \`publish\`, \`sign\` or \`tag\`: sandbox \`per-publish\`, an approval, signed
-  provenance, nothing that persists, nothing frozen.
+- A task (or its template) whose actions hold \`publish\`, \`sign\`, \`tag\`, \`branch\` or \`pull-request\`: sandbox
+  \`per-publish\`, an approval, signed provenance, nothing that persists, nothing frozen.
 - An action that \`requiresHumanApprovalBefore\` names: an approval.
 - What a model wrote: a boundary of at least \`modelGeneratedBoundary\`.
 - A task with secrets: a workspace of its own, of which nothing is frozen.

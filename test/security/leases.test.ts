@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newId } from "../../src/base/ids.ts";
 import type { JsonObject } from "../../src/base/json.ts";
@@ -106,7 +106,7 @@ test("SR-12.1, SR-12.2: a result that lacks an echo, or has a wrong one, is not 
   expect(await ask(host.box, "run", "wait", "echo")).toMatchObject({ status: "succeeded" });
 });
 
-test("SR-12.3: an artifact that is not there, or is not what its digest says, keeps a result from counting", async () => {
+test("F56, SR-12.3: an artifact that is not there, or is not what its digest says, keeps a result from counting", async () => {
   const lease = await leased("artifact");
   await runner.started(lease);
   const bytes = Buffer.from("what was made");
@@ -120,9 +120,9 @@ test("SR-12.3: an artifact that is not there, or is not what its digest says, ke
   };
   const report = () => runner.task(lease, "complete", resultOf(lease, { artifactRefs: [reference] }));
   expect(await report()).toMatchObject({ status: 422, body: { code: "artifact_digest_mismatch" } });
-  const put = (body: Uint8Array) =>
+  const put = (body: Uint8Array, more = "") =>
     fetch(
-      `${host.url}/runner/task/${lease.leaseId}/artifact/${sha256}?attempt=${lease.attempt}&fencingToken=${lease.fencingToken}`,
+      `${host.url}/runner/task/${lease.leaseId}/artifact/${sha256}?attempt=${lease.attempt}&fencingToken=${lease.fencingToken}${more}`,
       {
         method: "PUT",
         body: new Uint8Array(body),
@@ -130,6 +130,10 @@ test("SR-12.3: an artifact that is not there, or is not what its digest says, ke
       },
     );
   expect((await put(Buffer.from("something else"))).status).toBe(422);
+  // A copy of the right length with a changed byte, as a broken disk or wire makes it, is set aside and is no artifact.
+  expect((await put(Buffer.from("what was mode"), `&size=${bytes.length}&offset=0`)).status).toBe(422);
+  const aside = readdirSync(join(host.box.path, "state/lightflow/artifacts/quarantine"));
+  expect(aside.filter((name) => name.startsWith(sha256))).toHaveLength(1);
   expect((await report()).status).toBe(422);
   expect((await put(bytes)).status).toBe(200);
   expect((await report()).status).toBe(200);

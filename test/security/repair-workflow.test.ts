@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sandbox } from "../support/binary.ts";
 import { startForge } from "../support/forge.ts";
@@ -11,6 +11,7 @@ setDefaultTimeout(90_000);
 
 /** The workflow that is shipped, from a failing test to a branch or a pull request. */
 const TOKEN = "forge-token-91c2aa04";
+const CANARY = "sk-of-the-service-4d1b88";
 const model = startScriptedModel();
 const place = sandbox("repair-ctx");
 const bare = join(place.path, "repositories");
@@ -34,6 +35,7 @@ beforeAll(async () => {
     place.path,
   );
   host = await releaseHost({
+    hostEnv: { CORTEXFS_OPENAI_API_KEY: CANARY, OPENAI_API_KEY: CANARY, LIGHTFLOW_SECRET_OPENAI: CANARY },
     profileId: "repair",
     profile: { network: "allowlisted" },
     runnerEnv: { LIGHTFLOW_CTX_MOUNT: mount },
@@ -138,6 +140,8 @@ test("RN-42: an agent finds no push credential and no way out; the pull request 
   const remote = forge.remote("acme/sum");
   const attack = [
     "env; cat /proc/*/environ",
+    `cat ${join(place.path, "token")}`,
+    `git tag v9 && git push ${remote} v9`,
     `git push ${remote} HEAD:refs/heads/evil`,
     `node -e "fetch('${forge.api}').then(() => console.log('rea' + 'ched'))"`,
   ].join("; ");
@@ -154,8 +158,9 @@ test("RN-42: an agent finds no push credential and no way out; the pull request 
           arguments: { path: "package.json", content: manifest(`${attack}; exit 1`) },
         },
         { name: "run", arguments: { command: "test" } },
-        { name: "push", arguments: {} },
-        { name: "pull-request", arguments: { title: "evil" } },
+        ...["publish", "sign", "tag", "push", "pull-request"].map((name) => ({ name, arguments: {} })),
+        { name: "run", arguments: { command: "sh" } },
+        { name: "read", arguments: { path: "../../../../etc/passwd" } },
         { name: "write", arguments: { path: "package.json", content: `${original}\n` } },
       ],
     },
@@ -166,6 +171,14 @@ test("RN-42: an agent finds no push credential and no way out; the pull request 
   const approval = await host.approval(run, "pull_request");
   expect(forge.seen).toEqual([]);
   const told = JSON.stringify(model.seen);
+  const results = (model.seen[2]!["messages"] as { role: string; content: string }[])
+    .filter(({ role }) => role === "tool")
+    .map(({ content }) => content);
+  expect(results.slice(2, 7).every((text) => text.startsWith("refused: "))).toBe(true);
+  expect(results.slice(7, 9)).toEqual([
+    expect.stringContaining("there is no command sh"),
+    expect.stringContaining("is not in the workspace"),
+  ]);
   expect(told).toContain("LIGHTFLOW_OUTPUT");
   for (const never of [TOKEN, "reached", "the-tenants-key"]) expect(told).not.toContain(never);
   expect((await host.lightflow(["approvals", "approve", approval])).code).toBe(0);
@@ -176,9 +189,66 @@ test("RN-42: an agent finds no push credential and no way out; the pull request 
   expect(git(join(bare, "acme/sum.git"), "show", `${output["branch"]}:sum.js`)).toContain("a + b");
   expect(forge.pulls[0]!.body).toContain(`Patch: sha256:${output["patch"]}`);
   expect(forge.branchOf("acme/sum", "evil")).toBe("");
+  expect(git(join(bare, "acme/sum.git"), "tag", "--list") + git(project, "tag", "--list")).toBe("");
   // It went to the forge alone, and stands on no disk of this product.
   const found = Bun.spawnSync(["grep", "-rlF", TOKEN, join(host.box.path, "state")]);
   expect(found.stdout.toString()).toBe("");
+});
+
+test("F58, SR-10.7: a pull request that nobody knows about waits for an operator; a retry is approved anew, and finds it by its key", async () => {
+  const remote = forge.remote("acme/sum");
+  const patch = /Patch: sha256:([0-9a-f]{64})/.exec(forge.pulls[0]!.body)![1]!;
+  const document = {
+    document: {
+      dsl: "1.0.3",
+      namespace: "t",
+      name: "pull",
+      version: "1.0.0",
+      metadata: { lightWorkflow: { runner: { executionProfile: "repair" } } },
+    },
+    do: [
+      {
+        pull: {
+          run: {
+            shell: { command: "lightflow", environment: { FORGE_TOKEN: "runner-secret://forge_token" } },
+          },
+          metadata: {
+            lightWorkflow: {
+              output: "json",
+              files: [`sha256:${patch}`],
+              mounts: [{ source: project, target: project }],
+              action: {
+                name: "pull-request",
+                with: {
+                  ...{ api: forge.api, project: "acme/sum", remote, repository: project, into: "main" },
+                  ...{ base: git(project, "rev-parse", "HEAD"), branch: "repair/lost", patch, title: "Mend" },
+                },
+              },
+            },
+          },
+        },
+      },
+    ],
+  };
+  writeFileSync(join(host.box.path, "pull.json"), JSON.stringify(document));
+  const before = forge.pulls.length;
+  forge.moods("answer", "do-and-fail", "fail", "fail", "fail");
+  const run = await host.start(["pull.json"]);
+  const first = await host.approval(run, "pull");
+  expect((await host.lightflow(["approvals", "approve", first])).code).toBe(0);
+  const asked = async () =>
+    ((await host.lightflow(["inbox", "list"])).json["tasks"] as { id: string; kind: string }[]).find(
+      ({ kind }) => kind === "outcome_unknown",
+    );
+  const task = (await eventually(asked, (found) => found !== undefined, 60))!;
+  expect((await host.lightflow(["approvals", "approve", first])).stderr).toContain("is consumed");
+  expect((await host.lightflow(["attempts", "resolve", task.id, "--as", "retry"])).code).toBe(0);
+  const second = await host.approval(run, "pull");
+  expect(second).not.toBe(first);
+  expect((await host.lightflow(["approvals", "approve", second])).code).toBe(0);
+  expect(await host.ended(run)).toBe("succeeded");
+  expect(forge.pulls).toHaveLength(before + 1);
+  expect(forge.pulls.at(-1)).toMatchObject({ head: { ref: "repair/lost" } });
 });
 
 test("SR-9.5: once its attempts are used up, the agent stops and a person is asked; nothing is published", async () => {
@@ -209,4 +279,14 @@ test("SR-7.3: where a model may not see what failed, no model is asked, and the 
     ["diagnostician:1.0.0", true],
     ["mender:1.0.0", undefined],
   ]);
+});
+
+test("SR-6.2: after all of this the service's credential is in no process, no file and no message of the runner", async () => {
+  const { stdout } = Bun.spawnSync(["grep", "-rlF", CANARY, host.runnerData, place.path]);
+  expect(stdout.toString()).toBe("");
+  expect(readFileSync(`/proc/${host.runnerPid()}/environ`, "utf8")).not.toContain(CANARY);
+  expect(JSON.stringify([model.seen, forge.seen, forge.pulls])).not.toContain(CANARY);
+  // Nor does what came over its wire stand in the history or the logs of its tasks.
+  const state = Bun.spawnSync(["grep", "-rlF", CANARY, join(host.box.path, "state")]);
+  expect(state.stdout.toString()).toBe("");
 });

@@ -74,6 +74,7 @@ export interface ReleaseHost {
   /** The approval that waits for a step of a run. */
   approval(run: string, step: string): Promise<string>;
   /** SIGKILL for the runner, and the same one anew. */
+  runnerPid(): number;
   killRunner(): Promise<void>;
   startRunner(): Promise<void>;
   stop(): Promise<void>;
@@ -92,6 +93,8 @@ export async function releaseHost(
     runnerEnv?: Record<string, string>;
     profile?: object;
     profileId?: string;
+    /** Of the control plane. */
+    hostEnv?: Record<string, string>;
   } = {},
 ): Promise<ReleaseHost> {
   const box = sandbox("release");
@@ -115,7 +118,7 @@ export async function releaseHost(
   writeFileSync(keyFile, signingKey, { mode: 0o600 });
   const up: Started = await startBinary(
     ["up", "--no-runner", "--no-ctx", "--port", "0", "--controller-port", "0"],
-    box.env,
+    { ...box.env, ...options.hostEnv },
     box.path,
   );
   let runner: Started | undefined;
@@ -189,6 +192,7 @@ export async function releaseHost(
       };
       return (await eventually(find, (found) => found !== undefined, 60))!.id;
     },
+    runnerPid: () => runner!.pid,
     killRunner: async () => await runner?.kill(),
     async startRunner() {
       runner = await spawnRunner();
