@@ -35,26 +35,29 @@ export function openServer(address: string, log: Log, check: (tools: readonly To
     fail("unavailable", `the MCP server ${address} ${what}: ${(cause as Error).message}`, { cause });
 
   let offered: readonly Tool[] = [];
-  const connect = async (): Promise<Client> => {
+  const connect = async (lost: () => void): Promise<Client> => {
     const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
     const opened = new Client({ name: "lightflow", version: VERSION });
-    opened.onclose = () => {
-      client = null;
-    };
+    opened.onclose = lost;
     try {
       await opened.connect(await transportTo(address), { timeout: CONNECT_MS });
       offered = await toolsOf(opened);
       check(offered);
       return opened;
     } catch (error) {
-      client = null;
+      lost();
       await opened.close().catch(() => {});
       throw error instanceof Failure ? error : unavailable("does not answer", error);
     }
   };
   const connected = (): Promise<Client> => {
-    client ??= connect();
-    return client;
+    if (client !== null) return client;
+    // One that is late to close takes nothing from the one after it.
+    const mine: Promise<Client> = connect(() => {
+      if (client === mine) client = null;
+    });
+    client = mine;
+    return mine;
   };
 
   return {

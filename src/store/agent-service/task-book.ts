@@ -257,7 +257,7 @@ function open(path: string): Database {
   const database = new Database(path, { create: true, strict: true });
   try {
     // One that is just ending may hold it for a moment; whoever has it keeps it until it ends.
-    database.run("PRAGMA busy_timeout = 2000");
+    database.run("PRAGMA busy_timeout = 500");
     database.run("PRAGMA locking_mode = EXCLUSIVE");
     database.run("PRAGMA journal_mode = WAL");
     database.run("PRAGMA synchronous = FULL");
