@@ -22,6 +22,9 @@ export interface Client {
   close(closing?: { readonly abandon: boolean }): Promise<void>;
 }
 
+/** Between two looks at a store that other processes write: well inside what a person sees as at once. */
+const LOOK_MS = 100;
+
 const NEVER = new Promise<never>(() => {});
 
 function socketClient(path: string): Client {
@@ -46,7 +49,10 @@ function localCall(context: Host["context"]): Client["call"] {
 
 export const hasStore = (paths: Paths): boolean => existsSync(storePath(paths));
 
-/** For what needs no role: a running host, else the store itself, which is made where `mayCreate` says so. */
+/**
+ * For what needs no role: a running host, else the store itself, which is made where `mayCreate` says so. A host that ends
+ * meanwhile is replaced by the next one, or by the store: whoever follows a run goes on after what he has read.
+ */
 export async function connectToRead(
   paths: Paths,
   log: Log,
@@ -54,17 +60,57 @@ export async function connectToRead(
   mayCreate = false,
 ): Promise<Client> {
   const found = await findHost(paths);
-  if (found !== null) return found;
+  if (found !== null)
+    return readingClient(found, async () => (await findHost(paths)) ?? openStore(paths, log, root));
   if (!mayCreate && !hasStore(paths)) {
     throw fail("not_found", "there are no runs yet", { hint: "start one: lightflow run start WORKFLOW" });
   }
   return openStore(paths, log, root);
 }
 
+function readingClient(first: Client, again: () => Promise<Client>): Client {
+  let current = first;
+  return {
+    get kind() {
+      return current.kind;
+    },
+    failed: NEVER,
+    async call<Name extends ServiceName>(
+      name: Name,
+      input: Record<string, unknown>,
+      signal?: AbortSignal,
+    ): Promise<OutputOf<Name>> {
+      try {
+        return await current.call(name, input, signal);
+      } catch (error) {
+        const gone = error instanceof Failure && error.code === "unavailable" && current.kind === "socket";
+        if (!gone || service[name].scope !== "read" || signal?.aborted) throw error;
+        current = await again();
+        return await current.call(name, input, signal);
+      }
+    },
+    close: () => current.close(),
+  };
+}
+
 function openStore(paths: Paths, log: Log, root: string): Client {
   const parts = openParts(paths, log);
   const context = serviceContext(parts, { root, trustsPaths: true, orchestration: null });
-  return { kind: "store", failed: NEVER, call: localCall(context), close: () => parts.close() };
+  const call = localCall(context);
+  return {
+    kind: "store",
+    failed: NEVER,
+    // Nobody tells a process that is no role of what others commit: it looks.
+    call: (name, input, signal) =>
+      call(
+        name,
+        typeof input["wait_ms"] === "number"
+          ? { ...input, wait_ms: Math.min(input["wait_ms"], LOOK_MS) }
+          : input,
+        signal,
+      ),
+    close: () => parts.close(),
+  };
 }
 
 /** For what is kept beside the runs: a running host, else the store itself, made where there is none. */

@@ -24,6 +24,14 @@ export async function probeSocket(path: string): Promise<HostHealth | null> {
   }
 }
 
+function hostGone(path: string, error: unknown, signal: AbortSignal | undefined): Error {
+  if (signal?.aborted) return signal.reason as Error;
+  return fail("unavailable", `the host on ${path} does not answer`, {
+    hint: "is `lightflow up` still running?",
+    cause: error,
+  });
+}
+
 /** Call an operation of the host behind a socket. @throws Failure as the host answered, or `unavailable` */
 export async function callSocket<Name extends ServiceName>(
   path: string,
@@ -57,13 +65,13 @@ export async function callSocket<Name extends ServiceName>(
       ...(signal === undefined ? {} : { signal }),
     } as RequestInit);
   } catch (error) {
-    signal?.throwIfAborted();
-    throw fail("unavailable", `the host on ${path} does not answer`, {
-      hint: "is `lightflow up` still running?",
-      cause: error,
-    });
+    throw hostGone(path, error, signal);
   }
-  const body: unknown = await response.json().catch(() => null);
+  const body: unknown = await response.json().catch((error: unknown) => {
+    // An answer that breaks off is none.
+    if (response.ok) throw hostGone(path, error, signal);
+    return null;
+  });
   if (!response.ok) throw fromProblem(response.status, body);
   return body as OutputOf<Name>;
 }
