@@ -134,6 +134,15 @@ test("F56, SR-12.3: an artifact that is not there, or is not what its digest say
   expect((await put(Buffer.from("what was mode"), `&size=${bytes.length}&offset=0`)).status).toBe(422);
   const aside = readdirSync(join(host.box.path, "state/lightflow/artifacts/quarantine"));
   expect(aside.filter((name) => name.startsWith(sha256))).toHaveLength(1);
+  const { uploads } = await ask(host.box, "artifact", "quarantine");
+  const [upload] = uploads as Record<string, unknown>[];
+  expect(upload).toMatchObject({ announced: sha256, lease_id: lease.leaseId, size: bytes.length });
+  const served = await fetch(`${host.gateway}/artifacts/${sha256}`);
+  expect(served.status).toBe(404);
+  const discard = () => ask(host.box, "artifact", "discard", upload!["upload_id"] as string);
+  expect(await discard()).toMatchObject({ announced: sha256 });
+  await expect(discard()).rejects.toThrow("not found: quarantined upload");
+  expect((await ask(host.box, "artifact", "quarantine"))["uploads"]).toEqual([]);
   expect((await report()).status).toBe(422);
   expect((await put(bytes)).status).toBe(200);
   expect((await report()).status).toBe(200);
