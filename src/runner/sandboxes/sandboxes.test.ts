@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
 import { runToEnd, sandboxConformance, shellRequest } from "./conformance.ts";
 import { type OciProbe, openProvenCgroups, type ProbeResult, probeOci, probeSandboxes } from "./index.ts";
+import { memoryDirectory } from "./oci/memory-directory.ts";
 
 setDefaultTimeout(30_000);
 
@@ -41,4 +42,27 @@ test("a task's session yields to the runner's, where the kernel weighs sessions"
   for (const provider of [probe.process, probe.bubblewrap]) {
     if (provider !== null) expect((await runToEnd(provider, shellRequest(root, script))).stdout).toBe(own);
   }
+});
+
+test("what a container's configuration holds of its task's environment is in memory alone, for its user alone, and goes with it", async () => {
+  const { oci } = containers;
+  if (!contained || oci === null) return;
+  const secret = "a-secret-of-a-container-8d1f";
+  const own = join(data, "oci data");
+  const holding = (place: string) => {
+    const { stdout } = Bun.spawnSync(["grep", "-rlF", secret, place]);
+    return stdout.toString().trim().split("\n").filter(Boolean);
+  };
+  const request = shellRequest(root, "echo up; sleep 30", { environment: { SECRET: secret } });
+  await oci.prepare(request);
+  const process = oci.execute(request.operationId);
+  await process.stdout.getReader().read();
+  const found = holding("/dev/shm");
+  expect(found.length).toBeGreaterThan(0);
+  for (const path of found) expect(statSync(path.split("/").slice(0, 4).join("/")).mode & 0o777).toBe(0o700);
+  expect([...holding(own), ...holding(root)]).toEqual([]);
+  await oci.kill(request.operationId);
+  await oci.cleanup(request.operationId);
+  expect(holding("/dev/shm")).toEqual([]);
+  expect(existsSync(memoryDirectory(own))).toBe(false);
 });

@@ -4,6 +4,7 @@ import type { SandboxRequest } from "../sandbox.ts";
 import { seccompProfile } from "../seccomp.ts";
 import { guardedProc, networkEntries, type SystemEntry, systemEntries } from "../system-root.ts";
 import { taskMounts } from "../task-mounts.ts";
+import { makeMemoryDirectory, memoryDirectory } from "./memory-directory.ts";
 
 export interface BundleOptions {
   readonly dataDirectory: string;
@@ -35,6 +36,7 @@ const bind = (source: string, destination: string, readOnly: boolean): OciMount 
 export function writeBundle(options: BundleOptions, request: SandboxRequest, cgroup: string | null): string {
   const bundle = join(bundlesDirectory(options.dataDirectory), request.operationId);
   const root = join(bundle, "rootfs");
+  makeMemoryDirectory(memoryDirectory(options.dataDirectory));
   mkdirSync(root, { recursive: true, mode: 0o755 });
   const mounts: OciMount[] = [];
   const entries =
@@ -71,8 +73,11 @@ function imageEntries(root: string, network: boolean): SystemEntry[] {
     : entries;
 }
 
-export const bundlesDirectory = (dataDirectory: string): string => join(dataDirectory, "oci", "bundles");
-export const stateDirectory = (dataDirectory: string): string => join(dataDirectory, "oci", "state");
+export const bundlesDirectory = (dataDirectory: string): string =>
+  join(memoryDirectory(dataDirectory), "bundles");
+/** Of the runtime, which keeps a copy of the configuration. */
+export const stateDirectory = (dataDirectory: string): string =>
+  join(memoryDirectory(dataDirectory), "state");
 
 function ociConfiguration(
   options: BundleOptions,

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../../../base/canonical.ts";
 import type { Cgroups } from "../cgroups.ts";
@@ -7,6 +7,7 @@ import { childrenOf, signalProcess } from "../processes.ts";
 import { createProvider, type ProcessBackend } from "../provider.ts";
 import type { SandboxCapability, SandboxProvider } from "../sandbox.ts";
 import { type BundleOptions, bundlesDirectory, stateDirectory, writeBundle } from "./bundle.ts";
+import { memoryDirectory } from "./memory-directory.ts";
 
 export interface OciOptions extends BundleOptions {
   /** Absolute path of `crun` or `runc`. */
@@ -53,6 +54,11 @@ export function ociSandbox(options: OciOptions, capability: SandboxCapability): 
     release(operationId) {
       rmSync(join(bundlesDirectory(options.dataDirectory), operationId), { recursive: true, force: true });
       rmSync(join(stateDirectory(options.dataDirectory), operationId), { recursive: true, force: true });
+      removeEmpty(
+        bundlesDirectory(options.dataDirectory),
+        stateDirectory(options.dataDirectory),
+        memoryDirectory(options.dataDirectory),
+      );
     },
     // The runtime passes it on to the command.
     terminate: (pid) => signalProcess(pid, "SIGTERM"),
@@ -77,9 +83,19 @@ export function ociSandbox(options: OciOptions, capability: SandboxCapability): 
         await Bun.spawn([...runtimeCommand(options), "delete", "--force", id], {
           stdio: ["ignore", "ignore", "ignore"],
         }).exited;
-      for (const directory of [bundlesDirectory(options.dataDirectory), state])
-        rmSync(directory, { recursive: true, force: true });
+      rmSync(memoryDirectory(options.dataDirectory), { recursive: true, force: true });
       return ended;
     },
   };
+}
+
+/** Nothing of a runner without tasks stays in memory. */
+function removeEmpty(...directories: readonly string[]): void {
+  for (const directory of directories) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // Another task has something there.
+    }
+  }
 }

@@ -17,6 +17,7 @@ import {
   withTrial,
 } from "../trial.ts";
 import type { BundleOptions } from "./bundle.ts";
+import { hasMemoryDirectory } from "./memory-directory.ts";
 import { ociSandbox } from "./oci.ts";
 
 export interface OciProbe {
@@ -41,6 +42,14 @@ export async function probeOci(options: BundleOptions, cgroups: Cgroups | null):
       oci: null,
       checks: [{ name: "oci", proven: false, detail: "neither crun nor runc is installed" }],
       remedy: "no OCI runtime is installed: apt-get install crun (or runc)",
+    };
+  }
+  if (!hasMemoryDirectory()) {
+    return {
+      oci: null,
+      checks: [{ name: "oci", proven: false, detail: "/dev/shm is no memory file system" }],
+      remedy:
+        "mount a tmpfs at /dev/shm: the configuration of a container holds its task's secrets, which stay off the disk",
     };
   }
   let last: OciProbe | undefined;
