@@ -17,6 +17,7 @@ import {
   listOperatorTasks,
   listUnknownCalls,
   Store,
+  viewQueue,
 } from "../store/index.ts";
 import { type CallOptions, Orchestrator } from "./index.ts";
 
@@ -117,6 +118,57 @@ test("a call is made once and its answer is the task's output", async () => {
   expect(seen[0]!.key).toContain(run().id);
   const finished = events().find(({ event }) => event === "step.attempt_finished");
   expect(finished?.detail).toMatchObject({ attempt: 1, status: "succeeded" });
+});
+
+test("RN-15, RN-30: ask, assert, call, set and switch, what they hand on and where they branch need no runner, and outlive a restart", async () => {
+  const { orchestrator, run, until, output, store, events } = stage();
+  const { url, seen } = service("from the service");
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: [
+      { first: { set: { n: "${ .n + 1 }" }, export: { as: "${ { kept: .n } }" } } },
+      { checked: { assert: { that: "${ .n == 2 }", message: "n is wrong" } } },
+      {
+        which: {
+          switch: [{ two: { when: "${ .n == 2 }", then: "called" } }, { other: { then: "wrong" } }],
+        },
+      },
+      { wrong: { set: { wrong: true }, then: "end" } },
+      {
+        called: {
+          call: "http",
+          with: { method: "post", endpoint: url, body: { n: "${ $context.kept }" } },
+          export: { as: "${ $context + { echo: .echo } }" },
+        },
+      },
+      { asked: { ask: { prompt: "go on?", options: ["yes", "no"] } } },
+      { merged: { set: { answer: "${ . }", context: "${ $context }" } } },
+    ],
+  };
+  const first = orchestrator();
+  await first.start({
+    tenantId: "default",
+    runId: "r",
+    idempotent: false,
+    sourceEventId: null,
+    workflow: "t",
+    assetId: null,
+    document,
+    digest: digestOf(document),
+    input: { n: 1 },
+  });
+  const questions = () => store.read(listOperatorTasks, { tenantId: "default", all: false });
+  await until(() => questions().length === 1);
+  first.stop();
+  // Whoever takes the run up has nothing of it but what is stored.
+  const second = orchestrator();
+  await second.answer("default", questions()[0]!.id, "yes", "user:1");
+  await until(() => run().status === "completed");
+  expect(output().output).toEqual({ answer: "yes", context: { kept: 2, echo: "from the service" } });
+  expect(seen).toMatchObject([{ method: "POST", body: '{"n":2}' }]);
+  const names = events().map(({ event }) => event);
+  expect(names).not.toContain("step.leased");
+  expect(store.read(viewQueue, { tenantId: "default", limit: 10 })).toEqual({ partitions: [], tasks: [] });
 });
 
 test("the default policy keeps calls away from this machine, and the task faults with 403", async () => {

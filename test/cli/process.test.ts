@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary, copyBinary, runBinary, sandbox } from "../support/binary.ts";
+import { startBinary } from "../support/processes.ts";
 
 const box = sandbox("lf process");
 afterAll(box.remove);
@@ -75,4 +76,63 @@ test("NO_COLOR and --no-color leave no escape sequence on a terminal; without th
   // On a terminal the answer is for people, with --json for programs.
   expect(await onTerminal("config path")).not.toContain("{");
   expect(JSON.parse(await onTerminal("config path --json"))).toHaveProperty("state");
+});
+
+/** Processes of this host whose environment holds a mark, but for those that are gone when they are looked at. */
+function marked(mark: string): string[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark)
+        ? [readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ")]
+        : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+test("LF-51: a command leaves no process, socket or mount behind; what serves does so in the foreground, until it is stopped", async () => {
+  const own = sandbox("lf no service");
+  try {
+    const mark = `LF_MARK=${crypto.randomUUID()}`;
+    const env = { ...own.env, LF_MARK: mark.slice("LF_MARK=".length) };
+    const project = join(own.path, "project");
+    const lf = (...args: string[]) => runBinary(args, { env, cwd: project });
+    await runBinary(["init", "project"], { env, cwd: own.path });
+    const mounts = () => readFileSync("/proc/mounts", "utf8").includes(own.path);
+    for (const command of [
+      ["assets", "workflows"],
+      ["check"],
+      ["run", "preview", "workflow.hello"],
+      ["run", "start", "workflow.hello", "--id", "done"],
+      ["run", "list"],
+      ["run", "logs", "done"],
+      ["runners", "list"],
+      ["inbox", "list"],
+      ["ctx", "abi"],
+      ["doctor"],
+      ["runner", "doctor"],
+      ["stream", "info"],
+    ]) {
+      const { code, stderr } = await lf(...command);
+      const failed = code !== 0 && command.at(-1) !== "doctor";
+      expect({ command, why: failed ? stderr : "" }).toEqual({ command, why: "" });
+      expect({ command, left: marked(mark), mounted: mounts() }).toEqual({
+        command,
+        left: [],
+        mounted: false,
+      });
+    }
+    // The same look finds a host that somebody did start, and nothing of it once it was stopped.
+    const host = await startBinary(["up", "--port", "0", "--controller-port", "0"], env, project);
+    expect(marked(mark).length).toBeGreaterThan(0);
+    expect(await host.stop()).toBe(143);
+    expect(marked(mark)).toEqual([]);
+    expect(
+      readdirSync(join(own.env["XDG_RUNTIME_DIR"]!, "lightflow")).filter((name) => name.endsWith(".sock")),
+    ).toEqual([]);
+  } finally {
+    own.remove();
+  }
 });

@@ -181,6 +181,80 @@ test("an agent speaks MCP on stdin and stdout, against a running host and withou
   alone.remove();
 });
 
+test("LF-7: an agent writes a workflow, mends what the check tells it, runs it, changes it and runs it again, by its hands alone", async () => {
+  const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+  const { StdioClientTransport } = await import("@modelcontextprotocol/sdk/client/stdio.js");
+  const own = join(box.path, "by an agent");
+  await runBinary(["init", "by an agent"], { env: box.env, cwd: box.path });
+  const file = join(own, "lightflow/workflows/welcome.ts");
+  // What it knows: the skill. Its first try takes the example, and gets three things wrong.
+  const { stdout: skill } = await lf(["skill"]);
+  const [, example] = /```ts\n([\s\S]*?)```/.exec(skill)!;
+  writeFileSync(
+    file,
+    example!
+      .replaceAll("workflow.hello", "workflow.welcome")
+      .replace(/ {2}description: .*\n/, "")
+      .replace(".inputs.name)!\" }'],", '.inputs.nobody)!" }\'],\n      output: "text",')
+      .replace(".output({ ", ".output({ step: '${ .steps.greeting.output }', "),
+  );
+  // What it does about each thing that it may be told, as its model would: nothing but the code and the message leads it.
+  const MENDS: Readonly<Record<string, (text: string, message: string) => string>> = {
+    meta_missing: (text) =>
+      text.replace('kind: "workflow",', 'kind: "workflow",\n  description: "Welcomes somebody.",'),
+    input_unknown: (text) => text.replace(".inputs.nobody", ".inputs.name"),
+    // The same mistake from its other side.
+    input_unused: (text) => text.replace(".inputs.nobody", ".inputs.name"),
+    step_unknown: (text) => text.replace(".steps.greeting", ".steps.greet"),
+  };
+  const transport = new StdioClientTransport({
+    command: await binary(),
+    args: ["mcp"],
+    env: box.env,
+    cwd: own,
+    stderr: "inherit",
+  });
+  const client = new Client({ name: "agent", version: "1" });
+  await client.connect(transport);
+  const use = async (name: string, given: Record<string, unknown>) =>
+    (await client.callTool({ name, arguments: given })).structuredContent as Record<string, unknown>;
+  const told: string[] = [];
+  for (let round = 0; ; round++) {
+    const { diagnostics } = (await use("check_assets", { project_root: own })) as {
+      diagnostics: { code: string; message: string }[];
+    };
+    if (diagnostics.length === 0) break;
+    expect(round).toBeLessThan(6);
+    for (const { code, message } of diagnostics) {
+      told.push(code);
+      writeFileSync(file, MENDS[code]!(readFileSync(file, "utf8"), message));
+    }
+  }
+  expect(told[0]).toBe("meta_missing");
+  expect(told).toContain("input_unknown");
+  expect(told).toContain("step_unknown");
+  const said = async (run: string) => {
+    await use("start_run", {
+      project_root: own,
+      workflow_asset_id: "workflow.welcome",
+      run_id: run,
+      inputs: { name: "you" },
+    });
+    return await use("watch_run", { run_id: run, timeout_ms: 20_000 });
+  };
+  expect(await said("first")).toMatchObject({
+    status: "succeeded",
+    output: { greeting: "Hello, you!", step: null },
+  });
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll("Hello, ", "Welcome, "));
+  expect((await use("check_assets", { project_root: own }))["diagnostics"]).toEqual([]);
+  expect(await said("second")).toMatchObject({
+    status: "succeeded",
+    output: { greeting: "Welcome, you!", step: null },
+  });
+  await client.close();
+});
+
 test("the skill's own example is a workflow, and its commands are commands", async () => {
   const { code, stdout } = await lf(["skill"]);
   expect(code).toBe(0);
