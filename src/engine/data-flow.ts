@@ -120,7 +120,7 @@ export function evaluateTemplate(
   value: Json,
   input = frame.input,
 ): Json {
-  const evaluate = machine.definition.template(`${frame.pointer}/${place}`, value);
+  const evaluate = machine.definition.template(frame.pointer, place, value);
   if (isConstant(evaluate)) return evaluate(input);
   return evaluate(input, { variables: scope(machine, frame, "definition"), now: machine.now });
 }

@@ -41,7 +41,9 @@ export class Definition {
   readonly hearsLifecycle: boolean;
   readonly #lists = new Map<string, ListNode>();
   readonly #tasks = new Map<string, TaskNode>();
-  readonly #evaluators = new Map<string, Evaluate>();
+  /** By task, then by place: a text of both would be put together anew each time. */
+  readonly #templates = new Map<string, Map<string, Evaluate>>();
+  readonly #expressions = new Map<string, Evaluate>();
 
   constructor(document: JsonObject, digest: string) {
     this.document = document;
@@ -95,25 +97,30 @@ export class Definition {
     return node;
   }
 
-  /** A JSON value with embedded `${ }` expressions; `key` names its place, for the cache. */
-  template(key: string, value: Json): Evaluate {
-    return this.#compiled(`t${key}`, () => compileTemplate(value, { mode: this.mode }));
+  /** A JSON value with embedded `${ }` expressions; the task and the place in it are its name for the cache. */
+  template(pointer: string, place: string, value: Json): Evaluate {
+    let places = this.#templates.get(pointer);
+    if (places === undefined) {
+      places = new Map();
+      this.#templates.set(pointer, places);
+    }
+    let evaluate = places.get(place);
+    if (evaluate === undefined) {
+      evaluate = compileTemplate(value, { mode: this.mode });
+      places.set(place, evaluate);
+    }
+    return evaluate;
   }
 
   /** A place whose type is an expression: bare text is one too; an object or another literal is a template. */
   expression(key: string, value: Json): Evaluate {
-    return this.#compiled(`e${key}`, () =>
-      typeof value === "string"
-        ? compileExpression(value, { bare: true, mode: this.mode })
-        : compileTemplate(value, { mode: this.mode }),
-    );
-  }
-
-  #compiled(key: string, compile: () => Evaluate): Evaluate {
-    let evaluate = this.#evaluators.get(key);
+    let evaluate = this.#expressions.get(key);
     if (evaluate === undefined) {
-      evaluate = compile();
-      this.#evaluators.set(key, evaluate);
+      evaluate =
+        typeof value === "string"
+          ? compileExpression(value, { bare: true, mode: this.mode })
+          : compileTemplate(value, { mode: this.mode });
+      this.#expressions.set(key, evaluate);
     }
     return evaluate;
   }

@@ -101,9 +101,9 @@ export class Machine {
       locals: inherited.locals,
       started_at: this.now,
       memory: {},
-      ...(inherited.extended === undefined ? {} : { extended: inherited.extended }),
-      ...(isPrivateBelow(this, this.frame(parent)) ? { private: true } : {}),
     };
+    if (inherited.extended !== undefined) frame.extended = inherited.extended;
+    if (isPrivateBelow(this, this.frame(parent))) frame.private = true;
     this.instance.frames[String(frame.id)] = frame;
     if (++this.#starts > STARTS_PER_ADVANCE) {
       frame.deferred = true;

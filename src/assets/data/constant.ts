@@ -24,8 +24,10 @@ export function filesOf(root: string, folder: string): { name: string; result: S
   let entries: Dirent[];
   let realRoot: string;
   try {
-    realRoot = realpathSync(resolve(root));
     entries = readdirSync(directory, { withFileTypes: true });
+    // Asked at every start, and there is mostly no file.
+    if (entries.length === 0) return [];
+    realRoot = realpathSync(resolve(root));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     const message = `asset I/O error: ${error instanceof Error ? error.message : String(error)}`;

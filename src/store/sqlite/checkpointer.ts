@@ -4,6 +4,8 @@ import type { Database, Statement } from "bun:sqlite";
 const FRAMES = 16_000;
 /** So much the writer copies itself: a few milliseconds, and then the log begins anew. */
 const REST = 1_000;
+/** Not after each: a look costs some 20 µs, and a commit writes a few dozen frames. */
+const COMMITS_A_LOOK = 16;
 /** Where the thread does not keep up, or there is none: 256 MiB, copied inside a commit as SQLite does by itself. */
 const BACKSTOP = 64_000;
 
@@ -34,6 +36,7 @@ export class Checkpointer {
   #pass: Promise<void> | null = null;
   /** How much was left to copy before the pass that has just ended, or null where there was none. */
   #before: number | null = null;
+  #commits = 0;
   #failed = false;
 
   constructor(path: string, writer: Database) {
@@ -46,6 +49,7 @@ export class Checkpointer {
   /** To be called after commits, outside of transactions. */
   committed(): void {
     if (this.#pass !== null || this.#failed) return;
+    if (++this.#commits % COMMITS_A_LOOK !== 0 && this.#before === null) return;
     const { log, checkpointed } = this.#look.all()[0]!;
     const left = log - checkpointed;
     const before = this.#before;
