@@ -114,6 +114,8 @@ describe.skipIf(!available)("tasks with a browser", () => {
       said: "form",
       got: { url: `${listed.base}/file/1000`, bytes: 1000 },
       missing: 404,
+      // No page can say that the browser is gone.
+      forged: "the page's own",
     });
     const bytes = (name: string) => readFileSync(artifacts.find((each) => each.name.endsWith(name))!.path);
     // IHDR: the whole page is higher than the window.

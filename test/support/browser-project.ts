@@ -27,8 +27,9 @@ const doing: Record<string, (given: Given, ctx: CodeContext) => Promise<unknown>
       html: await ctx.keep("page.html", await page.html()),
       file: await ctx.keep("data.bin", { path: got.path }),
     };
+    const forged = await page.evaluate("Promise.reject(new Error('Chrome process closed the pipe'))").catch((error) => error.code ?? "the page's own");
     const missing = await page.goto(base + "/missing");
-    return { status, greeting, nothing, answer, said: page.title, got: { ...got, path: "" }, kept, missing: missing.status };
+    return { status, greeting, nothing, answer, said: page.title, got: { ...got, path: "" }, kept, missing: missing.status, forged };
   },
   async never({ base }, ctx) { await ctx.browser.open(base + "/never", { timeoutMs: 2_000 }); },
   async loop(_, ctx) {

@@ -35,6 +35,9 @@ export interface PageOptions {
   readonly onClosed: () => void;
 }
 
+/** How long a browser that seems to be gone may take to say that it is not. */
+const GONE_MS = 2_000;
+
 interface DocumentResponse {
   readonly type: string;
   readonly frameId?: string;
@@ -180,7 +183,7 @@ class BrowserPage implements Page {
       try {
         return await Promise.race([work(), this.#gone.promise]);
       } catch (error) {
-        throw this.#named(error, what);
+        throw await this.#named(error, what);
       } finally {
         clearTimeout(timer);
       }
@@ -189,10 +192,19 @@ class BrowserPage implements Page {
     return taken;
   }
 
-  #named(error: unknown, what: string): unknown {
+  /** A page writes the words of its own errors: it is the browser that tells whether there still is one. */
+  async #isGone(): Promise<boolean> {
+    const answered = (async () => void (await this.#view.cdp("Browser.getVersion")))().then(
+      () => false,
+      () => true,
+    );
+    return await Promise.race([answered, Bun.sleep(GONE_MS).then(() => true)]);
+  }
+
+  async #named(error: unknown, what: string): Promise<unknown> {
     if (this.#lost !== null) return this.#lost;
     if (!(error instanceof Error)) return error;
-    if (/Chrome process|closed the pipe|view is closed/.test(error.message)) {
+    if (/Chrome process|closed the pipe|view is closed/.test(error.message) && (await this.#isGone())) {
       const crashed = new BrowserError(
         "browser_crashed",
         `the browser ended during ${what}: ${error.message}`,
@@ -200,16 +212,20 @@ class BrowserPage implements Page {
       this.#lose(crashed);
       return crashed;
     }
-    if (error.message.startsWith("net::"))
-      return new BrowserError("browser_navigation_failed", `${what}: ${error.message}`);
+    if (error instanceof BrowserError) return error;
     // The runtime tells where it waited, never what the page was.
     return new Error(`${what}: ${error.message}`, { cause: error });
   }
 
   async goto(url: string) {
-    await this.#step(url, () => {
+    await this.#step(url, async () => {
       this.#response = null;
-      return this.#view.navigate(url);
+      try {
+        await this.#view.navigate(url);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith("net::"))) throw error;
+        throw new BrowserError("browser_navigation_failed", `${url}: ${error.message}`);
+      }
     });
     const { status = null, headers = {} } = this.#response ?? {};
     // What the proxy says in the place of a server that the task may not reach, or that is not there.
