@@ -38,17 +38,19 @@ export async function copyTree(
   // A task may have put a link in the place of its own directory: what it leads to is none of its files.
   if (lstatSync(source, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw fail("execution_start_failed", "what is to be copied is not a directory");
+  signal?.throwIfAborted();
   const attempt = async (how: "always" | "never"): Promise<string | null> => {
     mkdirSync(target, { recursive: true, mode: 0o700 });
-    return runTool(["cp", "--archive", `--reflink=${how}`, `${source}/.`, `${target}/`], signal);
+    const trouble = await runTool(
+      ["cp", "--archive", `--reflink=${how}`, `${source}/.`, `${target}/`],
+      signal,
+    );
+    if (trouble !== null) await removeTree(target);
+    return trouble;
   };
-  if (reflink) {
-    if ((await attempt("always")) === null) return "reflink";
-    await removeTree(target);
-  }
+  if (reflink && (await attempt("always")) === null) return "reflink";
   const trouble = await attempt("never");
   if (trouble === null) return "copy";
-  await removeTree(target);
   signal?.throwIfAborted();
   throw fail("execution_start_failed", `the workspace could not be copied: ${trouble}`, {
     hint: "see that the runner's disk has space, and that it may read every file there",
