@@ -32,8 +32,8 @@ git -c advice.detachedHead=false checkout --quiet --detach "$commit"
 printf '{"commit":"%s"}\n' "$commit" >"$LIGHTFLOW_OUTPUT"
 `;
 
-/** Maven asks nobody and finds what it needs in its repository below the home directory, or in a mirror on disk. */
-const MAVEN = { MAVEN_ARGS: "--batch-mode --offline --no-transfer-progress", CI: "true" };
+/** Its sandbox has no network: what Maven needs is in the local repository, or the mirror on disk, that `.mvn/` names. */
+const MAVEN = { CI: "true" };
 
 /** Name and version are the first of the project itself. */
 const INSTALL = String.raw`set -eu
@@ -46,7 +46,8 @@ member() { awk -v tag="$1" '
   }
   /<\/(parent|dependencies|build|profiles|dependencyManagement)>/ { depth-- }' pom.xml; }
 name=$(member artifactId) version=$(member version)
-case "$name$version" in *[!A-Za-z0-9._+-]*|"") echo "release: pom.xml has no plain artifactId and version" >&2; exit 1 ;; esac
+[ -n "$name" ] && [ -n "$version" ] || { echo "release: pom.xml states no artifactId and version of its own" >&2; exit 1; }
+case "$name$version" in *[!A-Za-z0-9._+-]*) echo "release: pom.xml has no plain artifactId and version" >&2; exit 1 ;; esac
 case $version in *SNAPSHOT*) echo "release: $version is a snapshot" >&2; exit 1 ;; esac
 printf '{"name":"%s","version":"%s"}\n' "$name" "$version" >"$LIGHTFLOW_OUTPUT"
 `;
@@ -55,7 +56,7 @@ printf '{"name":"%s","version":"%s"}\n' "$name" "$version" >"$LIGHTFLOW_OUTPUT"
 const PACK = String.raw`set -eu
 mkdir -p dist
 cd source
-mvn -q -DskipTests package
+mvn --batch-mode --no-transfer-progress --quiet -DskipTests package
 file=$1-$2.jar
 cp "target/$file" ../dist/package.jar
 printf '{"file":"%s"}\n' "$file" >"$LIGHTFLOW_OUTPUT"
@@ -96,7 +97,7 @@ export function define() {
     .commandStep("test", {
       title: "Test",
       command: "mvn",
-      arguments: ["-f", "source/pom.xml", "test"],
+      arguments: ["--batch-mode", "--no-transfer-progress", "-f", "source/pom.xml", "test"],
       environment: MAVEN,
       sandbox: "workflow-session",
       repeatable: true,
@@ -105,7 +106,7 @@ export function define() {
     .commandStep("build", {
       title: "Build",
       command: "mvn",
-      arguments: ["-f", "source/pom.xml", "-DskipTests", "verify"],
+      arguments: ["--batch-mode", "--no-transfer-progress", "-f", "source/pom.xml", "-DskipTests", "verify"],
       environment: MAVEN,
       sandbox: "workflow-session",
       repeatable: true,

@@ -39,9 +39,12 @@ const INSTALL = String.raw`set -eu
 cd source
 [ -f Cargo.lock ] || { echo "release: commit a Cargo.lock: a release has locked dependencies" >&2; exit 1; }
 cargo fetch --locked --offline
-member() { awk -v key="$1" '/^\[/ { table = $0 } table == "[package]" && $1 == key { split($0, parts, "\""); print parts[2]; exit }' Cargo.toml; }
+member() { awk -v key="$1" '
+  /^[ \t]*\[/ { table = $0; gsub(/[ \t\r]/, "", table) }
+  table == "[package]" && match($0, "^[ \t]*" key "[ \t]*=[ \t]*\"") { split($0, parts, "\""); print parts[2]; exit }' Cargo.toml; }
 name=$(member name) version=$(member version)
-case "$name$version" in *[!A-Za-z0-9._+-]*|"") echo "release: Cargo.toml has no plain name and version" >&2; exit 1 ;; esac
+[ -n "$name" ] && [ -n "$version" ] || { echo "release: Cargo.toml states no name and version of its own" >&2; exit 1; }
+case "$name$version" in *[!A-Za-z0-9._+-]*) echo "release: Cargo.toml has no plain name and version" >&2; exit 1 ;; esac
 printf '{"name":"%s","version":"%s"}\n' "$name" "$version" >"$LIGHTFLOW_OUTPUT"
 `;
 

@@ -1,5 +1,14 @@
 /** What a machine may lack. `.ci/run` requires all of them. */
-export type Prerequisite = "root" | "fuse" | "userns" | "oci" | "conformance" | "flatc" | "chromium";
+export type Prerequisite =
+  | "root"
+  | "fuse"
+  | "userns"
+  | "oci"
+  | "conformance"
+  | "flatc"
+  | "chromium"
+  | "cargo"
+  | "maven";
 
 /**
  * Whether tests that need something can run here. A missing prerequisite is printed as `not run: …`, which `verify`

@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { type CommandTarget, explainWorkflow, findWorkflow } from "../../src/assets/index.ts";
+import { loadDocument } from "../../src/workflow/index.ts";
+import { git, repository } from "../../test/support/release-host.ts";
+import { prerequisite } from "../../test/support/require.ts";
+
+setDefaultTimeout(120_000);
+
+const ROOT = join(import.meta.dir, "../..");
+const PUBLISHING = ["publish", "sign", "tag", "branch", "pull-request"];
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "releases "));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const targetOf = (id: string, step: string): CommandTarget => {
+  const target = findWorkflow(ROOT, id).definition.steps.find(({ step_id }) => step_id === step)?.target;
+  if (target?.kind !== "command") throw new Error(`${step} is not a command`);
+  return target;
+};
+
+for (const [id, steps] of [
+  [
+    "release_typescript",
+    ["checkout", "install", "test", "build", "sbom", "package", "release", "publish", "sign", "tag"],
+  ],
+  [
+    "release_rust",
+    ["checkout", "install", "test", "build", "sbom", "package", "release", "publish", "sign", "tag"],
+  ],
+  [
+    "release_java",
+    ["checkout", "install", "test", "build", "sbom", "package", "release", "publish", "sign", "tag"],
+  ],
+] as const) {
+  test(`workflow.${id} is a document, in this order, and what publishes is an action on artifacts in a workspace of its own`, () => {
+    const found = findWorkflow(ROOT, `workflow.${id}`);
+    loadDocument(JSON.stringify(found.document), { mode: "light", format: "json" });
+    const explained = explainWorkflow(found);
+    expect(explained.issues).toEqual([]);
+    expect(explained.steps.map(({ step_id }) => step_id)).toEqual([...steps]);
+    for (const { step_id, target } of found.definition.steps) {
+      if (target.kind !== "command") continue;
+      for (const script of target.arguments.filter((text) => text.includes("\n"))) {
+        expect(script).not.toContain("${ ");
+        expect(Bun.spawnSync(["sh", "-n"], { stdin: Buffer.from(script) }).exitCode).toBe(0);
+      }
+      if (!PUBLISHING.includes(target.action?.name ?? "")) {
+        expect(target.environment["RELEASE_SIGNING_KEY"]).toBeUndefined();
+        continue;
+      }
+      expect(target.workspace).toBe("ephemeral");
+      expect(target.sandbox).toBeUndefined();
+      if (step_id !== "tag") expect(target.files).toEqual(["${ .steps.release.output.files }"]);
+    }
+  });
+}
+
+let count = 0;
+/** A step's own argument vector, in a workspace with a checkout. @param path where programs are looked for before others */
+function run(id: string, step: string, workspace: string, values: Record<string, string> = {}, path = "") {
+  const target = targetOf(`workflow.${id}`, step);
+  const output = join(workspace, `${step}.json`);
+  const done = Bun.spawnSync([target.command, ...target.arguments.map((text) => values[text] ?? text)], {
+    cwd: workspace,
+    env: {
+      PATH: `${path === "" ? "" : `${path}:`}${process.env["PATH"]}`,
+      HOME: homedir(),
+      LANG: "C.UTF-8",
+      LIGHTFLOW_OUTPUT: output,
+      ...target.environment,
+    },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const log = done.stdout.toString() + done.stderr.toString();
+  const read = existsSync(output) ? (JSON.parse(readFileSync(output, "utf8")) as Record<string, string>) : {};
+  return { exitCode: done.exitCode, log, output: read };
+}
+
+function checkedOut(id: string, files: Record<string, string>): string {
+  const from = repository(join(directory, `repository ${++count}`), files);
+  const workspace = join(directory, `workspace ${count}`);
+  mkdirSync(workspace);
+  const values = { "${ .inputs.repository }": from, "${ .inputs.ref }": "main" };
+  expect(run(id, "checkout", workspace, values)).toMatchObject({
+    exitCode: 0,
+    output: { commit: git(from, "rev-parse", "HEAD") },
+  });
+  return workspace;
+}
+
+/** A program that only writes down what it was asked for. */
+function standIn(name: string, script = ""): string {
+  const bin = join(directory, `bin ${++count}`);
+  mkdirSync(bin);
+  writeFileSync(
+    join(bin, name),
+    `#!/bin/sh\necho "$@" >>${JSON.stringify(join(bin, "asked"))}\n${script}\n`,
+    {
+      mode: 0o755,
+    },
+  );
+  return bin;
+}
+const named = (name: string, version: string) => ({
+  "${ .steps.install.output.name }": name,
+  "${ .steps.install.output.version }": version,
+});
+
+const CRATE = {
+  "Cargo.toml":
+    '[workspace]\nmembers = []\n\n[package]\nname="greeting"\nversion = "1.2.0"\nedition = "2021"\nlicense = "MIT"\ndescription = "Greets."\n\n[dependencies]\n',
+  "Cargo.lock":
+    '# This file is automatically @generated by Cargo.\nversion = 3\n\n[[package]]\nname = "greeting"\nversion = "1.2.0"\n',
+  "src/lib.rs":
+    'pub fn greet(name: &str) -> String { format!("hello {name}") }\n\n#[test]\nfn greets() { assert_eq!(greet("you"), "hello you"); }\n',
+  ".gitignore": "target\n",
+};
+const POM = (version: string, own = "<artifactId>greeting</artifactId>") =>
+  `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <parent>
+    <groupId>org.example</groupId>
+    <artifactId>parent</artifactId>
+    <version>9</version>
+  </parent>
+  <groupId>org.example</groupId>
+  ${own}
+  <version>${version}</version>
+  <properties><maven.compiler.source>11</maven.compiler.source><maven.compiler.target>11</maven.compiler.target></properties>
+</project>
+`;
+
+test("release_rust knows name and version of the package alone, and packs what cargo made of the locked sources", () => {
+  const workspace = checkedOut("release_rust", CRATE);
+  const bin = standIn(
+    "cargo",
+    '[ "$1" != package ] || { mkdir -p target/package && echo crate >target/package/greeting-1.2.0.crate; }',
+  );
+  expect(run("release_rust", "install", workspace, {}, bin).output).toEqual({
+    name: "greeting",
+    version: "1.2.0",
+  });
+  expect(run("release_rust", "package", workspace, named("greeting", "1.2.0"), bin).output).toEqual({
+    file: "greeting-1.2.0.crate",
+  });
+  expect(readFileSync(join(workspace, "dist/package.crate"), "utf8")).toBe("crate\n");
+  const asked = readFileSync(join(bin, "asked"), "utf8").trim().split("\n");
+  expect(asked.every((line) => line.includes("--locked") && line.includes("--offline"))).toBe(true);
+});
+
+for (const [what, id, files, why] of [
+  ["without a lock file", "release_rust", { "Cargo.toml": CRATE["Cargo.toml"] }, "commit a Cargo.lock"],
+  [
+    "whose version is its workspace's",
+    "release_rust",
+    { ...CRATE, "Cargo.toml": '[package]\nname = "greeting"\nversion.workspace = true\n' },
+    "no name and version of its own",
+  ],
+  ["without a pom.xml", "release_java", { README: "" }, "there is no pom.xml"],
+  ["that is a snapshot", "release_java", { "pom.xml": POM("1.0-SNAPSHOT") }, "is a snapshot"],
+  [
+    "whose version is an expression",
+    "release_java",
+    { "pom.xml": POM("${revision}") },
+    "no plain artifactId",
+  ],
+  ["that states its parent's name alone", "release_java", { "pom.xml": POM("1.0", "") }, "of its own"],
+] as [string, string, Record<string, string>, string][]) {
+  test(`a project ${what} is refused by ${id} before anything is built`, () => {
+    const bin = standIn("cargo");
+    const refused = run(id, "install", checkedOut(id, files), {}, bin);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.log).toContain(why);
+    expect(refused.output).toEqual({});
+  });
+}
+
+test("release_java knows artifact and version of the project itself, and packs what Maven made", () => {
+  const workspace = checkedOut("release_java", { "pom.xml": POM("1.0") });
+  const bin = standIn("mvn", "mkdir -p target && echo jar >target/greeting-1.0.jar");
+  expect(run("release_java", "install", workspace, {}, bin).output).toEqual({
+    name: "greeting",
+    version: "1.0",
+  });
+  expect(run("release_java", "package", workspace, named("greeting", "1.0"), bin).output).toEqual({
+    file: "greeting-1.0.jar",
+  });
+  expect(readFileSync(join(workspace, "dist/package.jar"), "utf8")).toBe("jar\n");
+});
+
+const hasCargo =
+  Bun.which("cargo") !== null && Bun.spawnSync(["cargo", "--version"], { cwd: "/" }).exitCode === 0;
+test.skipIf(!prerequisite("cargo", hasCargo, "no cargo that runs"))(
+  "release_rust tests, builds and packs a crate with the real cargo",
+  () => {
+    const workspace = checkedOut("release_rust", CRATE);
+    expect(run("release_rust", "install", workspace)).toMatchObject({ exitCode: 0 });
+    for (const step of ["test", "build"])
+      expect(run("release_rust", step, workspace)).toMatchObject({ exitCode: 0 });
+    expect(run("release_rust", "package", workspace, named("greeting", "1.2.0"))).toMatchObject({
+      exitCode: 0,
+    });
+    const listed = Bun.spawnSync(["tar", "-tzf", join(workspace, "dist/package.crate")]).stdout.toString();
+    expect(listed).toContain("greeting-1.2.0/src/lib.rs");
+  },
+);
+
+/** A release pins what builds it; these are what the local repository has to hold, as nothing is fetched. */
+const PLUGINS = { resources: "3.3.1", compiler: "3.13.0", surefire: "3.2.5", jar: "3.4.1" };
+const hasMaven =
+  Bun.which("mvn") !== null &&
+  Object.entries(PLUGINS).every(([name, version]) => {
+    const plugin = `maven-${name}-plugin`;
+    const place = `.m2/repository/org/apache/maven/plugins/${plugin}/${version}/${plugin}-${version}.jar`;
+    return existsSync(join(homedir(), place));
+  });
+test.skipIf(!prerequisite("maven", hasMaven, "no Maven with these plugins in ~/.m2"))(
+  "release_java builds and packs a library with the real Maven, which asks nobody",
+  () => {
+    const workspace = checkedOut("release_java", {
+      "pom.xml": POM("1.0")
+        .replace(/ {2}<parent>[\s\S]*<\/parent>\n/, "")
+        .replace(
+          "</project>",
+          `<build><plugins>${Object.entries(PLUGINS)
+            .map(
+              ([name, version]) =>
+                `<plugin><artifactId>maven-${name}-plugin</artifactId><version>${version}</version></plugin>`,
+            )
+            .join("")}</plugins></build></project>`,
+        ),
+      "src/main/java/Greeting.java":
+        'public class Greeting { String greet(String n) { return "hello " + n; } }\n',
+      ".mvn/maven.config": "--offline\n",
+    });
+    expect(run("release_java", "package", workspace, named("greeting", "1.0"))).toMatchObject({
+      exitCode: 0,
+    });
+    const listed = Bun.spawnSync(["unzip", "-l", join(workspace, "dist/package.jar")]).stdout.toString();
+    expect(listed).toContain("Greeting.class");
+  },
+);
