@@ -78,8 +78,11 @@ export function placeAgentCall(
     return { effect: { ...effect, request: pinned(request, placed, found, policy, published) }, placement };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const kind = error.code === "not_found" ? "configuration" : "authorization";
-    const code = error.code === "not_found" ? "agent_not_found" : error.code;
+    const isMissing = error.code === "not_found";
+    const kind = isMissing ? "configuration" : "authorization";
+    const code = isMissing ? "agent_not_found" : error.code;
+    const title = isMissing ? "The agent is not there" : "Refused by policy";
+    const detail = isMissing && error.hint !== undefined ? `${error.message}; ${error.hint}` : error.message;
     // Work goes on without a diagnosis that policy does not allow, and says so; nobody else is asked in its place.
     const skips = isDiagnosis && error.code === "execution_policy_denied";
     const why = { code, reason: error.message };
@@ -88,7 +91,7 @@ export function placeAgentCall(
       : {
           kind: "effect_failed",
           effect: effect.id,
-          error: taskError(kind, error.message, { code }, "Refused by policy"),
+          error: taskError(kind, detail, { code }, title),
         };
     return {
       denied: denied as unknown as StoredInput,

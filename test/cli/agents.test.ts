@@ -135,5 +135,7 @@ test("a document that is run on its own calls the agents that were published", a
   expect(JSON.parse((await run("stand-in")).stdout)).toMatchObject({ output: { said: 1 } });
   const unknown = await run("nobody");
   expect(unknown.code).not.toBe(0);
-  expect(unknown.stdout).toContain("no agent is published as nobody");
+  expect(unknown.stdout).toContain(
+    "no agent is published as nobody; `lightflow agent publish` publishes one",
+  );
 });
