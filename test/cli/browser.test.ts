@@ -100,7 +100,7 @@ describe.skipIf(!available)("tasks with a browser", () => {
     }
     const isBelow = (pid: number | undefined): boolean =>
       pid !== undefined && (pid === host.pid || isBelow(parents.get(pid)));
-    return found.filter(isBelow).length;
+    return found.filter(isBelow);
   };
 
   test("pages are filled, clicked, read, drawn and printed, and what they hand out is kept", async () => {
@@ -135,7 +135,7 @@ describe.skipIf(!available)("tasks with a browser", () => {
     const loop = visit("listed", { what: "loop" });
     await eventually(
       async () => browsers(),
-      (count) => count > 0,
+      ({ length }) => length > 0,
     );
     const ends = await Promise.all([
       ended("listed", { what: "never" }),
@@ -157,7 +157,7 @@ describe.skipIf(!available)("tasks with a browser", () => {
       status: "succeeded",
       output: { seen: { first: "browser_timeout", title: "still here" } },
     });
-    expect(browsers()).toBe(0);
+    expect(browsers()).toEqual([]);
   });
 
   test("without a network there are the workspace's own pages, and no other", async () => {
@@ -281,5 +281,20 @@ describe.skipIf(!available)("tasks with a browser", () => {
       detail: expect.stringContaining("/bin/bash cannot be used"),
     });
     expect(plain).toMatchObject({ status: "fail", detail: expect.stringContaining("namespaces of its own") });
+  });
+
+  test("a host that is killed takes its browsers with it", async () => {
+    const inputs = JSON.stringify({ base: listed.base, what: "never" });
+    const args = ["run", "start", "workflow.listed", "--no-cache", "--inputs", inputs];
+    expect((await runBinary(args, { env, cwd: box.path })).code).toBe(0);
+    const running = await eventually(
+      async () => browsers(),
+      ({ length }) => length > 2,
+    );
+    await host.kill();
+    await eventually(
+      async () => running.filter((pid) => existsSync(`/proc/${pid}`)),
+      (alive) => alive.length === 0,
+    );
   });
 });
