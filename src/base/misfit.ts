@@ -9,6 +9,9 @@ export interface Misfit {
   readonly keys: readonly string[];
   /** Such as `is missing`, `unknown field; did you mean limit?`, `must be one of a, b`. Never holds the value. */
   readonly reason: string;
+  /** What the schema says of that place, and what stands there. */
+  readonly schema: TSchema;
+  readonly value: unknown;
 }
 
 /** The first place at which a value does not fit, or undefined. */
@@ -16,7 +19,12 @@ export function misfit(schema: TSchema, value: unknown): Misfit | undefined {
   const first = Value.Errors(schema, value).First();
   if (first === undefined) return undefined;
   const error = insideUnion(first);
-  return { keys: keysOf(error.path), reason: reasonOf(error, schema) };
+  return {
+    keys: keysOf(error.path),
+    reason: reasonOf(error, schema),
+    schema: error.schema,
+    value: error.value,
+  };
 }
 
 /** The keys of a JSON pointer. */
@@ -64,7 +72,7 @@ function reasonOf(error: ValueError, whole: TSchema): string {
   if (type === ValueErrorType.ObjectRequiredProperty) return "is missing";
   if (type === ValueErrorType.ObjectAdditionalProperties) {
     const keys = keysOf(error.path);
-    const best = nearest(keys.at(-1)!, siblings(whole, keys));
+    const best = nearest(keys.at(-1)!, knownBeside(whole, keys));
     return best === undefined ? "unknown field" : `unknown field; did you mean ${best}?`;
   }
   const literals = literalsOf(schema);
@@ -107,7 +115,7 @@ function reasonOf(error: ValueError, whole: TSchema): string {
 }
 
 /** The keys that could stand where the last of `keys` does. */
-function siblings(whole: TSchema, keys: readonly string[]): string[] {
+export function knownBeside(whole: TSchema, keys: readonly string[]): string[] {
   let at: TSchema[] = [whole];
   for (const key of keys.slice(0, -1)) at = at.flatMap(formsOf).flatMap((schema) => memberOf(schema, key));
   return at.flatMap(formsOf).flatMap((schema) => Object.keys(schema["properties"] ?? {}));

@@ -1,7 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
-import { Value, type ValueError } from "@sinclair/typebox/value";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { misfit as firstMisfit, knownBeside, type Misfit as Place } from "../../base/misfit.ts";
 import { nearest } from "../nearest.ts";
 
 /** A compiled check is many times faster than walking the schema; projects hold thousands of arguments. */
@@ -22,34 +22,22 @@ export function misfit(schema: TSchema, value: Json): Misfit | undefined {
     checks.set(schema, check);
   }
   if (check.Check(value)) return undefined;
-  const first = Value.Errors(schema, value).First();
+  const first = firstMisfit(schema, value);
   if (first === undefined) return undefined;
-  const path = first.path
-    .split("/")
-    .slice(1)
-    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  const { description } = first.schema as { description?: string };
-  const wanted =
-    description === undefined
-      ? first.message.charAt(0).toLowerCase() + first.message.slice(1)
-      : `expected ${description}`;
+  const { keys, reason } = first;
   return {
-    path,
-    message: path.length === 0 ? wanted : `${path.join(".")}: ${wanted}`,
-    hint: hintFor(first, path, schema),
+    path: keys,
+    message: keys.length === 0 ? reason : `${keys.join(".")}: ${reason}`,
+    hint: hintFor(first, schema),
   };
 }
 
-function hintFor(error: ValueError, path: readonly string[], schema: TSchema): string {
-  const { enum: values, examples } = error.schema as { enum?: string[]; examples?: string[] };
-  if (values !== undefined) {
-    return `write one of them${nearest(String(error.value), values, ", probably ")}`;
-  }
+function hintFor({ keys, reason, schema, value }: Place, whole: TSchema): string {
+  const { enum: values, examples } = schema as { enum?: string[]; examples?: string[] };
+  if (values !== undefined) return `write one of them${nearest(String(value), values, ", probably ")}`;
   if (examples !== undefined) return `for example ${examples.join(" or ")}`;
-  if (error.message.startsWith("Unexpected property")) {
-    let parent: TSchema | undefined = schema;
-    for (const key of path.slice(0, -1)) parent = parent?.["properties"]?.[key] ?? parent?.["items"];
-    const known = Object.keys(parent?.["properties"] ?? {});
+  if (reason.startsWith("unknown field")) {
+    const known = knownBeside(whole, keys);
     return known.length === 0 ? "remove it" : `known here: ${known.join(", ")}`;
   }
   return "see the types in lightflow/preload";

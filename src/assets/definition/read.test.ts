@@ -151,7 +151,7 @@ test("a shape that is no chain of this builder is refused", () => {
 
 test("an argument that does not fit is refused at its own place (§), with what would", () => {
   for (const [marked, message, hint] of [
-    ['.apiStep("a", "n", §"openai.chatt")', "expected one of openai.chat", "probably openai.chat"],
+    ['.apiStep("a", "n", §"openai.chatt")', "must be one of openai.chat", "probably openai.chat"],
     ['.commandStep("a", { command: "sh", §tiemout: "PT1S" })', "tiemout: unexpected property", "known here:"],
     [
       '.commandStep("a", { command: "sh", §timeout: "5 minutes" })',
