@@ -1,11 +1,11 @@
 import { afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { realpathSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { prerequisite } from "../../test/support/require.ts";
 import { type Bench, processesRunning, runnerBenches } from "../../test/support/runner.ts";
 import type { Lease, TaskResult } from "../protocol/index.ts";
-import { probeSandboxes } from "./sandboxes/index.ts";
+import { openProvenCgroups, probeOci, probeSandboxes } from "./sandboxes/index.ts";
 
 setDefaultTimeout(30_000);
 
@@ -20,6 +20,7 @@ const SEEN = [
 ];
 
 let isolated = false;
+let contained = false;
 beforeAll(async () => {
   const probe = await probeSandboxes({
     dataDirectory: tmpdir(),
@@ -27,6 +28,13 @@ beforeAll(async () => {
     temporaryBytes: 64 << 20,
   });
   isolated = prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "");
+  const own = mkdtempSync(join(tmpdir(), "call-program-"));
+  const containers = await probeOci(
+    { dataDirectory: own, readOnlyPaths: [], temporaryBytes: 64 << 20 },
+    await openProvenCgroups(own),
+  );
+  rmSync(own, { recursive: true });
+  contained = prerequisite("oci", containers.oci !== null, containers.remedy ?? "");
 });
 
 const ask = (
@@ -83,6 +91,20 @@ for (const sandbox of ["process", "bubblewrap"] as const) {
     expect(shown).not.toContain("LIGHTFLOW_OUTPUT");
   });
 }
+
+test("oci and a prepared machine hold a server too", async () => {
+  const add = (mode: Lease["sandbox"]["mode"], network: Lease["network"]) =>
+    ask(SERVER, tool("add"), { sandbox: { mode }, network });
+  const machine = benches.start({ sandbox: "vm", vmImageId: "image-7" });
+  const results = [await done(machine, add("workflow-session", "open"))];
+  if (contained)
+    results.push(await done(benches.start({ sandbox: "oci" }), add("per-agent-call", "deny-all")));
+  for (const { output, summary } of results)
+    expect([output, summary]).toEqual([
+      { result: { content: [{ type: "text", text: "added" }] } },
+      "exit code 0",
+    ]);
+});
 
 const sh = (script: string): readonly [string, ...string[]] => ["/bin/sh", "-c", script];
 
