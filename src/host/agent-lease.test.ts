@@ -3,8 +3,15 @@ import { type Plane, plane, runner } from "../../test/support/control-plane.ts";
 import { readAgent } from "../agents/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
-import type { PolicyLayer } from "../policy/index.ts";
-import { type PolicyKind, publishAgent, publishPolicyObject, revokePolicyObject } from "../store/index.ts";
+import { explainPolicy, type PolicyLayer } from "../policy/index.ts";
+import {
+  findAgent,
+  type PolicyKind,
+  policyRegistry,
+  publishAgent,
+  publishPolicyObject,
+  revokePolicyObject,
+} from "../store/index.ts";
 
 const publish = (p: Plane, kind: PolicyKind, id: string, body: JsonObject) =>
   p.store.write(publishPolicyObject, {
@@ -81,24 +88,7 @@ async function agents(policy: PolicyLayer = {}, more: JsonObject = {}): Promise<
 }
 
 const start = (p: Plane, given: JsonObject = {}, security: JsonObject = {}, more: JsonObject = {}) => {
-  const document: JsonObject = {
-    document: {
-      dsl: "1.0.3",
-      namespace: "t",
-      name: "t",
-      version: "1.0.0",
-      metadata: { lightWorkflow: { runner: { executionProfile: "build" } } },
-    },
-    do: [
-      {
-        look: {
-          call: "agent",
-          with: { agent: "reader", prompt: "What is there?", ...given },
-          metadata: { lightWorkflow: { runner: { executionProfile: "build" }, security, ...more } },
-        },
-      },
-    ],
-  };
+  const document = documentOf(given, security, more);
   return p.orchestrator.start({
     tenantId: "default",
     runId: "one",
@@ -111,6 +101,24 @@ const start = (p: Plane, given: JsonObject = {}, security: JsonObject = {}, more
     input: {},
   });
 };
+const documentOf = (given: JsonObject, security: JsonObject = {}, more: JsonObject = {}): JsonObject => ({
+  document: {
+    dsl: "1.0.3",
+    namespace: "t",
+    name: "t",
+    version: "1.0.0",
+    metadata: { lightWorkflow: { runner: { executionProfile: "build" } } },
+  },
+  do: [
+    {
+      look: {
+        call: "agent",
+        with: { agent: "reader", prompt: "What is there?", ...given },
+        metadata: { lightWorkflow: { runner: { executionProfile: "build" }, security, ...more } },
+      },
+    },
+  ],
+});
 const agentRunner = (p: Plane) =>
   runner(p, "r1", "default", ["default", "build"], {
     sandbox: {
@@ -283,4 +291,28 @@ test("RN-42: a call of an agent neither publishes, signs nor tags, nor writes to
   const p = await agents(open);
   await start(p, {}, {}, { mounts: [{ source: "/srv/registry" }] });
   expect((await claim(p)).lease.mounts).toMatchObject([{ source: "/srv/registry", readOnly: true }]);
+});
+
+test("what policy makes of an agent's call is explained before anything runs, its refusal too", async () => {
+  const explained = async (p: Plane) =>
+    explainPolicy(p.store.read(policyRegistry, { tenantId: "default" }), documentOf({}), [], (reference) =>
+      p.store.read(findAgent, { tenantId: "default", reference }),
+    ).tasks[0]!;
+  expect(await explained(await agents())).toMatchObject({
+    runtime: "runner",
+    reasons: expect.arrayContaining(["it uses tools: read, mcp:notes/find"]),
+    agent: {
+      name: "reader",
+      placement: "runner",
+      data_boundary: "tenant-network",
+      tools: ["read", "mcp:notes/find"],
+    },
+    runner_pool: "default",
+    network: "deny-all",
+    refused: null,
+  });
+  expect(await explained(await agents({ allow: { tools: ["read"] } }))).toMatchObject({
+    agent: null,
+    refused: { code: "execution_policy_denied", message: expect.stringContaining("mcp:notes/find") },
+  });
 });

@@ -3,8 +3,9 @@ import { Failure, fail } from "../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { type CallEffectRequest, type Effect, type EngineInput, taskError } from "../engine/index.ts";
 import {
-  type AgentMode,
   type AgentPlacement,
+  agentMode,
+  agentQuestion,
   foldedOf,
   type PolicyLayer,
   placeAgent,
@@ -12,7 +13,6 @@ import {
   taskPolicy,
   taskRequestLayer,
 } from "../policy/index.ts";
-import { workspaceWish } from "../protocol/index.ts";
 import type { AgentLookup, PlacedAgent, PublishedAgent, StoredInput } from "../store/index.ts";
 import { agentRun } from "./agent-run.ts";
 import { diagnosisRequest } from "./diagnosis.ts";
@@ -51,9 +51,12 @@ export function placeAgentCall(
       reference: effect.reference,
     });
     const request = isDiagnosis ? diagnosisRequest(asked, found?.agent, policy) : asked;
-    const mode = modeOf(request);
+    const mode = agentMode(request.call, request.with);
     if (found === null && mode !== "service") throw unknownAgent(reference);
-    const placed = placeAgent(questionOf(request, mode, found?.agent), policy);
+    const placed = placeAgent(
+      agentQuestion(mode, request.light ?? {}, found?.agent, request.private === true),
+      policy,
+    );
     const placement: JsonObject = {
       ...facts,
       mode: mode ?? "policy",
@@ -104,27 +107,6 @@ const unknownAgent = (reference: string) =>
   fail("not_found", `no agent is published as ${reference}`, {
     hint: "`lightflow agent publish` publishes one",
   });
-
-function modeOf(request: CallEffectRequest): AgentMode | undefined {
-  if (request.call === "agent-service") return "service";
-  const mode = request.with["mode"];
-  return typeof mode === "string" ? (mode as AgentMode) : undefined;
-}
-
-function questionOf(request: CallEffectRequest, mode: AgentMode | undefined, agent: Agent | undefined) {
-  const light = request.light ?? {};
-  const files = [light["files"], light["mounts"]].some((list) => Array.isArray(list) && list.length > 0);
-  return {
-    ...(mode === undefined ? {} : { mode }),
-    // A service uses tools of its own, behind its own boundary.
-    tools: mode === "service" ? [] : (agent?.tools ?? []),
-    files: agent?.files === true || files || workspaceWish(light["workspace"]).kind !== "ephemeral",
-    privateNetwork: agent?.privateNetwork === true,
-    privateData: request.private === true,
-    ...(agent?.model?.scope === undefined ? {} : { modelProviderScope: agent.model.scope }),
-    ...(agent?.model?.provider === undefined ? {} : { modelProvider: agent.model.provider }),
-  };
-}
 
 function pinned(
   request: CallEffectRequest,

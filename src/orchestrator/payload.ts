@@ -16,6 +16,7 @@ import {
   requestLayer,
   type SnapshotWithDigest,
   UNCOUNTED,
+  withoutTemplates,
 } from "../policy/index.ts";
 import {
   type AgentWork,
@@ -59,7 +60,8 @@ export function queueRequest(
   let effective: EffectivePolicy;
   let gate: ApprovalGate | null;
   try {
-    const asked = withoutTemplates(withCapability(requestLayer(request.light), request), request);
+    const said = withCapability(requestLayer(request.light), request);
+    const asked = isObject(request.light["agent"]) ? withoutTemplates(said) : said;
     const layer =
       request.timeout_ms === null
         ? asked
@@ -168,13 +170,6 @@ function withCapability(asked: PolicyLayer, request: RunEffect["request"]): Poli
   if (needed.length === 0) return asked;
   const capabilities = new Set([...(asked.allow?.capabilities ?? []), ...needed]);
   return { ...asked, allow: { ...asked.allow, capabilities: [...capabilities] } };
-}
-
-/** Those of an agent's call are its tools' and servers': the call itself is made by none. */
-function withoutTemplates(asked: PolicyLayer, { light }: RunEffect["request"]): PolicyLayer {
-  if (!isObject(light["agent"]) || asked.allow?.commandTemplates === undefined) return asked;
-  const { commandTemplates: _, ...allow } = asked.allow;
-  return { ...asked, allow };
 }
 
 function taskTypeOf({ call, request }: RunEffect): string {

@@ -1,13 +1,16 @@
 import { type ErrorCode, Failure } from "../base/errors.ts";
-import type { JsonObject } from "../base/json.ts";
+import { isObject, type JsonObject } from "../base/json.ts";
 import type { PolicyLayer } from "../protocol/policy.ts";
+import { type AgentNeeds, agentMode, agentQuestion } from "./agent-question.ts";
 import { getValue, POLICY_FIELDS, type PolicyValue } from "./fields.ts";
 import { type Folded, layerName } from "./fold.ts";
-import { callTarget, type Placement, placeTask } from "./placement.ts";
-import { type EffectivePolicy, resolveTask } from "./resolve.ts";
+import { callTarget, type Placement, placeAgent, placeTask } from "./placement.ts";
+import { withoutTemplates } from "./request.ts";
+import { type EffectivePolicy, type PolicyQuestion, resolveTask, taskPolicy } from "./resolve.ts";
 import {
   foldLayers,
   instanceLayers,
+  lightOf,
   type PolicyRegistry,
   type PolicySnapshot,
   type PolicyTask,
@@ -33,6 +36,25 @@ export interface ExplainedField {
   readonly decided_by: readonly string[];
 }
 
+/** A published agent, as far as policy looks at it. */
+export interface KnownAgent {
+  readonly name: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly agent: AgentNeeds;
+}
+
+/** Where the call of an agent would be made, for what is known before it runs: what its input holds is not. */
+export interface ExplainedAgent {
+  readonly name: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly placement: string;
+  readonly model_provider_scope: string;
+  readonly data_boundary: string;
+  readonly tools: readonly string[];
+}
+
 export interface ExplainedTask {
   readonly reference: string;
   readonly name: string;
@@ -45,6 +67,8 @@ export interface ExplainedTask {
     readonly version: number;
     readonly digest: string;
   } | null;
+  /** Of a task that calls a published agent. */
+  readonly agent: ExplainedAgent | null;
   /** What it is granted, which is less than what is allowed where it does not ask. */
   readonly network: string | null;
   readonly task_ms: number | null;
@@ -68,6 +92,7 @@ export function explainPolicy(
   registry: PolicyRegistry,
   document: JsonObject,
   workspace: readonly WorkspacePolicy[] = [],
+  agentOf: (reference: string) => KnownAgent | null = () => null,
 ): ExplainedPolicy {
   const nothing = { tenant: registry.tenantId, digest: null, layers: [], fields: [], tasks: [] };
   let layers: PolicySnapshot["layers"];
@@ -88,7 +113,7 @@ export function explainPolicy(
     } catch (error) {
       refused = refusalOf(error);
     }
-    return explainTask(body, folded, task, refused);
+    return explainTask(body, folded, task, refused, agentOf);
   });
   let digest: string | null = null;
   let refused: Refusal | null = null;
@@ -112,8 +137,20 @@ function explainTask(
   folded: Folded,
   task: PolicyTask,
   refused: Refusal | null,
+  agentOf: (reference: string) => KnownAgent | null,
 ): ExplainedTask {
-  const placed = placeTask(task.type, callTarget(task.task), folded.bounds);
+  let placed: Placement = placeTask(task.type, callTarget(task.task), folded.bounds);
+  let agent: ExplainedAgent | null = null;
+  let problem = refused;
+  if (task.type === "call.agent" && problem === null) {
+    try {
+      const explained = explainAgent(folded, task, agentOf);
+      placed = explained.placed;
+      agent = explained.agent;
+    } catch (error) {
+      problem = refusalOf(error);
+    }
+  }
   const base = {
     reference: task.pointer,
     name: task.name,
@@ -122,16 +159,17 @@ function explainTask(
     reasons: placed.reasons,
     runner_pool: null,
     command_template: null,
+    agent,
     network: null,
     task_ms: null,
     approval_required: false,
     fields: [],
-    refused,
+    refused: problem,
   };
-  if (placed.runtime !== "runner" || refused !== null) return base;
+  if (placed.runtime !== "runner" || problem !== null) return base;
   let effective: EffectivePolicy;
   try {
-    effective = resolveTask(snapshot, folded, { layer: task.layer, reference: task.pointer });
+    effective = resolveTask(snapshot, folded, questionOf(task));
   } catch (error) {
     return { ...base, refused: refusalOf(error) };
   }
@@ -145,6 +183,43 @@ function explainTask(
     task_ms: effective.taskMs,
     approval_required: effective.approval.required,
     fields: fieldsOf(effective.policy, effective.decidedBy),
+  };
+}
+
+/** The worker of an agent is the product's own, and what it runs a model wrote; its templates are those of its tools. */
+function questionOf({ type, layer, pointer }: PolicyTask): PolicyQuestion {
+  if (type !== "call.agent") return { layer, reference: pointer };
+  return { layer: withoutTemplates(layer), reference: pointer, fixedAction: true, modelGenerated: true };
+}
+
+/** @throws Failure `execution_policy_denied` for what a call would be refused with */
+function explainAgent(
+  folded: Folded,
+  { task, layer, pointer }: PolicyTask,
+  agentOf: (reference: string) => KnownAgent | null,
+): { placed: Placement; agent: ExplainedAgent | null } {
+  const given = (isObject(task["with"]) ? task["with"] : {}) as JsonObject;
+  const reference = String(given["agent"]);
+  const known = agentOf(reference);
+  if (known === null) {
+    const reasons = [
+      `where ${reference} runs is decided when it is called: no agent is published by that name`,
+    ];
+    return { placed: { runtime: "orchestrator", reasons }, agent: null };
+  }
+  const question = agentQuestion(agentMode("agent", given), lightOf(task), known.agent, false);
+  const placed = placeAgent(question, taskPolicy(folded, { layer, reference: pointer }));
+  return {
+    placed: { runtime: placed.runtime, reasons: placed.reasons },
+    agent: {
+      name: known.name,
+      version: known.version,
+      digest: known.digest,
+      placement: placed.agentPlacement,
+      model_provider_scope: placed.modelProviderScope,
+      data_boundary: placed.dataBoundary,
+      tools: question.tools,
+    },
   };
 }
 

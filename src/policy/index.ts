@@ -1,6 +1,7 @@
 export { PolicyLayer } from "../protocol/policy.ts";
 export { type CommandCall, type RenderedCommand, renderTemplate } from "../protocol/template/render.ts";
 export { CommandTemplate } from "../protocol/template/schema.ts";
+export { type AgentNeeds, agentMode, agentQuestion } from "./agent-question.ts";
 export { type CallLimits, callLimits } from "./call-limits.ts";
 export { coversHost, coversName, coversPath, intersection, overlaps } from "./cover.ts";
 export { PoolDocument, TenantDocument } from "./documents.ts";
@@ -39,7 +40,7 @@ export {
   ProfileDocument,
   UNCOUNTED,
 } from "./profile.ts";
-export { requestLayer, taskRequestLayer } from "./request.ts";
+export { requestLayer, taskRequestLayer, withoutTemplates } from "./request.ts";
 export {
   type ApprovalRule,
   callApproval,

@@ -67,5 +67,12 @@ export function taskRequestLayer(task: JsonObject, light: JsonObject): PolicyLay
   return { ...layer, allow: { ...layer.allow, commandTemplates: [...named] } };
 }
 
+/** Those of an agent's call are its tools' and servers': the call itself is made by none. */
+export function withoutTemplates(asked: PolicyLayer): PolicyLayer {
+  if (asked.allow?.commandTemplates === undefined) return asked;
+  const { commandTemplates: _, ...allow } = asked.allow;
+  return { ...asked, allow };
+}
+
 /** The profile that a document asks for by name. */
 export const askedProfile = (layer: PolicyLayer): string | undefined => layer.allow?.executionProfiles?.[0];

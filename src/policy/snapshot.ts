@@ -64,7 +64,7 @@ export interface PolicyTask {
   readonly task: JsonObject;
 }
 
-function lightOf(holder: unknown): JsonObject {
+export function lightOf(holder: unknown): JsonObject {
   const metadata = isObject(holder) ? holder["metadata"] : undefined;
   const light = isObject(metadata) ? metadata["lightWorkflow"] : undefined;
   return isObject(light) ? (light as JsonObject) : {};

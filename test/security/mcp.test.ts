@@ -164,7 +164,19 @@ test("RN-31: an agent that policy places on a runner has the tools of its server
     with: { agent: "reader", prompt: "Count.", commands: [{ name: "count", template: "count-words" }] },
     metadata: { lightWorkflow: { mounts: MOUNTS } },
   };
-  const run = await host.start([file(host.box.path, "look", [{ look }], "release")]);
+  const path = file(host.box.path, "look", [{ look }], "release");
+  const explained = (await host.lightflow(["policy", "explain", path])).json as { tasks: JsonObject[] };
+  expect(explained.tasks).toMatchObject([
+    {
+      runtime: "runner",
+      reasons: expect.arrayContaining(["it uses tools: write, run, mcp:notes/find"]),
+      agent: { name: "reader", version: "1.0.0", placement: "runner", tools: agent.tools },
+      command_template: null,
+      network: "deny-all",
+      refused: null,
+    },
+  ]);
+  const run = await host.start([path]);
   expect(await host.ended(run)).toBe("succeeded");
   const shown = (await host.lightflow(["run", "get", run])).json;
   expect(shown["output"]).toBe("three words");

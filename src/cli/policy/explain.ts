@@ -82,6 +82,11 @@ function taskText(task: ExplainedTask, paint: Paint): string {
   const lines = [
     `${paint.bold(task.name)} ${paint.dim(task.reference)}  ${task.type} → ${task.runtime} (${task.reasons.join("; ")})`,
   ];
+  if (task.agent !== null) {
+    const { name, version, placement, data_boundary, tools } = task.agent;
+    const told = tools.length === 0 ? "no tools" : `tools ${tools.join(" ")}`;
+    lines.push(`  agent: ${name}:${version}, placed as ${placement}, ${data_boundary}, ${told}`);
+  }
   if (task.refused !== null)
     return [...lines, `  ${paint.red("refused")} ${task.refused.message}`].join("\n");
   if (task.fields.length === 0) return lines.join("\n");

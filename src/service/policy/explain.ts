@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox";
 import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { WorkspacePolicy } from "../../policy/index.ts";
-import { findPublished, policyRegistry, readDefinition } from "../../store/index.ts";
+import { findAgent, findPublished, policyRegistry, readDefinition } from "../../store/index.ts";
 import type { ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyJson, closed, Integer, named, nullable, Text } from "../shapes.ts";
@@ -20,6 +20,17 @@ const Task = closed({
   reasons: Type.Array(Text),
   runner_pool: nullable(Text),
   command_template: nullable(closed({ id: Text, version: Integer, digest: Text })),
+  agent: nullable(
+    closed({
+      name: Text,
+      version: Text,
+      digest: Text,
+      placement: Text,
+      model_provider_scope: Text,
+      data_boundary: Text,
+      tools: Type.Array(Text),
+    }),
+  ),
   network: nullable(Text),
   task_ms: nullable(Integer),
   approval_required: Type.Boolean(),
@@ -63,7 +74,9 @@ export const explainPolicy = defineOperation({
     const { document, workspace } = await documentOf(context, tenantId, given);
     const policy = await import("../../policy/index.ts");
     const registry = context.views.read(policyRegistry, { tenantId });
-    const explained = policy.explainPolicy(registry, document, workspace);
+    const explained = policy.explainPolicy(registry, document, workspace, (reference) =>
+      context.views.read(findAgent, { tenantId, reference }),
+    );
     const tasks =
       given.task === undefined
         ? explained.tasks
