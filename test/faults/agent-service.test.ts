@@ -201,6 +201,30 @@ test("SIGTERM lets a tool's call end, remembers it, and the next process goes on
   await after.end("stop");
 });
 
+test("whatever was acknowledged is there after kills at any moment, and ends", async () => {
+  model.script({ say: "done" });
+  const acknowledged = new Set<string>();
+  for (let round = 0; round < 4; round++) {
+    const service = await serve("plain");
+    const sent = Array.from({ length: 6 }, async (_, index) => {
+      await Bun.sleep(index * 8);
+      const params = { ...message(`round-${round}-${index}`), configuration: { blocking: index % 2 === 0 } };
+      const answer = await service.rpc("message/send", params).catch(() => null);
+      if (answer !== null) acknowledged.add(answer.result["id"] as string);
+    });
+    await eventually(
+      async () => acknowledged.size,
+      (size) => size > round,
+    );
+    await Bun.sleep(round * 10);
+    await service.end("kill");
+    await Promise.all(sent);
+  }
+  const last = await serve("plain");
+  for (const id of acknowledged) expect(stateOf(await ended(last, id))).toBe("completed");
+  await last.end("stop");
+});
+
 test("a task that was begun by another version of the agent ends with a reason", async () => {
   const answer = held("late");
   await publish("changing");

@@ -441,6 +441,8 @@ export function contract(kind: Kind): void {
       expect(JSON.parse((await outcome(inbox, "c1")).text).choices[0].message.content).toContain(
         '"text":"9"',
       );
+      // As a directory, the files of one outcome come one after the other.
+      await until(() => read(join(inbox, "../messages.jsonl")) !== "");
       const rows = read(join(inbox, "../messages.jsonl"))
         .trim()
         .split("\n")
