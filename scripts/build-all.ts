@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { childEnvironment } from "../src/base/child-env.ts";
 import { build } from "./build.ts";
+import { muslEnvironment } from "./musl-trial.ts";
 import { partsOf, TARGETS, type Target } from "./targets.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -16,11 +17,12 @@ export const sha256Of = (path: string): string =>
   new Bun.CryptoHasher("sha256").update(readFileSync(path)).digest("hex");
 
 /** What a target is started with on this machine, or why it cannot be. */
-function starter(target: Target): { argv: string[] } | { missing: string } {
+function starter(target: Target): { argv: string[]; env?: Record<string, string> } | { missing: string } {
   const foreign = target.arch !== process.arch;
   if (target.libc === "musl") {
-    const loader = `/lib/ld-musl-${target.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`;
-    if (!existsSync(loader) || !hasMuslCxx()) return { missing: "no musl with libstdc++ on this machine" };
+    if (foreign) return { missing: "no musl for another kind of processor" };
+    const musl = muslEnvironment(join(ROOT, "dist", "musl"));
+    return "missing" in musl ? musl : { argv: [], env: musl.env };
   }
   if (!foreign) return { argv: [] };
   const qemu = Bun.which(target.arch === "arm64" ? "qemu-aarch64" : "qemu-x86_64");
@@ -31,8 +33,6 @@ function starter(target: Target): { argv: string[] } | { missing: string } {
   return { argv: [qemu, "-L", libraries] };
 }
 
-const hasMuslCxx = (): boolean => existsSync("/etc/alpine-release");
-
 /** `--version` and a parse, which needs the addon. @returns one line */
 async function tryOut(target: Target, path: string): Promise<string> {
   const start = starter(target);
@@ -40,7 +40,12 @@ async function tryOut(target: Target, path: string): Promise<string> {
   const say = async (args: string[]) => {
     const child = Bun.spawn([...start.argv, path, ...args], {
       cwd: ROOT,
-      env: childEnvironment({ PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", TMPDIR: "/tmp" }),
+      env: childEnvironment({
+        PATH: process.env["PATH"] ?? "",
+        HOME: "/nonexistent",
+        TMPDIR: "/tmp",
+        ...start.env,
+      }),
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
@@ -54,7 +59,9 @@ async function tryOut(target: Target, path: string): Promise<string> {
   };
   const version = await say(["--version"]);
   await say(["check", "--root", ROOT]);
-  return `ran: ${version}${start.argv.length === 0 ? "" : ` under ${start.argv[0]}`}`;
+  const libraries =
+    start.env?.["LD_PRELOAD"] === undefined ? "" : " with the libraries of glibc behind a shim";
+  return `ran: ${version}${start.argv.length === 0 ? "" : ` under ${start.argv[0]}`}${libraries}`;
 }
 
 if (import.meta.main) {

@@ -14,7 +14,7 @@ const WORKSPACE = "/workspace";
 
 export type Invocation = Pick<
   SandboxRequest,
-  "command" | "arguments" | "environment" | "directory" | "writable" | "mounts" | "imageRoot"
+  "command" | "arguments" | "environment" | "directory" | "writable" | "mounts" | "imageRoot" | "image"
 >;
 
 /** The program of a task, with the paths as it sees them. @throws Failure `execution_start_failed`, `feature_unsupported` */
@@ -29,17 +29,24 @@ export function invocationOf(
   isRemote: boolean,
 ): Invocation {
   const { task, leaseId } = lease;
-  if (task.type === "run.container") return container(lease, task, workspace, environment, staged, images);
-  const { directory, home, root } = workspace;
   const { inputs, mounts, own } = staged;
+  if (task.type === "run.container" && !isRemote)
+    return container(lease, task, workspace, environment, staged, images);
+  if (own === null && task.command === undefined)
+    throw fail("feature_unsupported", "another host's sandbox knows no program of the image", {
+      hint: "name the container's command: it waits for its start, which an entry point would not",
+    });
+  const { directory, home, root } = workspace;
   const places = { directory, home, temporary, output: outputFile(root, leaseId), inputs };
   const request = {
-    command: own?.command ?? task.command,
+    command: own?.command ?? task.command!,
     arguments: own?.arguments ?? task.arguments,
     environment: taskEnvironment(leaseId, places, environment),
     directory: workingDirectory(workspace, task.directory),
     writable: [root],
     mounts,
+    // Its workspace is at its own path there, like that of any task.
+    ...(task.type === "run.container" ? { image: task.image } : {}),
   };
   if (!isRemote) checkCommand(request);
   return request;

@@ -20,6 +20,8 @@ export interface SandboxRequest {
   readonly directory: string;
   /** The root of an image to run in, in place of the host's system. */
   readonly imageRoot?: string;
+  /** The image as its task names it, where another host is to fetch it. */
+  readonly image?: string;
   readonly writable: readonly string[];
   readonly mounts: readonly ResolvedMount[];
   readonly network: Lease["network"];

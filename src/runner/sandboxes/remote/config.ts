@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { closed, Name } from "../../../protocol/index.ts";
+import { ImageName } from "../../images/store.ts";
 
 const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/" });
 /** HTTPS, or plain HTTP to this host alone: tokens and environments go over it. */
@@ -35,5 +36,7 @@ export const CubeConfig = closed({
   /** Which of `secrets` is the API key. */
   keyReference: Name,
   template: Name,
+  /** Templates that stand for images: what `run.container` names, to the template that was made from it. */
+  images: Type.Optional(Type.Record(ImageName, Name, { maxProperties: 256 })),
 });
 export type CubeConfig = Static<typeof CubeConfig>;

@@ -9,6 +9,8 @@ import { packTrees, unpackTrees } from "./trees.ts";
 
 export interface CubeOptions extends E2bConnection {
   readonly template: string;
+  /** The template that stands for an image, by the image's name as tasks write it. */
+  readonly images?: Readonly<Record<string, string>>;
   readonly runnerId: string;
   readonly dataDirectory: string;
 }
@@ -35,13 +37,21 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
   const live = new Map<string, Live>();
   const found = (operationId: string) => api.list({ [OWNER]: owner, [LEASE]: operationId });
 
+  const templateOf = ({ image }: SandboxRequest): string => {
+    const template = image === undefined ? options.template : options.images?.[image];
+    if (template !== undefined) return template;
+    throw fail("feature_unsupported", `no template stands for the image ${image}`, {
+      hint: "make one from it, and name both in cube.images of runner.yaml",
+    });
+  };
+
   /** The service has no key against repeats: what carries the lease is looked for before and after. */
   const make = async (request: SandboxRequest): Promise<E2bSandbox> => {
     const before = await found(request.operationId);
     if (before.length > 0)
       throw fail("execution_outcome_unknown", `a sandbox carries this lease already: ${idsOf(before)}`);
     const sandbox = await api.create({
-      templateID: options.template,
+      templateID: templateOf(request),
       timeout: LEASE_SECONDS,
       secure: true,
       allow_internet_access: request.network === "open",
@@ -80,6 +90,7 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
       const refuse = (why: string) => fail("feature_unsupported", why);
       if (request.memoryBytes !== undefined || request.processes !== undefined)
         throw refuse("limits of memory and processes are those of the sandbox's template");
+      templateOf(request);
       if (request.network === "allowlisted")
         throw refuse("the network of a micro-VM is all or nothing: deny-all or open");
       if (request.mounts.length > 0)

@@ -92,7 +92,7 @@ export function jobOf(request: SandboxRequest, options: KubernetesJobOptions) {
           containers: [
             {
               name: "task",
-              image: options.image,
+              image: request.image ?? options.image,
               command: ["/bin/sh", "-c", gate(request.stdin !== undefined), "sh", request.command],
               args: [...request.arguments],
               workingDir: request.directory,

@@ -35,6 +35,8 @@ const TAIL_MS = 5_000;
 const SILENT_MS = 120_000;
 /** Output that waits for the runner; more means that it cannot keep up. */
 const WAITING_BYTES = 64 << 20;
+/** The cluster fetches it: what a tag means may change between policy's look at it and the start. */
+const BY_DIGEST = /^[a-z0-9][A-Za-z0-9._/:-]{0,255}@sha256:[0-9a-f]{64}$/;
 const NO_START =
   /^(?:ErrImagePull|ImagePullBackOff|InvalidImageName|CreateContainerError|RunContainerError)$/;
 
@@ -100,6 +102,11 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
         throw refuse(
           "nothing says that the cluster closes a pod's network",
           "apply a NetworkPolicy that denies pods labelled lightflow.dev/network=deny-all, then set networkPolicy: true",
+        );
+      if (request.image !== undefined && !BY_DIGEST.test(request.image))
+        throw refuse(
+          `a pod runs an image by its digest, and ${request.image} names none`,
+          "name it as NAME@sha256:…, in the task and in policy's allow.images",
         );
       if (request.mounts.length > 0)
         throw refuse("a pod sees its task's workspace alone: no mounts, files or code of this host");

@@ -47,7 +47,7 @@ const kubernetes = (options: Partial<Parameters<typeof kubernetesSandbox>[0]> = 
     networkPolicy: true,
     ...options,
   });
-const cube = () =>
+const cube = (options: Partial<Parameters<typeof cubeSandbox>[0]> = {}) =>
   cubeSandbox({
     url: service.url,
     sandboxUrl: service.url,
@@ -55,6 +55,7 @@ const cube = () =>
     template: "base",
     runnerId: "local",
     dataDirectory: data,
+    ...options,
   });
 
 // The stand-ins run commands as processes of this host, which hold no limit of memory.
@@ -216,6 +217,32 @@ test("what a pod or a micro-vm cannot hold is refused", async () => {
   expect(closed).rejects.toMatchObject({ code: "feature_unsupported" });
 });
 
+test("a container's image is the pod's own, by its digest; for a micro-vm the template that stands for it", async () => {
+  const image = `registry.example/tool@sha256:${"7".repeat(64)}`;
+  const provider = kubernetes();
+  const request = shellRequest(root, "true", { image });
+  await provider.prepare(request);
+  const [, job] = [...cluster.objects].find(([key]) => key.startsWith("jobs/"))!;
+  expect(job["spec"].template.spec.containers[0].image).toBe(image);
+  await provider.cleanup(request.operationId);
+  for (const tagged of ["tool", "registry.example/tool:latest", `tool@sha256:${"7".repeat(63)}`])
+    expect(kubernetes().prepare(shellRequest(root, "true", { image: tagged }))).rejects.toMatchObject({
+      code: "feature_unsupported",
+      hint: expect.stringContaining("allow.images"),
+    });
+
+  const machine = cube({ images: { [image]: "tool-template" } });
+  const asked = shellRequest(root, "true", { image });
+  await machine.prepare(asked);
+  expect([...service.boxes.values()].map(({ body }) => body["templateID"])).toEqual(["tool-template"]);
+  await machine.cleanup(asked.operationId);
+  expect(machine.prepare(shellRequest(root, "true", { image: "another" }))).rejects.toMatchObject({
+    code: "feature_unsupported",
+    message: "no template stands for the image another",
+    hint: expect.stringContaining("cube.images"),
+  });
+});
+
 test("a cluster is trusted by its own authority alone, and its answer is the reason", async () => {
   const { ca, of } = testCertificates("localhost");
   const { key, cert } = of["localhost"]!;
@@ -320,7 +347,13 @@ test("a lease runs in a pod or a micro-vm from its claim to its result, output a
     cubesandbox: {
       sandbox: "cubesandbox",
       secrets: { key: { file: join(data, "key") } },
-      cube: { url: service.url, sandboxUrl: service.url, keyReference: "key", template: "base" },
+      cube: {
+        url: service.url,
+        sandboxUrl: service.url,
+        keyReference: "key",
+        template: "base",
+        images: { [`registry.example/tool@sha256:${"7".repeat(64)}`]: "tool" },
+      },
     },
   } as const;
   writeFileSync(join(data, "key"), "service-key\n", { mode: 0o600 });
@@ -337,6 +370,27 @@ test("a lease runs in a pod or a micro-vm from its claim to its result, output a
     expect([provider, result.summary, result.status]).toEqual([provider, "exit code 0", "succeeded"]);
     expect(result).toMatchObject({ output: { n: 1 }, sandbox: { provider }, artifactRefs: [{ size: 5 }] });
     expect(controller.log(lease)).toBe("log\n");
+    // A container needs no image of this runner: the service has it.
+    const image = `registry.example/tool@sha256:${"7".repeat(64)}`;
+    const contained = (command?: string) =>
+      controller.offer({
+        task: {
+          type: "run.container",
+          image,
+          ...(command === undefined ? {} : { command }),
+          arguments: ["-c", 'pwd; echo \'{"n":2}\' > "$LIGHTFLOW_OUTPUT"'],
+          environment: {},
+        },
+        output: "json",
+        limits,
+        sandbox: { mode: "per-agent-call" },
+      });
+    expect(await controller.result(contained("sh"))).toMatchObject({ status: "succeeded", output: { n: 2 } });
+    expect(await controller.result(contained())).toMatchObject({
+      status: "failed",
+      errorCode: "feature_unsupported",
+      summary: expect.stringContaining("name the container's command"),
+    });
     // The service loses it: nobody knows the end, and nothing runs again.
     const lost = controller.shell("echo begun; sleep 30", { limits, sandbox: { mode: "per-agent-call" } });
     const written = () => {
