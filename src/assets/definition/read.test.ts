@@ -152,7 +152,11 @@ test("a shape that is no chain of this builder is refused", () => {
 test("an argument that does not fit is refused at its own place (§), with what would", () => {
   for (const [marked, message, hint] of [
     ['.apiStep("a", "n", §"openai.chatt")', "must be one of openai.chat", "probably openai.chat"],
-    ['.commandStep("a", { command: "sh", §tiemout: "PT1S" })', "tiemout: unknown field; did you mean timeout?", "known here:"],
+    [
+      '.commandStep("a", { command: "sh", §tiemout: "PT1S" })',
+      "tiemout: unknown field; did you mean timeout?",
+      "known here:",
+    ],
     [
       '.commandStep("a", { command: "sh", §timeout: "5 minutes" })',
       "timeout: must be an ISO 8601 duration",
