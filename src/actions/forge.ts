@@ -17,6 +17,8 @@ export interface Pull {
   readonly url: string;
   readonly state: "open" | "closed" | "merged";
   readonly head: string;
+  /** `owner/name` where the branch is; null where the forge does not say. */
+  readonly from: string | null;
   /** The commit that its branch stands at. */
   readonly commit: string;
   readonly base: string;
@@ -66,11 +68,15 @@ export async function findPull(forge: Forge, head: string, base: string): Promis
     const { status, value } = await ask(forge, "GET", `pulls?${search}`);
     if (status !== 200 || !Array.isArray(value)) throw refused(forge, status, value);
     const pulls = value.map((each) => pullOf(each));
-    found.push(...pulls.filter((pull) => pull.head === head && pull.base === base));
+    found.push(...pulls.filter((pull) => isOf(forge, pull) && pull.head === head && pull.base === base));
     if (value.length === 0 || found.length > 0) break;
   }
   return found.find(({ state }) => state === "open") ?? found[0] ?? null;
 }
+
+/** A fork may have a branch of the same name. */
+const isOf = ({ project }: Forge, { from }: Pull): boolean =>
+  from === null || from.toLowerCase() === project.toLowerCase();
 
 /** @returns null where the forge says that there is one already */
 export async function createPull(
@@ -141,7 +147,8 @@ function refused({ project }: Forge, status: number, value: Json): Failure {
 
 function pullOf(value: unknown): Pull {
   const { number, html_url: url, state, merged, merged_at: mergedAt, head, base, body } = objectOf(value);
-  const { ref, sha } = objectOf(head);
+  const { ref, sha, repo } = objectOf(head);
+  const from = objectOf(repo)["full_name"];
   const into = objectOf(base)["ref"];
   if (typeof number !== "number" || typeof ref !== "string" || typeof sha !== "string")
     throw new NoAnswer("the forge's answer is no pull request");
@@ -151,6 +158,7 @@ function pullOf(value: unknown): Pull {
     url: typeof url === "string" ? url : "",
     state: isMerged ? "merged" : state === "open" ? "open" : "closed",
     head: ref,
+    from: typeof from === "string" ? from : null,
     commit: sha,
     base: typeof into === "string" ? into : "",
     body: typeof body === "string" ? body : "",

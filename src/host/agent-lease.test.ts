@@ -316,3 +316,18 @@ test("what policy makes of an agent's call is explained before anything runs, it
     refused: { code: "execution_policy_denied", message: expect.stringContaining("mcp:notes/find") },
   });
 });
+
+test("what a million tokens cost goes with the lease, and policy's bound is the budget where nobody names a smaller one", async () => {
+  const prices = { input: 400_000, output: 1_600_000 };
+  const p = await agents({}, { model: { prices } });
+  await start(p);
+  expect((await claim(p)).lease["agent"]).toMatchObject({ prices, budgets: { costMicros: 1000 } });
+
+  const smaller = await agents({}, { model: { prices } });
+  await start(smaller, { costBudgetMicros: 250 });
+  expect((await claim(smaller)).lease["agent"]).toMatchObject({ budgets: { costMicros: 250 } });
+
+  expect(await refusal(await agents({}, { model: { prices } }), { costBudgetMicros: 1001 })).toBe(
+    "execution_policy_denied",
+  );
+});

@@ -27,23 +27,24 @@ export function requestLayer(light: JsonObject): PolicyLayer {
   const action = (isObject(light["action"]) ? light["action"] : {}) as JsonObject;
   if (typeof action["name"] === "string") {
     setValue(layer, "allow.actions", [...new Set([...(layer.allow?.actions ?? []), action["name"]])]);
-    const hosts = actionHosts(action["with"]);
-    if (hosts.length > 0) {
-      setValue(layer, "network", "allowlisted");
-      setValue(layer, "allow.networkHosts", hosts);
-    }
   }
   if (Array.isArray(runner["capabilities"])) {
     setValue(layer, "allow.capabilities", runner["capabilities"] as string[]);
   }
   if (sandbox?.mode !== undefined) setValue(layer, "sandboxMode", sandbox.mode);
   if (typeof light["network"] === "string") setValue(layer, "network", light["network"]);
+  // Last: whatever else the task asks for, an action reaches the hosts that it is given, and no other.
+  const hosts = actionHosts(action["with"]);
+  if (hosts.length > 0) {
+    if (layer.network !== "deny-all") setValue(layer, "network", "allowlisted");
+    setValue(layer, "allow.networkHosts", hosts);
+  }
   if (typeof light["timeoutMs"] === "number") setValue(layer, "limits.taskMs", light["timeoutMs"]);
   if (typeof light["queueTimeoutMs"] === "number") setValue(layer, "limits.queueMs", light["queueTimeoutMs"]);
   return layer;
 }
 
-/** The hosts that an action is given addresses of: it reaches these, and no other. */
+/** The hosts that an action is given addresses of. */
 function actionHosts(given: unknown): string[] {
   const { api, remote } = (isObject(given) ? given : {}) as JsonObject;
   const hosts = [api, remote].flatMap((value) =>

@@ -91,6 +91,20 @@ test("a patch is pushed as a branch over git's own protocol, and a pull request 
   expect((await act("inspect", place("repair/one"))).stdout).toContain('"closed"');
 });
 
+test("a fork's pull request from a branch of the same name is not taken for this one", async () => {
+  const known = forge.pulls[0]!;
+  forge.pulls.push({
+    ...known,
+    number: 90,
+    state: "closed",
+    body: "a stranger's",
+    head: { ref: "repair/fork", sha: known.head.sha, repo: { full_name: "stranger/app" } },
+  });
+  expect((await act("pull-request", asked("repair/fork"))).stdout).toContain("opened the pull request");
+  forge.pulls.pop();
+  forge.pulls.pop();
+});
+
 test("a directory will do as the remote: the branch alone is pushed there", async () => {
   const remote = join(bare, "acme/app.git");
   expect(await act("pull-request", asked("repair/local", { remote }))).toMatchObject({ code: 0 });

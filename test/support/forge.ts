@@ -10,7 +10,11 @@ interface PullRecord {
   readonly title: string;
   readonly body: string;
   readonly merged_at: string | null;
-  readonly head: { readonly ref: string; readonly sha: string };
+  readonly head: {
+    readonly ref: string;
+    readonly sha: string;
+    readonly repo: { readonly full_name: string };
+  };
   readonly base: { readonly ref: string };
 }
 
@@ -50,7 +54,7 @@ export function startForge(repositories: string, token: string) {
       title: given["title"]!,
       body: given["body"]!,
       merged_at: null,
-      head: { ref: given["head"]!, sha },
+      head: { ref: given["head"]!, sha, repo: { full_name: project } },
       base: { ref: given["base"]! },
     };
     pulls.push(made);
