@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { exampleLease } from "../../protocol/example.ts";
+import type { AgentWork } from "../../protocol/index.ts";
 import { effectiveConfig } from "../config.ts";
 import { checkContent } from "./admit.ts";
 
@@ -45,4 +46,56 @@ test("a lease whose secret policy is none brings no secret", () => {
     "secret policy is none",
   );
   checkContent(exampleLease({ task, secretPolicy: "task-scoped" }), config({}));
+});
+
+test("an agent's programs are held to the runner's own lists, and a secret of its servers stands beside nothing that a model runs", () => {
+  const template = { id: "count", executable: "/usr/bin/wc" };
+  const server = {
+    name: "notes",
+    command: "/opt/notes",
+    arguments: [],
+    environment: {},
+    secrets: {},
+    pins: {},
+    timeoutMs: 1000,
+  };
+  const agent = (more: Partial<AgentWork>) =>
+    exampleLease({
+      agent: {
+        name: "a",
+        modelProviderScope: "tenant",
+        dataBoundary: "tenant-network",
+        instructions: "",
+        prompt: "",
+        allowedTools: ["run"],
+        commands: [],
+        budgets: { turns: 1, tokens: 1, bytes: 1 },
+        protectedPaths: [],
+        ...more,
+      },
+    });
+  const commands = [{ name: "test", command: "npm", arguments: [] }];
+  const programs = config({ commands: ["npm", "/usr/bin/wc"] });
+  checkContent(agent({ commands, templates: [{ name: "count", digest, template }] }), programs);
+  expect(() => checkContent(agent({ mcpServers: [server] }), programs)).toThrow("/opt/notes is not in");
+  const approved = config({ commandTemplates: [digest] });
+  checkContent(agent({ templates: [{ name: "count", digest, template }] }), approved);
+  checkContent(agent({ mcpServers: [{ ...server, commandTemplateDigest: digest }] }), approved);
+  for (const more of [
+    { commands },
+    { mcpServers: [server] },
+    { templates: [{ name: "count", digest: `sha256:${"b".repeat(64)}`, template }] },
+  ])
+    expect(() => checkContent(agent(more), approved)).toThrow("approved command templates alone");
+
+  const secret = { ...server, secrets: { TOKEN: "AGENT_SECRET_0" } };
+  checkContent(agent({ allowedTools: ["read"], mcpServers: [secret] }), config({}));
+  expect(() => checkContent(agent({ mcpServers: [secret] }), config({}))).toThrow("could read it");
+  const verify = { command: "test", repairAttempts: 1 };
+  const repair = agent({ allowedTools: ["read"], commands, verify, mcpServers: [secret] });
+  expect(() => checkContent(repair, config({}))).toThrow("could read it");
+  for (const wrong of [{ secrets: { LD_PRELOAD: "AGENT_SECRET_0" } }, { environment: { LD_PRELOAD: "x" } }])
+    expect(() =>
+      checkContent(agent({ allowedTools: [], mcpServers: [{ ...server, ...wrong }] }), config({})),
+    ).toThrow("LD_PRELOAD");
 });

@@ -4,6 +4,7 @@ import {
   type AgentWork,
   Lease,
   type RegistrationAccepted,
+  secretConflict,
   validate,
   verifyLease,
 } from "../../protocol/index.ts";
@@ -95,7 +96,8 @@ function checkListed(command: string, { commands }: EffectiveConfig): void {
 }
 
 /** The programs of an agent are those that its tools start; its worker is this executable. */
-function checkAgent({ commands, templates = [], mcpServers = [] }: AgentWork, config: EffectiveConfig): void {
+function checkAgent(work: AgentWork, config: EffectiveConfig): void {
+  const { commands, templates = [], mcpServers = [] } = work;
   const programs = [
     ...commands.map(({ command }) => ({ command, digest: undefined })),
     ...templates.map(({ template, digest }) => ({ command: template.executable, digest })),
@@ -110,8 +112,14 @@ function checkAgent({ commands, templates = [], mcpServers = [] }: AgentWork, co
         `this runner runs approved command templates alone, and ${command} is of none in its list`,
       );
   }
-  for (const { command, arguments: given, environment } of mcpServers) {
-    checkEnvironmentNames(environment);
+  const holders = mcpServers.map(({ name, secrets }) => ({
+    name,
+    hasSecrets: Object.keys(secrets).length > 0,
+  }));
+  const held = secretConflict(holders, work.allowedTools.includes("run") || work.verify !== undefined);
+  if (held !== null) throw fail("execution_policy_denied", held);
+  for (const { command, arguments: given, environment, secrets } of mcpServers) {
+    checkEnvironmentNames({ ...environment, ...secrets });
     const texts = [command, ...given, ...Object.values(environment)];
     if (texts.some((text) => text.includes(SAAS_SECRET) || text.includes(RUNNER_SECRET)))
       throw fail("secret_denied", "a secret of an MCP server stands in the task's environment only");
