@@ -79,6 +79,15 @@ describe("one lease", () => {
     expect(lines).toContain("PATH=/usr/local/bin:/usr/bin:/bin");
   });
 
+  test("a task that crashes leaves no memory on the disk, with its sandbox and without", async () => {
+    for (const sandbox of ["process", "auto"] as const) {
+      const { controller } = benches.start({ sandbox });
+      const lease = controller.shell("ulimit -H -c");
+      expect((await controller.result(lease)).status).toBe("succeeded");
+      expect(controller.log(lease)).toBe("0\n");
+    }
+  });
+
   test("arguments reach the program as they are, and stdin is given to it", async () => {
     const { controller } = benches.start();
     const strange = ["$(touch /tmp/x)", "`id`", "a b", "'", '"', "*", "\\", "", "日本"];

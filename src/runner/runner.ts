@@ -38,6 +38,7 @@ import type { Journal } from "./journal/journal.ts";
 import { verifyOffer } from "./lease/admit.ts";
 import { LeaseRun } from "./lease/run.ts";
 import type { Counts, LeaseServices } from "./lease/services.ts";
+import { forbidCores } from "./no-cores.ts";
 import type { AtPoint } from "./points.ts";
 import { auditSnapshot, registration } from "./registration.ts";
 import { chooseProvider, type Sandboxes, usableSandboxes } from "./sandbox-choice.ts";
@@ -164,6 +165,7 @@ class Runner implements RunningRunner {
 
   async #main(): Promise<void> {
     const config = this.#config;
+    if (!forbidCores()) this.#log.warn("a crash may leave memory of a task on the disk");
     const embedded = this.#options.embedded === true || this.#options.fetch !== undefined;
     const journal = await takeJournal(config, embedded, this.#log, this.#ending.signal);
     let health: Health | null = null;
