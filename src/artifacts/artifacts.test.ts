@@ -61,7 +61,7 @@ test("two writers of the same bytes at once both succeed", async () => {
   const { sha256 } = results[0]!;
   const removal = artifacts.beginRemoval(sha256)!;
   expect(removal.size).toBe(data.length);
-  artifacts.endRemoval(sha256, removal, "remove");
+  await artifacts.endRemoval(sha256, removal, "remove");
   expect(artifacts.beginRemoval(sha256)).toBeNull();
   expect(() => artifacts.open(sha256)).toThrow("no artifact");
 });
@@ -74,15 +74,15 @@ test("bytes that are being removed are read until they are gone, and come back w
   // Whoever names them has to store them again.
   expect(artifacts.keep(digest)).toBeNull();
   await artifacts.append(bytes, { key: "k", sha256: digest, size: bytes.length, offset: 0 });
-  artifacts.endRemoval(digest, first, "remove");
+  await artifacts.endRemoval(digest, first, "remove");
   expect(readFileSync(artifacts.path(digest)).equals(bytes)).toBe(true);
   // What another process took away since is not the first one's to remove.
   const second = artifacts.beginRemoval(digest)!;
   await artifacts.put(bytes);
   const third = openArtifacts(directory).beginRemoval(digest)!;
-  artifacts.endRemoval(digest, second, "remove");
+  await artifacts.endRemoval(digest, second, "remove");
   expect(artifacts.has(digest)).toBe(true);
-  artifacts.endRemoval(digest, third, "keep");
+  await artifacts.endRemoval(digest, third, "keep");
   expect(artifacts.keep(digest)).toEqual({ sha256: digest, size: bytes.length });
 });
 

@@ -67,11 +67,13 @@ export interface Artifacts {
    */
   beginRemoval(sha256: string): Removal | null;
   /** Give them back, or up for good: those alone that were taken away, not what another process has begun since. */
-  endRemoval(sha256: string, removal: Removal, verdict: "keep" | "remove"): void;
+  endRemoval(sha256: string, removal: Removal, verdict: "keep" | "remove"): Promise<void>;
+  /** After this returns no power cut brings back what was removed of these. */
+  syncRemovals(digests: readonly string[]): Promise<void>;
   /** Uploads that were not what they were announced as, oldest first; they are never served. */
   quarantined(): Quarantined[];
   /** Remove one of those. @returns whether it was there */
-  discard(id: string): boolean;
+  discard(id: string): Promise<boolean>;
 }
 
 export interface Removal {
@@ -94,11 +96,25 @@ export interface Quarantined {
 const HEX = /^[0-9a-f]{64}$/;
 const QUARANTINED = /^[0-9a-f]{64}-[A-Za-z0-9_-]{1,64}$/;
 
-function removeStale(directory: string, olderMs: number): void {
+/** What a process that died was just about to remove for good. */
+const GONE = /^[0-9a-f]{64}\../;
+
+function removeStale(directory: string, olderMs: number, which = /./): void {
   for (const name of readdirSync(directory)) {
+    if (!which.test(name)) continue;
     const path = join(directory, name);
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat !== undefined && Date.now() - stat.mtimeMs > olderMs) rmSync(path, { force: true });
+  }
+}
+
+/** As `syncDirectory`, off the thread that answers. */
+async function syncAside(directory: string): Promise<void> {
+  const file = await open(directory, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -131,6 +147,7 @@ export function openArtifacts(directory: string): Artifacts {
   makePrivateDirectory(quarantine);
   const removing = join(directory, "removing");
   makePrivateDirectory(removing);
+  removeStale(removing, LIMITS.uploadMs, GONE);
   const writing = new Set<string>();
 
   const path = (sha256: string): string => {
@@ -178,6 +195,16 @@ export function openArtifacts(directory: string): Artifacts {
     touch(temporary);
     await rename(temporary, path(sha256));
     syncDirectory(shard);
+  };
+
+  /** Under their name again, unless they were stored anew, or given back by another process. */
+  const giveBack = (aside: string, at: string): void => {
+    try {
+      linkSync(aside, at);
+      syncDirectory(dirname(at));
+    } catch (error) {
+      if (!["EEXIST", "ENOENT"].includes((error as { code?: string }).code ?? "")) throw error;
+    }
   };
 
   const put: Artifacts["put"] = async (data, expectedSha256, maximumBytes = Number.POSITIVE_INFINITY) => {
@@ -286,22 +313,25 @@ export function openArtifacts(directory: string): Artifacts {
       if (found === undefined) return null;
       return { size: found.size, touchedAt: Math.floor(found.mtimeMs), inode: found.ino };
     },
-    endRemoval(sha256, { inode }, verdict) {
+    async endRemoval(sha256, { inode }, verdict) {
       const aside = join(removing, sha256);
-      if (verdict === "remove" && statSync(aside, { throwIfNoEntry: false })?.ino !== inode) return;
-      const at = path(sha256);
       if (verdict === "keep") {
-        try {
-          linkSync(aside, at);
-          syncDirectory(dirname(at));
-        } catch (error) {
-          // Stored anew meanwhile, or given back by another process.
-          if (!["EEXIST", "ENOENT"].includes((error as { code?: string }).code ?? "")) throw error;
-        }
+        giveBack(aside, path(sha256));
+        await rm(aside, { force: true });
+        return;
       }
-      rmSync(aside, { force: true });
-      syncDirectory(removing);
-      if (verdict === "remove" && existsSync(dirname(at))) syncDirectory(dirname(at));
+      const isMine = (at: string) => statSync(at, { throwIfNoEntry: false })?.ino === inode;
+      if (!isMine(aside)) return;
+      // A name of its own: what another process takes away meanwhile is never removed in its place.
+      const gone = `${aside}.${randomToken(6)}`;
+      renameSync(aside, gone);
+      if (!isMine(gone)) giveBack(gone, path(sha256));
+      // Large files take their time to go.
+      await rm(gone, { force: true });
+    },
+    async syncRemovals(digests) {
+      const shards = new Set(digests.map((sha256) => dirname(path(sha256))));
+      await Promise.all([removing, ...shards].filter((each) => existsSync(each)).map(syncAside));
     },
     quarantined: () =>
       readdirSync(quarantine)
@@ -311,11 +341,11 @@ export function openArtifacts(directory: string): Artifacts {
           return found?.isFile() ? [{ id, size: found.size, since: Math.floor(found.mtimeMs) }] : [];
         })
         .sort((a, b) => a.since - b.since),
-    discard(id) {
+    async discard(id) {
       const at = join(quarantine, id);
       if (!QUARANTINED.test(id) || !existsSync(at)) return false;
-      rmSync(at, { force: true });
-      syncDirectory(quarantine);
+      await rm(at, { force: true });
+      await syncAside(quarantine);
       return true;
     },
   };

@@ -1,4 +1,5 @@
-import { closeSync, fdatasync, fsyncSync, openSync, read, rmSync, write } from "node:fs";
+import { closeSync, fdatasync, fsyncSync, openSync, read, write } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { makePrivateDirectory, syncDirectory } from "../base/files.ts";
@@ -59,8 +60,8 @@ export class Spool {
   }
 
   /** Remove the output of a lease, or of one of its streams (`lease/stream`), for good. */
-  remove(target: string): void {
-    rmSync(join(this.#directory, target), { recursive: true, force: true });
+  async remove(target: string): Promise<void> {
+    await rm(join(this.#directory, target), { recursive: true, force: true });
   }
 
   close(): void {

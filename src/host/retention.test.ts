@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../base/canonical.ts";
@@ -202,6 +202,49 @@ test("a legal hold on a run stops retention, pruning and compaction until the la
     ["hold.released", "closed"],
   ]);
   expect(entries.filter(({ action }) => action === "artifact.expired")).toHaveLength(2);
+});
+
+test("bytes that came while a task was running that still runs stay until it has ended: it may be about to name them", async () => {
+  const host = await hostWithRunner();
+  const { gc } = operationsOf(host);
+  const gate = join(host.context.stateDirectory, "gate");
+  const running = run(host, "running", {}, `x; while [ ! -e ${gate} ]; do sleep 0.02; done; printf y`);
+  const isRunning = () =>
+    host.context.views.read((tx) => tx.get("SELECT 1 FROM lease WHERE state = 'started'"), null);
+  while (isRunning() === undefined) await Bun.sleep(5);
+  await callOperation(service.publishPolicy, host.context, {
+    layer: "tenant",
+    policy: { limits: { artifactRetentionMs: 1 } },
+  });
+  writeFileSync(join(host.context.stateDirectory, "in.txt"), "in");
+  const local = { ...host.context, trustsPaths: true };
+  const path = join(host.context.stateDirectory, "in.txt");
+  const { sha256 } = await callOperation(service.putArtifact, local, { path });
+  await Bun.sleep(2);
+  expect(await gc()).toMatchObject({ expired: 1, removed: 0 });
+  expect(host.context.artifacts.has(sha256)).toBe(true);
+  writeFileSync(gate, "");
+  await running;
+  expect(await gc()).toMatchObject({ expired: 0, removed: 1 });
+  expect(host.context.artifacts.has(sha256)).toBe(false);
+});
+
+test("a list goes on where its page ended, also between references that were made at once", async () => {
+  const host = await hostWithRunner();
+  for (const name of ["one", "two"]) await run(host, name, {});
+  const page = (cursor?: string) =>
+    callOperation(service.listArtifactReferences, host.context, {
+      limit: 1,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+  const seen: string[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const { artifacts, cursor: next } = await page(cursor);
+    seen.push(...artifacts.map(({ run_id, name }) => `${run_id} ${name}`));
+    if (next === null) break;
+    cursor = next;
+  }
+  expect(seen.toSorted()).toEqual(["one out.txt", "one stdout", "two out.txt", "two stdout"]);
 });
 
 test("a task that asks to keep longer than its policy allows is refused with the field", async () => {

@@ -74,7 +74,7 @@ export interface OrchestratorOptions {
   /** Days after which the history of a run that has ended becomes an artifact; 0 for never. */
   historyDays?: number;
   /** Removes spooled output of a lease's stream, `lease/stream`; without it what retention ends stays. */
-  removeSpool?(target: string): void;
+  removeSpool?(target: string): Promise<void>;
 }
 
 /** The orchestrator role of one process: the only one that starts and advances workflow instances. */

@@ -13,7 +13,7 @@ interface Needs {
   artifacts: Artifacts;
   clock: Clock;
   log: Log;
-  removeSpool(target: string): void;
+  removeSpool(target: string): Promise<void>;
 }
 
 /** Removes what policy keeps no longer. */

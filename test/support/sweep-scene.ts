@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Artifacts, openArtifacts } from "../../src/artifacts/index.ts";
 import { sha256 } from "../../src/base/canonical.ts";
@@ -98,6 +99,18 @@ export function sweepSteps(scene: Scene, step: (name: string) => Promise<void> |
   const { store, artifacts, spool, now } = scene;
   const around = <Arguments extends unknown[], Result>(
     name: string,
+    work: (...given: Arguments) => Promise<Result>,
+  ): ((...given: Arguments) => Promise<Result>) => {
+    return async (...given) => {
+      await step(`before ${name}`);
+      const result = await work(...given);
+      await step(`after ${name}`);
+      return result;
+    };
+  };
+  /** Of what is done in one turn: nothing of this process comes between, another one might. */
+  const atOnce = <Arguments extends unknown[], Result>(
+    name: string,
     work: (...given: Arguments) => Result,
   ): ((...given: Arguments) => Result) => {
     return (...given) => {
@@ -109,22 +122,18 @@ export function sweepSteps(scene: Scene, step: (name: string) => Promise<void> |
   };
   return sweepArtifacts({
     store: {
-      read: around("read", (query, input) => store.read(query, input)) as Store["read"],
-      write: (async (operation, input) => {
-        await step("before write");
-        const result = await store.write(operation, input);
-        await step("after write");
-        return result;
-      }) as Store["write"],
+      read: atOnce("read", (query, input) => store.read(query, input)) as Store["read"],
+      write: around("write", (operation, input) => store.write(operation, input)) as Store["write"],
     },
     artifacts: {
       ...artifacts,
-      beginRemoval: around("begin", artifacts.beginRemoval),
+      beginRemoval: atOnce("begin", artifacts.beginRemoval),
       endRemoval: around("end", artifacts.endRemoval),
       discard: around("discard", artifacts.discard),
+      syncRemovals: around("sync", artifacts.syncRemovals),
     },
     removeSpool: around("spool", (target: string) =>
-      rmSync(join(spool, target), { recursive: true, force: true }),
+      rm(join(spool, target), { recursive: true, force: true }),
     ),
     now,
   });

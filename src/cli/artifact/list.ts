@@ -15,7 +15,7 @@ export const spec = {
       about: "only of this kind",
     },
     limit: { type: "integer", value: "N", minimum: 1, maximum: 1000, default: 100, about: "at most so many" },
-    before: { type: "string", value: "TIME", about: "only what was made before" },
+    cursor: { type: "string", value: "CURSOR", about: "go on where the page before ended" },
   },
   examples: [
     { command: "lightflow artifact list --run release-1 --kind log", does: "its whole logs, by digest" },
@@ -30,7 +30,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       ...(flags.run === undefined ? {} : { run_id: flags.run }),
       ...(flags.step === undefined ? {} : { step_id: flags.step }),
       ...(flags.kind === undefined ? {} : { kind: flags.kind }),
-      ...(flags.before === undefined ? {} : { before: flags.before }),
+      ...(flags.cursor === undefined ? {} : { cursor: flags.cursor }),
     });
     io.print(answer, (paint) =>
       tableText([

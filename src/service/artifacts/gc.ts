@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
@@ -28,7 +28,7 @@ export const sweepParts = (context: ServiceContext, signal?: AbortSignal) => ({
   },
   artifacts: context.artifacts,
   removeSpool: (target: string) =>
-    rmSync(join(context.stateDirectory, "spool", target), { recursive: true, force: true }),
+    rm(join(context.stateDirectory, "spool", target), { recursive: true, force: true }),
   now: context.clock.wall(),
   ...(signal === undefined ? {} : { signal }),
 });

@@ -3,7 +3,6 @@ import { isoTime } from "../../base/clock.ts";
 import { discardQuarantined, listQuarantined, type QuarantinedUpload } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Integer, Limit, named, Text, Time } from "../shapes.ts";
-import { sweepParts } from "./gc.ts";
 
 const Upload = named(
   "QuarantinedUpload",
@@ -54,7 +53,7 @@ export const discardQuarantine = defineOperation({
       now: context.clock.wall(),
     });
     // Noted as given up: whoever sweeps next removes what a crash leaves here.
-    sweepParts(context).artifacts.discard(row.id);
+    await context.artifacts.discard(row.id);
     return view(row);
   },
 });

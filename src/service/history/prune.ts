@@ -69,7 +69,7 @@ export const pruneRuns = defineOperation({
       const { removed, bytes } = await removeDigests(parts, gone.artifacts);
       report.artifacts += removed;
       report.freed_bytes += bytes;
-      for (const lease of gone.leases) parts.removeSpool(lease);
+      for (const lease of gone.leases) await parts.removeSpool(lease);
       rmSync(join(context.stateDirectory, "runs", run_id), { recursive: true, force: true });
     }
     return report;

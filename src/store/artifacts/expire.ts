@@ -156,7 +156,8 @@ export function giveUp(tx: Pick<Transaction, "run">, sha256: string, named: numb
   );
 }
 
-const namedAt = (tx: Transaction, sha256: string): number =>
+/** When a row that names a digest was made last. */
+export const namedAt = (tx: Transaction, sha256: string): number =>
   tx.get<{ at: number }>(
     `SELECT max(coalesce((SELECT max(created_at) FROM artifact WHERE sha256 = ?1), 0),
        coalesce((SELECT max(noted_at) FROM upload WHERE sha256 = ?1), 0)) AS at`,

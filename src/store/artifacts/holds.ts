@@ -1,7 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query } from "../operation.ts";
-import { giveUp } from "./expire.ts";
+import { giveUp, namedAt } from "./expire.ts";
 import { findReference } from "./references.ts";
 
 export interface LegalHold {
@@ -93,7 +93,7 @@ export const releaseHold: Operation<
     id,
   );
   // It may have been the last thing that needed the bytes.
-  if (hold.kind === "artifact") giveUp(tx, hold.target, hold.placed_at);
+  if (hold.kind === "artifact") giveUp(tx, hold.target, namedAt(tx, hold.target));
   appendAudit(tx, {
     tenantId,
     now,

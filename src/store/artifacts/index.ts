@@ -13,7 +13,7 @@ export {
   expiredLogs,
   findArtifact,
   findReference,
-  isArtifactHeld,
+  isKeptForever,
   type KnownArtifact,
   listReferences,
   noteUpload,

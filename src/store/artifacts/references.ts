@@ -1,5 +1,5 @@
 import type { Operation, Query, Reading } from "../operation.ts";
-import { isHeld, isOver, type Reference } from "./over.ts";
+import { isOver, type Reference } from "./over.ts";
 
 export interface KnownArtifact {
   sha256: string;
@@ -109,38 +109,39 @@ export interface ListReferences {
   runId: string | null;
   stepId: string | null;
   kind: string | null;
-  /** References that were made before this time. */
-  before: number;
+  /** Those that were made up to this time, without so many of the first: several are made at once. */
+  until: number;
+  skip: number;
   limit: number;
 }
 
 /** References of a tenant, newest first. */
 export const listReferences: Query<ListReferences, ArtifactReferenceRow[]> = (tx, input) => {
-  const { tenantId, runId, stepId, kind, before, limit } = input;
+  const { tenantId, runId, stepId, kind, until, skip, limit } = input;
   const handed =
     kind === "upload"
       ? []
       : tx.all<ArtifactReferenceRow>(
-          `${HANDED} WHERE artifact.tenant_id = ?1 AND artifact.created_at < ?2 AND (?3 IS NULL OR instance.run_id = ?3)
+          `${HANDED} WHERE artifact.tenant_id = ?1 AND artifact.created_at <= ?2 AND (?3 IS NULL OR instance.run_id = ?3)
              AND (?4 IS NULL OR coalesce(request.step_id, step_use.step_id) = ?4) AND (?5 IS NULL OR artifact.kind = ?5)
-           ORDER BY artifact.created_at DESC LIMIT ?6`,
+           ORDER BY artifact.created_at DESC, artifact.lease_id, artifact.name, artifact.sha256 LIMIT ?6`,
           tenantId,
-          before,
+          until,
           runId,
           stepId,
           kind,
-          limit,
+          limit + skip,
         );
   const uploaded =
     runId !== null || stepId !== null || (kind !== null && kind !== "upload")
       ? []
       : tx.all<ArtifactReferenceRow>(
-          `${UPLOADED} WHERE tenant_id = ? AND created_at < ? ORDER BY created_at DESC LIMIT ?`,
+          `${UPLOADED} WHERE tenant_id = ? AND created_at <= ? ORDER BY created_at DESC, sha256 LIMIT ?`,
           tenantId,
-          before,
-          limit,
+          until,
+          limit + skip,
         );
-  return [...handed, ...uploaded].sort((a, b) => b.created_at - a.created_at).slice(0, limit);
+  return [...handed, ...uploaded].sort((a, b) => b.created_at - a.created_at).slice(skip, skip + limit);
 };
 
 export interface Found {
@@ -209,9 +210,13 @@ function policyOf(tx: Reading, { instance_id, lease_id }: Reference): string | n
   return from?.policy_digest ?? null;
 }
 
-/** Whether any hold of the tenant keeps what it knows of a digest. */
-export const isArtifactHeld: Query<{ tenantId: string; sha256: string }, boolean> = (tx, input) =>
-  referencesOf(tx, input.tenantId, input.sha256).some((reference) => isHeld(tx, reference));
+/** Whether a tenant has handed bytes in that no retention ends. */
+export const isKeptForever: Query<{ tenantId: string; sha256: string }, boolean> = (tx, input) =>
+  tx.get(
+    "SELECT 1 FROM upload WHERE tenant_id = ? AND sha256 = ? AND expires_at IS NULL AND expired_at IS NULL",
+    input.tenantId,
+    input.sha256,
+  ) !== undefined;
 
 export const runIdOf: Query<string, string | null> = (tx, instanceId) =>
   tx.get<{ run_id: string }>("SELECT run_id FROM instance WHERE id = ?", instanceId)?.run_id ?? null;

@@ -32,12 +32,25 @@ export const removalsOf: Query<{ digests: readonly string[] }, RemovalRow[]> = (
 export const unwanted: Query<{ digests: readonly string[] }, string[]> = (tx, { digests }) =>
   digests.filter((sha256) => !isWanted(tx, sha256));
 
+/** `arriving`: a task that was running when the bytes came still runs, and may be about to name them. */
+export type Verdict = "needed" | "arriving" | "free";
+
 /**
  * The same, decided between all commits: from here on a digest is named again only by whoever stores or keeps its bytes
  * anew, since no row that names it is left to be copied.
  */
-export const decideRemovals: Operation<{ digests: readonly string[] }, string[]> = (tx, { digests }) =>
-  digests.filter((sha256) => !isWanted(tx, sha256));
+export const decideRemovals: Operation<
+  { bytes: readonly { sha256: string; touchedAt: number }[] },
+  Verdict[]
+> = (tx, { bytes }) =>
+  bytes.map(({ sha256, touchedAt }) => {
+    if (isWanted(tx, sha256)) return "needed";
+    const running = tx.get(
+      "SELECT 1 FROM lease WHERE state IN ('leased', 'started') AND issued_at <= ? LIMIT 1",
+      touchedAt,
+    );
+    return running === undefined ? "free" : "arriving";
+  });
 
 /**
  * What is gone needs no note, and neither does what is wanted after all, as long as it is.

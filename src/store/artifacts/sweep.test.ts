@@ -105,7 +105,7 @@ test("needed bytes that a process which died had taken away can be read, and sta
 test("bytes that were kept for an upload that never ended go a day later", async () => {
   const here = await scene();
   const sweep = (now: number) =>
-    sweepArtifacts({ store: here.store, artifacts: here.artifacts, removeSpool: () => {}, now });
+    sweepArtifacts({ store: here.store, artifacts: here.artifacts, removeSpool: async () => {}, now });
   await Bun.sleep(2);
   here.artifacts.keep(digest("over"));
   expect((await sweep(here.now)).removed).toBe(1);

@@ -17,7 +17,7 @@ export interface SweepOptions {
   store: Pick<Store, "read" | "write">;
   artifacts: Artifacts;
   /** Remove the spooled output of a lease's stream, `lease/stream`; nothing there is a success. */
-  removeSpool(target: string): void;
+  removeSpool(target: string): Promise<void>;
   now: number;
   signal?: AbortSignal;
 }
@@ -49,6 +49,8 @@ export async function sweepArtifacts(options: SweepOptions): Promise<Swept> {
     const page: DuePage = store.read(dueReferences, { now, tenantId: null, after, limit: BATCH });
     if (page.references.length > 0)
       swept.expired += await store.write(expireReferences, { references: page.references, now });
+    // Pages of what stays for now leave others their turn too.
+    else await new Promise((resolve) => setImmediate(resolve));
     after = page.after;
   } while (after !== null && !stopped());
   while (!stopped() && (await store.write(expireQuarantined, { now, limit: BATCH })) === BATCH);
@@ -58,7 +60,7 @@ export async function sweepArtifacts(options: SweepOptions): Promise<Swept> {
     at = page.at(-1)!;
     add(swept, await removeBatch(options, page));
   }
-  swept.quarantined += forgottenUploads(options);
+  swept.quarantined += await forgottenUploads(options);
   return swept;
 }
 
@@ -85,8 +87,8 @@ async function removeBatch(options: SweepOptions, removals: readonly RemovalRow[
   const wanted: RemovalRow[] = [];
   for (const removal of removals) {
     if (removal.kind === "artifact") continue;
-    if (removal.kind === "spool") options.removeSpool(removal.target);
-    else if (artifacts.discard(removal.target)) swept.quarantined++;
+    if (removal.kind === "spool") await options.removeSpool(removal.target);
+    else if (await artifacts.discard(removal.target)) swept.quarantined++;
     gone.push(removal);
   }
   const named = removals.filter(({ kind }) => kind === "artifact");
@@ -103,30 +105,32 @@ async function removeBatch(options: SweepOptions, removals: readonly RemovalRow[
     return [];
   });
   if (begun.length > 0) {
-    const decided = await store.write(decideRemovals, {
-      digests: begun.map(({ removal }) => removal.target),
-    });
-    for (const { removal, bytes } of begun) {
-      const needed = !decided.includes(removal.target);
+    const bytes = begun.map(({ removal, bytes }) => ({ sha256: removal.target, touchedAt: bytes.touchedAt }));
+    const decided = await store.write(decideRemovals, { bytes });
+    for (const [at, { removal, bytes }] of begun.entries()) {
+      const verdict = decided[at]!;
       // Stored or kept after everything that named it: whoever did so is about to name it.
-      const arriving = bytes.touchedAt > removal.named_at && now - bytes.touchedAt < LIMITS.uploadMs;
-      artifacts.endRemoval(removal.target, bytes, needed || arriving ? "keep" : "remove");
-      if (needed) wanted.push(removal);
-      else if (!arriving) {
-        gone.push(removal);
-        swept.removed++;
-        swept.bytes += bytes.size;
-      }
+      const arriving =
+        verdict === "arriving" ||
+        (bytes.touchedAt > removal.named_at && now - bytes.touchedAt < LIMITS.uploadMs);
+      const goes = verdict !== "needed" && !arriving;
+      await artifacts.endRemoval(removal.target, bytes, goes ? "remove" : "keep");
+      if (verdict === "needed") wanted.push(removal);
+      if (!goes) continue;
+      gone.push(removal);
+      swept.removed++;
+      swept.bytes += bytes.size;
     }
+    await artifacts.syncRemovals(begun.map(({ removal }) => removal.target));
   }
   if (gone.length + wanted.length > 0) await store.write(forgetRemovals, { gone, wanted });
   return swept;
 }
 
 /** Bytes in the quarantine that nobody noted: their process died in between. */
-function forgottenUploads({ store, artifacts, now }: SweepOptions): number {
-  return artifacts
-    .quarantined()
-    .filter(({ id, since }) => since < now - LIMITS.quarantineMs && !store.read(isNotedQuarantine, { id }))
-    .filter(({ id }) => artifacts.discard(id)).length;
+async function forgottenUploads({ store, artifacts, now }: SweepOptions): Promise<number> {
+  const old = artifacts.quarantined().filter(({ since }) => since < now - LIMITS.quarantineMs);
+  const forgotten = old.filter(({ id }) => !store.read(isNotedQuarantine, { id }));
+  for (const { id } of forgotten) await artifacts.discard(id);
+  return forgotten.length;
 }

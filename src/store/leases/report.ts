@@ -1,5 +1,6 @@
 import { type Failure, fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
+import { giveUp } from "../artifacts/expire.ts";
 import type { Retention } from "../instances/advance.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { isolationDenial } from "./isolation.ts";
@@ -70,6 +71,8 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
       body,
       lease.id,
     );
+    // What it handed over is nobody's.
+    for (const { sha256 } of [...result.artifactRefs, ...input.logs]) giveUp(tx, sha256, input.now);
     return { refused };
   }
   const row = { ...lease, lease_id: lease.id };

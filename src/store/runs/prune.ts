@@ -35,10 +35,10 @@ export const prunable: Query<PruneFilter & { limit: number }, Prunable[]> = (tx,
     .slice(0, filter.limit)
     .map(({ id, run_id }) => ({ id, run_id, held: isHeldRun(tx, id) }));
 
-/** Whether a standing hold names the run, or bytes that it handed over or put into its archive. */
+/** Whether a standing hold of its tenant names the run, or bytes that it handed over or put into its archive. */
 export const isHeldRun = (tx: Pick<Transaction, "get">, instanceId: string): boolean =>
   tx.get(
-    `SELECT 1 FROM legal_hold WHERE released_at IS NULL AND (target = ?1
+    `SELECT 1 FROM legal_hold WHERE released_at IS NULL AND tenant_id = (SELECT tenant_id FROM instance WHERE id = ?1) AND (target = ?1
        OR target IN (SELECT sha256 FROM artifact WHERE instance_id = ?1) OR target IN (SELECT sha256 FROM history_archive
          WHERE instance_id = ?1)) LIMIT 1`,
     instanceId,
