@@ -1,7 +1,8 @@
 import type { BrowserStart } from "../../base/browser.ts";
-import { logConsole, logLine } from "./console.ts";
-import type { Download, DownloadBegin, DownloadProgress, Downloads } from "./downloads.ts";
+import { logConsole } from "./console.ts";
+import type { Download, Downloads } from "./downloads.ts";
 import { BrowserError } from "./error.ts";
+import { type DocumentResponse, hearPage } from "./events.ts";
 
 export interface Page {
   readonly url: string;
@@ -38,12 +39,6 @@ export interface PageOptions {
 /** How long a browser that seems to be gone may take to say that it is not. */
 const GONE_MS = 2_000;
 
-interface DocumentResponse {
-  readonly type: string;
-  readonly frameId?: string;
-  readonly response: { readonly status: number; readonly headers: Readonly<Record<string, string>> };
-}
-
 /** Higher pictures are cut off: Chromium draws no more. */
 const HIGHEST_PIXELS = 16_384;
 
@@ -69,7 +64,7 @@ class BrowserPage implements Page {
   #lost: Error | null = null;
   #tail: Promise<unknown> = Promise.resolve();
   #frame = "";
-  #response: DocumentResponse["response"] | null = null;
+  #response: DocumentResponse | null = null;
 
   constructor(options: PageOptions) {
     this.#options = options;
@@ -105,7 +100,14 @@ class BrowserPage implements Page {
 
   async begin(): Promise<void> {
     const view = this.#view;
-    this.#listen();
+    hearPage(view, {
+      downloads: this.#options.downloads,
+      onFatal: this.#options.onFatal,
+      onCrash: () => this.#lose(new BrowserError("browser_crashed", `the page ${this.url} crashed`)),
+      onDocument: (frame, response) => {
+        if (frame === this.#frame) this.#response = response;
+      },
+    });
     await this.#step("a new page", async () => {
       await view.navigate("about:blank");
       await view.cdp("Page.enable");
@@ -118,42 +120,6 @@ class BrowserPage implements Page {
         downloadPath: this.#options.downloads.temporary,
         eventsEnabled: true,
       });
-    });
-  }
-
-  #listen(): void {
-    const view = this.#view;
-    const { downloads, onFatal } = this.#options;
-    const on = <Data>(event: `${string}.${string}`, listener: (data: Data) => void) =>
-      view.addEventListener<Data>(event, ({ data }) => listener(data));
-    on("Inspector.targetCrashed", () =>
-      this.#lose(new BrowserError("browser_crashed", `the page ${this.url} crashed`)),
-    );
-    on<{ type: string; message: string }>("Page.javascriptDialogOpening", ({ type, message }) => {
-      logLine("dialog", `${type} dismissed: ${message}`);
-      // A page that asks whether it may be left is left.
-      view.cdp("Page.handleJavaScriptDialog", { accept: type === "beforeunload" }).catch(() => {});
-    });
-    on<{ url: string }>("Page.windowOpen", ({ url }) => logLine("popup", `refused: ${url}`));
-    on<{ exceptionDetails: { exception?: { description?: string }; text: string } }>(
-      "Runtime.exceptionThrown",
-      ({ exceptionDetails: { exception, text } }) => logLine("error", exception?.description ?? text),
-    );
-    on<DocumentResponse>("Network.responseReceived", ({ type, frameId, response }) => {
-      if (type === "Document" && frameId === this.#frame) this.#response = response;
-    });
-    on<DownloadBegin>("Browser.downloadWillBegin", (data) => downloads.begin(data));
-    on<DownloadProgress>("Browser.downloadProgress", (data) => {
-      try {
-        downloads.progress(data);
-      } catch (error) {
-        view.cdp("Browser.cancelDownload", { guid: data.guid }).catch(() => {});
-        onFatal(
-          error instanceof BrowserError
-            ? error
-            : new BrowserError("browser_limit_exceeded", `a download cannot be kept: ${error}`),
-        );
-      }
     });
   }
 
