@@ -1,6 +1,17 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { prerequisite } from "../../test/support/require.ts";
 import { runnerBenches } from "../../test/support/runner.ts";
 import { newId } from "../base/ids.ts";
 import type { UnsignedLease } from "../protocol/index.ts";
@@ -10,6 +21,9 @@ setDefaultTimeout(30_000);
 
 const benches = runnerBenches();
 afterEach(() => benches.close());
+
+const { overlay, overlayDetail } = await copyMethods(tmpdir());
+const isLayered = prerequisite("userns", overlay, overlayDetail);
 
 type Copy = Pick<UnsignedLease["workspace"], "copyOf" | "commitTo">;
 
@@ -191,6 +205,39 @@ describe("what a copy is refused for", () => {
       });
   });
 });
+
+describe("a layer", () => {
+  test.skipIf(!isLayered)(
+    "whose holder is killed fails the task, and its session keeps what it had",
+    async () => {
+      const bench = benches.start({ sandbox: "bubblewrap" });
+      const run = runOf(bench);
+      await run.session("echo 1 > a");
+      const mounts = [{ source: bench.directory, target: bench.directory, readOnly: false }];
+      const script = `touch '${bench.directory}/ready'; until test -e '${bench.directory}/go'; do sleep 0.02; done; echo 2 > a`;
+      const ending = run.copy(script, { commitTo: run.key }, { mounts });
+      await bench.controller.until(() => existsSync(join(bench.directory, "ready")));
+      for (const pid of holders(bench.data)) process.kill(pid, "SIGKILL");
+      writeFileSync(join(bench.directory, "go"), "");
+      expect(await ending).toMatchObject({ status: "failed", errorCode: "execution_output_invalid" });
+      expect(bench.controller.log((await run.session("cat a")).leaseId)).toBe("1\n");
+    },
+  );
+});
+
+/** The processes that hold a layer below this directory. */
+const holders = (data: string): number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        const line = readFileSync(`/proc/${name}/cmdline`, "utf8");
+        return line.startsWith("/bin/sh\0-c\0exec 3<") && line.includes(data);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
 
 describe("several at once", () => {
   test("copies of one session run together, and its writer alone", async () => {

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeController } from "../../test/support/fake-controller.ts";
-import { runnerBenches, runnerConfig } from "../../test/support/runner.ts";
+import { processesRunning, runnerBenches, runnerConfig } from "../../test/support/runner.ts";
 import type { ChildOptions } from "../../test/support/runner-child.ts";
 import { newId } from "../base/ids.ts";
 import type { UnsignedLease } from "../protocol/index.ts";
@@ -47,13 +47,14 @@ describe("what a task left", () => {
     const bench = benches.start();
     const { controller, data } = bench;
     const lease = controller.shell(
-      "echo said; echo 1 > a; mkdir d; echo 2 > d/b; ln -s /etc/passwd link; mkfifo p; sleep 300 & echo 3 > ~/home",
+      "echo said; echo 1 > a; mkdir d; echo 2 > d/b; ln -s /etc/passwd link; mkfifo p; sleep 47111 & echo 3 > ~/home",
       {
         freeze: ALWAYS,
       },
     );
     const { workspace, status } = await controller.result(lease);
     expect(status).toBe("succeeded");
+    expect(processesRunning("sleep 47111")).toEqual([]);
     const until = Date.parse(workspace!.frozenUntil!);
     expect(Math.abs(until - Date.now() - HOUR)).toBeLessThan(60_000);
     const tasks = await afterStop(bench);

@@ -4,6 +4,7 @@ import { toFailure } from "../base/errors.ts";
 import { makePrivateDirectory } from "../base/files.ts";
 import type { Log } from "../base/log.ts";
 import type { EffectiveConfig } from "./config.ts";
+import { COPY_TRIAL } from "./files/copy-methods.ts";
 import { frozenIds, removeFrozen } from "./files/frozen.ts";
 import { removeTree } from "./files/trees.ts";
 import type { Workspaces } from "./files/workspaces.ts";
@@ -100,6 +101,8 @@ export function createHousekeeping(
         // In the order in which they are recovered: nobody waits for one that comes after it.
         held.set(leaseId, workspaces.hold(session, howOf(context)));
       }
+      for (const name of readdirSync(config.dataDirectory))
+        if (name.startsWith(COPY_TRIAL)) await removeTree(join(config.dataDirectory, name));
       await this.sweep();
     },
     async recover(services, reporter, inHand) {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { toFailure } from "../../base/errors.ts";
 import { runTool } from "./copy.ts";
-import { openOverlay } from "./overlay.ts";
+import { inNamespace, openOverlay } from "./overlay.ts";
 import { removeTree } from "./trees.ts";
 
 export interface CopyMethods {
@@ -13,12 +13,15 @@ export interface CopyMethods {
   readonly reflinkDetail: string;
 }
 
+/** How the names of its directories begin; one that a crash left goes at the next start. */
+export const COPY_TRIAL = "copy-trial-";
+
 /**
  * How files of this directory can be copied, by doing it: an overlay has to show what lies below, take a change and keep
  * it from there; a reflink has to give the same bytes.
  */
 export async function probeCopyMethods(dataDirectory: string): Promise<CopyMethods> {
-  const trial = mkdtempSync(join(dataDirectory, "copy-trial-"));
+  const trial = mkdtempSync(join(dataDirectory, COPY_TRIAL));
   try {
     const place = (name: string) => join(trial, name);
     for (const name of ["lower", "upper", "work", "target"]) mkdirSync(place(name));
@@ -56,7 +59,15 @@ async function tryOverlay(trial: string): Promise<string | null> {
       return "a layer does not take changes";
     if (readFileSync(place("lower/file"), "utf8") !== "before" || !existsSync(place("lower/removed")))
       return "a layer lets changes through";
-    return existsSync(place("target/file")) ? "a layer is seen by the whole host" : null;
+    if (existsSync(place("target/file"))) return "a layer is seen by the whole host";
+    return await runTool([
+      ...inNamespace(overlay.namespace),
+      "/bin/sh",
+      "-c",
+      'test -e "$1"',
+      "sh",
+      place("target/file"),
+    ]);
   } finally {
     await overlay.close();
   }

@@ -12,6 +12,8 @@ export interface Overlay {
   readonly namespace: MountNamespace;
   /** Where this process sees what the mount shows at `target`. */
   readonly view: string;
+  /** Whether it is still there: with the process that holds it, the mount goes. */
+  readonly held: boolean;
   /** The mount is gone when this returns. */
   close(): Promise<void>;
 }
@@ -23,6 +25,19 @@ export interface OverlayPlaces {
   /** The kernel's own, beside `upper`. */
   readonly work: string;
   readonly target: string;
+}
+
+const SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What begins a program's arguments to put it where a mount is seen; it stays the same process. */
+export function inNamespace({ pid, user }: MountNamespace): string[] {
+  const at = (name: string) => `/proc/${pid}/ns/${name}`;
+  return [
+    Bun.which("nsenter", { PATH: SYSTEM_PATH }) ?? "nsenter",
+    ...(user ? [`--user=${at("user")}`, "--preserve-credentials"] : []),
+    `--mount=${at("mnt")}`,
+    "--",
+  ];
 }
 
 /**
@@ -51,7 +66,7 @@ export async function openOverlay(places: OverlayPlaces): Promise<Overlay> {
       ...[places.lower, places.upper, places.work, places.target, user ? ",userxattr" : ""],
     ],
     {
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+      env: { PATH: SYSTEM_PATH, LC_ALL: "C" },
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     },
@@ -67,6 +82,9 @@ export async function openOverlay(places: OverlayPlaces): Promise<Overlay> {
   return {
     namespace: { pid: child.pid, user },
     view: join(`/proc/${child.pid}/root`, places.target),
+    get held() {
+      return child.exitCode === null && child.signalCode === null;
+    },
     async close() {
       child.stdin.end();
       child.kill("SIGKILL");

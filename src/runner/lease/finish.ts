@@ -174,6 +174,7 @@ export async function finishLease(input: FinishInput): Promise<TaskResult> {
       }
     }
     if (outcome.status === "succeeded") {
+      input.copy?.check();
       const output = redaction.json(
         readOutput(join(input.workspace.root, "output"), `${context.leaseId}.json`, context),
       );

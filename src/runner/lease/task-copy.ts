@@ -28,6 +28,8 @@ export interface TaskCopy {
   readonly workspace: Workspace;
   /** Where the sandbox has to be made for the task to see it; null where the files lie at their path. */
   readonly namespace: MountNamespace | null;
+  /** @throws Failure `execution_output_invalid` where the files cannot be read any more, rather than to find none */
+  check(): void;
   /** Make it the session's workspace. May be repeated, also by a later process. @throws Failure `execution_commit_failed` */
   commit(keep: boolean): Promise<void>;
   /** Let go of the session, and of the mount. Once or more often. */
@@ -155,14 +157,23 @@ function taskCopy(
   const workspace = overlay === null ? plain : { ...plain, view: overlay.view };
   const next = join(places.root, NEXT);
   const decided = join(places.root, COMMIT);
+  const check = (): void => {
+    if (overlay?.held === false)
+      throw fail(
+        "execution_output_invalid",
+        "the layer that holds the task's files was ended by somebody else",
+      );
+  };
   return {
     method,
     workspace,
     namespace: overlay?.namespace ?? null,
+    check,
     async commit(keep) {
       if (commitTo === undefined) return;
       try {
         if (!existsSync(decided)) {
+          check();
           if (method === "overlay" || keep) {
             await removeTree(next);
             await copyTree(viewOf(workspace), next, reflink);

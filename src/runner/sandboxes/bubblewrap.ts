@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync } from "node:fs";
-import type { MountNamespace } from "../files/overlay.ts";
+import { inNamespace } from "../files/overlay.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { checkLimits } from "./limits.ts";
 import { childrenOf, signalProcess } from "./processes.ts";
@@ -71,7 +71,7 @@ export function bubblewrapSandbox(
       const filter = options.filterFile === null ? null : openSync(options.filterFile, "r");
       return {
         argv: [
-          ...enter(request.namespace),
+          ...(request.namespace === undefined ? [] : inNamespace(request.namespace)),
           options.program,
           ...(filter === null ? [] : ["--seccomp", String(gate! + 1)]),
           ...bubblewrapArguments(options, request),
@@ -99,18 +99,6 @@ export function bubblewrapSandbox(
     describeExit: (exit) => exit,
   };
   return createProvider(backend, options.dataDirectory, options.cgroups);
-}
-
-/** What puts a program into the namespaces of a mount; the process stays the same one. */
-function enter(namespace: MountNamespace | undefined): string[] {
-  if (namespace === undefined) return [];
-  const at = (name: string) => `/proc/${namespace.pid}/ns/${name}`;
-  return [
-    "/usr/bin/nsenter",
-    ...(namespace.user ? [`--user=${at("user")}`, "--preserve-credentials"] : []),
-    `--mount=${at("mnt")}`,
-    "--",
-  ];
 }
 
 export function findBubblewrap(): string | null {
