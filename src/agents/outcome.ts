@@ -16,6 +16,14 @@ export const AGENT_FAILURES = {
   },
   /** The model's provider failed, also in the middle of an answer. */
   agent_model_failed: { type: "agent-model-failed", status: 502, title: "The agent's model failed" },
+  /** The command that a repair was for still fails, after the last attempt. */
+  agent_repair_failed: { type: "agent-repair-failed", status: 422, title: "The agent did not mend it" },
+  /** What an agent changed is not allowed; nothing of it was handed over. */
+  workspace_change_denied: {
+    type: "workspace-change-denied",
+    status: 403,
+    title: "The agent's changes are not allowed",
+  },
   /** A service that ran the agent says that it failed, or refuses it. */
   agent_service_failed: { type: "agent-service-failed", status: 502, title: "The agent's service failed" },
 } as const;

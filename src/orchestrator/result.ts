@@ -1,5 +1,6 @@
+import { AGENT_FAILURES, type AgentFailureCode } from "../agents/index.ts";
 import type { Json, JsonObject } from "../base/json.ts";
-import { DIALECT_ERRORS, type EngineInput, taskError } from "../engine/index.ts";
+import { DIALECT_ERRORS, type EngineInput, type TaskError, taskError } from "../engine/index.ts";
 import type { TaskResult } from "../protocol/index.ts";
 
 /** What a step's expressions see of a command: `{exitCode, output, artifacts, summary, …}`. */
@@ -35,16 +36,17 @@ export function resultInput(
     runnerId: result.runnerId,
     ...usageOf(result),
   };
-  const error =
-    result.status === "timed_out"
-      ? taskError("timeout", result.summary, data)
-      : taskError(
-          "runtime",
-          result.summary,
-          data,
-          result.status === "cancelled" ? "Cancelled" : "Command failed",
-        );
-  return { kind: "effect_failed", effect, error, record: seen };
+  return { kind: "effect_failed", effect, error: errorOf(result, code, data), record: seen };
+}
+
+function errorOf({ status: ended, summary: detail }: TaskResult, code: string, data: JsonObject): TaskError {
+  if (Object.hasOwn(AGENT_FAILURES, code)) {
+    // An agent's ends are the same wherever it ran.
+    const { type, status, title } = AGENT_FAILURES[code as AgentFailureCode];
+    return { type: `${DIALECT_ERRORS}${type}`, status, title, detail, data };
+  }
+  if (ended === "timed_out") return taskError("timeout", detail, data);
+  return taskError("runtime", detail, data, ended === "cancelled" ? "Cancelled" : "Command failed");
 }
 
 /** No runner came in time. */

@@ -169,7 +169,8 @@ test("SR-9: an agent that publishes, writes CI and reads a secret gets nowhere, 
   const run = await host.start([document("steal", { attempts: 1 })]);
   expect(await host.ended(run)).toBe("failed");
   expect((await host.lightflow(["run", "get", run])).json["error"]).toMatchObject({
-    data: { code: "workspace_change_denied" },
+    type: "https://agentic-workflow.org/errors/workspace-change-denied",
+    data: { code: "workspace_change_denied", usage: { turns: 2, refusedTools: 1 } },
   });
   const results = (model.seen.at(-1)!["messages"] as { role: string; content: string }[])
     .filter(({ role }) => role === "tool")
