@@ -84,7 +84,7 @@ other. What a profile allows is the network of the commands under it.
 
 \`limits.cpuMillis\`, \`limits.diskBytes\`, \`networkPolicies\` and \`trustBundles\` are refused wherever a layer states them: no
 sandbox holds them, and a rule that nothing holds would only look like one. \`["*"]\` in \`allow\` says nothing and passes. \`afterTask\` and
-\`limits.frozenMs\` say what a runner keeps of a task's files and logs, and for how long ([frozen tasks](13-runner.md)). The remaining fields are resolved, explained and kept in the snapshot for those that place agents, sign
+\`limits.frozenMs\` say what a runner keeps of a task's files and logs, and for how long ([frozen tasks](16-workspaces.md)). The remaining fields are resolved, explained and kept in the snapshot for those that place agents, sign
 provenance and make approvals.
 `;
 }
