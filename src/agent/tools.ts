@@ -14,6 +14,7 @@ export interface NamedCommand {
   readonly arguments: readonly string[];
   /** Below the workspace; the workspace itself unless said. */
   readonly directory?: string;
+  readonly timeoutMs?: number;
 }
 
 /** What a model sees of one result: more would only push out what it knows. */
@@ -98,33 +99,58 @@ const TOOLS: Readonly<Record<string, Tool>> = {
   },
 };
 
+/** How long the output of a command is still read once it has ended: what it left behind may hold the pipes. */
+const PIPE_MS = 1000;
+
+/** A command to its end, and the end of what it started. */
 export async function runCommand({
   command,
   arguments: given,
   directory,
+  timeoutMs,
 }: Omit<NamedCommand, "name">): Promise<ToolDone> {
+  const limitMs = Math.min(timeoutMs ?? COMMAND_MS, COMMAND_MS);
   const child = Bun.spawn([command, ...given], {
     env: childEnvironment(process.env),
     ...(directory === undefined ? {} : { cwd: inside(directory) }),
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    timeout: COMMAND_MS,
-    killSignal: "SIGKILL",
+    detached: true,
   });
-  const [out, errors, code] = await Promise.all([bounded(child.stdout), bounded(child.stderr), child.exited]);
-  return { ok: code === 0, text: `exit code ${code}\n${out}${errors === "" ? "" : `\n${errors}`}` };
+  let isLate = false;
+  const end = (): void => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // Nobody is left in its group.
+    }
+  };
+  const timer = setTimeout(() => {
+    isLate = true;
+    end();
+  }, limitMs);
+  const [out, errors] = [drained(child.stdout), drained(child.stderr)];
+  const code = await child.exited;
+  clearTimeout(timer);
+  end();
+  await Promise.race([Promise.all([out.done, errors.done]), Bun.sleep(PIPE_MS)]);
+  const how = isLate ? `ended after ${limitMs} ms` : `exit code ${code}`;
+  const said = [out.text(), errors.text()].filter((text, index) => index === 0 || text !== "");
+  return { ok: code === 0, text: [how, ...said].join("\n") };
 }
 
 /** The beginning and the end of a stream, whatever its length. */
-async function bounded(stream: ReadableStream<Uint8Array>): Promise<string> {
+function drained(stream: ReadableStream<Uint8Array>): { text(): string; done: Promise<void> } {
   let text = "";
   const decoder = new TextDecoder();
-  for await (const part of stream) {
-    text += decoder.decode(part, { stream: true });
-    if (text.length > 8 * RESULT_CHARACTERS) text = shortened(text);
-  }
-  return text;
+  const read = async () => {
+    for await (const part of stream) {
+      text += decoder.decode(part, { stream: true });
+      if (text.length > 8 * RESULT_CHARACTERS) text = shortened(text);
+    }
+  };
+  return { text: () => text, done: read().catch(() => {}) };
 }
 
 function text(value: unknown, name: string, empty = false): string {

@@ -84,6 +84,9 @@ function toProgram(effect: CallEffect, row: InstanceRow): RunEffect {
   const refuse = (why: string) => fail("execution_policy_denied", `${stdio.command}: ${why}`);
   if (request.deferred !== undefined)
     throw refuse("a secret of an MCP server is the whole value of a variable of its environment");
+  const light = request.light ?? {};
+  if (light["action"] !== undefined || light["code"] !== undefined)
+    throw refuse("a call neither does an action nor runs a function");
   const ask = askedOf(effect, row, rest, {});
   if (Buffer.byteLength(ask) > REQUEST_BYTES) throw refuse(`the call is larger than ${REQUEST_BYTES} bytes`);
   return {
@@ -98,7 +101,7 @@ function toProgram(effect: CallEffect, row: InstanceRow): RunEffect {
       command: stdio.command,
       arguments: stdio.arguments,
       environment: stdio.environment as Record<string, string>,
-      light: { ...request.light, repeatable: request.repeatable, output: "json" },
+      light: { ...light, repeatable: request.repeatable, output: "json" },
       timeout_ms: request.timeout_ms,
     },
   };

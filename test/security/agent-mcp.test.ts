@@ -324,6 +324,8 @@ const COUNT = {
   slots: [{ name: "file", argumentIndex: 2, pattern: "[a-z]+/[a-z.]+", maximumBytes: 64 }],
 };
 
+const WAIT = { id: "wait", executable: "/usr/bin/sleep", fixedArguments: ["60"], limits: { taskMs: 200 } };
+
 test("a model runs a template with its own values: what does not fit its slots is refused, and the command is made outside the sandbox", async () => {
   const run = (values: unknown): [string, JsonObject] => ["run", { command: "count", values } as JsonObject];
   const result = await agent(
@@ -339,12 +341,19 @@ test("a model runs a template with its own values: what does not fit its slots i
         run(["src/sum.js"]),
         ["run", { command: "other" }],
       ),
+      calls(["run", { command: "wait" }], ["run", { command: "leave" }]),
       DONE,
     ],
     {
       allowedTools: ["run"],
       mcpServers: [],
-      templates: [{ name: "count", digest: digestOf(COUNT), template: COUNT }],
+      commands: [
+        { name: "leave", command: "sh", arguments: ["-c", "echo left; setsid sleep 600 & sleep 600 &"] },
+      ],
+      templates: [
+        { name: "count", digest: digestOf(COUNT), template: COUNT },
+        { name: "wait", digest: digestOf(WAIT), template: WAIT },
+      ],
     },
   );
   expect(result.status).toBe("succeeded");
@@ -355,6 +364,8 @@ test("a model runs a template with its own values: what does not fit its slots i
   expect(counted).toContain("exit code 0\n3 src/sum.js");
   expect(refused.slice(0, 7).every((text) => text.startsWith("refused: "))).toBe(true);
   expect(refused[7]).toContain("there is no command other");
+  // The template's own time holds, and what a command leaves behind holds nobody up.
+  expect(refused.slice(8)).toEqual(["ended after 200 ms\n", "exit code 0\nleft\n"]);
   const lines = transcript(result);
   expect(lines.find(({ kind }) => kind === "tool.call")).toMatchObject({
     run: { command: "/usr/bin/wc", arguments: ["-w", "--", "src/sum.js"] },

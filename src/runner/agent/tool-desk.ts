@@ -15,6 +15,7 @@ export type Permission =
         readonly command: string;
         readonly arguments: readonly string[];
         readonly directory?: string;
+        readonly timeoutMs?: number;
       };
       /** For the transcript. */
       readonly template?: { readonly id: string; readonly digest: string };
@@ -128,7 +129,12 @@ function permitRun(work: AgentWork, given: string): Permission {
       arguments: slots.map(({ name }) => texts[name] as string | undefined),
       environment: {},
     });
-    return { builtIn: "run", run, template: { id: template.id, digest } };
+    const timeoutMs = template.limits?.taskMs;
+    return {
+      builtIn: "run",
+      run: timeoutMs === undefined ? run : { ...run, timeoutMs },
+      template: { id: template.id, digest },
+    };
   } catch (error) {
     return { refused: (error as Failure).message };
   }
