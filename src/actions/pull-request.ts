@@ -33,7 +33,7 @@ export async function pullRequest(context: ActionContext): Promise<Json> {
       details: { url: pull.url },
     });
   };
-  const before = await tried("looking for the pull request", () => findPull(forge, head, into));
+  const before = await tried(() => findPull(forge, head, into), "unavailable");
   if (before !== null) {
     own(before);
     say(`the pull request ${before.number} was opened before`);
@@ -52,7 +52,7 @@ export async function inspectPull({ given, env }: ActionContext): Promise<Json> 
   onlyKnows(given, "api", "project", "into", "branch");
   const forge = forgeOf(given, env["FORGE_TOKEN"]);
   const find = () => findPull(forge, plainName(given, "branch"), plainName(given, "into"));
-  const pull = await tried("looking for the pull request", find);
+  const pull = await tried(find, "unavailable");
   return pull === null ? { state: "absent" } : answer(pull);
 }
 
@@ -73,9 +73,7 @@ async function opened(
       why = error.message;
     }
     // Whatever the forge said, or did not say: what stands is what counts.
-    const found = await tried("looking for the pull request after an answer that did not come", () =>
-      findPull(forge, asked.head, asked.base),
-    );
+    const found = await tried(() => findPull(forge, asked.head, asked.base), "execution_outcome_unknown");
     if (found !== null) return found;
     if (!lost) break;
     await Bun.sleep(FIRST_PAUSE_MS * 2 ** attempt);
@@ -85,8 +83,11 @@ async function opened(
   });
 }
 
-/** @throws Failure `execution_outcome_unknown` where nobody answers */
-async function tried<T>(what: string, work: () => Promise<T>): Promise<T> {
+/** @param otherwise the code where nobody answers: what was not begun is not unknown */
+async function tried<T>(
+  work: () => Promise<T>,
+  otherwise: "unavailable" | "execution_outcome_unknown",
+): Promise<T> {
   let why = "";
   for (let attempt = 1; attempt <= TRIES; attempt++) {
     try {
@@ -97,7 +98,7 @@ async function tried<T>(what: string, work: () => Promise<T>): Promise<T> {
       if (attempt < TRIES) await Bun.sleep(FIRST_PAUSE_MS * 2 ** attempt);
     }
   }
-  throw fail("execution_outcome_unknown", `${what} failed: ${why}`);
+  throw fail(otherwise, `the forge does not say which pull requests there are: ${why}`);
 }
 
 const answer = ({ number, url, state, head, commit }: Pull): JsonObject => ({

@@ -13,7 +13,7 @@ const TRIES = 3;
 /**
  * Push a patch as a branch that is not there yet, from a repository of its own beside the one that has the base, which is
  * only read. A branch that is there already has to be this very commit.
- * @throws Failure `conflict`, `execution_outcome_unknown` where nobody knows what stands
+ * @throws Failure `conflict`, `unavailable` where it does not stand, `execution_outcome_unknown` where nobody knows
  */
 export async function pushPatch(
   context: ActionContext,
@@ -41,14 +41,28 @@ export async function pushPatch(
 
 async function push(git: Git, remote: Remote, reference: string, commit: string): Promise<void> {
   let why = "";
-  for (let attempt = 1; attempt <= TRIES; attempt++) {
+  let tried = false;
+  /** Null where the remote does not say. */
+  const found = async (): Promise<string | null> => {
     const listed = await git.attempt(["ls-remote", "--quiet", remote.address, reference], remote.options);
-    const found = listed.out.split(/\s/)[0] ?? "";
-    if (listed.code !== 0) why = listed.errors;
-    else if (found === commit) return;
-    else if (found !== "")
+    if (listed.code === 0) return listed.out.split(/\s/)[0] ?? "";
+    why = listed.errors;
+    return null;
+  };
+  for (let attempt = 1; ; attempt++) {
+    const standing = await found();
+    if (standing === commit) return;
+    if (standing !== null && standing !== "")
       throw fail("conflict", `the branch ${reference} is there and holds something else`);
-    else {
+    if (attempt > TRIES) {
+      const unknown = tried && standing === null;
+      throw fail(
+        unknown ? "execution_outcome_unknown" : "unavailable",
+        `the remote does not take the branch: ${why.slice(-1000)}`,
+      );
+    }
+    if (standing === "") {
+      tried = true;
       // Only where there is none: somebody else's branch of that name is never moved.
       const pushed = await git.attempt(
         ["push", "--quiet", `--force-with-lease=${reference}:`, remote.address, `${commit}:${reference}`],
@@ -57,9 +71,8 @@ async function push(git: Git, remote: Remote, reference: string, commit: string)
       if (pushed.code === 0) return;
       why = pushed.errors;
     }
-    if (attempt < TRIES) await Bun.sleep(250 * 2 ** attempt);
+    await Bun.sleep(250 * 2 ** attempt);
   }
-  throw fail("execution_outcome_unknown", `the branch could not be pushed: ${why.slice(-1000)}`);
 }
 
 export interface Remote {

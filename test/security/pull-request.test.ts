@@ -134,6 +134,19 @@ test("F58: where nobody answers what stands, the action says that its outcome is
   expect((await act("pull-request", asked("repair/unknown"))).stdout).toContain("was opened before");
 });
 
+test("a forge that is down before anything was done, and a remote that takes no pushes, are failures and not unknown", async () => {
+  forge.moods("fail", "fail", "fail");
+  const down = await act("pull-request", asked("repair/down"));
+  expect([down.code, down.stderr]).toEqual([1, expect.stringContaining("unavailable")]);
+  expect(pushes()).toHaveLength(0);
+  const remote = join(bare, "acme/app.git");
+  git(remote, "config", "http.receivepack", "false");
+  const refused = await act("pull-request", asked("repair/read-only"));
+  git(remote, "config", "http.receivepack", "true");
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("does not take the branch")]);
+  expect(posts()).toHaveLength(0);
+});
+
 test("SR-9.6: another patch under the digest, another task's pull request and another branch are refused, and nothing is pushed", async () => {
   writeFileSync(join(inputs, digest), patch.replace("a + b", "a * b"));
   const altered = await act("pull-request", asked("repair/altered"));
