@@ -390,7 +390,8 @@ test("an agent's step is its call, and a tolerated one leaves its error as its e
     .commandStep("try", { command: "false", tolerate: true })
     .agentStep("why", { agent: "triage", diagnose: "\${ .steps.try.error }", outputSchema: { type: "object" }, if: "\${ .steps.try.error != null }" })
     .agentStep("mend", { agent: "mender:1.0.0", prompt: "Mend it.", input: "\${ .steps.why.output }", workspace: "session",
-      commands: [{ name: "test", command: "false" }], repair: { command: "test", attempts: 2 }, pool: "builders" })
+      commands: [{ name: "test", command: "false" }, { name: "count", template: "count-words" }],
+      repair: { command: "test", attempts: 2 }, pool: "builders" })
     .output({ patch: "\${ .steps.mend.artifacts }" })`);
   loadDocument(JSON.stringify(document), { mode: "light", format: "json" });
   const [tried, why, mend] = document.do as Record<string, Record<string, unknown>>[];
@@ -414,12 +415,19 @@ test("an agent's step is its call, and a tolerated one leaves its error as its e
   });
   expect(mend!["mend"]).toMatchObject({
     call: "agent",
-    with: { agent: "mender:1.0.0", repair: { command: "test", attempts: 2 } },
+    with: {
+      agent: "mender:1.0.0",
+      commands: [
+        { name: "test", command: "false" },
+        { name: "count", template: "count-words" },
+      ],
+      repair: { command: "test", attempts: 2 },
+    },
     metadata: {
       lightWorkflow: { workspace: "session", output: "json", runner: { runnerPool: "builders" } },
     },
   });
   expect(() =>
     lower(`.agentStep("a", { agent: "x", commands: [{ name: "t", command: "\${ .inputs.x }" }] })`),
-  ).toThrow("commands.0.command");
+  ).toThrow("commands.0");
 });

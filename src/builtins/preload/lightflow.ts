@@ -309,12 +309,11 @@ export interface AgentOptions extends EffortOptions {
   readonly maximumDelegationDepth?: number;
   /** The answer of an agent whose model is `none`: tests and dry runs. */
   readonly mockOutput?: Template;
-  /** What the tool `run` of an agent on a runner may run, by name. */
-  readonly commands?: readonly {
-    readonly name: string;
-    readonly command: string;
-    readonly arguments?: readonly string[];
-  }[];
+  /** What the tool `run` of an agent on a runner may run, by name: a program, or an approved template that the model fills. */
+  readonly commands?: readonly (
+    | { readonly name: string; readonly command: string; readonly arguments?: readonly string[] }
+    | { readonly name: string; readonly template: string }
+  )[];
   /** The command of those that has to succeed in the end. */
   readonly repair?: { readonly command: string; readonly attempts?: number };
   /** Of the service, with `mode: "service"`. */
