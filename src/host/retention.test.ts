@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../base/canonical.ts";
 import { Failure } from "../base/errors.ts";
-import type { Json } from "../base/json.ts";
+import type { Json, JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
 import { callOperation, service } from "../service/index.ts";
 import { findRun } from "../store/index.ts";
@@ -33,14 +33,20 @@ async function hostWithRunner(): Promise<Host> {
 }
 
 /** A run whose one command writes a file and a line; `limits` is what its task asks for. */
-async function run(host: Host, runId: string, limits: Record<string, Json>, text = runId): Promise<void> {
+async function run(
+  host: Host,
+  runId: string,
+  limits: Record<string, Json>,
+  text = runId,
+  lightFlow: JsonObject = {},
+): Promise<void> {
   const document = {
     document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
     do: [
       {
         work: {
           run: { shell: { command: `printf ${text} > out.txt; echo said-${text}` } },
-          metadata: { lightWorkflow: { artifacts: [{ path: "out.txt" }], security: { limits } } },
+          metadata: { lightFlow, lightWorkflow: { artifacts: [{ path: "out.txt" }], security: { limits } } },
         },
       },
     ],
@@ -227,6 +233,30 @@ test("bytes that came while a task was running that still runs stay until it has
   await running;
   expect(await gc()).toMatchObject({ expired: 0, removed: 1 });
   expect(host.context.artifacts.has(sha256)).toBe(false);
+});
+
+test("a run that takes a kept output over has a reference of its own, and an output whose bytes are over is made again", async () => {
+  const host = await hostWithRunner();
+  const { list, read } = operationsOf(host);
+  const lightFlow = { cache: true };
+  const kinds = async (run_id: string) => (await list({ run_id })).map(({ kind }) => kind).toSorted();
+  const day = { artifactRetentionMs: 86_400_000 };
+  await run(host, "made", day, "same", lightFlow);
+  await run(host, "taken", day, "same", lightFlow);
+  expect(await kinds("made")).toEqual(["artifact", "log"]);
+  expect(await kinds("taken")).toEqual(["reused"]);
+  const [taken] = await list({ run_id: "taken" });
+  expect(taken).toMatchObject({ step_id: "work", attempt: null });
+  expect(Date.parse(taken!.expires_at!) - Date.parse(taken!.created_at)).toBe(86_400_000);
+  await callOperation(service.pruneStepCache, host.context, {});
+  const pruned = await callOperation(service.pruneRuns, host.context, { keep: 1, apply: true });
+  expect(pruned.runs).toEqual(["made"]);
+  expect((await read(taken!.sha256)).data).toBe("same");
+
+  await run(host, "short", { artifactRetentionMs: 1 }, "other", lightFlow);
+  await Bun.sleep(2);
+  await run(host, "again", { artifactRetentionMs: 1 }, "other", lightFlow);
+  expect(await kinds("again")).toEqual(["artifact", "log"]);
 });
 
 test("a list goes on where its page ended, also between references that were made at once", async () => {

@@ -15,6 +15,7 @@ import {
   sweepSteps,
 } from "../../../test/support/sweep-scene.ts";
 import { openArtifacts } from "../../artifacts/index.ts";
+import { LIMITS } from "../../base/limits.ts";
 import type { Transaction } from "../operation.ts";
 import { noteUpload } from "./references.ts";
 import { sweepArtifacts } from "./sweep.ts";
@@ -100,6 +101,16 @@ test("needed bytes that a process which died had taken away can be read, and sta
   expect(await here.artifacts.open(digest("shared")).text()).toBe(SCENE.shared);
   await sweepSteps(here, () => {});
   expect(lookAt(here)).toEqual(SWEPT as never);
+});
+
+test("an upload in the quarantine that nobody could note goes after a week", async () => {
+  const here = await scene();
+  await here.store.write((tx: Transaction) => tx.run("DELETE FROM quarantined_upload"), null);
+  const [aside] = here.artifacts.quarantined();
+  await sweepSteps(here, () => {});
+  expect(here.artifacts.quarantined()).toEqual([aside!]);
+  await sweepSteps({ ...here, now: aside!.since + LIMITS.quarantineMs + 1 }, () => {});
+  expect(here.artifacts.quarantined()).toEqual([]);
 });
 
 test("bytes that were kept for an upload that never ended go a day later", async () => {
