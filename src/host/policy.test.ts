@@ -5,9 +5,11 @@ import type { JsonObject } from "../base/json.ts";
 import { type PolicyLayer, refuseUnheld } from "../policy/index.ts";
 import {
   listAudit,
+  listOutcomes,
   type PolicyKind,
   policyGeneration,
   publishPolicyObject,
+  readDefinition,
   readShares,
   revokePolicyObject,
   verifyAudit,
@@ -333,6 +335,20 @@ test("a call to a host that is private to the tenant is a lease for a runner the
   expect((await r.task(lease, "complete", result(lease, { output: answer }))).status).toBe(200);
   expect(p.run("one").status).toBe("completed");
   expect(JSON.parse(p.run("one").snapshot)).toMatchObject({ output: { rows: 2 } });
+
+  // A run that takes it over has the same output, and it is no less private to the tenant.
+  const row = p.run("one");
+  await p.orchestrator.start({
+    ...{ tenantId: "default", runId: "again", idempotent: false, sourceEventId: null, assetId: null },
+    workflow: row.workflow,
+    document: p.store.read(readDefinition, row.definition_digest)!,
+    digest: row.definition_digest,
+    input: {},
+    options: { cache: "off", reuses: true, origin: { run_id: "one", how: "retry" } },
+    reuse: p.store.read(listOutcomes, { instanceId: row.id }),
+  });
+  expect(p.run("again").status).toBe("completed");
+  expect(JSON.parse(p.run("again").snapshot)).toMatchObject({ output: { rows: 2 }, private: true });
 
   // The call's own error is the step's, as if it had gone out from here.
   await startOnBuild(p, "two", [privateGet]);
