@@ -73,7 +73,7 @@ ${rows.join("\n")}
 
 Held at the lease or at the start: sandbox mode, boundary, providers, host exposure, mounts, network (an allow-list of hosts
 is refused where no sandbox can hold it), secrets, persistence, programs, templates, variables, artifacts, pools, profiles,
-capabilities, actions, approval, private hosts, and the limits of time, queue, logs, output, artifacts, memory and
+capabilities, actions, approval, private hosts, and the limits of time, queue, logs, output, artifacts and their retention, memory and
 processes. \`limits.concurrency\` counts the tasks of a profile that a tenant has queued or running; the others are parked.
 
 A call of the orchestrator itself goes to no host that a layer denies, to none of \`privateHosts\` (also when its address is

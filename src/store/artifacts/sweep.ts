@@ -32,7 +32,7 @@ export interface Swept {
   quarantined: number;
 }
 
-/** What one transaction decides on: the writer is held for well under a millisecond. */
+/** What one transaction decides on: the writer is held for about a millisecond. */
 const BATCH = 64;
 
 /**
