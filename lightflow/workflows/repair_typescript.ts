@@ -150,7 +150,7 @@ export function define() {
         { that: "${ .steps.patch.output.sha256 != null }", message: "the agent changed nothing" },
         { title: "Something was mended", if: FAILED },
       )
-      // What the agent says counts for nothing here.
+      // What the agent says counts for nothing here; what it wrote runs where a model's text may run.
       .commandStep("verify", {
         title: "Try the patch in a fresh checkout",
         if: FAILED,
@@ -168,6 +168,7 @@ export function define() {
         files: ['${ "sha256:" + .steps.patch.output.sha256 }'],
         mounts: [{ source: "${ .inputs.repository }", readOnly: true }],
         workspace: "ephemeral",
+        modelGenerated: true,
         output: "json",
         repeatable: true,
         timeout: "PT30M",

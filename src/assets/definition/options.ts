@@ -247,6 +247,8 @@ const attested = {
   /** What the artifacts are made from: `[{ uri, digest }]`, usually by expressions. The provenance says so, signed. */
   provenance: Type.Optional(closed({ materials: Type.Optional(Type.Array(Type.Any())) })),
   sandbox: Type.Optional(Sandbox),
+  /** What it runs was written by a model, such as a patch that is tried. */
+  modelGenerated: Type.Optional(Type.Boolean()),
   network: Type.Optional(Type.Boolean()),
 };
 export const CommandOptions = closed({ ...effort, ...command, ...attested });

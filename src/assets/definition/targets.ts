@@ -38,6 +38,7 @@ export function commandTarget(options: CommandBehaviour): CommandTarget {
       ? {}
       : { provenance: options.provenance as NonNullable<CommandTarget["provenance"]> }),
     ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
+    ...(options.modelGenerated === true ? { model_generated: true } : {}),
     ...(options.network === undefined ? {} : { network: options.network }),
   };
 }

@@ -99,6 +99,8 @@ export interface CommandTarget {
   readonly provenance?: { readonly materials?: readonly Json[] };
   /** The least isolation; without it what policy says. */
   readonly sandbox?: string;
+  /** What it runs was written by a model: policy wants a boundary of its own for that. */
+  readonly model_generated?: boolean;
   /** Whether it asks for the network. */
   readonly network?: boolean;
   /** One of the product's own actions in the place of a program. */

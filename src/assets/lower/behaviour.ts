@@ -143,9 +143,10 @@ const copyOf = ({ copyOnWrite, commit }: Exclude<CommandTarget["workspace"], str
   ...(commit === undefined ? {} : { commit }),
 });
 
-function securityOf({ sandbox, provenance }: CommandTarget): JsonObject {
+function securityOf({ sandbox, provenance, model_generated }: CommandTarget): JsonObject {
   const security: JsonObject = {
     ...(sandbox === undefined ? {} : { sandbox: { mode: sandbox } }),
+    ...(model_generated === true ? { workloadTrust: "model-generated" } : {}),
     ...(provenance === undefined ? {} : { provenance: "signed" }),
   };
   return {

@@ -387,7 +387,7 @@ test("inputs are completed from defaults and the working directory, and every fa
 
 test("an agent's step is its call, and a tolerated one leaves its error as its entry", () => {
   const document = lower(`
-    .commandStep("try", { command: "false", tolerate: true })
+    .commandStep("try", { command: "false", tolerate: true, modelGenerated: true })
     .agentStep("why", { agent: "triage", diagnose: "\${ .steps.try.error }", outputSchema: { type: "object" }, if: "\${ .steps.try.error != null }" })
     .agentStep("mend", { agent: "mender:1.0.0", prompt: "Mend it.", input: "\${ .steps.why.output }", workspace: "session",
       commands: [{ name: "test", command: "false" }, { name: "count", template: "count-words" }],
@@ -396,7 +396,14 @@ test("an agent's step is its call, and a tolerated one leaves its error as its e
   loadDocument(JSON.stringify(document), { mode: "light", format: "json" });
   const [tried, why, mend] = document.do as Record<string, Record<string, unknown>>[];
   expect(tried!["try"]).toMatchObject({
-    try: [{ try: { run: { shell: { command: "false" } } } }],
+    try: [
+      {
+        try: {
+          run: { shell: { command: "false" } },
+          metadata: { lightWorkflow: { security: { workloadTrust: "model-generated" } } },
+        },
+      },
+    ],
     catch: {
       as: "problem",
       do: [

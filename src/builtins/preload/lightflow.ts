@@ -270,6 +270,8 @@ export interface CommandBehaviour {
   readonly provenance?: { readonly materials?: readonly Template[] };
   /** The least isolation; without it what policy says. */
   readonly sandbox?: "workflow-session" | "per-agent-call" | "per-publish";
+  /** What it runs was written by a model, such as a patch that is tried: it gets the boundary that policy wants for that. */
+  readonly modelGenerated?: boolean;
   /** Default false: no network. */
   readonly network?: boolean;
 }
