@@ -215,6 +215,7 @@ test("encoded dots and slashes in a path name nothing but themselves", async () 
     "/artifacts/..%2f..%2flightflow.db",
   ]) {
     const { status } = problem(await raw(g, [line(path)]));
-    expect([400, 404], path).toContain(status);
+    // Plain dots are resolved before the path is looked up: what they lead to answers to its own methods alone.
+    expect([400, 404, 405], path).toContain(status);
   }
 });

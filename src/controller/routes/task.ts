@@ -256,7 +256,7 @@ export const putArtifact = async (
     const stored = await controller.artifacts.append(bytes, { ...upload, key: leaseId, sha256: sha });
     return reply(stored as unknown as JsonObject);
   } catch (error) {
-    const { quarantineId, actual } = (error instanceof Failure ? error.details : {}) as Record<
+    const { quarantineId, actual } = ((error instanceof Failure && error.details) || {}) as Record<
       string,
       string
     >;
