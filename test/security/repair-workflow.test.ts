@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sandbox } from "../support/binary.ts";
 import { startForge } from "../support/forge.ts";
@@ -71,6 +71,14 @@ afterAll(async () => {
   place.remove();
 });
 
+/** The command lines of a process's children. */
+const commandsBelow = (pid: number): string[] =>
+  readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
+      .split(" ")
+      .filter((child) => child !== "")
+      .map((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").replaceAll("\0", " ")),
+  );
 const started = async (more: object = {}): Promise<string> => {
   const inputs = JSON.stringify({ repository: project, ...more });
   const ran = await host.lightflow([
@@ -112,7 +120,13 @@ test("a failing test is diagnosed, mended in the second attempt, tried afresh, a
   };
   expect(target).toStartWith(`${project}/repair/`);
   expect(binding.artifacts).toHaveLength(1);
+  // Nothing is held for it meanwhile: no lease, no directory of one, no process in a sandbox.
   expect(await leased()).toEqual([0]);
+  await eventually(
+    async () => readdirSync(join(host.runnerData, "leases")),
+    (left) => left.length === 0,
+  );
+  expect(commandsBelow(host.runnerPid()).filter((command) => /bwrap|-child/.test(command))).toEqual([]);
   expect(git(project, "branch", "--list", "repair/*")).toBe("");
   expect((await host.lightflow(["approvals", "approve", approval])).code).toBe(0);
   expect(await host.ended(run)).toBe("succeeded");
