@@ -2,9 +2,9 @@ import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUILTIN_ASSETS } from "../builtins/index.ts";
 import { type Asset, type FindPlace, readAsset } from "./asset.ts";
-import { type AssetDiagnostic, located, positionsOf } from "./diagnostics.ts";
+import { type AssetDiagnostic, positionsOf } from "./diagnostics.ts";
 import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
-import { isBelow, readSource, type SourceResult, sourceOf } from "./source.ts";
+import { isBelow, readSource, type SourceResult, sourceOf, unreadableFolder } from "./source.ts";
 
 export interface Discovery {
   /** Sorted by id, in byte order. */
@@ -105,16 +105,8 @@ function* sourcesOf(root: string, kind: AssetKind): Generator<SourceResult> {
     inside = isBelow(realpathSync(directory), realRoot);
     entries = readdirSync(directory, { withFileTypes: true });
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT") return;
-    yield {
-      diagnostic: located(
-        "asset_unreadable",
-        directory,
-        `asset I/O error: ${error instanceof Error ? error.message : String(error)}`,
-        code === "ENOTDIR" ? "make it a directory" : "check that the directory may be read",
-      ),
-    };
+    const diagnostic = unreadableFolder(root, directory, error);
+    if (diagnostic !== undefined) yield { diagnostic };
     return;
   }
   for (const entry of entries.sort((a, b) => order(a.name, b.name))) {

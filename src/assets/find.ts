@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path";
 import { fail } from "../base/errors.ts";
 import { isObject, type JsonObject } from "../base/json.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
-import { checkDocument, pointerTokens, type WorkflowDocument } from "../workflow/index.ts";
+import { checkDocument, type Diagnostic, pointerTokens, type WorkflowDocument } from "../workflow/index.ts";
 import type { Asset, FindPlace } from "./asset.ts";
 import { findComponents } from "./components.ts";
 import type { WorkflowDef } from "./definition/types.ts";
@@ -92,7 +92,7 @@ export function workflowFrom(
         path,
         ...(place?.(sourceOfPointer(pointer, definition, plan)) ?? START),
         message: `${pointer}: ${message}`,
-        hint: hint ?? "see the workflow that this asset becomes",
+        hint: hint ?? HINTS[code] ?? "correct what the step says there",
       })),
     );
   }
@@ -100,6 +100,12 @@ export function workflowFrom(
 }
 
 const START = { line: 1, column: 1 };
+
+/** What to do where the check of documents leaves it open. */
+const HINTS: Readonly<Partial<Record<Diagnostic["code"], string>>> = {
+  expression_invalid: "correct the program; try it by itself: lightflow expression eval PROGRAM --input JSON",
+  cycle: "let one of them neither need nor read the others",
+};
 
 /** The part of `define()` that a place of the document was made from. */
 function sourceOfPointer(pointer: string, definition: WorkflowDef, plan: Plan): Parameters<FindPlace>[0] {

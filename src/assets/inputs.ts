@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import { canonicalJson } from "../base/canonical.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import type { Port, WorkflowDef } from "./definition/types.ts";
-import { nearest } from "./nearest.ts";
+import { orNearest } from "./nearest.ts";
 
 /** One thing wrong with the inputs of a run. `path` is a JSON pointer into them. */
 export interface InputIssue {
@@ -96,7 +96,7 @@ export function checkInputs(definition: WorkflowDef, inputs: Json): InputIssue[]
     issues.push({
       code: "input_unknown",
       path: `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`,
-      message: `there is no input ${name}${nearest(name, Object.keys(ports), "; did you mean ")}`,
+      message: `there is no input ${name}${orNearest(name, Object.keys(ports))}`,
     });
   }
   return issues;

@@ -1,9 +1,10 @@
 import { constants, lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUILTIN_ASSETS, BUILTINS_STAMP } from "../builtins/assets.ts";
-import { type AssetDiagnostic, located } from "./diagnostics.ts";
+import type { AssetDiagnostic } from "./diagnostics.ts";
 import { type IndexEntries, type IndexEntry, indexPath, readIndex, writeIndex } from "./index-file.ts";
 import { ASSET_KINDS, type AssetKind, type AssetRecord, folderOf } from "./kinds.ts";
+import { unreadableFolder } from "./source.ts";
 
 /** What reads a file that the index does not know: loaded only when there is one, for it brings the parser. */
 export type EntryReader = Pick<typeof import("./entry.ts"), "readEntry" | "entryOf" | "placeOf">;
@@ -129,11 +130,8 @@ function filesIn(root: string, folder: string): { plain: FoundFile[] } | { diagn
     isPlain = realpathSync(folder) === join(realpathSync(root), folder.slice(root.length));
     names = readdirSync(folder).sort();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return { plain: [] };
-    const message = `asset I/O error: ${error instanceof Error ? error.message : String(error)}`;
-    const hint = code === "ENOTDIR" ? "make it a directory" : "check that the directory may be read";
-    return { diagnostic: located("asset_unreadable", folder, message, hint) };
+    const diagnostic = unreadableFolder(root, folder, error);
+    return diagnostic === undefined ? { plain: [] } : { diagnostic };
   }
   const plain: FoundFile[] = [];
   for (const name of names) {

@@ -13,6 +13,12 @@ export function nearestOf(written: string, candidates: Iterable<string>): string
   return found;
 }
 
+/** `; did you mean X?` with the nearest candidate, or nothing. */
+export function orNearest(written: string, candidates: Iterable<string>): string {
+  const best = nearestWord(written, candidates);
+  return best === undefined ? "" : `; did you mean ${best}?`;
+}
+
 /** The nearest candidate behind `lead`, or nothing. */
 export function nearest(written: string, candidates: Iterable<string>, lead: string): string {
   const best = nearestWord(written, candidates);

@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
-import { sep } from "node:path";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { join, sep } from "node:path";
 import { sha256 } from "../base/canonical.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type AssetDiagnostic, type DiagnosticCode, located } from "./diagnostics.ts";
@@ -95,4 +95,17 @@ export function readSource(path: string, root: string, options: ReadOptions = {}
 /** Text that did not come from a file, such as an asset that the executable carries. */
 export function sourceOf(path: string, text: string): Source {
   return { path, text, sha256: sha256(text) };
+}
+
+/**
+ * The diagnostic of a folder of the project that cannot be read; `undefined` where there is none, also because
+ * `lightflow` is a file: in many places it is the executable itself.
+ */
+export function unreadableFolder(root: string, folder: string, error: unknown): AssetDiagnostic | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  const project = statSync(join(root, "lightflow"), { throwIfNoEntry: false });
+  if (code === "ENOENT" || project?.isFile()) return undefined;
+  const message = `asset I/O error: ${error instanceof Error ? error.message : String(error)}`;
+  const hint = code === "ENOTDIR" ? "make it a directory" : "check that the directory may be read";
+  return located("asset_unreadable", folder, message, hint);
 }

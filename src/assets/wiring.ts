@@ -4,7 +4,7 @@ import type { ComponentDef, StepTarget, WorkflowDef, WorkflowStepDef } from "./d
 import type { Problems } from "./diagnostics.ts";
 import type { AssetKind } from "./kinds.ts";
 import type { AssetModule } from "./module.ts";
-import { nearest } from "./nearest.ts";
+import { orNearest } from "./nearest.ts";
 import { isSequential } from "./plan/plan.ts";
 import { expressionsIn, noReferences, referencesOf } from "./plan/references.ts";
 
@@ -43,7 +43,7 @@ export function checkWiring(definition: WorkflowDef, map: DefinitionMap, problem
         "value_invalid",
         map.stepOffset(step.step_id, ["resources", name]),
         `there is no resource ${name}`,
-        `add .resource("${name}", { capacity: 1 })${nearest(name, resources, "; did you mean ")}`,
+        `add .resource("${name}", { capacity: 1 })${orNearest(name, resources)}`,
       );
     }
   }
@@ -87,7 +87,7 @@ export function checkComponent(
       "port_unknown",
       map.methodOffset("result"),
       `there is no output ${name}`,
-      `known outputs: ${known.join(", ")}${nearest(name, known, "; did you mean ")}`,
+      `known outputs: ${known.join(", ")}${orNearest(name, known)}`,
     );
   }
   if (result !== undefined) {
@@ -147,7 +147,7 @@ class Names {
     if (step.then !== undefined) this.#goTo(step, step.then, ["then"]);
     for (const [index, need] of (step.needs ?? []).entries()) {
       if (this.#ids.includes(need)) continue;
-      const hint = `known steps: ${this.#ids.join(", ")}${nearest(need, this.#ids, "; did you mean ")}`;
+      const hint = `known steps: ${this.#ids.join(", ")}${orNearest(need, this.#ids)}`;
       problems.add(
         "step_unknown",
         map.stepOffset(id, ["needs", String(index)]),
@@ -176,7 +176,7 @@ class Names {
       "step_unknown",
       this.map.stepOffset(step.step_id, path),
       `there is no step ${then} to go to`,
-      `write a step's id, continue, exit or end${nearest(then, this.#ids, "; did you mean ")}`,
+      `write a step's id, continue, exit or end${orNearest(then, this.#ids)}`,
     );
   }
 
@@ -193,7 +193,7 @@ class Names {
       if (found.allInputs) this.#readsAll = true;
       for (const [name] of found.steps) {
         if (this.#ids.includes(name!)) continue;
-        const hint = `known steps: ${this.#ids.join(", ")}${nearest(name!, this.#ids, "; did you mean ")}`;
+        const hint = `known steps: ${this.#ids.join(", ")}${orNearest(name!, this.#ids)}`;
         this.problems.add("step_unknown", place(), `there is no step ${name}`, hint);
       }
     }
@@ -203,7 +203,7 @@ class Names {
     this.#used.add(name);
     const ports = this.#ports;
     if (ports === undefined || ports.includes(name)) return;
-    const hint = `known inputs: ${ports.join(", ")}${nearest(name, ports, "; did you mean ")}`;
+    const hint = `known inputs: ${ports.join(", ")}${orNearest(name, ports)}`;
     this.problems.add("input_unknown", offset(), `there is no input ${name}`, hint);
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { type AssetDiagnostic, checkProject } from "../assets/index.ts";
 import { fail } from "../base/errors.ts";
@@ -35,8 +35,21 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
     });
   }
   // A directory that is a project of its own is checked as one.
-  const own = only !== undefined && existsSync(resolve(only, "lightflow"));
-  const { files, diagnostics } = own ? checkProject(only) : checkProject(io.root(), only);
+  const own = only !== undefined && isProject(only);
+  const root = own ? only : io.root();
+  if (!isProject(root)) {
+    throw fail("not_found", `there is no project in ${root}: it has no directory lightflow/`, {
+      hint: "go to one, name it with --root, or make one: lightflow init",
+    });
+  }
+  const { files, diagnostics } = own ? checkProject(only) : checkProject(root, only);
+  if (only !== undefined && files === 0) {
+    throw fail("not_found", `no asset stands in ${positionals.path}`, {
+      hint: DOCUMENT.test(only)
+        ? `a document is checked by lightflow workflow check ${positionals.path}`
+        : `assets are .ts files in ${root}/lightflow/`,
+    });
+  }
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   io.print({ ok: errors === 0, files, diagnostics }, (paint) =>
     [
@@ -46,6 +59,14 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   );
   return errors === 0 ? EXIT.ok : EXIT.usage;
 };
+
+const DOCUMENT = /\.(ya?ml|json)$/;
+
+/** In a directory without a project `lightflow` may well be the executable. */
+function isProject(directory: string): boolean {
+  const path = resolve(directory, "lightflow");
+  return existsSync(path) && statSync(path).isDirectory();
+}
 
 function summary(files: number, errors: number, warnings: number, paint: Paint): string {
   const of = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;

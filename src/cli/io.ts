@@ -6,6 +6,7 @@ import type { Environment, Paths } from "../base/xdg.ts";
 import { Output } from "./output.ts";
 import { createPaint, type Paint } from "./paint.ts";
 import { type ResolvedSettings, resolveSettings, type Settings, type SettingValues } from "./settings.ts";
+import { valueText } from "./value-text.ts";
 
 /** Why a command should end early. */
 export type StopReason = "SIGINT" | "SIGTERM" | "SIGHUP" | "EPIPE";
@@ -38,7 +39,7 @@ export interface Io {
   /** The project's directory, absolute. @throws Failure `not_found` when the one that was named is missing */
   root(): string;
   log(): Log;
-  /** A value as the command's answer: JSON (2 spaces) or, on a terminal, what `readable` makes of it. */
+  /** A value as the command's answer: JSON (2 spaces) or, on a terminal, what `readable` (or {@link valueText}) makes of it. */
   print(value: unknown, readable?: (paint: Paint) => string): void;
   /** All of stdin as text. */
   readInput(): Promise<string>;
@@ -101,8 +102,9 @@ export function createIo(options: IoOptions, env: Environment = process.env): Io
     },
     log: () => createLog(io.settings().logLevel, (line) => stderr.write(line)),
     print(value, readable) {
-      if (json || readable === undefined) stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-      else stdout.write(withNewline(readable(io.paint)));
+      if (json) stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      else
+        stdout.write(withNewline(readable === undefined ? valueText(value, io.paint) : readable(io.paint)));
     },
     async readInput() {
       if (process.stdin.isTTY) {

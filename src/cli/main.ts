@@ -91,10 +91,11 @@ async function openIo(parsed: Parsed, env: Environment): Promise<Io> {
 
 /** One line, or with `--json` the problem object, on stderr. */
 function report(failure: Failure, json: boolean): void {
-  const hint = failure.hint === undefined ? "" : `; ${failure.hint}`;
+  const { message } = failure;
+  const hint = failure.hint === undefined ? "" : `${message.endsWith("?") ? "" : ";"} ${failure.hint}`;
   const text = json
     ? JSON.stringify(toProblem(failure), null, 2)
-    : `${failure.message}${hint}`.replace(/\s*\n\s*/g, " ");
+    : `${message}${hint}`.replace(/\s*\n\s*/g, " ");
   console.error(text);
   if (failure.code === "internal" && process.env["LIGHTFLOW_LOG_LEVEL"] === "debug") {
     console.error(failure.cause instanceof Error ? failure.cause.stack : failure.stack);

@@ -117,3 +117,23 @@ test("a project directory that is not there is refused by every command that rea
     expect(message).toContain("there is no project directory /no/such/project");
   }
 });
+
+test("a check of no project, or of what is no asset, is refused rather than passed", async () => {
+  const elsewhere = join(box.path, "elsewhere");
+  mkdirSync(elsewhere);
+  // As where the executable alone was copied into a directory.
+  writeFileSync(join(elsewhere, "lightflow"), "");
+  for (const root of [elsewhere, box.path]) {
+    expect(await refusal(["check", "--root", root])).toMatchObject({
+      code: 2,
+      message: expect.stringContaining(`there is no project in ${root}: it has no directory lightflow/`),
+    });
+  }
+  const listed = await runBinary(["assets", "workflows"], { env: box.env, cwd: elsewhere });
+  expect([listed.code, listed.stderr]).toEqual([0, ""]);
+  writeFileSync(join(project, "flow.yaml"), "do: []\n");
+  expect(await refusal(["check", "flow.yaml"])).toMatchObject({
+    code: 2,
+    message: expect.stringContaining("lightflow workflow check flow.yaml"),
+  });
+});

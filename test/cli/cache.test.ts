@@ -170,7 +170,7 @@ test("a seed that nobody gave is drawn and recorded; presets stand below inputs,
   const preset = await start("preset", "--preset", "loud", "--inputs", '{"right":"I"}', "--set", "seed=3");
   expect(preset.inputs).toEqual({ left: "L", right: "I", seed: 3 });
   expect((await run("run", "start", "workflow.diamond", "--preset", "loudd")).stderr).toContain(
-    "did you mean loud",
+    "did you mean loud?",
   );
 
   writeFileSync(join(box.path, "photo.txt"), "bytes");

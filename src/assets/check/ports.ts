@@ -2,7 +2,7 @@ import type { Json } from "../../base/json.ts";
 import type { ComponentDef, Port, WorkflowStepDef } from "../definition/types.ts";
 import type { DiagnosticCode } from "../diagnostics.ts";
 import { issueOf } from "../inputs.ts";
-import { nearest } from "../nearest.ts";
+import { orNearest } from "../nearest.ts";
 import type { Components } from "../plan/plan.ts";
 import { expressionBody, expressionsIn, pathOf, referencesOf, treeOf } from "../plan/references.ts";
 
@@ -44,7 +44,7 @@ export function checkPorts(definition: Wired, components: Components): PortProbl
         "port_unknown",
         [],
         `the step ${id} has no output ${name}`,
-        `known outputs: ${known.join(", ")}${nearest(name, known, "; did you mean ")}`,
+        `known outputs: ${known.join(", ")}${orNearest(name, known)}`,
       );
     }
     if (target.kind !== "use") continue;
@@ -62,7 +62,7 @@ export function checkPorts(definition: Wired, components: Components): PortProbl
           `${asset} has no input ${name}`,
           known.length === 0
             ? "it has no inputs"
-            : `known inputs: ${known.join(", ")}${nearest(name, known, "; did you mean ")}`,
+            : `known inputs: ${known.join(", ")}${orNearest(name, known)}`,
         );
         continue;
       }

@@ -143,7 +143,7 @@ test("presets fit their workflow, policies their schema, and runs/ holds example
   expect(problems(files).map(({ code, message }) => [code, message.replace(/: .*/, "")])).toEqual([
     ["data_invalid", "POLICY"],
     ["data_invalid", "the input n is not an integer"],
-    ["data_invalid", "there is no input m; did you mean n"],
+    ["data_invalid", "there is no input m; did you mean n?"],
     ["data_invalid", "there is no workflow workflow.tset"],
     ["data_invalid", "PRESET"],
     ["data_invalid", expect.stringContaining("duplicate key") as unknown as string],

@@ -10,7 +10,7 @@ import { readAssets } from "../discover.ts";
 import { workflowFrom } from "../find.ts";
 import { checkInputs } from "../inputs.ts";
 import { ASSET_KINDS } from "../kinds.ts";
-import { nearest } from "../nearest.ts";
+import { orNearest } from "../nearest.ts";
 import { type Component, type Components, planWorkflow } from "../plan/plan.ts";
 import { checkPorts } from "./ports.ts";
 
@@ -150,7 +150,7 @@ function checkData(
           "data_invalid",
           source.path,
           `there is no workflow ${value.workflow}`,
-          `name a workflow of the project${nearest(value.workflow, ids, "; did you mean ")}`,
+          `name a workflow of the project${orNearest(value.workflow, ids)}`,
         ),
         ...at(value.workflow),
       });

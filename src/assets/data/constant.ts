@@ -3,11 +3,11 @@ import { join, resolve } from "node:path";
 import type { TSchema } from "@sinclair/typebox";
 import type { Json } from "../../base/json.ts";
 import { camelKeys, misfit } from "../definition/check.ts";
-import { type AssetDiagnostic, locate, located, Problems } from "../diagnostics.ts";
+import { type AssetDiagnostic, locate, Problems } from "../diagnostics.ts";
 import { constantOf, readModule } from "../module.ts";
 import { nestingProblem } from "../nesting.ts";
 import { parseTypeScript } from "../parser.ts";
-import { readSource, type Source, type SourceResult } from "../source.ts";
+import { readSource, type Source, type SourceResult, unreadableFolder } from "../source.ts";
 import { offsetOf, staticValue } from "../values.ts";
 
 /** A file that holds one exported constant: its value, or every problem. */
@@ -29,15 +29,8 @@ export function filesOf(root: string, folder: string): { name: string; result: S
     if (entries.length === 0) return [];
     realRoot = realpathSync(resolve(root));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    const message = `asset I/O error: ${error instanceof Error ? error.message : String(error)}`;
-    const hint = "check that the directory may be read";
-    return [
-      {
-        name: folder,
-        result: { diagnostic: located("asset_unreadable", directory, message, hint) },
-      },
-    ];
+    const diagnostic = unreadableFolder(resolve(root), directory, error);
+    return diagnostic === undefined ? [] : [{ name: folder, result: { diagnostic } }];
   }
   return entries
     .map(({ name }) => name)

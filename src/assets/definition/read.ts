@@ -2,7 +2,7 @@ import type { Json } from "../../base/json.ts";
 import { type DiagnosticCode, type Problems, SourceProblem } from "../diagnostics.ts";
 import type { AssetMeta } from "../kinds.ts";
 import type { Returned } from "../module.ts";
-import { nearest } from "../nearest.ts";
+import { orNearest } from "../nearest.ts";
 import { type Constants, type Node, offsetOf, staticValue, ValueBudget } from "../values.ts";
 import { type Chain, type ChainCall, readChain } from "./chain.ts";
 import { camelCase, camelKeys, misfit } from "./check.ts";
@@ -76,8 +76,8 @@ function readDefinition<D>(
       if (method === undefined) {
         throw new SourceProblem(
           "method_unknown",
-          `${chain.root.name}() has no method ${call.name}`,
-          `known methods: ${Object.keys(methods).join(", ")}${nearest(name, Object.keys(methods), "; did you mean ")}`,
+          `${chain.root.name}() has no method ${call.name}${orNearest(name, Object.keys(methods))}`,
+          `known methods: ${Object.keys(methods).join(", ")}`,
           call.offset,
         );
       }

@@ -380,7 +380,7 @@ test("inputs are completed from defaults and the working directory, and every fa
     ["input_invalid", "/ratio", "the input ratio is not a number"],
     ["input_invalid", "/flag", "the input flag is neither true nor false"],
     ["input_invalid", "/file", "the input file is not sha256: and 64 hex digits"],
-    ["input_unknown", "/repositry", "there is no input repositry; did you mean repository"],
+    ["input_unknown", "/repositry", "there is no input repositry; did you mean repository?"],
   ]);
   expect(checkInputs(definition, [1])).toMatchObject([{ message: "the inputs are not a JSON object" }]);
 });

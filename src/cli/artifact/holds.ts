@@ -12,16 +12,18 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
   try {
     const answer = await client.call("listLegalHolds", { all: flags.all });
     io.print(answer, (paint) =>
-      tableText([
-        ["hold", "on", "since", "by", "reason"].map((head) => paint.dim(head)),
-        ...answer.holds.map((each) => [
-          each.hold_id,
-          each.run_id === null ? `sha256:${each.sha256}` : `run ${each.run_id}`,
-          each.placed_at,
-          each.placed_by,
-          each.released_at === null ? each.reason : `${each.reason} (released ${each.released_at})`,
-        ]),
-      ]),
+      answer.holds.length === 0
+        ? "nothing is held\n"
+        : tableText([
+            ["hold", "on", "since", "by", "reason"].map((head) => paint.dim(head)),
+            ...answer.holds.map((each) => [
+              each.hold_id,
+              each.run_id === null ? `sha256:${each.sha256}` : `run ${each.run_id}`,
+              each.placed_at,
+              each.placed_by,
+              each.released_at === null ? each.reason : `${each.reason} (released ${each.released_at})`,
+            ]),
+          ]),
     );
     return 0;
   } finally {

@@ -33,21 +33,23 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       ...(flags.cursor === undefined ? {} : { cursor: flags.cursor }),
     });
     io.print(answer, (paint) =>
-      tableText([
-        ["created", "kind", "run", "step", "name", "bytes", "kept until", "sha256"].map((head) =>
-          paint.dim(head),
-        ),
-        ...answer.artifacts.map((each) => [
-          each.created_at,
-          each.kind,
-          each.run_id ?? "",
-          each.step_id ?? "",
-          each.name ?? "",
-          String(each.size),
-          each.expired_at !== null ? `expired ${each.expired_at}` : (each.expires_at ?? ""),
-          each.sha256,
-        ]),
-      ]),
+      answer.artifacts.length === 0
+        ? "there are no such artifacts\n"
+        : tableText([
+            ["created", "kind", "run", "step", "name", "bytes", "kept until", "sha256"].map((head) =>
+              paint.dim(head),
+            ),
+            ...answer.artifacts.map((each) => [
+              each.created_at,
+              each.kind,
+              each.run_id ?? "",
+              each.step_id ?? "",
+              each.name ?? "",
+              String(each.size),
+              each.expired_at !== null ? `expired ${each.expired_at}` : (each.expires_at ?? ""),
+              each.sha256,
+            ]),
+          ]),
     );
     return 0;
   } finally {

@@ -20,7 +20,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
       record.meta.description,
       "",
       paint.dim("inputs"),
-      inputs.length === 0 ? "  none" : tableText(inputs),
+      inputs.length === 0 ? "  none" : tableText(inputs).trimEnd(),
       "",
       paint.dim("steps"),
       tableText(steps),

@@ -3,13 +3,16 @@ import type { Paint } from "../paint.ts";
 import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
+import { detailText } from "../value-text.ts";
 import { CHAIN_FLAG } from "./flags.ts";
 
 const AGAIN_MS = 1000;
+/** Columns of an entry's body where the terminal has no room for it. */
+const LEAST_DETAIL = 40;
 
 export const spec = {
   description:
-    "Decisions of the control plane, oldest first: who, what, about what, and why. Each is chained to the one before.",
+    "Decisions of the control plane, oldest first: who, what, about what, and why. Each is chained to the one before. On a terminal an entry is one line; `audit show SEQ` tells the whole of it.",
   flags: {
     lines: { type: "integer", value: "N", minimum: 1, maximum: 1000, default: 50, about: "how many" },
     after: {
@@ -39,17 +42,18 @@ interface Entry {
   body: Record<string, unknown>;
 }
 
-const text = (entries: readonly Entry[], paint: Paint): string =>
-  tableText(
-    entries.map(({ seq, ts, actor, action, object, body }) => [
-      paint.dim(String(seq)),
-      ts,
-      actor,
-      action,
-      object,
-      paint.dim(JSON.stringify(body)),
-    ]),
+/** Entries a line each, their bodies as far as the terminal goes: `audit show SEQ` tells the whole. */
+function text(entries: readonly Entry[], columns: number, paint: Paint): string {
+  const heads = entries.map(({ seq, ts, actor, action, object }) => [String(seq), ts, actor, action, object]);
+  const width = (column: number) => Math.max(0, ...heads.map((row) => row[column]!.length));
+  const room = columns - [0, 1, 2, 3, 4].reduce((sum, column) => sum + width(column) + 2, 0);
+  return tableText(
+    entries.map(({ body }, at) => {
+      const [seq, ...rest] = heads[at]!;
+      return [paint.dim(seq!), ...rest, paint.dim(detailText(body, Math.max(LEAST_DETAIL, room)))];
+    }),
   );
+}
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const client = await connectToRead(io.paths, io.log(), io.root());
@@ -65,7 +69,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
   try {
     if (!flags.follow) {
       const answer = await ask(flags.after);
-      io.print(answer, (paint) => text(answer.entries, paint));
+      io.print(answer, (paint) => text(answer.entries, io.stdout.columns, paint));
       return 0;
     }
     const stop = io.stop();
@@ -73,7 +77,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
     while (!stop.aborted) {
       const { entries } = await ask(after);
       if (io.json) for (const entry of entries) io.stdout.line(JSON.stringify(entry));
-      else io.stdout.write(text(entries, io.paint));
+      else io.stdout.write(text(entries, io.stdout.columns, io.paint));
       after = entries.at(-1)?.seq ?? after ?? 0;
       if (entries.length < flags.lines) await Bun.sleep(stop.aborted ? 0 : AGAIN_MS);
     }

@@ -15,15 +15,19 @@ export const run: Run<typeof spec> = async (_, io) => {
   try {
     const answer = await client.call("listBatches", {});
     io.print(answer, (paint) =>
-      tableText([
-        ["batch", "jobs", "waiting", "running", "succeeded", "failed", "refused"].map((head) =>
-          paint.dim(head),
-        ),
-        ...answer.batches.map((each) => [
-          each.batch_id,
-          ...[each.jobs, each.waiting, each.running, each.succeeded, each.failed, each.refused].map(String),
-        ]),
-      ]),
+      answer.batches.length === 0
+        ? "there are no batches yet: lightflow batch run FILE\n"
+        : tableText([
+            ["batch", "jobs", "waiting", "running", "succeeded", "failed", "refused"].map((head) =>
+              paint.dim(head),
+            ),
+            ...answer.batches.map((each) => [
+              each.batch_id,
+              ...[each.jobs, each.waiting, each.running, each.succeeded, each.failed, each.refused].map(
+                String,
+              ),
+            ]),
+          ]),
     );
     return 0;
   } finally {

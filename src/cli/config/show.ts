@@ -18,7 +18,11 @@ export const run: Run<typeof spec> = async (_args, io) => {
   for (const [key, value] of Object.entries(settings.runner)) flat[`runner.${key}`] = value;
   io.print({ file: configPath(io.paths), settings, sources }, (paint) =>
     tableText(
-      Object.entries(flat).map(([name, value]) => [name, String(value), paint.dim(sources[name] ?? "")]),
+      Object.entries(flat).map(([name, value]) => [
+        name,
+        value === undefined ? "not set" : String(value),
+        paint.dim(sources[name] ?? ""),
+      ]),
     ),
   );
   return 0;

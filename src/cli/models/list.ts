@@ -18,10 +18,12 @@ export const run: Run<typeof spec> = async (_args, io) => {
     return { id, title, licence, state, files: own };
   });
   io.print({ models }, (paint) =>
-    tableText([
-      ["id", "title", "licence", "state"].map((head) => paint.dim(head)),
-      ...models.map(({ id, title, licence, state }) => [id, title, licence ?? "", state]),
-    ]),
+    models.length === 0
+      ? "the project has no models\n"
+      : tableText([
+          ["id", "title", "licence", "state"].map((head) => paint.dim(head)),
+          ...models.map(({ id, title, licence, state }) => [id, title, licence ?? "", state]),
+        ]),
   );
   return EXIT.ok;
 };

@@ -18,16 +18,18 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   try {
     const answer = await client.call("getArtifacts", { run_id: positionals.run });
     io.print(answer, (paint) =>
-      tableText([
-        ["name", "step", "bytes", "sha256", "path"].map((head) => paint.dim(head)),
-        ...answer.artifacts.map((each) => [
-          each.name,
-          each.step_id,
-          String(each.size),
-          each.sha256,
-          each.path ?? "",
-        ]),
-      ]),
+      answer.artifacts.length === 0
+        ? "the run handed nothing over\n"
+        : tableText([
+            ["name", "step", "bytes", "sha256", "path"].map((head) => paint.dim(head)),
+            ...answer.artifacts.map((each) => [
+              each.name,
+              each.step_id,
+              String(each.size),
+              each.sha256,
+              each.path ?? "",
+            ]),
+          ]),
     );
     return 0;
   } finally {

@@ -1,10 +1,14 @@
 import { connectToRead } from "../../host/index.ts";
+import type { OutputOf } from "../../service/index.ts";
+import type { Paint } from "../paint.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { detailText } from "../value-text.ts";
 import { RUN_ID } from "./run-id.ts";
 import { followEvents } from "./watch.ts";
 
 export const spec = {
-  description: "One JSON object a line (JSONL), in order of `seq`.",
+  description:
+    "In order of `seq`: one JSON object a line (JSONL), and on a terminal one line of text, without `--json`.",
   positionals: [RUN_ID],
   flags: {
     follow: { type: "boolean", about: "wait for more until the run has ended" },
@@ -24,7 +28,10 @@ export const spec = {
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const stop = io.stop();
   const client = await connectToRead(io.paths, io.log(), io.root());
-  const print = (event: unknown) => io.stdout.line(JSON.stringify(event));
+  const line = io.json
+    ? (event: RunEvent) => JSON.stringify(event)
+    : (event: RunEvent) => eventText(event, io.stdout.columns, io.paint);
+  const print = (event: RunEvent) => io.stdout.line(line(event));
   try {
     if (flags.follow) {
       await followEvents(client, positionals.run, stop, print, flags.after).catch((error: unknown) => {
@@ -36,7 +43,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       const { events } = await client.call("getEvents", { run_id: positionals.run, after });
       if (events.length === 0) return 0;
       // A page in one write: a line at a time is a million system calls for a long history.
-      io.stdout.write(events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+      io.stdout.write(events.map((event) => `${line(event)}\n`).join(""));
       after = events.at(-1)!.seq;
     }
     return 0;
@@ -44,3 +51,16 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     await client.close();
   }
 };
+
+type RunEvent = OutputOf<"getEvents">["events"][number];
+
+const SEQ_WIDTH = 5;
+const EVENT_WIDTH = 22;
+const STEP_WIDTH = 12;
+
+/** Columns of a fixed width, since more may come at any time. */
+function eventText({ seq, ts, event, step_id, detail }: RunEvent, columns: number, paint: Paint): string {
+  const head = `${String(seq).padStart(SEQ_WIDTH)}  ${ts}  ${event.padEnd(EVENT_WIDTH)}  ${(step_id ?? "").padEnd(STEP_WIDTH)}`;
+  const rest = detailText(detail as object | null, Math.max(STEP_WIDTH, columns - head.length - 2));
+  return `${head}  ${paint.dim(rest)}`.trimEnd();
+}

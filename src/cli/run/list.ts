@@ -34,16 +34,18 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
   try {
     const answer = await client.call("listRuns", flags);
     io.print(answer, (paint) =>
-      tableText([
-        ["run", "workflow", "status", "started", "time"].map((head) => paint.dim(head)),
-        ...answer.runs.map((each) => [
-          each.run_id,
-          each.workflow_asset_id,
-          each.status,
-          each.created_at,
-          duration(each.duration_ms),
-        ]),
-      ]),
+      answer.runs.length === 0
+        ? "no such runs; start one: lightflow run start WORKFLOW\n"
+        : tableText([
+            ["run", "workflow", "status", "started", "time"].map((head) => paint.dim(head)),
+            ...answer.runs.map((each) => [
+              each.run_id,
+              each.workflow_asset_id,
+              each.status,
+              each.created_at,
+              duration(each.duration_ms),
+            ]),
+          ]),
     );
     return 0;
   } finally {

@@ -60,7 +60,10 @@ export function reportText(report: RunReport, paint: Paint): string {
   const lines = [
     `${statusText(run.status, paint)} ${paint.bold(run.run_id)} (${run.workflow_asset_id}) in ${duration(run.duration_ms)}`,
     "",
-    tableText([["", "step", "runner", "attempt", "time", "exit"].map((head) => paint.dim(head)), ...rows]),
+    tableText([
+      ["", "step", "runner", "attempt", "time", "exit"].map((head) => paint.dim(head)),
+      ...rows,
+    ]).trimEnd(),
   ];
   if (run.error !== null) {
     lines.push(

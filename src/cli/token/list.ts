@@ -16,17 +16,19 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
   try {
     const answer = await client.call("listTokens", { tenant: flags.tenant });
     io.print(answer, (paint) =>
-      tableText([
-        ["id", "subject", "scopes", "roles", "expires", "revoked"].map((head) => paint.dim(head)),
-        ...answer.tokens.map((each) => [
-          each.id,
-          each.subject,
-          each.scopes.join(", "),
-          each.roles.join(", "),
-          each.expires_at,
-          each.revoked_at ?? "",
-        ]),
-      ]),
+      answer.tokens.length === 0
+        ? "there are no tokens; make one: lightflow token create NAME --scope read\n"
+        : tableText([
+            ["id", "subject", "scopes", "roles", "expires", "revoked"].map((head) => paint.dim(head)),
+            ...answer.tokens.map((each) => [
+              each.id,
+              each.subject,
+              each.scopes.join(", "),
+              each.roles.join(", "),
+              each.expires_at,
+              each.revoked_at ?? "",
+            ]),
+          ]),
     );
     return 0;
   } finally {

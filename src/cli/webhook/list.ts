@@ -13,17 +13,19 @@ export const run: Run<typeof spec> = async (_args, io) => {
   try {
     const answer = await client.call("listWebhooks", {});
     io.print(answer, (paint) =>
-      tableText([
-        ["id", "address", "events", "pending", "delivered", "last"].map((head) => paint.dim(head)),
-        ...answer.webhooks.map((each) => [
-          each.id,
-          each.url,
-          each.events.join(", "),
-          String(each.pending),
-          String(each.delivered),
-          each.last?.outcome ?? "",
-        ]),
-      ]),
+      answer.webhooks.length === 0
+        ? "there are no webhooks\n"
+        : tableText([
+            ["id", "address", "events", "pending", "delivered", "last"].map((head) => paint.dim(head)),
+            ...answer.webhooks.map((each) => [
+              each.id,
+              each.url,
+              each.events.join(", "),
+              String(each.pending),
+              String(each.delivered),
+              each.last?.outcome ?? "",
+            ]),
+          ]),
     );
     return 0;
   } finally {
