@@ -12,6 +12,8 @@ export interface DiskUser {
 }
 
 const TICK_MS = 250;
+/** After a look that found nobody: going through workspaces is work for the disk too. */
+const REST_MS = 5_000;
 /** Of a file system that counts its files: below this it is as good as full. */
 const FEW_FILES = 1_024;
 
@@ -48,6 +50,7 @@ export function guardDisk(
   const fewBytes = config.minimumFreeBytes / 2;
   const stopped = new Set<string>();
   let isLooking = false;
+  let restUntil = 0;
   const look = async (): Promise<void> => {
     const { bavail, bsize, ffree, files } = statfsSync(config.dataDirectory);
     const lacksBytes = bavail * bsize < fewBytes;
@@ -61,14 +64,17 @@ export function guardDisk(
     const amount = ({ used }: { used: Space }) => (lacksBytes ? used.bytes : used.files);
     const [largest] = measured.sort((a, b) => amount(b) - amount(a));
     // A disk that somebody else has filled is not mended by ending a task.
-    if (largest === undefined || amount(largest) < (lacksBytes ? fewBytes : FEW_FILES)) return;
+    if (largest === undefined || amount(largest) < (lacksBytes ? fewBytes : FEW_FILES)) {
+      restUntil = performance.now() + REST_MS;
+      return;
+    }
     const { leaseId } = largest.user;
     log.warn("a task that fills the disk is stopped", { lease: leaseId, ...largest.used });
     stopped.add(leaseId);
     largest.user.stop();
   };
   const timer = setInterval(() => {
-    if (isLooking) return;
+    if (isLooking || performance.now() < restUntil) return;
     isLooking = true;
     look()
       .catch((error) => log.warn("the disk cannot be watched", { reason: toFailure(error).message }))
