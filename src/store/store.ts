@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { Artifacts } from "../artifacts/index.ts";
 import { fail, toFailure } from "../base/errors.ts";
+import { LogRoom } from "../base/log-room.ts";
 import { archiveReader } from "./archives/reader.ts";
 import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
 import { Checkpointer } from "./sqlite/checkpointer.ts";
@@ -61,6 +62,7 @@ export class Store {
   readonly #listeners = new Set<Listener>();
   readonly #sync: LogSync;
   readonly #checkpointer: Checkpointer;
+  readonly #room: LogRoom;
   /** Rows changed by this connection so far: a batch that changed none needs no sync of its own. */
   #changes = 0;
   #broken: Error | null = null;
@@ -88,6 +90,9 @@ export class Store {
     this.#statements = new StatementCache(this.#writer, () => this.#sessions.clear());
     this.#reader = openReader(path);
     this.#readStatements = new StatementCache(this.#reader);
+    // Inside a transaction only another connection may look.
+    const look = "PRAGMA wal_checkpoint(NOOP)";
+    this.#room = new LogRoom(path, () => this.#readStatements.get<{ log: number }>(look)!.log);
     this.#dataVersion = this.#readDataVersion();
   }
 
@@ -165,6 +170,7 @@ export class Store {
     this.#closed = true;
     this.#sync.close();
     await this.#checkpointer.close();
+    this.#room.close();
     this.#readStatements.close();
     this.#statements.close();
   }
@@ -212,6 +218,7 @@ export class Store {
     let settle: Settling[];
     try {
       this.#exec("BEGIN IMMEDIATE");
+      this.#room.make();
       this.#checkRemembered();
       settle = this.#together(batch, tx) ?? this.#apart(batch, tx);
       for (const work of this.#last.values()) work(tx);

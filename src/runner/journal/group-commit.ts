@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { type Failure, toFailure } from "../../base/errors.ts";
+import { LogRoom } from "../../base/log-room.ts";
 
 interface Waiting {
   readonly sql: string;
@@ -12,14 +13,18 @@ interface Waiting {
 /** All statements of one turn of the event loop share one commit, and are answered after it: synced, where one of them asks for it. */
 export class GroupCommit {
   readonly #database: Database;
+  readonly #room: LogRoom;
   #queue: Waiting[] = [];
   #scheduled = false;
   #trouble: Failure | null = null;
   /** A new connection syncs each commit. */
   #syncs = true;
 
-  constructor(database: Database) {
+  /** @param path of the database, which nobody else may write to */
+  constructor(database: Database, path: string) {
     this.#database = database;
+    const look = database.query<{ log: number }, []>("PRAGMA wal_checkpoint(NOOP)");
+    this.#room = new LogRoom(path, () => look.all()[0]!.log);
   }
 
   get trouble(): Failure | null {
@@ -36,9 +41,10 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nothing is queued any more. */
-  async idle(): Promise<void> {
+  /** Resolves when nothing is queued any more, and nothing may be any more. */
+  async close(): Promise<void> {
     while (this.#scheduled) await new Promise((resolve) => setImmediate(resolve));
+    this.#room.close();
   }
 
   #flush(): void {
@@ -46,6 +52,7 @@ export class GroupCommit {
     const batch = this.#queue;
     this.#queue = [];
     try {
+      this.#room.make();
       this.#sync(batch.some(({ durable }) => durable));
       this.#database
         .transaction(() => {

@@ -99,7 +99,7 @@ export class Journal {
     } finally {
       process.umask(previousMask);
     }
-    this.#writer = new GroupCommit(this.#database);
+    this.#writer = new GroupCommit(this.#database, path);
     this.#database.run("DELETE FROM lease WHERE state = 'CLEANUP_CONFIRMED' AND updated_at < ?", [
       Date.now() - TOMBSTONE_MS,
     ]);
@@ -228,7 +228,7 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.#writer.idle();
+    await this.#writer.close();
     this.#database.close();
   }
 
