@@ -436,5 +436,5 @@ test("an agent's step is its call, and a tolerated one leaves its error as its e
   });
   expect(() =>
     lower(`.agentStep("a", { agent: "x", commands: [{ name: "t", command: "\${ .inputs.x }" }] })`),
-  ).toThrow("commands.0");
+  ).toThrow("commands.0.command");
 });
