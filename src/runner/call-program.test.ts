@@ -7,7 +7,7 @@ import { type Bench, processesRunning, runnerBenches } from "../../test/support/
 import type { Lease, TaskResult } from "../protocol/index.ts";
 import { openProvenCgroups, probeOci, probeSandboxes } from "./sandboxes/index.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(90_000);
 
 const benches = runnerBenches();
 afterEach(() => benches.close());
@@ -54,7 +54,7 @@ const ask = (
       kind: "mcp",
       with: given,
       secrets: {},
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       idempotencyKey: "run/effect",
     }),
   },
@@ -65,7 +65,7 @@ const ask = (
 });
 const tool = (name: string) => ({ method: "tools/call", parameters: { name } });
 const done = async ({ controller }: Bench, lease: Partial<Lease>): Promise<TaskResult> =>
-  await controller.result(controller.offer(lease));
+  await controller.result(controller.offer(lease), 60_000);
 
 for (const sandbox of ["process", "bubblewrap"] as const) {
   test(`${sandbox}: a server that is a program of the host is started beside its client, and asked what the task asks`, async () => {
