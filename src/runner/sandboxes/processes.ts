@@ -20,15 +20,26 @@ export function lowerPriority(pid: number, niceness: number): void {
   }
 }
 
+/** All users but root may do this ten times a second, together. */
+const AUTOGROUP_PAUSE_MS = 110;
+const AUTOGROUP_TRIES = 20;
+
 /**
  * Have a process's whole session yield to others: where the kernel weighs sessions (`sched_autogroup_enabled`), the niceness
  * of a process counts only within its own.
  */
-export function lowerSession(pid: number, niceness: number): void {
-  try {
-    writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
-  } catch {
-    // Gone already, or a kernel without.
+export async function lowerSession(pid: number, niceness: number, isRunning: () => boolean): Promise<void> {
+  for (let tries = 0; tries < AUTOGROUP_TRIES && isRunning(); tries++) {
+    try {
+      writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+      return;
+    } catch (error) {
+      // Gone already, or a kernel without.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, AUTOGROUP_PAUSE_MS).unref();
+    await promise;
   }
 }
 

@@ -271,8 +271,9 @@ export function createProvider(
       const { pid } = operation.child.process;
       // Not on the way of the start: the kernel takes its time, and a sandbox becomes a session of its own inside.
       setTimeout(() => {
-        if (operation.exit !== null) return;
-        for (const one of [pid, ...(backend.ahead ? childrenOf(pid) : [])]) lowerSession(one, NICENESS);
+        const isRunning = () => operation.exit === null;
+        for (const one of [pid, ...(backend.ahead ? childrenOf(pid) : [])])
+          void lowerSession(one, NICENESS, isRunning);
       }, SETTLED_MS).unref();
       return operation.child.process;
     },
