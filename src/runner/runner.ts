@@ -403,6 +403,8 @@ class Runner implements RunningRunner {
     const trouble = health.trouble();
     if (trouble !== null) this.#log.warn("unhealthy", { reason: trouble });
     const freeSlots = Math.max(0, this.#config.slots - this.#runs.size);
+    // Before anything is waited for: the journal may be closed then.
+    const cleanupBacklog = health.cleanupBacklog();
     return {
       runnerId: this.#config.runnerId,
       status:
@@ -430,7 +432,7 @@ class Runner implements RunningRunner {
         state,
       })),
       freeSlots,
-      cleanupBacklog: health.cleanupBacklog(),
+      cleanupBacklog,
     };
   }
 
