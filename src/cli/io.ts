@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { fail } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
 import type { Environment, Paths } from "../base/xdg.ts";
+import { logText } from "./log-text.ts";
 import { Output } from "./output.ts";
 import { createPaint, type Paint } from "./paint.ts";
 import { type ResolvedSettings, resolveSettings, type Settings, type SettingValues } from "./settings.ts";
@@ -100,7 +101,13 @@ export function createIo(options: IoOptions, env: Environment = process.env): Io
       }
       return root;
     },
-    log: () => createLog(io.settings().logLevel, (line) => stderr.write(line)),
+    log() {
+      const write = (line: string) => stderr.write(line);
+      const level = io.settings().logLevel;
+      return stderr.isTerminal && !options.json
+        ? createLog(level, write, logText(io.errorPaint))
+        : createLog(level, write);
+    },
     print(value, readable) {
       if (json) stdout.write(`${JSON.stringify(value, null, 2)}\n`);
       else

@@ -8,6 +8,7 @@ export class Output {
   closed = false;
   readonly #fd: number;
   readonly #onClosed: () => void;
+  #hasStatus = false;
 
   constructor(fd: 1 | 2, onClosed: () => void) {
     this.#fd = fd;
@@ -16,6 +17,18 @@ export class Output {
   }
 
   write(data: string | Uint8Array): void {
+    this.status("");
+    this.#write(data);
+  }
+
+  /** A line that whatever is written next takes the place of; an empty one takes it away. Only for a terminal. */
+  status(text: string): void {
+    if (this.#hasStatus) this.#write("\r\x1b[K");
+    this.#hasStatus = text !== "";
+    if (this.#hasStatus) this.#write(text.slice(0, this.columns - 1));
+  }
+
+  #write(data: string | Uint8Array): void {
     if (this.closed) return;
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let offset = 0; offset < bytes.length; ) {

@@ -79,7 +79,10 @@ function readJob(text: string, at: string, workflow: string | undefined): JsonOb
   }
   if (!isObject(value)) throw fail("invalid_request", `${at}: a job is a JSON object`);
   const unknown = Object.keys(value).find((member) => !MEMBERS.has(member));
-  if (unknown !== undefined) throw fail("invalid_request", `${at}: unknown member ${unknown}`);
+  if (unknown !== undefined)
+    throw fail("invalid_request", `${at}: unknown member ${unknown}`, {
+      hint: `a job has ${[...MEMBERS].join(", ")}`,
+    });
   const { workflow: named, ...job } = value as JsonObject;
   const id = job["workflow_asset_id"] ?? named ?? workflow;
   if (typeof id !== "string") {

@@ -1,7 +1,7 @@
 import { connectToRead } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { readReport } from "./finish.ts";
-import { reportText } from "./report.ts";
+import { NO_HOST, reportText } from "./report.ts";
 import { RUN_ID } from "./run-id.ts";
 
 export const spec = {
@@ -27,6 +27,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
       },
       (paint) => reportText(report, paint),
     );
+    if (client.kind === "store" && report.run.status === "running" && io.isTerminal) io.stderr.line(NO_HOST);
     return 0;
   } finally {
     await client.close();

@@ -1,7 +1,7 @@
 import { connectToRead, hasStore } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
-import { duration } from "./report.ts";
+import { elapsed, statusOf } from "./report.ts";
 
 export const spec = {
   flags: {
@@ -41,9 +41,9 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
             ...answer.runs.map((each) => [
               each.run_id,
               each.workflow_asset_id,
-              each.status,
+              statusOf(each),
               each.created_at,
-              duration(each.duration_ms),
+              elapsed(each),
             ]),
           ]),
     );

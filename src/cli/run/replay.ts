@@ -1,3 +1,4 @@
+import { EXIT } from "../exit.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { followStarted, NEW_ID } from "./follow-started.ts";
 import { RUN_ID } from "./run-id.ts";
@@ -10,6 +11,7 @@ export const spec = {
   examples: [
     { command: "lightflow run replay release-1 | jq .drifted", does: "whether the same run gives the same" },
   ],
+  exits: { [EXIT.failed]: "the new run failed or was cancelled" },
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = ({ positionals, flags }, io) =>

@@ -14,13 +14,27 @@ export function duration(ms: number | null): string {
   if (ms === null) return "";
   if (ms < 1000) return `${ms} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(2)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`;
 }
+
+/** How long a run took, or has been going on; its own `duration_ms` ends with its last change. */
+export function elapsed(run: Pick<RunView, "status" | "created_at" | "duration_ms">): string {
+  return duration(
+    run.status === "running" ? Math.max(0, Date.now() - Date.parse(run.created_at)) : run.duration_ms,
+  );
+}
+
+/** A run's status for a person: one that is held up by hand does not run. */
+export const statusOf = (run: Pick<RunView, "status" | "phase">): string =>
+  run.phase === "suspended" ? "paused" : run.status;
 
 function bytes(size: number): string {
   if (size < 1024) return `${size} B`;
   return size < 1024 * 1024 ? `${(size / 1024).toFixed(1)} KiB` : `${(size / 1024 / 1024).toFixed(1)} MiB`;
 }
+
+/** Said of a run that could go on. */
+export const NO_HOST = "no host works on this run now; start one with: lightflow up";
 
 const MARKS: Record<string, string> = {
   succeeded: "✓",
@@ -28,6 +42,8 @@ const MARKS: Record<string, string> = {
   cancelled: "–",
   skipped: "·",
   running: "…",
+  planned: "…",
+  paused: "‖",
 };
 
 function statusText(status: string, paint: Paint): string {
@@ -58,7 +74,7 @@ export function reportText(report: RunReport, paint: Paint): string {
   for (const step of run.steps ?? [])
     rows.push([statusText(step.status, paint), step.step_id, "CortexFS", "", "", ""]);
   const lines = [
-    `${statusText(run.status, paint)} ${paint.bold(run.run_id)} (${run.workflow_asset_id}) in ${duration(run.duration_ms)}`,
+    `${statusText(statusOf(run), paint)} ${paint.bold(run.run_id)} (${run.workflow_asset_id}) ${run.status === "running" ? "for" : "in"} ${elapsed(run)}`,
     "",
     tableText([
       ["", "step", "runner", "attempt", "time", "exit"].map((head) => paint.dim(head)),

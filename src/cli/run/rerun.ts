@@ -1,3 +1,4 @@
+import { EXIT } from "../exit.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { followStarted, NEW_ID, WATCH } from "./follow-started.ts";
 import { readInputs } from "./read-inputs.ts";
@@ -16,6 +17,7 @@ export const spec = {
   examples: [
     { command: "lightflow run rerun image-7 --set seed=8", does: "the same picture with another seed" },
   ],
+  exits: { [EXIT.failed]: "the new run failed or was cancelled" },
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = ({ positionals, flags }, io) =>

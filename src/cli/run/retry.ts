@@ -1,3 +1,4 @@
+import { EXIT } from "../exit.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { followStarted, NEW_ID, WATCH } from "./follow-started.ts";
 import { RUN_ID } from "./run-id.ts";
@@ -14,6 +15,7 @@ export const spec = {
   examples: [
     { command: "lightflow run retry release-1 --from package", does: "only what comes from there on" },
   ],
+  exits: { [EXIT.failed]: "the new run failed or was cancelled" },
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = ({ positionals, flags }, io) =>

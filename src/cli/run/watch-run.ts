@@ -2,6 +2,7 @@ import { connectToRead } from "../../host/index.ts";
 import { EXIT } from "../exit.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { finishRun } from "./finish.ts";
+import { NO_HOST } from "./report.ts";
 import { RUN_ID } from "./run-id.ts";
 import { interrupted } from "./start.ts";
 import { watchRun } from "./watch.ts";
@@ -28,7 +29,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   try {
     const { status } = await client.call("getRun", { run_id: positionals.run });
     if (client.kind === "store" && (status === "running" || status === "planned")) {
-      io.stderr.line("no host works on this run now; start one with: lightflow up");
+      io.stderr.line(NO_HOST);
     }
     await watchRun(client, positionals.run, io, stop);
     if (stop.aborted) return interrupted(io, positionals.run, stop, false);

@@ -108,13 +108,13 @@ class Screen {
   readonly #partial = new Map<string, string>();
   readonly #timer: ReturnType<typeof setInterval> | null;
   #count = 0;
-  #live = false;
 
   constructor(io: Io, total: number) {
     this.#io = io;
     this.#total = total;
     this.#paint = io.errorPaint;
-    this.#timer = io.stderr.isTerminal ? setInterval(() => this.#tick(), TICK_MS) : null;
+    const moves = io.stderr.isTerminal && io.env["TERM"] !== "dumb";
+    this.#timer = moves ? setInterval(() => this.#tick(), TICK_MS) : null;
   }
 
   event(event: EventLine): void {
@@ -202,11 +202,10 @@ class Screen {
 
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
-    this.#clear();
+    this.#io.stderr.status("");
   }
 
   #line(text: string): void {
-    this.#clear();
     this.#io.stderr.line(text);
   }
 
@@ -216,14 +215,6 @@ class Screen {
       ([key, { number, since }]) =>
         `${number}/${Math.max(this.#total, this.#count)} ${key.split("/").at(-1)} ${((now - since) / 1000).toFixed(1)} s`,
     );
-    this.#clear();
-    if (texts.length === 0) return;
-    this.#io.stderr.write(`  … ${texts.join(", ").slice(0, this.#io.stderr.columns - 5)}`);
-    this.#live = true;
-  }
-
-  #clear(): void {
-    if (this.#live) this.#io.stderr.write("\r\x1b[K");
-    this.#live = false;
+    this.#io.stderr.status(texts.length === 0 ? "" : `  … ${texts.join(", ")}`);
   }
 }

@@ -9,17 +9,17 @@ type Name =
   | "drainRunner"
   | "auditRunner";
 
-/** One operation on one runner: its answer as JSON, or a sentence about it. */
+/** One operation on one runner: its answer, or a sentence about it on a terminal. */
 export async function operateRunner(
   io: Io,
   name: Name,
   input: { runner_id: string; tenant: string; reason?: string | undefined },
-  sentence: (answer: Record<string, unknown>) => string,
+  sentence?: (answer: Record<string, unknown>) => string,
 ): Promise<number> {
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
     const answer = (await client.call(name, { ...input })) as Record<string, unknown>;
-    io.print(answer, () => `${sentence(answer)}\n`);
+    io.print(answer, sentence && (() => sentence(answer)));
     return 0;
   } finally {
     await client.close();

@@ -9,10 +9,8 @@ export const spec = {
   flags: {
     ...TENANT_FLAG,
   },
-  examples: [{ command: "lightflow runners show builder-1", does: "all of it, as JSON" }],
+  examples: [{ command: "lightflow runners show builder-1", does: "all of it" }],
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = ({ positionals, flags }, io) =>
-  operateRunner(io, "getRunner", { runner_id: positionals.id, tenant: flags.tenant }, (runner) =>
-    JSON.stringify(runner, null, 2),
-  );
+  operateRunner(io, "getRunner", { runner_id: positionals.id, tenant: flags.tenant });

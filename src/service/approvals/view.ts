@@ -3,7 +3,10 @@ import { isoTime } from "../../base/clock.ts";
 import type { Approval } from "../../store/index.ts";
 import { closed, named, nullable, oneOf, Text, Time } from "../shapes.ts";
 
-export const ApprovalId = Type.String({ pattern: "^[0-9a-f-]{36}$" });
+export const ApprovalId = Type.String({
+  pattern: "^[0-9a-f-]{36}$",
+  description: "the id of an approval, as `lightflow approvals list` shows it",
+});
 
 const members = {
   id: Text,

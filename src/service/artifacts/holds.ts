@@ -7,7 +7,10 @@ import { closed, Limit, RunId } from "../shapes.ts";
 import { Digest } from "./known.ts";
 import { Hold, holdView, Reason } from "./view.ts";
 
-const HoldId = Type.String({ pattern: "^[0-9a-f-]{36}$" });
+const HoldId = Type.String({
+  pattern: "^[0-9a-f-]{36}$",
+  description: "the id of a hold, as `lightflow artifact holds` shows it",
+});
 
 export const holdArtifact = defineOperation({
   name: "artifact.hold",

@@ -11,7 +11,7 @@ import {
 } from "../../store/index.ts";
 import type { ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
-import { stepsOfRun } from "../runs/steps.ts";
+import { type RunStep, stepsOfRun } from "../runs/steps.ts";
 import { AnyObject, closed, named, nullable, oneOf, RunId, Text, Time } from "../shapes.ts";
 
 /** Entries of a step among which the nearest one is looked for. */
@@ -72,7 +72,7 @@ export const whyStep = defineOperation({
         step_id: step.step_id,
         reference: step.reference,
         result: "uncached",
-        reason: WHY_UNCACHED[step.kind] ?? NOT_KEPT,
+        reason: UNENDED[step.status] ?? WHY_UNCACHED[step.kind] ?? NOT_KEPT,
         key: null,
         origin_run: null,
         nearest: null,
@@ -84,6 +84,14 @@ export const whyStep = defineOperation({
 
 const NOT_KEPT =
   "its output is never kept: it is impure, shares the run's workspace, reads a directory of the host or calls a service";
+/** Whether an output is kept is not the question where there is none. */
+const UNENDED: Readonly<Partial<Record<RunStep["status"], string>>> = {
+  running: "it has not ended: lightflow tasks why RUN/STEP says what it waits for",
+  waiting_for_operator: "it waits for somebody: lightflow inbox list",
+  failed: "it failed, and only what succeeds is kept: lightflow run get RUN",
+  cancelled: "it was cancelled",
+  skipped: "it was skipped",
+};
 const FREE = "it costs nothing and is done anew each time";
 const WHY_UNCACHED: Record<string, string> = { set: FREE, assert: FREE, switch: FREE, raise: FREE, do: FREE };
 

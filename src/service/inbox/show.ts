@@ -4,7 +4,10 @@ import { type OperatorTask, readOperatorTask } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyObject, closed, nullable, oneOf, Text, Time } from "../shapes.ts";
 
-export const TaskId = Type.String({ pattern: "^[0-9a-f-]{36}$" });
+export const TaskId = Type.String({
+  pattern: "^[0-9a-f-]{36}$",
+  description: "the id of an operator task, as `lightflow inbox list` shows it",
+});
 
 export const showInbox = defineOperation({
   name: "inbox.show",

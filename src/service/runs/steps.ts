@@ -106,6 +106,11 @@ export function stepsOfRun(context: ServiceContext, row: InstanceRow): RunStep[]
   }
   for (const attempt of context.views.read(listAttempts, { instanceId: row.id }))
     steps.get(attempt.reference)?.attempts.push(attemptView(attempt));
+  // Nothing goes on in a run that has ended, whatever it was that a step waited for.
+  if (row.finished_at !== null) {
+    for (const step of steps.values())
+      if (step.status === "running" || step.status === "waiting_for_operator") step.status = "cancelled";
+  }
   return [...steps.values()];
 }
 

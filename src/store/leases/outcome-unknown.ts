@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../base/json.ts";
+import { runIdOf } from "../artifacts/references.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
@@ -54,7 +55,7 @@ export function outcomeUnknown(
     kind: "outcome_unknown",
     subject: lease.request_id,
     instanceId: lease.instance_id,
-    body: { ...at, ...facts },
+    body: { ...at, run_id: runIdOf(tx, lease.instance_id), ...facts },
     now,
   });
   appendEvents(tx, lease.instance_id, now, [

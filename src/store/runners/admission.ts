@@ -48,6 +48,13 @@ export function approvedFacts(admission: Admission, pinned: JsonObject): JsonObj
   return { ...pinned, ...said };
 }
 
+/** What of a first registration holds from now on because the admission said nothing of it. */
+export function leftOpen(admission: Admission, facts: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(facts).filter(([name, value]) => value !== null && !Object.hasOwn(admission, name)),
+  );
+}
+
 /** The facts of a registration that are not as approved. Mounts may be fewer; the rest is cut down, not refused. */
 export function unapproved(facts: JsonObject, approved: JsonObject): JsonObject {
   const differing: JsonObject = {};

@@ -4,7 +4,7 @@ import type { Admission, Registration } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
-import { approvedFacts, factsOf, hashesOf, offerFor, unapproved } from "./admission.ts";
+import { approvedFacts, factsOf, hashesOf, leftOpen, offerFor, unapproved } from "./admission.ts";
 import type { RunnerOffer } from "./session.ts";
 
 export interface RegisterInput {
@@ -123,7 +123,8 @@ export const registerRunner: Operation<RegisterInput, Registered | RegistrationR
   }
   const offer = offerFor(asked, admission, approved);
   const session = openSession(tx, input, row, admission, pinned, offer);
-  if (isNew) ask("runner_new", { public_key: asked.publicKey, pinned });
+  const open = leftOpen(admission, facts);
+  if (isNew) ask("runner_new", { public_key: asked.publicKey, pinned: open });
   appendAudit(tx, {
     tenantId: row.tenant_id,
     now: input.now,
@@ -134,7 +135,7 @@ export const registerRunner: Operation<RegisterInput, Registered | RegistrationR
       generation: session.generation,
       publicKey: asked.publicKey,
       effective: offer as unknown as JsonObject,
-      ...(isNew ? { pinned } : {}),
+      ...(isNew ? { pinned: open } : {}),
     },
   });
   return { ...session, offer };
