@@ -43,6 +43,7 @@ export {
 } from "./instances/calls.ts";
 export { cancelInstance, resumeInstance, suspendInstance } from "./instances/cancel.ts";
 export { countFailedDelivery, deliverEvent, listensFor, nextEvents } from "./instances/deliver.ts";
+export * from "./instances/engine-port.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
 export {
   type InboxEvent,

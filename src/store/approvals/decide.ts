@@ -4,17 +4,11 @@ import { newId } from "../../base/ids.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { coversName } from "../../policy/cover.ts";
 import { appendAudit } from "../audit/append.ts";
-import {
-  advanceInstance,
-  type CallEffect,
-  type EnginePort,
-  insertRequest,
-  type QueuedRequest,
-  type RunEffect,
-  readInstance,
-} from "../instances/advance.ts";
+import { advanceInstance, readInstance } from "../instances/advance.ts";
 import { insertCall } from "../instances/calls.ts";
+import type { CallEffect, EnginePort, QueuedRequest, RunEffect } from "../instances/engine-port.ts";
 import { appendEvents } from "../instances/events.ts";
+import { insertRequest } from "../instances/requests.ts";
 import { releaseKey } from "../leases/concurrency.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { resolveOperatorTasks } from "../operators/operator-tasks.ts";

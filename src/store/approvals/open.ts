@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { findArtifact } from "../artifacts/references.ts";
 import { appendAudit } from "../audit/append.ts";
 import { optionsOf } from "../cache/consult.ts";
-import type { CallEffect, InstanceRow, QueuedRequest, RunEffect } from "../instances/advance.ts";
+import type { CallEffect, InstanceRow, QueuedRequest, RunEffect } from "../instances/engine-port.ts";
 import { appendEvents } from "../instances/events.ts";
 import type { Transaction } from "../operation.ts";
 import { openOperatorTask, resolveOperatorTasks } from "../operators/operator-tasks.ts";

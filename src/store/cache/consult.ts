@@ -7,7 +7,7 @@ import type {
   QueuedRequest,
   RunEffect,
   StoredInput,
-} from "../instances/advance.ts";
+} from "../instances/engine-port.ts";
 import type { EventRow } from "../instances/events.ts";
 import type { Transaction } from "../operation.ts";
 

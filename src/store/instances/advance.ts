@@ -1,206 +1,27 @@
 import { fail } from "../../base/errors.ts";
-import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
-import { findAgent, type PublishedAgent, readSkill } from "../agents/agents.ts";
-import type { ApprovalGate } from "../approvals/approval.ts";
+import { findAgent, readSkill } from "../agents/agents.ts";
 import { openApproval, withdrawApproval } from "../approvals/open.ts";
 import { appendAudit } from "../audit/append.ts";
-import { consult, type Known, keepOutput, type StepKey, takenOver } from "../cache/consult.ts";
-import { type ConcurrencyClaim, releaseKey, takeKeys } from "../leases/concurrency.ts";
+import { consult, type Known, keepOutput, takenOver } from "../cache/consult.ts";
 import type { Transaction } from "../operation.ts";
 import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
-import { type ClaimedCall, cancelCall, insertCall } from "./calls.ts";
+import { cancelCall, insertCall } from "./calls.ts";
 import { cancelChild, startChild, tellParent } from "./children.ts";
+import type {
+  CallEffect,
+  EnginePort,
+  InstanceRow,
+  RunEffect,
+  StoredEffect,
+  StoredInput,
+  StoredSnapshot,
+} from "./engine-port.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 import { putEvent, subscribe, unsubscribe } from "./inbox.ts";
 import { publishLifecycle } from "./lifecycle.ts";
 import { openQuestion, withdrawQuestion } from "./questions.ts";
-
-/** The engine as the store sees it: pure functions, called inside the transaction with what was read there. */
-export interface EnginePort {
-  readonly version: number;
-  /** One input into a snapshot. Uses `snapshot` up. */
-  advance(
-    definition: StoredDefinition,
-    snapshot: StoredSnapshot,
-    input: StoredInput,
-    now: number,
-  ): {
-    snapshot: StoredSnapshot;
-    effects: StoredEffect[];
-    transitions: EventRow[];
-    /** The same as CloudEvents of the types that are wanted; `key` makes their ids. */
-    lifecycle(key: string, wanted: (type: string) => boolean): JsonObject[];
-  };
-  /** What a runner effect becomes in the queue, or the reason why policy refuses it. */
-  request(effect: RunEffect, instance: InstanceRow): QueuedRequest | { denied: StoredInput };
-  /**
-   * Where the call of an agent is made, and all that is pinned for it: the agent by its digest, its budgets, whose model it
-   * may call. Null for every other call.
-   */
-  placeAgent?(
-    effect: CallEffect,
-    instance: InstanceRow,
-    published: AgentLookup,
-  ): PlacedAgent | { denied: StoredInput; placement: JsonObject } | null;
-  /** What a person has to agree to before a call is made, null for nothing, or the reason why policy refuses it. */
-  /** A call that a runner makes, as a request; null for one that goes out from here. */
-  runnerCall?(
-    effect: CallEffect,
-    instance: InstanceRow,
-  ): { effect: RunEffect; request: QueuedRequest } | { denied: StoredInput } | null;
-  callGate?(effect: CallEffect, instance: InstanceRow): ApprovalGate | null | { denied: StoredInput };
-  /** What a task hears whose approval was not given. */
-  unapproved(effectId: string, code: string, detail: string, approval: string): StoredInput;
-  /** A new instance of a document, and its policy. */
-  child(
-    tenantId: string,
-    document: string,
-    digest: string,
-    instanceId: string,
-    runId: string,
-    depth: number,
-    now: number,
-    isPrivate: boolean,
-  ): { snapshot: StoredSnapshot; policy: { digest: string; body: string } };
-  /** What a task hears that runs a workflow which is not published. */
-  noWorkflow(effect: WorkflowEffect): StoredInput;
-  /** What an expression gives of an event, as listeners are kept by; null for nothing, undefined where it cannot be known. */
-  correlation(from: string, event: JsonObject): string | null | undefined;
-  /** Whether an event's data may be private to the tenant. */
-  isPrivateEvent(event: JsonObject): boolean;
-  /** What the task hears instead of an input that would make the state too large; null where no task waits for it. */
-  tooLarge(input: StoredInput, problem: string): StoredInput | null;
-  /** What a task hears when policy does not let it run, or no longer. */
-  revoked(effectId: string, reason: string): StoredInput;
-  /** Whether outputs of a document's steps may be kept. */
-  caches(definition: StoredDefinition): boolean;
-  /** What a step's output depends on, or null for a step that is done anew each time. */
-  stepKey(
-    definition: StoredDefinition,
-    effect: RunEffect | CallEffect,
-    request: QueuedRequest | null,
-  ): StepKey | null;
-  hasArtifact(sha256: string): boolean;
-  /** Where this process makes calls and has room: under whose name, until when, and what to do once it is committed. */
-  claimsCalls?(): { owner: string; until: number; make: (call: ClaimedCall) => void } | null;
-}
-
-export interface AgentLookup {
-  agent(reference: string): PublishedAgent | null;
-  /** The text of a skill by its digest. */
-  skill(digest: string): string | null;
-}
-
-/** An agent's call as it will be made, and the decision for the history and the audit. */
-export interface PlacedAgent {
-  /** A call of the orchestrator's own, or work for a runner. */
-  readonly effect: CallEffect | RunEffect;
-  readonly placement: JsonObject;
-}
-
-export interface StoredDefinition {
-  readonly digest: string;
-  document(): string;
-}
-export interface StoredSnapshot {
-  status: string;
-}
-export interface StoredInput {
-  kind: string;
-}
-export interface RunEffect {
-  kind: "run";
-  id: string;
-  step_id: string;
-  reference: string;
-}
-export interface CallEffect {
-  kind: "call";
-  id: string;
-  step_id: string;
-  reference: string;
-  request: { repeatable: boolean };
-}
-export interface ListenEffect {
-  kind: "listen";
-  id: string;
-  filters: { type: string; from: string; value: string }[];
-}
-export interface WorkflowEffect {
-  kind: "workflow";
-  id: string;
-  namespace: string;
-  name: string;
-  version: string;
-  input: Json;
-  depth: number;
-  await: boolean;
-  private?: true;
-}
-export interface AskEffect {
-  kind: "ask";
-  id: string;
-  step_id: string;
-  reference: string;
-  question: JsonObject;
-}
-export interface EmitEffect {
-  kind: "emit";
-  id: string;
-  event: JsonObject;
-}
-export type StoredEffect =
-  | ListenEffect
-  | EmitEffect
-  | AskEffect
-  | WorkflowEffect
-  | RunEffect
-  | CallEffect
-  | { kind: "timer"; id: string; due_at: number }
-  | { kind: "continue"; id: string }
-  | { kind: "cancel"; id: string };
-
-/** How long what a task hands over is kept, in milliseconds; what is not said is kept as long as the run. */
-export interface Retention {
-  readonly artifactMs?: number;
-  readonly logMs?: number;
-}
-
-export interface QueuedRequest {
-  id: string;
-  /** Canonical JSON of what a runner must offer: the queue's partition. */
-  requirement: JsonObject;
-  payload: JsonObject;
-  workspaceKey: string | null;
-  repeatable: boolean;
-  /** Higher comes first. */
-  priority: number;
-  /** Tasks that share a key run at most so many at a time. */
-  concurrency: readonly ConcurrencyClaim[];
-  expiresAt: number;
-  retention?: Retention;
-  /** What a person has to agree to before it is queued. */
-  gate?: ApprovalGate;
-}
-
-export interface InstanceRow {
-  id: string;
-  tenant_id: string;
-  run_id: string;
-  definition_digest: string;
-  policy_digest: string;
-  workflow: string;
-  status: string;
-  version: number;
-  input_seq: number;
-  snapshot: string;
-  created_at: number;
-  updated_at: number;
-  finished_at: number | null;
-  /** {@link RunOptions} as JSON. */
-  options?: string | null;
-}
+import { cancelRequest, insertRequest } from "./requests.ts";
 
 const FINISHED = new Set(["cancelled", "faulted", "completed"]);
 
@@ -461,131 +282,11 @@ function placeAgent(
 
 const told = (input: StoredInput | null): Known | null => (input === null ? null : { input, lines: [] });
 
-/** @param approval under which it is queued; a request of the same task that was of an older one is that one's successor */
-export function insertRequest(
-  tx: Transaction,
-  row: InstanceRow,
-  effect: RunEffect,
-  request: QueuedRequest,
-  now: number,
-  approval: string | null = null,
-): void {
-  if (approval !== null && queuedAgain(tx, row, effect, request, now, approval)) return;
-  const bound =
-    request.workspaceKey === null
-      ? undefined
-      : tx.get<{ runner_id: string }>(
-          "SELECT runner_id FROM workspace WHERE instance_id = ? AND key = ?",
-          row.id,
-          request.workspaceKey,
-        );
-  // A session workspace lives on one machine: later steps of the session go to the runner that has it.
-  const body = JSON.stringify(
-    bound === undefined ? request.requirement : { ...request.requirement, runnerId: bound.runner_id },
-  );
-  const requirement = requirementId(tx, row.tenant_id, body, bound?.runner_id ?? null);
-  const { concurrency } = request;
-  const full = takeKeys(tx, row.tenant_id, request.id, concurrency);
-  tx.run(
-    `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
-       template, approval, retention, repeatable, priority, state, concurrency, concurrency_key, attempts, not_before, expires_at,
-       created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
-    request.id,
-    row.tenant_id,
-    row.id,
-    effect.id,
-    effect.step_id,
-    effect.reference,
-    requirement,
-    row.policy_digest,
-    JSON.stringify(request.payload),
-    (request.payload["commandTemplateId"] as string | undefined) ?? null,
-    approval,
-    request.retention === undefined ? null : JSON.stringify(request.retention),
-    request.repeatable ? 1 : 0,
-    request.priority,
-    full === null ? "pending" : "parked",
-    concurrency.length === 0 ? null : JSON.stringify(concurrency),
-    full ?? concurrency[0]?.key ?? null,
-    now,
-    request.expiresAt,
-    now,
-  );
-  tx.notify("request", request.id);
-}
-
-/** A task whose attempt had an unknown outcome is queued again, under the approval that was given for that. */
-function queuedAgain(
-  tx: Transaction,
-  row: InstanceRow,
-  effect: RunEffect,
-  request: QueuedRequest,
-  now: number,
-  approval: string,
-): boolean {
-  const again = tx.all<{ id: string }>(
-    `UPDATE request SET state = 'pending', approval = ?, payload = ?, not_before = ?, expires_at = ?, diagnostic = NULL
-     WHERE instance_id = ? AND effect_id = ? AND state = 'unknown' RETURNING id`,
-    approval,
-    JSON.stringify(request.payload),
-    now,
-    request.expiresAt,
-    row.id,
-    effect.id,
-  )[0];
-  if (again !== undefined) tx.notify("request", again.id);
-  return again !== undefined;
-}
-
-/** The queue's partition of tasks that ask the same of a runner. */
-function requirementId(tx: Transaction, tenantId: string, body: string, runnerId: string | null): number {
-  // Partitions are never removed, so what was seen once need not be asked for again.
-  const key = `requirement ${tenantId} ${body}`;
-  const recalled = tx.recall<number>(key);
-  if (recalled !== undefined) return recalled;
-  const known = tx.get<{ id: number }>(
-    "SELECT id FROM requirement WHERE tenant_id = ? AND body = ?",
-    tenantId,
-    body,
-  );
-  const { id } =
-    known ??
-    tx.get<{ id: number }>(
-      "INSERT INTO requirement (tenant_id, body, runner_id) VALUES (?, ?, ?) RETURNING id",
-      tenantId,
-      body,
-      runnerId,
-    )!;
-  tx.remember(key, id);
-  return id;
-}
-
-/** Stop what an instance no longer waits for: a queued request is taken back, a live lease is told to stop. */
+/** Stop what an instance no longer waits for. */
 function cancelEffect(tx: Transaction, row: InstanceRow, effectId: string, now: number): void {
   if (tx.run("DELETE FROM timer WHERE instance_id = ? AND effect_id = ?", row.id, effectId) > 0) return;
   if (unsubscribe(tx, row.id, effectId) || withdrawQuestion(tx, row.id, effectId, now)) return;
   withdrawApproval(tx, row.id, effectId, now);
   if (cancelCall(tx, row, effectId, now)) return;
-  const request = tx.get<{ id: string; tenant_id: string; state: string; concurrency_key: string | null }>(
-    "SELECT id, tenant_id, state, concurrency_key FROM request WHERE instance_id = ? AND effect_id = ?",
-    row.id,
-    effectId,
-  );
-  if (request === undefined || request.state === "satisfied") return;
-  tx.run("UPDATE request SET state = 'cancelled' WHERE id = ?", request.id);
-  const live = tx.all<{ id: string; session_id: string }>(
-    "UPDATE lease SET cancel_reason = 'the step was cancelled' WHERE request_id = ? AND state IN ('leased', 'started') RETURNING id, session_id",
-    request.id,
-  );
-  for (const lease of live) tx.notify("session", lease.session_id);
-  // A command that is still running keeps its key until its lease has ended.
-  if (live.length === 0) releaseKey(tx, request);
-  if (request.state === "unknown") {
-    tx.run(
-      "UPDATE operator_task SET state = 'resolved', resolution = 'the run was cancelled', resolved_at = ? WHERE kind = 'outcome_unknown' AND subject = ? AND state = 'open'",
-      now,
-      request.id,
-    );
-  }
+  cancelRequest(tx, row.id, effectId, now);
 }

@@ -1,13 +1,8 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
-import {
-  advanceInstance,
-  type CallEffect,
-  type EnginePort,
-  type InstanceRow,
-  type StoredInput,
-} from "./advance.ts";
+import { advanceInstance } from "./advance.ts";
+import type { CallEffect, EnginePort, InstanceRow, StoredInput } from "./engine-port.ts";
 import { appendEvents, type EventRow } from "./events.ts";
 
 /** A call that an orchestrator has taken and may make now. */

@@ -1,6 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { Operation, Transaction } from "../operation.ts";
-import { advanceInstance, type EnginePort } from "./advance.ts";
+import { advanceInstance } from "./advance.ts";
+import type { EnginePort } from "./engine-port.ts";
 
 interface Directed {
   engine: EnginePort;

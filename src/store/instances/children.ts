@@ -3,14 +3,8 @@ import { newId } from "../../base/ids.ts";
 import type { Json } from "../../base/json.ts";
 import { optionsOf } from "../cache/consult.ts";
 import type { Transaction } from "../operation.ts";
-import {
-  advanceInstance,
-  type EnginePort,
-  type InstanceRow,
-  readInstance,
-  type StoredInput,
-  type WorkflowEffect,
-} from "./advance.ts";
+import { advanceInstance, readInstance } from "./advance.ts";
+import type { EnginePort, InstanceRow, StoredInput, WorkflowEffect } from "./engine-port.ts";
 import { findPublication } from "./publications.ts";
 import { startInstance } from "./start.ts";
 

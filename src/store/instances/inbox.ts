@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../base/json.ts";
 import type { Operation, Transaction } from "../operation.ts";
-import type { InstanceRow, ListenEffect } from "./advance.ts";
+import type { InstanceRow, ListenEffect } from "./engine-port.ts";
 
 /**
  * Keep an event until it is delivered. CloudEvents' `subject` names the aggregate that it is about: those of one source,

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../base/json.ts";
 import type { Transaction } from "../operation.ts";
-import type { InstanceRow } from "./advance.ts";
+import type { InstanceRow } from "./engine-port.ts";
 import { putEvent } from "./inbox.ts";
 
 /** The range of the index that holds the types of lifecycle events, `io.serverlessworkflow.task.…` and `.workflow.…`. */

@@ -1,7 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { type Arming, replaceSchedule } from "../schedules/schedules.ts";
-import type { EnginePort } from "./advance.ts";
+import type { EnginePort } from "./engine-port.ts";
 import { keepDefinition, type StartInput } from "./start.ts";
 
 export interface Publication {

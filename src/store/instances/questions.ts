@@ -3,7 +3,8 @@ import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
-import { type AskEffect, advanceInstance, type EnginePort, type InstanceRow } from "./advance.ts";
+import { advanceInstance } from "./advance.ts";
+import type { AskEffect, EnginePort, InstanceRow } from "./engine-port.ts";
 import { appendEvents } from "./events.ts";
 
 const subjectOf = (instanceId: string, effectId: string): string => `ask:${instanceId}/${effectId}`;

@@ -2,8 +2,9 @@ import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
-import { advanceInstance, type EnginePort, type StoredInput } from "./advance.ts";
+import { advanceInstance } from "./advance.ts";
 import { subjectOf } from "./calls.ts";
+import type { EnginePort, StoredInput } from "./engine-port.ts";
 import { appendEvents } from "./events.ts";
 
 /** A call whose outcome nobody knows, as an operator sees it. */

@@ -3,13 +3,8 @@ import type { Json } from "../../base/json.ts";
 import type { RunOptions } from "../cache/consult.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { keepPolicy } from "../policy/snapshots.ts";
-import {
-  advanceRow,
-  type EnginePort,
-  type InstanceRow,
-  type StoredInput,
-  type StoredSnapshot,
-} from "./advance.ts";
+import { advanceRow } from "./advance.ts";
+import type { EnginePort, InstanceRow, StoredInput, StoredSnapshot } from "./engine-port.ts";
 import { beginEvents, type EventRow } from "./events.ts";
 import type { Reused } from "./start-run.ts";
 

@@ -1,6 +1,7 @@
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
-import { advanceInstance, type EnginePort } from "./advance.ts";
+import { advanceInstance } from "./advance.ts";
+import type { EnginePort } from "./engine-port.ts";
 
 /** When the next timer is due, or null. */
 export const nextTimer: Query<null, number | null> = (tx) =>

@@ -2,7 +2,7 @@ import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import { archivedHistory } from "../archives/archive.ts";
 import type { Query } from "../operation.ts";
-import type { InstanceRow } from "./advance.ts";
+import type { InstanceRow } from "./engine-port.ts";
 
 /** The instance of a run. @throws Failure `not_found` */
 export const findRun: Query<{ tenantId: string; runId: string }, InstanceRow> = (tx, { tenantId, runId }) => {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../base/json.ts";
 import { expireGranted } from "../approvals/decide.ts";
-import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
+import { advanceInstance } from "../instances/advance.ts";
+import type { EnginePort, StoredInput } from "../instances/engine-port.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { isRevokedDiagnostic } from "../policy/snapshots.ts";
 import { releaseKey } from "./concurrency.ts";

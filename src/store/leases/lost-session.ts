@@ -1,5 +1,6 @@
 import { appendAudit } from "../audit/append.ts";
-import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
+import { advanceInstance } from "../instances/advance.ts";
+import type { EnginePort, StoredInput } from "../instances/engine-port.ts";
 import type { Operation, Query } from "../operation.ts";
 import { releaseKey } from "./concurrency.ts";
 

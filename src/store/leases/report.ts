@@ -1,7 +1,7 @@
 import { type Failure, fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { giveUp } from "../artifacts/expire.ts";
-import type { Retention } from "../instances/advance.ts";
+import type { Retention } from "../instances/engine-port.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import { isolationDenial } from "./isolation.ts";
 import { findLease, type LeaseCaller, whyEnded } from "./live.ts";

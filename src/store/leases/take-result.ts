@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
-import { advanceInstance, type EnginePort, type StoredInput } from "../instances/advance.ts";
+import { advanceInstance } from "../instances/advance.ts";
+import type { EnginePort, StoredInput } from "../instances/engine-port.ts";
 import type { Transaction } from "../operation.ts";
 import { releaseKey } from "./concurrency.ts";
 import { outcomeUnknown } from "./outcome-unknown.ts";

@@ -1,6 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
-import type { StoredSnapshot } from "../instances/advance.ts";
+import type { StoredSnapshot } from "../instances/engine-port.ts";
 import { appendEvents, beginEvents } from "../instances/events.ts";
 import { keepDefinition, type StartInput } from "../instances/start.ts";
 import type { Operation, Transaction } from "../operation.ts";

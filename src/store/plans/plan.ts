@@ -1,6 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
-import type { InstanceRow } from "../instances/advance.ts";
+import type { InstanceRow } from "../instances/engine-port.ts";
 import type { Query, Transaction } from "../operation.ts";
 
 export type PlanStepStatus = "planned" | "submitting" | "submitted" | "cancelled" | "succeeded" | "failed";

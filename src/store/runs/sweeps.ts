@@ -1,4 +1,4 @@
-import type { InstanceRow } from "../instances/advance.ts";
+import type { InstanceRow } from "../instances/engine-port.ts";
 import type { Query } from "../operation.ts";
 
 /** The runs of a sweep: those whose id stands below its own. */

@@ -1,6 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import { appendAudit } from "../audit/append.ts";
-import { advanceInstance, type EnginePort } from "../instances/advance.ts";
+import { advanceInstance } from "../instances/advance.ts";
+import type { EnginePort } from "../instances/engine-port.ts";
 import { type StartInput, startInstance } from "../instances/start.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 
