@@ -2,14 +2,12 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
-  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
 import { join, relative } from "node:path";
 import type { Log } from "../../src/base/log.ts";
@@ -18,11 +16,11 @@ import { ControlFile, LogFile, ValueFile } from "../tree/file.ts";
 import { ExchangeDirectory } from "../tree/inbox.ts";
 import { MemoryDirectory, MemoryFile } from "../tree/memory.ts";
 import { type Caller, Directory, File, type Node } from "../tree/node.ts";
+import { affectedBy } from "./affected.ts";
 import { contentOf, lastWrites, readIfFile, sameAs, statIfThere } from "./disk.ts";
 import { type DirectoryEvent, DirectoryWatcher } from "./inotify.ts";
+import { WORKSHOP, Workshop } from "./workshop.ts";
 
-/** Holds files that are being made; a rename brings them to their place whole. */
-const WORKSHOP = ".cortexfs";
 const PUT_BACK_MS = 150;
 
 interface Mirrored {
@@ -44,6 +42,7 @@ export class DirectoryProjection {
   readonly #path: string;
   readonly #owner: Caller;
   readonly #log: Log;
+  readonly #workshop: Workshop;
   readonly #watcher: DirectoryWatcher;
   readonly #mirrored = new Map<string, Mirrored>();
   readonly #directories = new Map<string, Directory>();
@@ -64,8 +63,7 @@ export class DirectoryProjection {
     this.#path = path;
     this.#owner = owner;
     this.#log = log;
-    mkdirSync(join(path, WORKSHOP), { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(join(path, WORKSHOP))) rmSync(join(path, WORKSHOP, name), { force: true });
+    this.#workshop = new Workshop(path);
     this.#watcher = new DirectoryWatcher((events) => {
       for (const event of lastWrites(events)) this.#event(event);
     });
@@ -111,21 +109,8 @@ export class DirectoryProjection {
     }, 2);
   }
 
-  /** A request touches its own directory and the counters; a setting may touch anything that is computed from it. */
   #sync(paths: readonly string[]): void {
-    const targets = new Set<string>();
-    for (const path of paths) {
-      const request =
-        /^(home\/\d+\/(?:api\/[^/]+|thread\/[^/]+|batch)|tool\/[^/]+|agent\/[^/]+|provider)$/.exec(path);
-      if (request !== null) targets.add(request[1]!);
-      else if (path.endsWith("events.jsonl")) targets.add(path.slice(0, path.lastIndexOf("/")));
-      else {
-        this.#mirror(this.#root, "");
-        return;
-      }
-    }
-    targets.add("control");
-    for (const target of targets) {
+    for (const target of affectedBy(paths) ?? [""]) {
       const node = this.#resolve(target);
       if (node instanceof Directory) this.#mirror(node, target);
       else {
@@ -245,7 +230,7 @@ export class DirectoryProjection {
     }
     const bytes = node instanceof ControlFile ? new Uint8Array(0) : contentOf(node, this.#owner, 0, size);
     if (current === undefined || Buffer.compare(current, bytes) !== 0) {
-      const made = this.#replace(place, bytes, node.mode & 0o777, current === undefined);
+      const made = this.#workshop.bring(place, bytes, node.mode & 0o777, current === undefined);
       // A user was faster with a file of this name; its closing will bring an event.
       if (!made) return;
     }
@@ -255,25 +240,6 @@ export class DirectoryProjection {
   #remember(path: string, node: Node, signature: string, bytes: Uint8Array): void {
     const content = signature === "" ? bytes : undefined;
     this.#mirrored.set(path, { node, signature, bytes: bytes.length, content });
-  }
-
-  /** Bring bytes to a place whole. A file that is new there never replaces another: false says that one came first. */
-  #replace(place: string, bytes: Uint8Array, mode: number, isNew = false): boolean {
-    const temporary = join(this.#path, WORKSHOP, `${process.pid}-${++this.#serial}`);
-    writeFileSync(temporary, bytes, { mode });
-    if (!isNew) {
-      renameSync(temporary, place);
-      return true;
-    }
-    try {
-      linkSync(temporary, place);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      return false;
-    } finally {
-      rmSync(temporary);
-    }
   }
 
   /** `rm -r` removes the files of a directory before the directory: wait a moment before they are put back. */
@@ -345,7 +311,7 @@ export class DirectoryProjection {
     } finally {
       handle.release();
     }
-    if (node instanceof ControlFile) this.#replace(place, new Uint8Array(0), 0o200);
+    if (node instanceof ControlFile) this.#workshop.bring(place, new Uint8Array(0), 0o200);
     this.changed("");
   }
 
@@ -408,7 +374,7 @@ export class DirectoryProjection {
       const refused = join(this.#path, outbox, `${id}.error`);
       const pending = directory.lookup(name, caller) !== undefined;
       if (!pending) {
-        this.#replace(
+        this.#workshop.bring(
           refused,
           Buffer.from(`${JSON.stringify({ request_id: id, error: error.name, code: error.name })}\n`),
           0o444,

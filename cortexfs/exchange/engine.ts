@@ -10,20 +10,11 @@ import { Audit } from "./audit.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { HostEvent, HostMessage } from "./host.ts";
 import { HostCalls, type Question } from "./host-calls.ts";
-import { errorText, pick, withAttempts } from "./outcome.ts";
-import {
-  type Actor,
-  actorFacts,
-  Denied,
-  type Plan,
-  type Planner,
-  Refusal,
-  type RunContext,
-  type RunResult,
-} from "./plan.ts";
+import { type Actor, actorFacts, Denied, type Plan, type Planner, Refusal, type RunContext } from "./plan.ts";
 import { allProviders, listValues, type Provider } from "./providers.ts";
 import { ALL_HIDDEN, FilePart, type FilePartName, isPending, Requests } from "./requests.ts";
 import { type Health, type Route, route } from "./routing.ts";
+import { RunningRequests } from "./running.ts";
 import { Settings } from "./settings.ts";
 import { Slots } from "./slots.ts";
 import type { ExchangeStore, RequestRow } from "./store/store.ts";
@@ -42,7 +33,7 @@ export interface EngineOptions {
   readonly planner: Planner;
 }
 
-/** Whole answers are asked for within this time unless the provider says otherwise. */
+/** What these say is about the request, nothing about the provider. */
 const HEALTHY_CODES = new Set(["invalid_request", "execution_cancelled"]);
 
 /**
@@ -64,7 +55,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #homes = new Map<number, { gid: number; created: number }>();
   readonly #host: HostCalls;
-  readonly #controllers = new Map<RequestRow, AbortController>();
+  readonly #running: RunningRequests;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -78,6 +69,14 @@ export class Engine {
     this.requests = new Requests(options.store, () => options.clock.wall());
     this.threads = new Threads(options.store, options.clock);
     this.tools = new ToolRegistry(this.settings);
+    const { requests, audit } = this;
+    this.#running = new RunningRequests({
+      ...options,
+      requests,
+      audit,
+      touch: (row) => this.#touch(row),
+      learn: (attempts) => this.learn(attempts),
+    });
     for (const home of options.store.homes()) this.#homes.set(home.uid, home);
   }
 
@@ -125,6 +124,20 @@ export class Engine {
       now: this.clock.wall(),
       key,
     });
+  }
+
+  /** Keep what calls told about the providers. */
+  learn(attempts: readonly Attempt[]): void {
+    for (const { provider, reason, latencyMs } of attempts) {
+      if (HEALTHY_CODES.has(reason)) continue;
+      const ready = reason === "ready";
+      this.health.set(provider, {
+        status: ready ? "ready" : "failed",
+        latencyMs,
+        lastError: ready ? "" : reason,
+        time: this.clock.wall(),
+      });
+    }
   }
 
   // Commits
@@ -192,7 +205,7 @@ export class Engine {
     return this.store.durable().then(
       () => {
         this.#touch(row);
-        this.#start(row, plan, slot);
+        this.#running.start(row, plan, slot);
       },
       (error: unknown) => {
         slot?.then((release) => release());
@@ -222,14 +235,14 @@ export class Engine {
           });
           const slot =
             plan.provider === undefined ? undefined : this.slots.take(plan.provider.id, plan.provider.limit);
-          this.#start(row, plan, slot);
+          this.#running.start(row, plan, slot);
           continue;
         } catch {
           // What could be planned before and cannot now ends like an interrupted one.
         }
       }
       this.audit.add({ event: "interrupted", ...facts });
-      this.#finish(
+      this.#running.finish(
         row,
         new Refusal(
           fail("execution_outcome_unknown", "the daemon ended while this request ran", {
@@ -240,105 +253,10 @@ export class Engine {
     }
   }
 
-  #start(row: RequestRow, plan: Plan, slot: Promise<() => void> | undefined): void {
-    const controller = new AbortController();
-    this.#controllers.set(row, controller);
-    const stream = plan.streams ? this.requests.openStream(row) : undefined;
-    const onDelta = (delta: Delta): void => {
-      if (stream === undefined) return;
-      stream.append(`${JSON.stringify(delta)}\n`, this.clock.wall());
-      this.#touch(row);
-    };
-    const run = async (): Promise<RunResult> => {
-      const release = await slot;
-      try {
-        if (row.state === "queued") {
-          row.state = "running";
-          this.store.setState(row, "running");
-          // On the disk before it reaches a provider: after a crash it must not be sent twice in silence.
-          await this.store.durable();
-        }
-        controller.signal.throwIfAborted();
-        return await plan.run({ row, signal: controller.signal, onDelta });
-      } finally {
-        release?.();
-      }
-    };
-    run().then(
-      (result) => this.#finish(row, result),
-      (error: unknown) => this.#finish(row, error instanceof Refusal ? error : new Refusal(toFailure(error))),
-    );
-  }
-
-  #finish(row: RequestRow, outcome: RunResult | Refusal): void {
-    this.#controllers.delete(row);
-    const facts = { uid: row.uid, gid: row.gid, pid: row.pid, name: row.id, surface: row.surface };
-    const finished = this.clock.wall();
-    const latencyMs = finished - row.created;
-    const live = this.requests.live(row);
-    const attempts = outcome.attempts ?? [];
-    const routeText = withAttempts(row.route, attempts);
-    let state: RequestRow["state"];
-    let result: string;
-    if (outcome instanceof Refusal) {
-      const { failure } = outcome;
-      state = failure.code === "execution_cancelled" ? "cancelled" : "failed";
-      result = errorText(row.id, outcome);
-      this.audit.add({
-        event: state === "cancelled" ? "cancelled" : "error",
-        ...facts,
-        latencyMs,
-        fingerprint: row.fingerprint,
-        error: failure.code,
-      });
-    } else {
-      state = "done";
-      result = outcome.body;
-      this.audit.add({
-        event: "drained",
-        ...facts,
-        latencyMs,
-        fingerprint: row.fingerprint,
-        ...pick(outcome, "provider", "model", "tool", "inputTokens", "outputTokens"),
-      });
-    }
-    this.learn(attempts);
-    const bytes = Buffer.from(result);
-    const stream = live === undefined ? null : live.bytes().slice();
-    this.store.finishRequest(row, { state, result: bytes, stream, route: routeText, finished });
-    const settle = (): void => {
-      row.state = state;
-      row.resultBytes = bytes.length;
-      row.streamBytes = stream?.length ?? 0;
-      row.route = routeText;
-      row.finished = finished;
-      this.requests.finished(row);
-      this.#touch(row);
-    };
-    this.store.durable().then(settle, (error: unknown) => {
-      this.log.error("an outcome could not be stored", { id: row.id, error: toFailure(error).message });
-      settle();
-    });
-  }
-
-  /** Keep what calls told about the providers. */
-  learn(attempts: readonly Attempt[]): void {
-    for (const { provider, reason, latencyMs } of attempts) {
-      if (HEALTHY_CODES.has(reason)) continue;
-      const ready = reason === "ready";
-      this.health.set(provider, {
-        status: ready ? "ready" : "failed",
-        latencyMs,
-        lastError: ready ? "" : reason,
-        time: this.clock.wall(),
-      });
-    }
-  }
-
   // Files of a request
 
   cancel(row: RequestRow): void {
-    this.#controllers.get(row)?.abort(fail("execution_cancelled", "the request was cancelled"));
+    this.#running.cancel(row);
   }
 
   /** `rm` of one file. Removing the request itself cancels it while it runs. */

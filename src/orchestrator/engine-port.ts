@@ -18,8 +18,8 @@ import type { EnginePort, StoredEffect, StoredInput, StoredSnapshot } from "../s
 import { placeAgentCall } from "./agent-placement.ts";
 import { callGate } from "./approval-gate.ts";
 import { refuseMissingSecrets } from "./missing-secrets.ts";
-import { queueRequest } from "./payload.ts";
 import type { Policies } from "./policies.ts";
+import { queueRequest } from "./queue-request.ts";
 import { revokedInput, unapprovedInput } from "./result.ts";
 import { runnerCall } from "./runner-call.ts";
 import { type CacheableEffect, keepsOutputs, stepKey } from "./step-key.ts";

@@ -1,30 +1,15 @@
-import { posix } from "node:path";
 import { BROWSER_DEFAULTS } from "../base/browser.ts";
 import { digestOf } from "../base/canonical.ts";
-import { Failure, fail } from "../base/errors.ts";
+import { fail } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
-import { type Effect, taskError } from "../engine/index.ts";
-import {
-  coversName,
-  coversPath,
-  type EffectivePolicy,
-  effectivePolicy,
-  overlaps,
-  type PolicyLayer,
-  requestLayer,
-  type SnapshotWithDigest,
-  UNCOUNTED,
-  withoutTemplates,
-} from "../policy/index.ts";
+import type { Effect } from "../engine/index.ts";
+import { coversName, coversPath, type EffectivePolicy, overlaps, type PolicyLayer } from "../policy/index.ts";
 import {
   type AgentWork,
-  BROWSER_CAPABILITY,
-  CONTAINER_CAPABILITY,
   type FixedAction,
   Material,
-  type Mount,
   SANDBOX_PROVIDERS,
   type SandboxProvider,
   type TaskPayload,
@@ -32,9 +17,9 @@ import {
   type WorkspaceWish,
   workspaceWish,
 } from "../protocol/index.ts";
-import type { ApprovalGate, InstanceRow, QueuedRequest } from "../store/index.ts";
+import type { InstanceRow } from "../store/index.ts";
 import { denied } from "./admits.ts";
-import { runGate } from "./approval-gate.ts";
+import { hostMount, mountsOf } from "./mounts.ts";
 import { actionGiven, runTask } from "./run-task.ts";
 
 /** A call that a runner makes is a task like a command, of this product's own code. */
@@ -43,100 +28,6 @@ export type RunEffect = Extract<Effect, { kind: "run" }> & {
   /** Of a server that is the task's own program: what is asked of it. */
   readonly ask?: string;
 };
-
-/**
- * A runner effect as a queued request: the task's own payload under the resolved policy, never the definition. What
- * policy refuses becomes an input that fails the step.
- */
-export function queueRequest(
-  effect: RunEffect,
-  row: InstanceRow,
-  policy: SnapshotWithDigest,
-  now: number,
-): QueuedRequest | { denied: { kind: string } } {
-  const { request } = effect;
-  let payload: TaskPayload;
-  let concurrency: QueuedRequest["concurrency"];
-  let effective: EffectivePolicy;
-  let gate: ApprovalGate | null;
-  try {
-    const said = withCapability(requestLayer(request.light), request);
-    const asked = isObject(request.light["agent"]) ? withoutTemplates(said) : said;
-    const layer =
-      request.timeout_ms === null
-        ? asked
-        : { ...asked, limits: { ...asked.limits, taskMs: request.timeout_ms } };
-    effective = effectivePolicy(policy, {
-      layer,
-      reference: effect.reference,
-      ...(isObject(request.light["action"]) || (effect.call !== undefined && effect.ask === undefined)
-        ? { fixedAction: true }
-        : {}),
-      // What an agent runs, a model wrote; the worker itself is the product's own.
-      ...(isObject(request.light["agent"]) ? { fixedAction: true, modelGenerated: true } : {}),
-    });
-    payload = taskPayload(effect, row, effective);
-    concurrency = concurrencyOf(request.light, effective);
-    gate = runGate(request.light, payload, row, effective);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const refused = taskError("authorization", error.message, { code: error.code }, "Refused by policy");
-    return { denied: { kind: "effect_failed", effect: effect.id, error: refused } as { kind: string } };
-  }
-  return {
-    id: newId(),
-    requirement: {
-      runnerPool: payload.runnerPool,
-      executionProfile: payload.executionProfile,
-      capabilities: payload.capabilities,
-      sandboxMode: payload.sandbox.mode,
-      ...(payload.sandbox.boundary === undefined ? {} : { boundary: payload.sandbox.boundary }),
-      ...(payload.sandbox.providers === undefined ? {} : { sandboxProviders: payload.sandbox.providers }),
-      ...runnerKinds(effective),
-    },
-    payload: payload as unknown as JsonObject,
-    // An agent works on a copy, which can only be made where the session is.
-    workspaceKey: sessionOf(payload),
-    repeatable: request.light["repeatable"] === true,
-    priority: typeof request.light["priority"] === "number" ? request.light["priority"] : 0,
-    concurrency,
-    expiresAt: now + effective.queueMs,
-    ...retentionOf(effective),
-    ...(gate === null ? {} : { gate }),
-  };
-}
-
-/** What policy says of how long its artifacts and logs are kept; the controller notes it with what the task hands over. */
-function retentionOf({ policy }: EffectivePolicy): Pick<QueuedRequest, "retention"> {
-  const { artifactRetentionMs, logRetentionMs } = policy.limits ?? {};
-  if (artifactRetentionMs === undefined && logRetentionMs === undefined) return {};
-  return {
-    retention: {
-      ...(artifactRetentionMs === undefined ? {} : { artifactMs: artifactRetentionMs }),
-      ...(logRetentionMs === undefined ? {} : { logMs: logRetentionMs }),
-    },
-  };
-}
-
-/**
- * The keys that the task holds while it is queued or runs: its own, which were evaluated with the rest of its metadata and
- * may differ from run to run, and its profile's, which counts the profile's tasks of one tenant.
- */
-function concurrencyOf(light: JsonObject, effective: EffectivePolicy): QueuedRequest["concurrency"] {
-  const limits = new Map<string, number>();
-  const most = effective.policy.limits?.concurrency ?? UNCOUNTED;
-  if (most === 0) throw denied("policy lets no task of this profile run", "limits.concurrency");
-  if (most !== UNCOUNTED) limits.set(`profile:${effective.executionProfile}`, most);
-  const asked = light["concurrency"] ?? [];
-  for (const claim of Array.isArray(asked) ? asked : [asked]) {
-    const { key, limit } = claim as JsonObject;
-    if (typeof key !== "string" || key === "" || key.length > 256) {
-      throw fail("execution_policy_denied", "the concurrency key must be a text of 1 to 256 characters");
-    }
-    limits.set(key, Math.min(limits.get(key) ?? UNCOUNTED, typeof limit === "number" ? limit : 1));
-  }
-  return [...limits].map(([key, limit]) => ({ key, limit }));
-}
 
 /** The providers that policy allows, where it does not allow all. */
 function sandboxProviders({ policy }: EffectivePolicy): { providers?: SandboxProvider[] } {
@@ -152,32 +43,16 @@ function sandboxProviders({ policy }: EffectivePolicy): { providers?: SandboxPro
   return providers.length === SANDBOX_PROVIDERS.length ? {} : { providers };
 }
 
-/** Nothing where every kind will do: most tasks then share one partition of the queue. */
-function runnerKinds({ policy }: EffectivePolicy): { runnerKinds?: string[] } {
-  const kinds = policy.allow?.runnerKinds;
-  return kinds === undefined || kinds.includes("*") ? {} : { runnerKinds: kinds };
-}
-
 const SECRET = /runner-secret:\/\//;
 const SAAS_SECRET = "saas-secret://";
-
-/** A runner runs images only where its operator brought some, and has a browser only where it tried one. */
-function withCapability(asked: PolicyLayer, request: RunEffect["request"]): PolicyLayer {
-  const needed = [
-    ...(request.type === "run.container" ? [CONTAINER_CAPABILITY] : []),
-    ...(isObject(request.light["browser"]) ? [BROWSER_CAPABILITY] : []),
-  ];
-  if (needed.length === 0) return asked;
-  const capabilities = new Set([...(asked.allow?.capabilities ?? []), ...needed]);
-  return { ...asked, allow: { ...asked.allow, capabilities: [...capabilities] } };
-}
 
 function taskTypeOf({ call, request }: RunEffect): string {
   if (call !== undefined) return `call.${call}`;
   return isObject(request.light["agent"]) ? "call.agent" : request.type;
 }
 
-function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePolicy): TaskPayload {
+/** What a runner is given of a task, under the policy that holds for it. @throws Failure: what policy refuses */
+export function taskPayload(effect: RunEffect, row: InstanceRow, effective: EffectivePolicy): TaskPayload {
   const { request } = effect;
   const { light } = request;
   const { policy, template } = effective;
@@ -298,7 +173,7 @@ function freezeOf({ afterTask, limits }: PolicyLayer, usesSecrets: boolean): Pic
 }
 
 /** The session whose files a task needs, or makes. */
-function sessionOf({ workspace, agent }: TaskPayload): string | null {
+export function sessionOf({ workspace, agent }: TaskPayload): string | null {
   const { mode, key, copyOf, commitTo } = workspace;
   if (mode === "session") return key;
   return agent?.copyOf ?? (copyOf !== undefined && "session" in copyOf ? copyOf.session : (commitTo ?? null));
@@ -343,54 +218,6 @@ function artifacts(light: JsonObject, { policy }: EffectivePolicy): TaskPayload[
     }
   }
   return asked;
-}
-
-/** Where programs stand, and what they load. */
-const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"];
-
-/** What policy chose as the program is not to be another one by a directory that is seen in its place. */
-function mountsOf(light: JsonObject, command: string, effective: EffectivePolicy): Mount[] {
-  const mounts = ((light["mounts"] ?? []) as JsonObject[]).map((mount) => hostMount(mount, effective));
-  const { template, policy } = effective;
-  if (template === null && (policy.allow?.executables ?? []).includes("/")) return mounts;
-  for (const { source, target } of mounts) {
-    const seen = posix.normalize(target);
-    const covers = [...SYSTEM, command].some((path) => overlaps(coversPath, seen, path));
-    if (source !== target && covers)
-      throw denied(
-        `the mount at ${target} would stand in the place of the program ${command}`,
-        "allow.mounts",
-      );
-  }
-  return mounts;
-}
-
-function hostMount(mount: JsonObject, effective: EffectivePolicy): Mount {
-  const { policy } = effective;
-  const source: Json | undefined = mount["source"];
-  if (typeof source !== "string" || !source.startsWith("/") || source.split("/").includes("..")) {
-    throw denied(`the mount source ${JSON.stringify(source)} is not an absolute path`, "allow.mounts");
-  }
-  const readOnly = mount["readOnly"] !== false;
-  if (policy.hostExposure === "none" || (!readOnly && policy.hostExposure !== "read-write")) {
-    throw denied(
-      `the task asks to see ${source}${readOnly ? "" : " for writing"}, which its profile does not allow`,
-      "hostExposure",
-    );
-  }
-  if (!readOnly && effective.workloadTrust === "model-generated") {
-    throw denied(
-      `what a model wrote gets ${source} to read or to copy, and never for writing`,
-      "hostExposure",
-    );
-  }
-  const path = source.replace(/\/+/g, "/").replace(/\/$/, "") || "/";
-  const allowed = (policy.allow?.mounts ?? []).some((wide) => coversPath(wide, path));
-  const forbidden = (policy.deny?.mounts ?? []).some((no) => overlaps(coversPath, no, path));
-  if (!allowed || forbidden) {
-    throw denied(`the task asks to see ${source}, which is not a path that policy allows`, "allow.mounts");
-  }
-  return { source, target: typeof mount["target"] === "string" ? mount["target"] : source, readOnly };
 }
 
 const ARTIFACT = /^sha256:([0-9a-f]{64})$/;

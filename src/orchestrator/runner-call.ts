@@ -4,7 +4,8 @@ import { LIMITS } from "../base/limits.ts";
 import { type Effect, taskError } from "../engine/index.ts";
 import { callTarget, foldedOf, placeTask, type SnapshotWithDigest } from "../policy/index.ts";
 import type { InstanceRow, QueuedRequest } from "../store/index.ts";
-import { queueRequest, type RunEffect } from "./payload.ts";
+import type { RunEffect } from "./payload.ts";
+import { queueRequest } from "./queue-request.ts";
 
 type CallEffect = Extract<Effect, { kind: "call" }>;
 

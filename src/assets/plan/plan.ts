@@ -7,9 +7,10 @@ import type {
   WorkflowStepDef,
 } from "../definition/types.ts";
 import type { AssetRecord } from "../kinds.ts";
+import { PlanIssues } from "./issues.ts";
 import { behaviourReferences, conditionsOf } from "./reads.ts";
 import { type References, referencesOf } from "./references.ts";
-import type { Components, Plan, PlanIssue, PlannedStep } from "./types.ts";
+import type { Components, Plan, PlannedStep } from "./types.ts";
 import { innerView, loopView, ROOT_VIEW, type View } from "./view.ts";
 
 export type { Component, Components, Plan, PlanIssue, PlannedStep } from "./types.ts";
@@ -26,7 +27,8 @@ export function isSequential(steps: readonly WorkflowStepDef[]): boolean {
 
 /** A workflow's steps with every composition expanded and every node's behaviour in its place. */
 export function planWorkflow(definition: WorkflowDef, record: AssetRecord, components: Components): Plan {
-  const planner = new Planner(definition, record, components);
+  const issues = new PlanIssues(record.meta.id, components);
+  const planner = new Planner(definition, components, issues);
   planner.expand(definition.steps, {
     prefix: "",
     parents: [],
@@ -40,10 +42,10 @@ export function planWorkflow(definition: WorkflowDef, record: AssetRecord, compo
     models: definition.required_models,
     open: [],
   });
-  planner.checkModels(definition.required_models, null);
+  issues.checkModels(definition.required_models, null);
   return {
     steps: planner.steps,
-    issues: planner.issues,
+    issues: issues.found,
     sequential: planner.sequential,
     entries: planner.entries,
   };
@@ -70,17 +72,16 @@ interface Level {
 
 class Planner {
   readonly steps: PlannedStep[] = [];
-  readonly issues: PlanIssue[] = [];
   readonly entries = new Map<string, string>();
   readonly sequential: boolean;
-  readonly #workflow: string;
+  readonly #issues: PlanIssues;
   readonly #components: Components;
   /** The last command that changed the run's workspace, and those that had a copy of it since: the next one waits. */
   #session: string | undefined;
   #copies: string[] = [];
 
-  constructor(definition: WorkflowDef, record: AssetRecord, components: Components) {
-    this.#workflow = record.meta.id;
+  constructor(definition: WorkflowDef, components: Components, issues: PlanIssues) {
+    this.#issues = issues;
     this.#components = components;
     this.sequential = isSequential(definition.steps);
   }
@@ -95,7 +96,12 @@ class Planner {
       const needs = [...level.needs, ...(step.needs ?? []).map(named), ...(gate === undefined ? [] : [gate])];
       const shown = level.shown ?? step.step_id;
       if (this.steps.length >= STEPS) {
-        this.#issue("step_unsupported", shown, `the plan has more than ${STEPS} steps`, "split the workflow");
+        this.#issues.add(
+          "step_unsupported",
+          shown,
+          `the plan has more than ${STEPS} steps`,
+          "split the workflow",
+        );
         return;
       }
       const looped = step.map !== undefined ? "map" : step.while !== undefined ? "while" : undefined;
@@ -119,8 +125,8 @@ class Planner {
   ): void {
     const asset = step.node_or_composition_id;
     // A missing one is an issue, but the reference is a label only: the plan stands all the same.
-    if (asset !== null) this.#known(asset, shown, false);
-    this.#checkTemplate(step, level, shown);
+    if (asset !== null) this.#issues.known(asset, shown, false);
+    this.#issues.checkTemplate(step, level.models, shown);
     const component = asset === null ? undefined : this.#components.get(asset);
     this.#push({
       id,
@@ -153,16 +159,16 @@ class Planner {
     before: readonly string[],
   ): void {
     const asset = step.node_or_composition_id!;
-    if (!this.#known(asset, shown, true)) return;
+    if (!this.#issues.known(asset, shown, true)) return;
     const { definition, record } = this.#components.get(asset)!;
     const wired = { ...defaultsOf(definition), ...step.inputs };
-    this.checkModels(definition?.required_models ?? [], shown);
+    this.#issues.checkModels(definition?.required_models ?? [], shown);
     if (record.meta.kind === "composition") {
       this.#compose(step, id, level, needs, shown, before, { definition: definition!, record, wired });
       return;
     }
     if (definition?.behaviour === undefined) {
-      this.#issue(
+      this.#issues.add(
         "node_without_behaviour",
         shown,
         `the node ${asset} has no behaviour`,
@@ -220,7 +226,7 @@ class Planner {
       ["tolerate", "with its failure tolerated"],
     ] as const) {
       if (step[key] === undefined) continue;
-      this.#issue(
+      this.#issues.add(
         "step_unsupported",
         shown,
         `a composition does not run ${what}`,
@@ -228,7 +234,7 @@ class Planner {
       );
     }
     if (isSequential(definition.steps ?? [])) {
-      this.#issue(
+      this.#issues.add(
         "step_unsupported",
         shown,
         `the composition ${asset} says where the flow goes`,
@@ -237,7 +243,7 @@ class Planner {
       return;
     }
     if (level.open.includes(asset) || level.open.length >= DEPTH) {
-      this.#issue(
+      this.#issues.add(
         "cycle",
         shown,
         `the composition ${asset} uses itself: ${[...level.open, asset].join(" → ")}`,
@@ -351,73 +357,7 @@ class Planner {
       impure: made.impure,
     });
   }
-
-  #known(asset: string, shown: string, fatal: boolean): boolean {
-    const kind = this.#components.get(asset)?.record.meta.kind;
-    if (kind === "node" || kind === "composition") return true;
-    this.#issue(
-      "node_missing",
-      shown,
-      `workflow ${this.#workflow} step ${shown} references missing node or composition asset ${asset}`,
-      `write lightflow/nodes/${fileName(asset)}.ts: lightflow new node ${asset}`,
-      fatal,
-    );
-    return false;
-  }
-
-  checkModels(aliases: readonly string[], shown: string | null): void {
-    for (const alias of new Set(aliases)) {
-      if (this.#components.get(alias)?.record.meta.kind === "model") continue;
-      this.#issue(
-        "model_missing",
-        shown,
-        `workflow ${this.#workflow} requires missing model asset ${alias}`,
-        `write lightflow/models/${fileName(alias)}.ts: lightflow new model ${alias}`,
-        false,
-      );
-    }
-  }
-
-  #checkTemplate(step: WorkflowStepDef, level: Level, shown: string): void {
-    const { request, target } = step;
-    if (request === undefined || request.kind === "json") return;
-    if (!level.models.includes(request.model_alias)) {
-      this.#issue(
-        "model_missing",
-        shown,
-        `request template model alias ${request.model_alias} is not listed in required_models`,
-        `add .requiredModel(${JSON.stringify(request.model_alias)})`,
-        false,
-      );
-    }
-    const format = target.kind === "api" ? target.format : "";
-    const wanted = FORMAT_OF_TEMPLATE[request.kind];
-    if (format === wanted) return;
-    this.#issue(
-      "step_unsupported",
-      shown,
-      `request template for step ${step.step_id} requires an ${wanted} API target`,
-      `write apiStep(${JSON.stringify(step.step_id)}, …, ${JSON.stringify(wanted)})`,
-      false,
-    );
-  }
-
-  #issue(code: PlanIssue["code"], step: string | null, message: string, hint: string, fatal = true): void {
-    if (!this.issues.some((known) => known.message === message)) {
-      this.issues.push({ code, step, message, hint, fatal });
-    }
-  }
 }
-
-const FORMAT_OF_TEMPLATE = {
-  openai_chat_prompt: "openai.chat",
-  openai_responses_prompt: "openai.responses",
-  anthropic_messages_prompt: "anthropic.messages",
-  google_generate_content_prompt: "google.generate_content",
-} as const;
-
-const fileName = (id: string): string =>
-  id.replace(/^(?:node|composition|workflow|llm)\./, "").replaceAll(".", "_");
 
 function defaultsOf(definition: ComponentDef | undefined): JsonObject {
   const defaults: JsonObject = {};
