@@ -7,7 +7,7 @@ import { closed, Digest, Name, Names, validate } from "../protocol/index.ts";
 import { imagesDirectory } from "./images/store.ts";
 import { CubeConfig, KubernetesConfig } from "./sandboxes/remote/config.ts";
 
-const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/" });
+const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/", description: "an absolute path" });
 const Milliseconds = Type.Integer({ minimum: 0, maximum: 366 * 86_400_000 });
 
 const VaultPath = Type.String({
@@ -18,7 +18,9 @@ const VaultPath = Type.String({
 /** Where the value of one `runner-secret://<name>` comes from. The value itself never stands in a file of ours. */
 export const SecretSource = Type.Union([
   /** A variable of the runner's own environment. */
-  closed({ env: Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }) }),
+  closed({
+    env: Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$", description: "the name of a variable" }),
+  }),
   /** A regular file that only its owner may read. */
   closed({ file: Path }),
   /** A credential that systemd passed to the unit (`LoadCredential=`). */
@@ -40,7 +42,11 @@ export type SecretSource = Static<typeof SecretSource>;
 /** The Vault that `vault` secrets come from. */
 export const VaultConfig = closed({
   /** `https://…`; plain HTTP to this host alone. */
-  address: Type.String({ pattern: "^https?://", maxLength: 2048 }),
+  address: Type.String({
+    pattern: "^https?://",
+    maxLength: 2048,
+    description: "an address with http:// or https://",
+  }),
   /** Holds the token: mode 0600, read anew for each secret, so that an agent may renew it. */
   tokenFile: Path,
   namespace: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._/-]*$", maxLength: 512 })),
@@ -92,7 +98,10 @@ export const RunnerConfig = closed({
   vault: Type.Optional(VaultConfig),
   /** Public keys of other runners whose provenance a publication here takes, beside this runner's own. */
   trustedBuilders: Type.Optional(
-    Type.Array(Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }), { maxItems: 64 }),
+    Type.Array(
+      Type.String({ pattern: "^[A-Za-z0-9_-]{43}$", description: "a public key of 43 characters" }),
+      { maxItems: 64 },
+    ),
   ),
   workspacePolicy: Type.Optional(Name),
   networkZone: Type.Optional(Name),
@@ -117,7 +126,10 @@ export const RunnerConfig = closed({
   minimumFreeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Where `/healthz`, `/readyz` and `/metrics` are answered: an address of this host alone, with its port. */
   healthAddress: Type.Optional(
-    Type.String({ pattern: "^(127(\\.[0-9]{1,3}){3}|localhost|\\[::1\\]):[0-9]{1,5}$" }),
+    Type.String({
+      pattern: "^(127(\\.[0-9]{1,3}){3}|localhost|\\[::1\\]):[0-9]{1,5}$",
+      description: "a loopback address with its port, such as 127.0.0.1:9464",
+    }),
   ),
 });
 export type RunnerConfig = Static<typeof RunnerConfig>;

@@ -102,6 +102,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** Whichever it is, a copy means the same; a plain one costs time and space. */
 async function checkCopies({ dataDirectory }: EffectiveConfig): Promise<RunnerCheck[]> {
   const { overlay, overlayDetail, reflink, reflinkDetail } = await probeCopyMethods(dataDirectory);
+  // What another way stands in for is not missed, and the words of `cp` would read like a failure.
+  const instead = (detail: string, proven: boolean) =>
+    !proven && (overlay || reflink) ? "not on this file system, and not needed" : detail;
   const remedy =
     "put the data directory on a file system of its own kind (ext4, xfs, btrfs), and allow user namespaces: else each copy of a workspace takes its time and space";
   return [
@@ -111,7 +114,7 @@ async function checkCopies({ dataDirectory }: EffectiveConfig): Promise<RunnerCh
     name,
     // One of the two is enough.
     status: proven || overlay || reflink ? "ok" : "warn",
-    detail,
+    detail: instead(detail, proven),
     remedy: proven || overlay || reflink ? null : remedy,
   }));
 }
@@ -249,7 +252,9 @@ export async function diagnoseRunner(
   ];
   if (checks[1]!.status === "fail") return checks;
   checks.push(
-    await attempt("journal", "see the message", () => checkJournal(config)),
+    await attempt("journal", `look at ${config.dataDirectory}/journal, and keep it: it says what ran`, () =>
+      checkJournal(config),
+    ),
     await attempt("disk", "free some space, or move the data directory", () => checkDisk(config)),
     ...(await checkSandboxes(config)),
     ...(await checkCopies(config)),
@@ -284,7 +289,7 @@ export async function diagnoseRunner(
   let send = options.fetch ?? fetch;
   if (Object.keys(tls).length > 0) {
     checks.push(
-      await attempt("certificates", "see the message", () => {
+      await attempt("certificates", 'correct "tls" in the configuration, or the file that it names', () => {
         send = fetchWith(readTls(tls));
         return "can be read";
       }),

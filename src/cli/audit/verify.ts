@@ -1,7 +1,8 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { verifyExport } from "../../audit/index.ts";
+import { fail } from "../../base/errors.ts";
 import { connectToRead } from "../../host/index.ts";
 import { EXIT } from "../exit.ts";
 import type { CommandSpec, Run } from "../spec.ts";
@@ -41,6 +42,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
 };
 
 async function ofFile(path: string) {
+  if (!existsSync(path)) throw fail("io", `there is no file ${path}`);
   const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
   const { after, end, rows, brokenAt } = await verifyExport(lines);
   return {

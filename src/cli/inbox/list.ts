@@ -28,7 +28,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
               each.kind,
               String(each.body["run_id"] ?? ""),
               String(each.body["step_id"] ?? ""),
-              String(each.body["reason"] ?? ""),
+              String(each.body["reason"] ?? each.subject),
               each.created_at,
             ]),
           ])}${paint.dim("lightflow inbox show TASK says what each waits for, and what resolves it")}\n`,

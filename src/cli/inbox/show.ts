@@ -18,6 +18,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
     io.print(task, (paint) =>
       [
         `${paint.bold(task.kind)} ${task.id}, ${task.state} since ${task.created_at}`,
+        `  ${paint.dim("subject")} ${task.subject}`,
         ...Object.entries(task.body).map(([name, value]) => `  ${paint.dim(name)} ${text(value)}`),
         ...(task.resolution === null ? [] : [`  ${paint.dim("resolution")} ${task.resolution}`]),
         `${paint.dim("next:")} ${task.next}`,

@@ -1,7 +1,10 @@
+import { fail, toFailure } from "../../base/errors.ts";
 import { connectToRecords } from "../../host/index.ts";
 import { EXIT } from "../exit.ts";
+import { withLine } from "../file-place.ts";
 import type { CommandSpec, Run } from "../spec.ts";
-import { POLICY_FILE, readPolicyFile } from "./read-policy-file.ts";
+import { valueText } from "../value-text.ts";
+import { POLICY_FILE, parsePolicy, readPolicyText } from "./read-policy-file.ts";
 
 export const spec = {
   description:
@@ -26,13 +29,18 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const document = await readPolicyFile(positionals.file, io);
+  const { file } = positionals;
+  const text = await readPolicyText(file, io);
+  const document = await parsePolicy(text, file);
   const client = await connectToRecords(io.paths, io.log(), io.root());
   try {
     const answer = await client.call("checkPolicy", { kind: flags.as, document });
+    const said =
+      answer.problem &&
+      toFailure(await withLine(fail("invalid_request", answer.problem.message), text, file));
     io.print(answer, (paint) => {
-      if (answer.problem !== null) return `${paint.red("✗")} ${answer.problem.message}\n`;
-      const complete = answer.complete === null ? "" : `${JSON.stringify(answer.complete, null, 2)}\n`;
+      if (said !== null) return `${paint.red("✗")} ${said.message}\n`;
+      const complete = answer.complete === null ? "" : valueText(answer.complete, paint);
       return `${paint.green("✓")} ${positionals.file} can be published\n${complete}`;
     });
     return answer.valid ? EXIT.ok : EXIT.usage;

@@ -1,10 +1,11 @@
 import { fail } from "../../base/errors.ts";
 import { connectToRecords } from "../../host/index.ts";
 import type { ServiceName } from "../../service/index.ts";
+import { withLine } from "../file-place.ts";
 import type { Io } from "../io.ts";
 import type { Arguments, CommandModule, CommandSpec } from "../spec.ts";
 import { tableText } from "../table-text.ts";
-import { POLICY_FILE, readPolicyFile } from "./read-policy-file.ts";
+import { POLICY_FILE, parsePolicy, readPolicyText } from "./read-policy-file.ts";
 
 /** What an operator publishes by name; each has the same four commands. */
 interface Published {
@@ -91,8 +92,14 @@ export function publishCommand(kind: PublishedKind): CommandModule {
   return {
     spec,
     async run({ positionals }: Arguments<typeof spec>, io: Io) {
-      const document = await readPolicyFile(positionals.file, io);
-      const answer = await call<Version & { created: boolean }>(io, operations.publish, { document });
+      const { file } = positionals;
+      const text = await readPolicyText(file, io);
+      const document = await parsePolicy(text, file);
+      const answer = await call<Version & { created: boolean }>(io, operations.publish, { document }).catch(
+        async (error: unknown) => {
+          throw await withLine(error, text, file, "document");
+        },
+      );
       io.print(
         answer,
         () =>

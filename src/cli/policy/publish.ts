@@ -1,6 +1,7 @@
 import { connectToRecords } from "../../host/index.ts";
+import { withLine } from "../file-place.ts";
 import type { CommandSpec, Run } from "../spec.ts";
-import { POLICY_FILE, readPolicyFile } from "./read-policy-file.ts";
+import { POLICY_FILE, parsePolicy, readPolicyText } from "./read-policy-file.ts";
 
 export const spec = {
   description:
@@ -19,12 +20,18 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const policy = await readPolicyFile(positionals.file, io);
+  const { file } = positionals;
+  const text = await readPolicyText(file, io);
+  const policy = await parsePolicy(text, file);
   const client = await connectToRecords(io.paths, io.log(), io.root());
   try {
     const { layer } = positionals;
     const tenant = layer === "tenant" ? { tenant: flags.tenant } : {};
-    const answer = await client.call("publishPolicy", { layer, policy, ...tenant });
+    const answer = await client
+      .call("publishPolicy", { layer, policy, ...tenant })
+      .catch(async (error: unknown) => {
+        throw await withLine(error, text, file, "policy");
+      });
     io.print(
       answer,
       () =>

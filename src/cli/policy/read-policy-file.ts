@@ -10,16 +10,12 @@ export const POLICY_FILE = {
   about: "JSON or YAML; - for stdin",
 } as const;
 
-/** The value of a file that an operator publishes. A key that stands there twice is refused. */
-export async function readPolicyFile(file: string, io: Io): Promise<unknown> {
-  return parsePolicy(await readPolicyText(file, io), file);
-}
-
+/** The text of a file that an operator publishes. */
 export async function readPolicyText(file: string, io: Io): Promise<string> {
   return file === "-" ? await io.readInput() : readTextFile(resolve(io.cwd, file));
 }
 
-/** @param file only for messages */
+/** The value of such a text; a key that stands there twice is refused. @param file only for messages */
 export async function parsePolicy(text: string, file: string): Promise<unknown> {
   if (/^\s*[[{]/.test(text)) return parseStrictJson(text);
   const [{ loadYaml }, { diagnosticText }] = await Promise.all([

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { sha256 } from "../../base/canonical.ts";
@@ -6,10 +6,12 @@ import { systemClock } from "../../base/clock.ts";
 import { fail, toFailure } from "../../base/errors.ts";
 import { randomToken } from "../../base/ids.ts";
 import { isObject } from "../../base/json.ts";
+import { readTextFile } from "../../base/read-file.ts";
 import { storePath } from "../../host/index.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { validate } from "../../protocol/validate.ts";
 import { enrolRunner, Store } from "../../store/index.ts";
+import { withLine } from "../file-place.ts";
 import { readJsonArgument } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import type { Arguments, CommandSpec, Run } from "../spec.ts";
@@ -129,7 +131,7 @@ async function admissionOf({ positionals, flags }: Arguments<typeof spec>, io: I
   ] as const) {
     if (list.length > 0) said[name] = [...list];
   }
-  return validate(Admission, {
+  const admission = {
     tenantId: "default",
     hostId: hostname(),
     runnerPools: ["default"],
@@ -139,7 +141,13 @@ async function admissionOf({ positionals, flags }: Arguments<typeof spec>, io: I
     ...document,
     ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
     runnerId: positionals.id,
-  });
+  };
+  try {
+    return validate(Admission, admission);
+  } catch (error) {
+    if (flags.admission === undefined) throw error;
+    throw await withLine(error, readTextFile(resolve(io.cwd, flags.admission)), flags.admission);
+  }
 }
 
 export const run: Run<typeof spec> = async (args, io) => {
@@ -157,23 +165,34 @@ export const run: Run<typeof spec> = async (args, io) => {
   try {
     fd = openSync(path, "wx", 0o600);
   } catch (error) {
-    throw fail("io", `cannot create ${path}: ${toFailure(error).message}`, { cause: error });
+    const isThere = (error as NodeJS.ErrnoException).code === "EEXIST";
+    const reason = isThere ? "it exists already" : toFailure(error).message;
+    throw fail("io", `cannot create ${path}: ${reason}`, {
+      hint: isThere ? "move it away, or name another with --out" : "name another place with --out",
+      cause: error,
+    });
   }
   writeSync(fd, `${token}\n`);
   fsyncSync(fd);
   closeSync(fd);
   const now = systemClock.wall();
-  const store = Store.open(storePath(io.paths));
   let quarantined: boolean;
   try {
-    ({ quarantined } = await store.write(enrolRunner, {
-      admission,
-      credential: { enrolmentHash: sha256(token), expiresAt: now + flags["valid-hours"] * HOUR_MS },
-      actor: `user:${process.getuid?.() ?? 0}`,
-      now,
-    }));
-  } finally {
-    await store.close();
+    const store = Store.open(storePath(io.paths));
+    try {
+      ({ quarantined } = await store.write(enrolRunner, {
+        admission,
+        credential: { enrolmentHash: sha256(token), expiresAt: now + flags["valid-hours"] * HOUR_MS },
+        actor: `user:${process.getuid?.() ?? 0}`,
+        now,
+      }));
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    // Nothing knows this token, and the file would stand in the way of the next try.
+    unlinkSync(path);
+    throw error;
   }
   io.print({ ...admission, quarantined, tokenFile: path }, () =>
     quarantined

@@ -18,5 +18,5 @@ export const run: Run<typeof spec> = ({ positionals, flags }, io) =>
     io,
     "drainRunner",
     { runner_id: positionals.id, tenant: flags.tenant, reason: flags.reason },
-    ({ state }) => `runner ${positionals.id} is ${String(state)}`,
+    ({ state }) => `runner ${positionals.id} is ${String(state)}; it takes work again when it is restarted`,
   );

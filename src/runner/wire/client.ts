@@ -1,6 +1,7 @@
 import type { Static, TSchema } from "@sinclair/typebox";
 import { type ErrorCode, type Failure, fail, fromProblem } from "../../base/errors.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION, validate } from "../../protocol/index.ts";
+import { networkReason } from "./network-reason.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -80,11 +81,7 @@ export function createClient(baseUrl: string, fetchFunction: Fetch = fetch): Cli
         signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
       });
     } catch (error) {
-      const reason = timeout.aborted
-        ? `no answer within ${call.timeoutMs} ms`
-        : error instanceof Error
-          ? error.message
-          : String(error);
+      const reason = timeout.aborted ? `no answer within ${call.timeoutMs} ms` : networkReason(error);
       throw fail("unavailable", `${base}${call.path}: ${reason}`, { cause: error });
     }
   };

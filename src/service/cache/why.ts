@@ -72,7 +72,7 @@ export const whyStep = defineOperation({
         step_id: step.step_id,
         reference: step.reference,
         result: "uncached",
-        reason: UNENDED[step.status] ?? WHY_UNCACHED[step.kind] ?? NOT_KEPT,
+        reason: UNENDED[step.status]?.(row.run_id, step.step_id) ?? WHY_UNCACHED[step.kind] ?? NOT_KEPT,
         key: null,
         origin_run: null,
         nearest: null,
@@ -85,12 +85,12 @@ export const whyStep = defineOperation({
 const NOT_KEPT =
   "its output is never kept: it is impure, shares the run's workspace, reads a directory of the host or calls a service";
 /** Whether an output is kept is not the question where there is none. */
-const UNENDED: Readonly<Partial<Record<RunStep["status"], string>>> = {
-  running: "it has not ended: lightflow tasks why RUN/STEP says what it waits for",
-  waiting_for_operator: "it waits for somebody: lightflow inbox list",
-  failed: "it failed, and only what succeeds is kept: lightflow run get RUN",
-  cancelled: "it was cancelled",
-  skipped: "it was skipped",
+const UNENDED: Readonly<Partial<Record<RunStep["status"], (run: string, step: string) => string>>> = {
+  running: (run, step) => `it has not ended: lightflow tasks why ${run}/${step}`,
+  waiting_for_operator: () => "it waits for somebody: lightflow inbox list",
+  failed: (run) => `it failed, and only what succeeds is kept: lightflow run get ${run}`,
+  cancelled: () => "it was cancelled",
+  skipped: () => "it was skipped",
 };
 const FREE = "it costs nothing and is done anew each time";
 const WHY_UNCACHED: Record<string, string> = { set: FREE, assert: FREE, switch: FREE, raise: FREE, do: FREE };

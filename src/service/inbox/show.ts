@@ -38,8 +38,19 @@ export const showInbox = defineOperation({
 
 function nextStep(task: OperatorTask): string {
   if (task.state === "resolved") return "nothing: it is resolved";
+  const runner = RUNNER_STEPS[task.kind];
+  if (runner !== undefined)
+    return `lightflow runners show ${task.subject}, then lightflow runners ${runner} ${task.subject}`;
   return decidedElsewhere(task) ?? `lightflow inbox resolve ${task.id} --note TEXT`;
 }
+
+/** What ends a task about a runner, after a look at it. */
+const RUNNER_STEPS: Readonly<Record<string, string>> = {
+  runner_new: "approve",
+  runner_drift: "approve",
+  runner_identity: "approve",
+  runner_quarantined: "release",
+};
 
 /** The command that decides a task which something waits for; null for one that is only closed. */
 export function decidedElsewhere({ id, kind, subject, body }: OperatorTask): string | null {

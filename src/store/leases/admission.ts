@@ -56,10 +56,11 @@ const SESSION_CHECKS: readonly Check[] = [
   [
     2,
     "runner_quarantined",
-    ({ session }) =>
-      session.state === "suspicious" || (session.state as string) === "quarantined"
-        ? "the runner's configuration has drifted"
-        : null,
+    ({ session }) => {
+      // A quarantine by hand is no drift: `runners list` says why it is.
+      if ((session.state as string) === "quarantined") return "the runner is quarantined";
+      return session.state === "suspicious" ? "the runner's configuration has drifted" : null;
+    },
   ],
   [2, "runner_draining", ({ session }) => (session.state === "draining" ? "the runner is draining" : null)],
 ];
