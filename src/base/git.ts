@@ -22,8 +22,9 @@ export interface Git {
   close(): void;
 }
 
-export function openGit(directory: string): Git {
-  const own = mkdtempSync(join(tmpdir(), "git-"));
+/** @param scratch where its configuration stands until it is closed */
+export function openGit(directory: string, scratch: string = tmpdir()): Git {
+  const own = mkdtempSync(join(scratch, "git-"));
   const config = join(own, "config");
   // A repository of another user is read all the same: this process can do nothing that its sandbox does not allow.
   writeFileSync(

@@ -1,13 +1,15 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeController, type FakeControllerOptions } from "../../test/support/fake-controller.ts";
-import { isDeep } from "../../test/support/require.ts";
+import { isDeep, prerequisite } from "../../test/support/require.ts";
 import { processesRunning, runnerConfig } from "../../test/support/runner.ts";
 import type { ChildOptions } from "../../test/support/runner-child.ts";
 import { sha256 } from "../base/canonical.ts";
+import { leasePlaces } from "./lease/places.ts";
 import { POINTS, type Point } from "./points.ts";
+import { probeSandboxes } from "./sandboxes/index.ts";
 
 setDefaultTimeout(30_000);
 
@@ -43,6 +45,7 @@ function spawnRunner(
   place: Place,
   config: Parameters<typeof runnerConfig>[1],
   crashAt?: Point,
+  env: Record<string, string> = {},
 ): Bun.Subprocess {
   const options: ChildOptions = {
     controllerUrl: place.controller.url,
@@ -51,6 +54,7 @@ function spawnRunner(
     ...(crashAt === undefined ? {} : { crashAt }),
   };
   const child = Bun.spawn([process.execPath, CHILD, JSON.stringify(options)], {
+    env: { ...process.env, ...env },
     stdin: "ignore",
     stdout: "inherit",
     stderr: "inherit",
@@ -140,6 +144,50 @@ test("F11: a runner killed before it wrote down a lease knows nothing of it, and
   controller.shell(`echo x >> '${count}'`, { mounts, leaseId: lease });
   expect((await controller.result(lease)).status).toBe("succeeded");
   expect(readFileSync(count, "utf8")).toBe("x\n");
+});
+
+test("sockets of a task stand with its lease: a runner that is killed leaves none, nor anything in the temporary directory", async () => {
+  const probe = await probeSandboxes({
+    dataDirectory: join(makePlace().directory, "probe"),
+    readOnlyPaths: [],
+    temporaryBytes: 1 << 20,
+  });
+  if (!prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "")) return;
+  const place = makePlace();
+  const { controller, directory } = place;
+  const temporary = join(directory, "temporary");
+  mkdirSync(temporary);
+  const runner = (crashAt?: Point) =>
+    spawnRunner(place, { sandbox: "bubblewrap" }, crashAt, { TMPDIR: temporary });
+  const lease = controller.shell("true", {
+    sandbox: { mode: "per-agent-call" },
+    network: "allowlisted",
+    networkHosts: { allow: ["tools.example.com"], deny: [] },
+    agent: {
+      name: "reader",
+      modelProviderScope: "tenant",
+      dataBoundary: "tenant-network",
+      instructions: "",
+      prompt: "",
+      allowedTools: [],
+      commands: [],
+      budgets: { turns: 1, tokens: 1, bytes: 1 },
+      protectedPaths: [],
+    },
+  });
+  const first = runner("after_prepare");
+  await first.exited;
+  expect(first.signalCode).toBe("SIGKILL");
+  const { egress, agent } = leasePlaces(join(directory, "data"), lease);
+  expect([readdirSync(egress), readdirSync(agent)]).toEqual([["egress.sock"], ["model.sock"]]);
+  expect(readdirSync(temporary)).toEqual([]);
+  runner();
+  expect(await controller.result(lease)).toMatchObject({ status: "failed", retrySafety: "safe" });
+  await controller.until(
+    () => readdirSync(join(directory, "data/leases")).length === 0,
+    "the end of the cleanup",
+  );
+  expect(readdirSync(temporary)).toEqual([]);
 });
 
 test("F70: a journal that is replayed by one killed runner after the other gives one result", async () => {

@@ -19,6 +19,7 @@ import type { UnsignedLease } from "../protocol/index.ts";
 import { frozenPlace, listFrozen, removeFrozen } from "./files/frozen.ts";
 import { Journal } from "./journal/journal.ts";
 import { snapshotSession } from "./lease/freeze-lease.ts";
+import { placesAt } from "./lease/places.ts";
 import { KEEPING_POINTS, type Point } from "./points.ts";
 
 setDefaultTimeout(30_000);
@@ -161,7 +162,7 @@ describe("what a task left", () => {
     try {
       mkdirSync(join(directory, "work"));
       const workspace = { root: directory, directory: join(directory, "work"), home: directory };
-      const places = { root: join(directory, "lease"), logs: "", temporary: "" };
+      const places = placesAt(join(directory, "lease"));
       const snapshot = (minimumFreeBytes: number) =>
         snapshotSession({ dataDirectory: directory, minimumFreeBytes }, workspace, places);
       await expect(snapshot(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: "unavailable" });

@@ -62,7 +62,8 @@ export async function openAgent(
   const files = agentFiles(workspace, places);
   if (work.copyOf !== undefined)
     await copySession(lease, work.copyOf, services, [workspace.directory, files.base], signal);
-  const broker = await openBroker(work, lease.leaseId, files.journal, redaction, askCortex, signal);
+  const kept = { journal: files.journal, directory: places.agent };
+  const broker = await openBroker(work, lease.leaseId, kept, redaction, askCortex, signal);
   let ended: Promise<AgentEnd> | null = null;
   return {
     stdin: JSON.stringify({

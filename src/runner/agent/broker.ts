@@ -1,10 +1,10 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { chmodSync, closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../base/canonical.ts";
 import { ERRORS, type ErrorCode, type Failure, fail, toFailure } from "../../base/errors.ts";
+import { makePrivateDirectory } from "../../base/files.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { validatesAgainst } from "../../base/json-schema.ts";
 import type { AgentUse, AgentWork } from "../../protocol/index.ts";
@@ -47,19 +47,20 @@ export const nothingUsed = ({ prices }: Pick<AgentWork, "prices">): BrokerUse =>
  * What stands between an agent and its model, outside the sandbox: composes each request itself, holds the budgets, refuses
  * tools that the lease does not name, masks secrets before a model sees them, and writes down each thing before it happens.
  * The agent sees a socket and a nonce.
- * @param journal the file that becomes the transcript
+ * @param files `journal` becomes the transcript; `directory`, of the socket, is made here, and gone with the lease if this
+ *   process dies
  */
 export async function openBroker(
   work: AgentWork,
   leaseId: string,
-  journal: string,
+  { journal, directory }: { readonly journal: string; readonly directory: string },
   redaction: Redaction,
   askModel: AskModel,
   signal: AbortSignal,
 ): Promise<AgentBroker> {
   const desk = openToolDesk(work);
-  // A Unix socket's path holds about a hundred bytes: data directories are often longer.
-  const directory = mkdtempSync(join(tmpdir(), "lightflow-agent-"));
+  // The path may be longer than the 108 bytes of an address: Bun then binds it by way of the open directory.
+  makePrivateDirectory(directory);
   const socket = join(directory, "model.sock");
   const nonce = randomBytes(32).toString("base64url");
   const file = openSync(journal, "a", 0o600);

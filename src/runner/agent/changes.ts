@@ -36,7 +36,7 @@ export async function changesOf(
   checkRepository(base, work);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   const repository = mkdtempSync(join(scratch, "diff-"));
-  const git = openGit(repository);
+  const git = openGit(repository, scratch);
   try {
     await git.run(["init", "--quiet", "--bare", "--template=", "."]);
     const tree = async (directory: string) => {

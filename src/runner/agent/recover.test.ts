@@ -6,6 +6,7 @@ import type { JsonObject } from "../../base/json.ts";
 import { exampleLease } from "../../protocol/example.ts";
 import type { AgentWork } from "../../protocol/index.ts";
 import { createRedaction } from "../../redaction/index.ts";
+import { placesAt } from "../lease/places.ts";
 import type { Reporter } from "../lease/reporter.ts";
 import { recoverAgent } from "./agent.ts";
 
@@ -46,7 +47,7 @@ function remains(journal: string | null, changed: string = "src/sum.js") {
     const agent = recoverAgent(
       WORK,
       { root: join(place, "workspace"), directory: work, home: join(place, "workspace/home") },
-      { root: place, logs: join(place, "logs"), temporary: join(place, "temporary") },
+      placesAt(place),
       hasEnded,
     );
     const reporter = { artifact: async ({ sha256 }: { sha256: string }) => void kept.push(sha256) };

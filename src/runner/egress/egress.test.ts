@@ -43,7 +43,9 @@ async function withProxy<Result>(
   work: (socket: string, directory: string) => Promise<Result>,
 ): Promise<{ result: Result; record: ReturnType<typeof readEgress> }> {
   const record = mkdtempSync(join(base, `record-${serial++}-`));
-  const proxy = await openEgressProxy(rules, record, async (name) => ZONE[name] ?? []);
+  // Longer than the address of a socket may be.
+  const place = join(record, "x".repeat(100));
+  const proxy = await openEgressProxy(rules, place, record, async (name) => ZONE[name] ?? []);
   try {
     const result = await work(join(proxy.directory, SOCKET_NAME), proxy.directory);
     await proxy.close();

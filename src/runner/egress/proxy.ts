@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makePrivateDirectory } from "../../base/files.ts";
 import { isLocalAddress, parseAddress } from "../../calls/destination/address.ts";
 import { checkDestination, systemResolveHost } from "../../calls/destination/check.ts";
 import { type DestinationPolicy, destinationPolicy } from "../../calls/destination/policy.ts";
@@ -36,16 +36,18 @@ interface Asked {
  * The only way out for a task whose network is allow-listed: an HTTP proxy on a Unix socket that its sandbox sees. Each
  * name is looked up here, once, and the connection goes to the address that was checked. Every destination is recorded,
  * refused ones too.
+ * @param directory of the socket; made here, and gone with the lease if this process dies
  * @param record the directory for what was asked for
  */
 export async function openEgressProxy(
   rules: EgressRules,
+  directory: string,
   record: string,
   resolveHost: (name: string) => Promise<readonly string[]> = systemResolveHost,
 ): Promise<EgressProxy> {
   const policy = policyOf(rules);
-  // A Unix socket's path holds about a hundred bytes: data directories are often longer.
-  const directory = mkdtempSync(join(tmpdir(), "lightflow-egress-"));
+  // The path may be longer than the 108 bytes of an address: Bun then binds it by way of the open directory.
+  makePrivateDirectory(directory);
   const sockets = new Set<Socket>();
   const serving = new Set<Promise<void>>();
   const server = createServer((client) => {

@@ -7,16 +7,24 @@ export interface LeasePlaces {
   /** Log spools: never visible to the task. */
   readonly logs: string;
   readonly temporary: string;
+  /** Directories of the sockets by which the task speaks with this runner. */
+  readonly egress: string;
+  readonly agent: string;
 }
 
 export const leasesDirectory = (dataDirectory: string): string => join(dataDirectory, "leases");
 
 export function leasePlaces(dataDirectory: string, leaseId: string): LeasePlaces {
-  const root = join(leasesDirectory(dataDirectory), leaseId);
+  return placesAt(join(leasesDirectory(dataDirectory), leaseId));
+}
+
+export function placesAt(root: string): LeasePlaces {
   return {
     root,
     logs: join(root, "logs"),
     temporary: join(root, "temporary"),
+    egress: join(root, "egress"),
+    agent: join(root, "agent"),
   };
 }
 

@@ -91,7 +91,11 @@ export async function prepareTask(
     provider.validate(plain);
     if (lease.network === "allowlisted") {
       const { openEgressProxy } = await import("../egress/proxy.ts");
-      egress = await openEgressProxy(lease.networkHosts ?? { allow: [], deny: [] }, places.root);
+      egress = await openEgressProxy(
+        lease.networkHosts ?? { allow: [], deny: [] },
+        places.egress,
+        places.root,
+      );
     }
     const request = egress === null ? plain : throughProxy(plain, egress);
     await provider.prepare(request);
