@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PublishableAgent } from "../../agents/index.ts";
 import { isoTime } from "../../base/clock.ts";
@@ -10,6 +8,7 @@ import { callTarget, policyTasks } from "../../policy/index.ts";
 import { callOperation, service } from "../../service/index.ts";
 import { publishAgent } from "../../store/index.ts";
 import { featuresOf, type LoadedDocument, type WorkflowDocument } from "../../workflow/index.ts";
+import { openRunDirectory } from "./run-directory.ts";
 
 export interface RunDocument {
   readonly loaded: LoadedDocument;
@@ -50,8 +49,8 @@ const WAIT_MS = 20_000;
  */
 export async function runDocument(options: RunDocument): Promise<DocumentReport> {
   const { loaded } = options;
-  const directory = mkdtempSync(join(tmpdir(), "lightflow-run-"));
-  const place = (name: string) => join(directory, name);
+  const directory = openRunDirectory();
+  const place = (name: string) => join(directory.path, name);
   try {
     const host = await openHost({
       paths: {
@@ -61,7 +60,7 @@ export async function runDocument(options: RunDocument): Promise<DocumentReport>
         runtime: place("runtime"),
       },
       log: options.log,
-      root: directory,
+      root: directory.path,
       listen: null,
       runner: startsPrograms(loaded.document) ? options.runner : null,
       calls: options.calls,
@@ -72,7 +71,7 @@ export async function runDocument(options: RunDocument): Promise<DocumentReport>
       await host.stop();
     }
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    directory.close();
   }
 }
 
