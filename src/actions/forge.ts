@@ -41,7 +41,7 @@ export function forgeAddress(given: JsonObject, name: string): URL {
   const plain = url?.username === "" && url.password === "" && url.search === "" && url.hash === "";
   const near = url?.protocol === "http:" && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
   if (url === null || !plain || (url.protocol !== "https:" && !near))
-    throw fail("invalid_request", `${name} must be an https address without credentials: ${value}`);
+    throw fail("invalid_request", `${name} must be an https address without credentials`);
   return url;
 }
 

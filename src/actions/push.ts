@@ -82,13 +82,12 @@ export interface Remote {
 
 /** A directory of this host, or an address that is given the token, and no other. */
 export function remoteOf({ given, env }: ActionContext, token: string): Remote {
-  if (text(given, "remote").startsWith("/")) return { address: absolutePath(given, "remote"), options: {} };
+  if (text(given, "remote").startsWith("/")) return { address: absolutePath(given, "remote"), options: { env: { GIT_ALLOW_PROTOCOL: "file" } } };
   const url = forgeAddress(given, "remote");
   const basic = Buffer.from(`x-access-token:${token}`).toString("base64");
   const config: [string, string][] = [
     [`http.${url.origin}/.extraHeader`, `Authorization: Basic ${basic}`],
     ["http.followRedirects", "false"],
-    [`protocol.${url.protocol.slice(0, -1)}.allow`, "always"],
   ];
   const settings = config.flatMap(([key, value], index) => [
     [`GIT_CONFIG_KEY_${index}`, key],
@@ -101,7 +100,12 @@ export function remoteOf({ given, env }: ActionContext, token: string): Remote {
   return {
     address: url.href,
     options: {
-      env: Object.fromEntries([...settings, ...proxies, ["GIT_CONFIG_COUNT", String(config.length)]]),
+      env: Object.fromEntries([
+        ...settings,
+        ...proxies,
+        ["GIT_CONFIG_COUNT", String(config.length)],
+        ["GIT_ALLOW_PROTOCOL", url.protocol.slice(0, -1)],
+      ]),
     },
   };
 }

@@ -8,7 +8,7 @@ export interface GitOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** git with no configuration but ours: no hooks, no filters, no helpers, no questions. */
+/** git with no configuration but ours: no hooks, no filters, no helpers, no questions, no other place by itself. */
 export interface Git {
   /** What it printed. @throws Failure `command_failed` */
   run(args: readonly string[], options?: GitOptions): Promise<string>;
@@ -22,6 +22,9 @@ export interface Git {
   close(): void;
 }
 
+/** Each of them starts a program of the repository's choice. */
+const OFF = ["core.hooksPath=/dev/null", "core.fsmonitor=false", "log.showSignature=false"];
+
 /** @param scratch where its configuration stands until it is closed */
 export function openGit(directory: string, scratch: string = tmpdir()): Git {
   const own = mkdtempSync(join(scratch, "git-"));
@@ -29,7 +32,7 @@ export function openGit(directory: string, scratch: string = tmpdir()): Git {
   // A repository of another user is read all the same: this process can do nothing that its sandbox does not allow.
   writeFileSync(
     config,
-    '[safe]\n\tdirectory = *\n[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\tattributesFile = /dev/null\n\tautocrlf = false\n[protocol]\n\tallow = never\n[protocol "file"]\n\tallow = always\n[gc]\n\tauto = 0\n[commit]\n\tgpgSign = false\n[tag]\n\tgpgSign = false\n',
+    '[safe]\n\tdirectory = *\n[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\tattributesFile = /dev/null\n\tautocrlf = false\n[gc]\n\tauto = 0\n[commit]\n\tgpgSign = false\n[tag]\n\tgpgSign = false\n',
   );
   const environment = {
     PATH: process.env["PATH"] ?? "/usr/bin:/bin",
@@ -39,11 +42,14 @@ export function openGit(directory: string, scratch: string = tmpdir()): Git {
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_TERMINAL_PROMPT: "0",
     GIT_ATTR_NOSYSTEM: "1",
+    // Stronger than any configuration: a repository that lacks an object would have it fetched, by a program that it names.
+    GIT_ALLOW_PROTOCOL: "",
+    GIT_NO_LAZY_FETCH: "1",
   };
   const call = async (args: readonly string[], { input, env }: GitOptions = {}) => {
     // What a repository's own configuration could turn on is turned off on the command line, which is stronger.
     const child = Bun.spawn(
-      ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", ...args],
+      ["git", ...OFF.flatMap((setting) => ["-c", setting]), ...args],
       {
         cwd: directory,
         env: { ...environment, ...env },

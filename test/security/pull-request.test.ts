@@ -179,6 +179,7 @@ for (const [what, given, why] of [
     const refused = await act("pull-request", asked("repair/refused", given), env);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain(why);
+    expect(refused.stderr).not.toContain("me:secret");
     expect(forge.seen).toEqual([]);
   });
 }
