@@ -82,7 +82,8 @@ export interface Remote {
 
 /** A directory of this host, or an address that is given the token, and no other. */
 export function remoteOf({ given, env }: ActionContext, token: string): Remote {
-  if (text(given, "remote").startsWith("/")) return { address: absolutePath(given, "remote"), options: { env: { GIT_ALLOW_PROTOCOL: "file" } } };
+  if (text(given, "remote").startsWith("/"))
+    return { address: absolutePath(given, "remote"), options: { env: { GIT_ALLOW_PROTOCOL: "file" } } };
   const url = forgeAddress(given, "remote");
   const basic = Buffer.from(`x-access-token:${token}`).toString("base64");
   const config: [string, string][] = [

@@ -32,7 +32,7 @@ export function openGit(directory: string, scratch: string = tmpdir()): Git {
   // A repository of another user is read all the same: this process can do nothing that its sandbox does not allow.
   writeFileSync(
     config,
-    '[safe]\n\tdirectory = *\n[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\tattributesFile = /dev/null\n\tautocrlf = false\n[gc]\n\tauto = 0\n[commit]\n\tgpgSign = false\n[tag]\n\tgpgSign = false\n',
+    "[safe]\n\tdirectory = *\n[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\tattributesFile = /dev/null\n\tautocrlf = false\n[gc]\n\tauto = 0\n[commit]\n\tgpgSign = false\n[tag]\n\tgpgSign = false\n",
   );
   const environment = {
     PATH: process.env["PATH"] ?? "/usr/bin:/bin",
@@ -48,16 +48,13 @@ export function openGit(directory: string, scratch: string = tmpdir()): Git {
   };
   const call = async (args: readonly string[], { input, env }: GitOptions = {}) => {
     // What a repository's own configuration could turn on is turned off on the command line, which is stronger.
-    const child = Bun.spawn(
-      ["git", ...OFF.flatMap((setting) => ["-c", setting]), ...args],
-      {
-        cwd: directory,
-        env: { ...environment, ...env },
-        stdin: input === undefined ? "ignore" : Buffer.from(input),
-        stdout: "pipe",
-        stderr: "pipe",
-      },
-    );
+    const child = Bun.spawn(["git", ...OFF.flatMap((setting) => ["-c", setting]), ...args], {
+      cwd: directory,
+      env: { ...environment, ...env },
+      stdin: input === undefined ? "ignore" : Buffer.from(input),
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     const [out, errors, code] = await Promise.all([child.stdout.bytes(), child.stderr.text(), child.exited]);
     return { out, errors, code };
   };

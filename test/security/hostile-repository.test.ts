@@ -75,6 +75,8 @@ test("no program that a repository's configuration names runs in an action: not 
   expect(await act("branch", { ...given, base: signed })).toMatchObject({ code: 0 });
   expect(git(place, "rev-parse", "repair/a^")).toBe(signed);
   expect((await act("tag", { tag: "v2", commit: MISSING })).stderr).toContain("not_found");
-  expect((await act("branch", { ...given, branch: "repair/b", base: MISSING })).stderr).toContain("not_found");
+  expect((await act("branch", { ...given, branch: "repair/b", base: MISSING })).stderr).toContain(
+    "not_found",
+  );
   expect(existsSync(ran)).toBe(false);
 });
