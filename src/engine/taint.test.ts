@@ -198,6 +198,15 @@ test("no task takes the mark off by handing the context on", () => {
     { hand: { set: { x: 1 }, output: { as: "${ $context.log }" } } },
     { hand: { do: [{ inner: { set: { x: "${ $context.log }" } } }] } },
     { hand: { for: { in: "${ [$context.log] }" }, do: [{ inner: { set: { x: 1 } } }] } },
+    // Members that are called like lists of tasks, and are none.
+    { hand: { input: { from: { branches: "${ $context.log }" } }, do: [{ inner: { set: { x: 1 } } }] } },
+    {
+      hand: {
+        input: { from: { try: ["${ $context.log }"] } },
+        try: [{ inner: { set: { x: 1 } } }],
+        catch: {},
+      },
+    },
   ] as JsonObject[]) {
     const exporting = { ...build, export: { as: "${ {log: .stdout} }" } };
     const drive = new Drive([

@@ -31,16 +31,22 @@ export const holdsPrivate = ({ private: own, private_input, private_context, fra
   private_context === true ||
   Object.values(frames).some((frame) => frame.private === true);
 
-/** Tasks that hold lists of tasks, which are looked at when they begin themselves. */
-const HOLDERS: ReadonlySet<string> = new Set(["do", "for", "fork", "try", "listen", "map"]);
-const LISTS: ReadonlySet<string> = new Set(["do", "branches", "try"]);
-const withoutLists = (name: string, value: unknown): unknown => (LISTS.has(name) ? undefined : value);
+/** Where a task holds lists of tasks, which are looked at when they begin themselves. */
+const LISTS = [["do"], ["try"], ["catch", "do"], ["fork", "branches"], ["foreach", "do"]];
+
+/** A member of the same name elsewhere is data, which is read. */
+function without(value: Json | undefined, [key, ...rest]: readonly string[]): Json | undefined {
+  if (!isObject(value) || key === undefined) return value;
+  const { [key]: member, ...others } = value as JsonObject;
+  if (member === undefined || rest.length === 0) return others;
+  return { ...others, [key]: without(member, rest) ?? null };
+}
 
 /** A task that names the context reads it, wherever in its definition that stands. */
-export function markContextReader({ instance }: Machine, frame: Frame, { kind, task }: TaskNode): void {
+export function markContextReader({ instance }: Machine, frame: Frame, { task }: TaskNode): void {
   if (instance.private_context !== true || frame.private === true) return;
-  const own = HOLDERS.has(kind) ? JSON.stringify(task, withoutLists) : JSON.stringify(task);
-  if (own.includes("$context")) frame.private = true;
+  const own = LISTS.reduce<Json | undefined>(without, task);
+  if (JSON.stringify(own).includes("$context")) frame.private = true;
 }
 
 /** A task has ended, well or not: its list, or the task around it, goes on with what it gave. */

@@ -37,6 +37,19 @@ test("values stand at their places, fixed arguments fill the others, an empty op
   expect(renderTemplate(TEMPLATE, call(["1.2.3", "all"])).command).toBe("/opt/release/bin/release");
 });
 
+test("a value never stands in the place of an optional one before it, whose rules are others", () => {
+  const slots = [
+    { name: "mode", argumentIndex: 0, allowedValues: ["fast", "safe"], required: false },
+    { name: "note", argumentIndex: 1, required: false },
+  ];
+  const two: CommandTemplate = { id: "t", executable: "/bin/ls", slots };
+  const given = (values: (string | undefined)[]) =>
+    renderTemplate(two, { command: "t", arguments: values, environment: {} }).arguments;
+  expect(given(["fast"])).toEqual(["fast"]);
+  expect(given(["fast", "anything"])).toEqual(["fast", "anything"]);
+  expect(() => given([undefined, "anything"])).toThrow("needs a value for mode where note has one");
+});
+
 test("a value with a dash in front is refused unless the slot lists it or says so", () => {
   expect(() => render(["1.2.3", "all", "--exec=rm"])).toThrow("begins with -");
   expect(render(["1.2.3", "--none"]).at(-1)).toBe("--none");

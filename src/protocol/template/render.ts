@@ -35,12 +35,16 @@ export function renderTemplate(template: CommandTemplate, call: CommandCall): Re
     throw deny(`takes ${slots.length} arguments, not ${call.arguments.length}`);
   }
   const given = new Map<number, string>();
+  let left: string | undefined;
   for (const [position, slot] of slots.entries()) {
     const value = call.arguments[position];
     if (value === undefined) {
       if (slot.required !== false) throw deny(`needs a value for ${slot.name}`);
+      left ??= slot.name;
       continue;
     }
+    // It would stand in the other one's place, whose rules it was not held to.
+    if (left !== undefined) throw deny(`needs a value for ${left} where ${slot.name} has one`);
     const problem = valueProblem(slot, value);
     if (problem !== null) throw deny(`refuses the value of ${slot.name}: it ${problem}`);
     given.set(slot.argumentIndex, value);

@@ -29,6 +29,8 @@ export interface AgentBroker {
 }
 
 const REQUEST_BYTES = 4 * 1024 * 1024;
+/** Of a transcript, which is handed over as a whole: what runs beside an agent could write to it without an end. */
+const TRANSCRIPT_BYTES = 64 * 1024 * 1024;
 /** Characters of a token where a provider does not say how many there were. */
 const CHARACTERS_A_TOKEN = 4;
 const MILLION = 1_000_000;
@@ -69,12 +71,14 @@ export async function openBroker(
   let ended: { code: ErrorCode; message: string } | null = null;
   let open = true;
   let sequence = 0;
+  let written = 0;
 
   const record = (entry: JsonObject): void => {
     if (!open) return;
-    const line = redaction.json({ seq: sequence++, ...entry });
-    writeSync(file, `${JSON.stringify(line)}\n`);
+    const line = `${JSON.stringify(redaction.json({ seq: sequence++, ...entry }))}\n`;
+    writeSync(file, line);
     fsyncSync(file);
+    written += Buffer.byteLength(line);
   };
   /** The first reason is the one that counts; nothing is answered after it. */
   const end = (code: ErrorCode, message: string): Failure => {
@@ -145,6 +149,8 @@ export async function openBroker(
 
   const handle = async (path: string, given: JsonObject): Promise<JsonObject> => {
     if (ended !== null) throw fail(ended.code, ended.message);
+    if (written > TRANSCRIPT_BYTES)
+      throw end("agent_budget_exhausted", `the transcript has over ${TRANSCRIPT_BYTES} bytes`);
     if (path === "/model") {
       const { id, messages } = given;
       if (typeof id !== "string" || !/^turn-\d{1,6}$/.test(id) || !Array.isArray(messages))
