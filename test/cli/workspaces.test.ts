@@ -57,7 +57,7 @@ beforeAll(async () => {
   mkdirSync(join(repository, "sub"), { recursive: true });
   writeFileSync(join(repository, "file"), "as it was");
   writeFileSync(join(project, "lightflow/workflows/copies.ts"), SOURCE);
-  host = await startBinary(["up", "--no-ctx", "--port", "0"], box.env, project);
+  host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], box.env, project);
 });
 afterAll(async () => {
   await host?.stop();
