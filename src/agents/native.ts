@@ -48,7 +48,9 @@ export async function runNative(
   };
   if (call.model.provider === "none") {
     const read = readAnswer(JSON.stringify(call.mockOutput ?? null), call.outputSchema, call.mockOutput);
-    return "problem" in read ? invalid(read.problem, usage) : { output: read.value, usage };
+    const source =
+      call.mockOutput == null ? "the agent has no model, and the task no mockOutput" : "mockOutput";
+    return "problem" in read ? invalid(`${source}: ${read.problem}`, usage) : { output: read.value, usage };
   }
   const messages: JsonObject[] = [
     { role: "system", content: systemText(call) },

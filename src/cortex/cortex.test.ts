@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   apiTarget,
   cortexPlace,
+  exchangeOnce,
   parseRoute,
   probeCortex,
   readOutcome,
@@ -91,4 +92,18 @@ test("no filesystem at the place is said so", async () => {
   await expect(submit(apiTarget(place, "openai.chat", "s"), "{}")).rejects.toMatchObject({
     code: "unavailable",
   });
+});
+
+test("an exchange where nothing is mounted is refused, and makes no directories to wait in", async () => {
+  const empty = join(mount, "nothing");
+  for (const target of [
+    apiTarget({ mount: empty, uid: 7 }, "openai.chat", "s"),
+    toolTarget({ mount: empty, uid: 7 }, "t", "s"),
+  ]) {
+    await expect(exchangeOnce(target, "{}", AbortSignal.timeout(5000))).rejects.toMatchObject({
+      code: "unavailable",
+      message: `no CortexFS serves ${empty}`,
+    });
+  }
+  expect(existsSync(empty)).toBe(false);
 });

@@ -23,6 +23,7 @@ type Model = (request: JsonObject, id: string) => Json | { error: string } | und
 /** A directory that is `/ctx` for one model, whatever process asks. */
 function ctx(model: Model) {
   const mount = mkdtempSync(join(tmpdir(), "agents-ctx-"));
+  writeFileSync(join(mount, "status"), "ready\n");
   const asked: { id: string; request: JsonObject }[] = [];
   const api = join(mount, "home/7/api/openai.chat");
   const answered = new Set<string>();

@@ -1,5 +1,6 @@
 import { connectToRead } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { valueText } from "../value-text.ts";
 
 export const spec = {
   description:
@@ -15,9 +16,9 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
     io.print(found, (paint) =>
       [
         `${paint.bold(`${found.name}:${found.version}`)} ${found.digest}, ${found.published_at} by ${found.published_by}`,
-        JSON.stringify(found.agent, null, 2),
+        valueText(found.agent, paint),
         paint.dim(found.request === null ? "what a model is told of it:" : "what a native call sends first:"),
-        found.request === null ? found.instructions : JSON.stringify(found.request, null, 2),
+        found.request === null ? found.instructions : valueText(found.request, paint),
         "",
       ].join("\n"),
     );

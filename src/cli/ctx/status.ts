@@ -9,11 +9,20 @@ export const spec = {
   exits: { [EXIT.local]: "nothing answers there" },
 } as const satisfies CommandSpec;
 
+/** What each state means for who looks on. */
+const STATES = {
+  alive: "alive",
+  dead: "mounted, and its server is gone",
+  silent: "mounted, and its server does not answer",
+  none: "nothing is mounted there",
+} as const;
+
 export const run: Run<typeof spec> = async ({ flags }, io) => {
   const found = await status({ at: resolve(io.cwd, flags.at) });
-  io.print(
-    found,
-    () => `${found.at}: ${found.state}${found.status === undefined ? "" : `, ${found.status}`}\n`,
-  );
+  io.print(found, () => {
+    const more = found.status === undefined ? "" : `, ${found.status}`;
+    const next = found.state === "alive" ? "" : `; mount it: lightflow ctx mount --at ${found.at}`;
+    return `${found.at}: ${STATES[found.state]}${more}${next}\n`;
+  });
   return found.state === "alive" ? EXIT.ok : EXIT.local;
 };

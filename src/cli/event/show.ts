@@ -11,7 +11,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
     const event = await client.call("showEvent", { seq: eventSeq(positionals.event) });
-    io.print(event, () => `${JSON.stringify(event, null, 2)}\n`);
+    io.print(event);
     return 0;
   } finally {
     await client.close();

@@ -22,7 +22,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       layer,
       ...(layer === "tenant" ? { tenant: flags.tenant } : {}),
     });
-    io.print(answer, () => `${JSON.stringify(answer, null, 2)}\n`);
+    io.print(answer);
     return 0;
   } finally {
     await client.close();

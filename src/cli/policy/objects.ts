@@ -155,7 +155,7 @@ export function getCommand(kind: PublishedKind): CommandModule {
     spec,
     async run({ positionals }: Arguments<typeof spec>, io: Io) {
       const answer = await call<Version>(io, operations.get, idAndVersion(positionals.id));
-      io.print(answer, () => `${JSON.stringify(answer, null, 2)}\n`);
+      io.print(answer);
       return 0;
     },
   };

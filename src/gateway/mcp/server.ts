@@ -1,6 +1,7 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { Type } from "@sinclair/typebox";
 import { fail, toFailure, toProblem } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
 import { VERSION } from "../../base/version.ts";
 import { validate } from "../../protocol/validate.ts";
 import { type Call, isFinished, RunId, type ServiceOperation } from "../../service/index.ts";
@@ -133,8 +134,11 @@ export async function createMcpServer(caller: McpCaller): Promise<Server> {
       }
     }
     const tool = tools().byName.get(params.name);
-    if (tool === undefined)
-      throw new types.McpError(types.ErrorCode.InvalidParams, `unknown tool: ${params.name}`);
+    if (tool === undefined) {
+      const near = nearest(params.name, [...tools().byName.keys(), WATCH_TOOL.name]);
+      const meant = near === undefined ? "" : `; did you mean ${near}?`;
+      throw new types.McpError(types.ErrorCode.InvalidParams, `unknown tool: ${params.name}${meant}`);
+    }
     return await callTool(caller, tool, given, extra.signal);
   });
   server.setRequestHandler(types.ListResourcesRequestSchema, () => ({

@@ -91,7 +91,7 @@ export async function draftRun(
 const EXCHANGES: ReadonlySet<string> = new Set(["api", "tool", "thread"]);
 
 const byItself = (workflow: string, { id, target }: PlannedStep): string =>
-  `workflow ${workflow} step ${id} is no exchange with CortexFS, but of kind ${target.kind}: start the workflow with lightflow run start`;
+  `workflow ${workflow} step ${id} is no exchange with CortexFS, but of kind ${target.kind}: start the workflow with lightflow run start (POST /runs/start)`;
 
 function exchange(
   place: CortexPlace,
