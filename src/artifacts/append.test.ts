@@ -14,7 +14,13 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const bytes = crypto.getRandomValues(new Uint8Array(50_000));
 const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-const upload = (offset: number, key = "lease") => ({ key, sha256, size: bytes.length, offset });
+const upload = (offset: number, key = "lease") => ({
+  key,
+  sha256,
+  size: bytes.length,
+  offset,
+  mayKnow: true,
+});
 const codeOf = (work: Promise<unknown>) =>
   work.then(
     () => "done",
@@ -38,6 +44,8 @@ test("an upload that broke goes on where it stopped, in another process too, and
   // A sender that knows less than the receiver begins earlier; nothing is doubled.
   expect(await again.append(bytes.subarray(25_000), upload(25_000))).toEqual({ sha256, size: bytes.length });
   expect(readFileSync(artifacts.path(sha256)).equals(bytes)).toBe(true);
+  expect([again.brought(upload(0)), again.brought(upload(0, "other"))]).toEqual([true, false]);
+  again.forgetBrought(upload(0));
   expect(readdirSync(join(directory, "temporary"))).toEqual([]);
   // A repeat of what is complete is a success, from whatever offset.
   expect(await artifacts.append(new Uint8Array(), upload(bytes.length))).toEqual({

@@ -7,6 +7,7 @@ import {
   rmSync,
   statSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -32,15 +33,23 @@ export interface Upload {
   readonly size: number;
   /** Where `data` begins. */
   readonly offset: number;
+  /** Whether it may learn that the bytes are here already: else all of them have to come. */
+  readonly mayKnow: boolean;
 }
 
 /** Content-addressed bytes. Several processes may share one directory. */
 export interface Artifacts {
   /**
    * Store bytes durably; storing what is already there is a success.
+   * @param key whose they are, for `brought`
    * @throws Failure `artifact_digest_mismatch`, `payload_too_large`, `io`; nothing is left behind
    */
-  put(data: ArtifactBytes, expectedSha256?: string, maximumBytes?: number): Promise<StoredArtifact>;
+  put(
+    data: ArtifactBytes,
+    expectedSha256?: string,
+    maximumBytes?: number,
+    key?: string,
+  ): Promise<StoredArtifact>;
   /**
    * Go on with an upload that may take several tries; the last byte makes it an artifact. What a broken connection has
    * brought stays for the next try, for a day.
@@ -50,6 +59,10 @@ export interface Artifacts {
   append(data: ArtifactBytes, upload: Upload): Promise<StoredArtifact>;
   /** How many bytes of an upload are here: where to go on. */
   received(upload: Pick<Upload, "key" | "sha256">): number;
+  /** Whether whoever has this key brought all of these bytes: naming a digest is no proof of having them. */
+  brought(upload: Pick<Upload, "key" | "sha256">): boolean;
+  /** Needed no longer; else it goes after a day, when a process starts. */
+  forgetBrought(upload: Pick<Upload, "key" | "sha256">): void;
   /** Where the bytes are, whether or not they exist. @throws Failure `artifact_not_found` for anything but 64 hex */
   path(sha256: string): string;
   stat(sha256: string): StoredArtifact | null;
@@ -207,7 +220,23 @@ export function openArtifacts(directory: string): Artifacts {
     }
   };
 
-  const put: Artifacts["put"] = async (data, expectedSha256, maximumBytes = Number.POSITIVE_INFINITY) => {
+  const ofUpload = (kind: string, { key, sha256 }: Pick<Upload, "key" | "sha256">): string =>
+    join(
+      temporaryDirectory,
+      `${kind}-${new Bun.CryptoHasher("sha256").update(`${key}\0${sha256}`).digest("hex")}`,
+    );
+  const partial = (upload: Pick<Upload, "key" | "sha256">): string => ofUpload("part", upload);
+  const proof = (upload: Pick<Upload, "key" | "sha256">): string => ofUpload("brought", upload);
+  /** Before the bytes are synced, whose sync then is its own. */
+  const prove = (upload: Pick<Upload, "key" | "sha256">): void =>
+    writeFileSync(proof(upload), "", { mode: 0o600 });
+
+  const put: Artifacts["put"] = async (
+    data,
+    expectedSha256,
+    maximumBytes = Number.POSITIVE_INFINITY,
+    key = undefined,
+  ) => {
     const temporary = join(temporaryDirectory, randomToken(12));
     const file = await open(temporary, "wx", 0o600);
     try {
@@ -228,6 +257,7 @@ export function openArtifacts(directory: string): Artifacts {
             details: { expected: expectedSha256, actual: sha256 },
           });
         }
+        if (key !== undefined) prove({ key, sha256 });
         await file.sync();
         await publish(temporary, sha256);
         return { sha256, size };
@@ -240,15 +270,9 @@ export function openArtifacts(directory: string): Artifacts {
     }
   };
 
-  const partial = ({ key, sha256 }: Pick<Upload, "key" | "sha256">): string =>
-    join(
-      temporaryDirectory,
-      `part-${new Bun.CryptoHasher("sha256").update(`${key}\0${sha256}`).digest("hex")}`,
-    );
-
   const append: Artifacts["append"] = async (data, upload) => {
     const { sha256, size, offset } = upload;
-    const known = keep(sha256);
+    const known = upload.mayKnow ? keep(sha256) : null;
     if (known?.size === size) return known;
     const path_ = partial(upload);
     if (writing.has(path_)) throw fail("unavailable", "an earlier try of this upload has not ended yet");
@@ -270,6 +294,7 @@ export function openArtifacts(directory: string): Artifacts {
       }
       if (at < size) throw fail("unavailable", `the upload ended after ${at} of ${size} bytes`);
       const actual = await hashOf(file, size);
+      if (actual === sha256) prove(upload);
       await file.sync();
       if (actual !== sha256) {
         const quarantineId = `${sha256}-${randomToken(6)}`;
@@ -290,6 +315,8 @@ export function openArtifacts(directory: string): Artifacts {
     put,
     append,
     received: (upload) => statSync(partial(upload), { throwIfNoEntry: false })?.size ?? 0,
+    brought: (upload) => existsSync(proof(upload)),
+    forgetBrought: (upload) => rmSync(proof(upload), { force: true }),
     path,
     stat,
     has: (sha256) => stat(sha256) !== null,

@@ -86,7 +86,7 @@ export {
 } from "./leases/claim.ts";
 export { explainTasks, type TaskExplanation } from "./leases/explain.ts";
 export { mayReadFile } from "./leases/files.ts";
-export type { LeaseCaller } from "./leases/live.ts";
+export { type LeaseCaller, tenantOfLease } from "./leases/live.ts";
 export { appendChunk, type ChunkRow, listChunks, listCutStreams, mayLog, streamEnd } from "./leases/logs.ts";
 export { failLostSessions, lostPartitions } from "./leases/lost-session.ts";
 export { type QueueView, viewLeases, viewQueue } from "./leases/queue-views.ts";

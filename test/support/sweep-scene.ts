@@ -47,7 +47,7 @@ export async function setScene({ store, artifacts, spool, now }: Scene): Promise
   await upload("held", "a", 0);
   const size = 3;
   await artifacts
-    .append(Buffer.from("bad"), { key: "k", sha256: "0".repeat(64), size, offset: 0 })
+    .append(Buffer.from("bad"), { key: "k", sha256: "0".repeat(64), size, offset: 0, mayKnow: true })
     .catch(() => {});
   const [aside] = artifacts.quarantined();
   await store.write((tx: Transaction) => {

@@ -22,6 +22,7 @@ import {
 import {
   appendChunk,
   directivesOf,
+  findReference,
   type LeaseCaller,
   type LeaseTimes,
   mayLog,
@@ -34,6 +35,7 @@ import {
   reportResult,
   startLease,
   streamEnd,
+  tenantOfLease,
 } from "../../store/index.ts";
 import type { Controller } from "../controller.ts";
 import { reply } from "../reply.ts";
@@ -146,14 +148,25 @@ const log: Handler = async (controller, request, leaseId) => {
 
 const WHOLE_LOG = /^artifact:\/\/sha256\/([0-9a-f]{64})(\?encoding=zstd)?$/;
 
-/** The whole logs that a result names, as far as their bytes are here. */
-function wholeLogs({ artifacts }: Controller, { stdoutRef, stderrRef }: TaskResult) {
+/**
+ * Whether a lease may name bytes as its own: it brought them, or its tenant has them. Whoever knows a digest alone would
+ * be given another tenant's bytes for it.
+ */
+function mayName({ artifacts, store }: Controller, who: LeaseCaller, sha256: string): boolean {
+  if (artifacts.brought({ key: who.leaseId, sha256 })) return true;
+  const tenantId = store.read(tenantOfLease, who);
+  return store.read(findReference, { tenantId, sha256, now: who.now }) !== null;
+}
+
+/** The whole logs that a result names, as far as their bytes are here and its own. */
+function wholeLogs(controller: Controller, who: LeaseCaller, { stdoutRef, stderrRef }: TaskResult) {
   return [
     { name: "stdout", reference: stdoutRef },
     { name: "stderr", reference: stderrRef },
   ].flatMap(({ name, reference }) => {
     const [, sha, packed] = WHOLE_LOG.exec(reference ?? "") ?? [];
-    const stored = sha === undefined ? null : artifacts.keep(sha);
+    const stored =
+      sha === undefined || !mayName(controller, who, sha) ? null : controller.artifacts.keep(sha);
     return stored === null
       ? []
       : [{ name, ...stored, mediaType: packed === undefined ? "text/plain" : "application/zstd" }];
@@ -168,8 +181,11 @@ const report =
     if ((message.status === "succeeded") !== success) {
       throw fail("invalid_request", `/status: ${message.status} belongs to ${success ? "fail" : "complete"}`);
     }
+    const who = caller(controller, request, leaseId, message);
     for (const artifact of message.artifactRefs) {
-      const stored = controller.artifacts.keep(artifact.sha256);
+      const stored = mayName(controller, who, artifact.sha256)
+        ? controller.artifacts.keep(artifact.sha256)
+        : null;
       if (stored === null || stored.size !== artifact.size) {
         throw fail(
           "artifact_digest_mismatch",
@@ -179,8 +195,8 @@ const report =
     }
     const { messageId: _, ...result } = message;
     const digest = digestOf(result);
-    const logs = wholeLogs(controller, message);
-    const input = { ...caller(controller, request, leaseId, message), result: result as never, logs, digest };
+    const logs = wholeLogs(controller, who, message);
+    const input = { ...who, result: result as never, logs, digest };
     const { refused } = await controller.store
       .write(reportResult, { ...input, accept: controller.acceptance })
       .catch((error: unknown) => {
@@ -191,6 +207,8 @@ const report =
       });
     if (refused !== null) throw refused;
     controller.spool.finish(leaseId);
+    for (const { sha256 } of [...message.artifactRefs, ...logs])
+      controller.artifacts.forgetBrought({ key: leaseId, sha256 });
     return reply({ state: "accepted", resultDigest: digest });
   };
 
@@ -218,9 +236,10 @@ export function getArtifact(
     fencingToken: Number(query.get("fencingToken")),
   };
   if (query.get("received") !== null) {
-    controller.store.read(mayLog, caller(controller, request, leaseId, identity));
+    const who = caller(controller, request, leaseId, identity);
+    controller.store.read(mayLog, who);
     // Not `stat`: bytes that nothing names yet could be on their way out.
-    const whole = controller.artifacts.keep(sha256)?.size;
+    const whole = mayName(controller, who, sha256) ? controller.artifacts.keep(sha256)?.size : undefined;
     return reply({ offset: whole ?? controller.artifacts.received({ key: leaseId, sha256 }) });
   }
   controller.store.read(mayReadFile, { ...caller(controller, request, leaseId, identity), sha256 });
@@ -248,12 +267,21 @@ export const putArtifact = async (
     throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
   const bytes = request.body ?? new Uint8Array();
   const size = query.get("size");
-  if (size === null) return reply((await controller.artifacts.put(bytes, sha)) as unknown as JsonObject);
+  if (size === null) {
+    const stored = await controller.artifacts.put(bytes, sha, LIMITS.artifactBytes, leaseId);
+    return reply(stored as unknown as JsonObject);
+  }
   const upload = validate(ArtifactUpload, { size: Number(size), offset: Number(query.get("offset") ?? 0) });
   if (upload.size > LIMITS.artifactBytes)
     throw fail("payload_too_large", `an artifact is at most ${LIMITS.artifactBytes} bytes`);
   try {
-    const stored = await controller.artifacts.append(bytes, { ...upload, key: leaseId, sha256: sha });
+    const mayKnow = mayName(controller, who, sha);
+    const stored = await controller.artifacts.append(bytes, {
+      ...upload,
+      key: leaseId,
+      sha256: sha,
+      mayKnow,
+    });
     return reply(stored as unknown as JsonObject);
   } catch (error) {
     const { quarantineId, actual } = ((error instanceof Failure && error.details) || {}) as Record<

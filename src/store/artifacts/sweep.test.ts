@@ -49,7 +49,7 @@ test("the same bytes handed in once more, at any step of a sweep, are never lost
   await sweepSteps(await scene(), (name) => void steps.push(name));
   expect(steps.length).toBeGreaterThan(20);
   const bytes = Buffer.from(SCENE.over);
-  const upload = { key: "second", sha256: digest("over"), size: bytes.length, offset: 0 };
+  const upload = { key: "second", sha256: digest("over"), size: bytes.length, offset: 0, mayKnow: true };
   const again = { tenantId: "a", sha256: digest("over"), size: bytes.length, retentionMs: null };
   const repeat = async (how: string, at: number): Promise<void> => {
     const here = await scene();

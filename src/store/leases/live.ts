@@ -1,5 +1,5 @@
 import { fail } from "../../base/errors.ts";
-import type { Transaction } from "../operation.ts";
+import type { Query, Transaction } from "../operation.ts";
 import { authenticate, type Reader } from "../runners/session.ts";
 
 export interface LeaseRow extends RequestFacts {
@@ -113,3 +113,6 @@ export function once<Answer>(
   );
   return answer;
 }
+
+/** Whose a lease is. */
+export const tenantOfLease: Query<LeaseCaller, string> = (tx, caller) => findLease(tx, caller).tenant_id;
