@@ -75,6 +75,13 @@ export interface Artifacts {
    */
   keep(sha256: string): StoredArtifact | null;
   /**
+   * Bytes in the order of their digests, those beyond one.
+   * @returns also where the next page begins, null at the end
+   */
+  page(after: string, limit: number): { bytes: StoredBytes[]; after: string | null };
+  /** Remove what broken connections have brought, and nobody went on with for a day. */
+  removeAborted(): void;
+  /**
    * Take the bytes out of the way of those who store or keep them; they can still be read. What a process that died has
    * begun is begun again. @returns null where there are none
    */
@@ -87,6 +94,12 @@ export interface Artifacts {
   quarantined(): Quarantined[];
   /** Remove one of those. @returns whether it was there */
   discard(id: string): Promise<boolean>;
+}
+
+export interface StoredBytes {
+  readonly sha256: string;
+  /** When they were last stored or kept, in milliseconds. */
+  readonly touchedAt: number;
 }
 
 export interface Removal {
@@ -155,12 +168,15 @@ export function openArtifacts(directory: string): Artifacts {
   const root = join(directory, "sha256");
   makePrivateDirectory(temporaryDirectory);
   makePrivateDirectory(root);
-  removeStale(temporaryDirectory, LIMITS.uploadMs);
   const quarantine = join(directory, "quarantine");
   makePrivateDirectory(quarantine);
   const removing = join(directory, "removing");
   makePrivateDirectory(removing);
-  removeStale(removing, LIMITS.uploadMs, GONE);
+  const removeAborted = (): void => {
+    removeStale(temporaryDirectory, LIMITS.uploadMs);
+    removeStale(removing, LIMITS.uploadMs, GONE);
+  };
+  removeAborted();
   const writing = new Set<string>();
 
   const path = (sha256: string): string => {
@@ -329,6 +345,20 @@ export function openArtifacts(directory: string): Artifacts {
         : file.slice(range.start, Math.min(range.end ?? found.size, found.size));
     },
     keep,
+    page(after, limit) {
+      const found: StoredBytes[] = [];
+      for (const shard of readdirSync(root).sort()) {
+        if (shard < after.slice(0, 2)) continue;
+        for (const sha256 of readdirSync(join(root, shard)).sort()) {
+          if (!HEX.test(sha256) || sha256 <= after) continue;
+          if (found.length === limit) return { bytes: found, after: found.at(-1)!.sha256 };
+          const stat = statSync(join(root, shard, sha256), { throwIfNoEntry: false });
+          if (stat !== undefined) found.push({ sha256, touchedAt: Math.floor(stat.mtimeMs) });
+        }
+      }
+      return { bytes: found, after: null };
+    },
+    removeAborted,
     beginRemoval(sha256) {
       const aside = join(removing, sha256);
       try {

@@ -18,7 +18,7 @@ export * from "./approvals/index.ts";
 export { archiveHistories } from "./archives/archive-histories.ts";
 export * from "./artifacts/index.ts";
 export { type AuditEntry, appendAudit } from "./audit/append.ts";
-export { prunableThrough, pruneAudit } from "./audit/prune.ts";
+export { keepAuditExport, prunableThrough, pruneAudit } from "./audit/prune.ts";
 export {
   type AuditRow,
   auditTenants,

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { fail, toFailure } from "../base/errors.ts";
 import { syncDirectory } from "../base/files.ts";
+import { JUDGED_FROM } from "./artifacts/orphans.ts";
 import { auditTenants, verifyAudit } from "./audit/read.ts";
 import { StatementCache } from "./operation.ts";
 import { openReader, SCHEMA_VERSION, verifyHeader } from "./sqlite/open.ts";
@@ -85,6 +86,8 @@ export function restoreStore(backup: string, path: string): CheckReport {
   copyFileSync(backup, `${path}.new`);
   const copy = new Database(`${path}.new`);
   copy.run("PRAGMA journal_mode = DELETE");
+  // What came since the backup is named by the store that goes.
+  copy.run("DELETE FROM setting WHERE key = ?", [JUDGED_FROM]);
   copy.close();
   if (existsSync(path)) {
     // Whatever the write-ahead log holds belongs to the old store: fold it in before the file moves.

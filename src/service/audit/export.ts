@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { exportLines } from "../../audit/index.ts";
 import { fail } from "../../base/errors.ts";
-import { chainOf, prunableThrough, pruneAudit } from "../../store/index.ts";
+import { chainOf, keepAuditExport, prunableThrough, pruneAudit } from "../../store/index.ts";
 import type { ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Integer, nullable, Text } from "../shapes.ts";
@@ -35,6 +35,7 @@ export const exportAudit = defineOperation({
     const tenantId = tenantOf(context, input.tenant);
     const through = context.views.read(chainOf, { tenantId }).end.seq;
     const { start, artifact } = await store(context, tenantId, through);
+    await context.records.write(keepAuditExport, { tenantId, through, artifact: artifact.sha256 });
     return { artifact: artifact.sha256, size: artifact.size, after: start.seq, through };
   },
 });

@@ -1,5 +1,6 @@
 export { type DuePage, type DueReference, dueReferences, expireReferences } from "./expire.ts";
 export { holdsOn, type LegalHold, listHolds, placeHold, readHold, releaseHold } from "./holds.ts";
+export { noteOrphans } from "./orphans.ts";
 export { isWanted, wouldGo } from "./over.ts";
 export {
   countExpiredQuarantine,

@@ -1,4 +1,4 @@
-import type { Operation, Query } from "../operation.ts";
+import type { Operation, Query, Reading } from "../operation.ts";
 import { isWanted } from "./over.ts";
 
 export interface RemovalRow {
@@ -32,6 +32,11 @@ export const removalsOf: Query<{ digests: readonly string[] }, RemovalRow[]> = (
 export const unwanted: Query<{ digests: readonly string[] }, string[]> = (tx, { digests }) =>
   digests.filter((sha256) => !isWanted(tx, sha256));
 
+/** Whether a task still runs that was running when bytes came, and may be about to name them. */
+export const isArriving = (tx: Pick<Reading, "get">, touchedAt: number): boolean =>
+  tx.get("SELECT 1 FROM lease WHERE state IN ('leased', 'started') AND issued_at <= ? LIMIT 1", touchedAt) !==
+  undefined;
+
 /** `arriving`: a task that was running when the bytes came still runs, and may be about to name them. */
 export type Verdict = "needed" | "arriving" | "free";
 
@@ -45,11 +50,7 @@ export const decideRemovals: Operation<
 > = (tx, { bytes }) =>
   bytes.map(({ sha256, touchedAt }) => {
     if (isWanted(tx, sha256)) return "needed";
-    const running = tx.get(
-      "SELECT 1 FROM lease WHERE state IN ('leased', 'started') AND issued_at <= ? LIMIT 1",
-      touchedAt,
-    );
-    return running === undefined ? "free" : "arriving";
+    return isArriving(tx, touchedAt) ? "arriving" : "free";
   });
 
 /**

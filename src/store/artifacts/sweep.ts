@@ -61,6 +61,7 @@ export async function sweepArtifacts(options: SweepOptions): Promise<Swept> {
     add(swept, await removeBatch(options, page));
   }
   swept.quarantined += await forgottenUploads(options);
+  options.artifacts.removeAborted();
   return swept;
 }
 

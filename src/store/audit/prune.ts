@@ -22,6 +22,19 @@ export const prunableThrough: Query<
 
 const BATCH = 5_000;
 
+/** Note that an artifact holds entries up to a number: no retention ends it. */
+export const keepAuditExport: Operation<{ tenantId: string; through: number; artifact: string }, void> = (
+  tx,
+  { tenantId, through, artifact },
+) => {
+  tx.run(
+    "INSERT INTO audit_archive (sha256, tenant_id, through) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    artifact,
+    tenantId,
+    through,
+  );
+};
+
 /**
  * Remove entries that an artifact holds, up to a number; the chain's start moves with them, so that what is left still
  * verifies. The last call notes it. @returns whether all are gone
@@ -39,12 +52,7 @@ export const pruneAudit: Operation<
   const last = batch.at(-1);
   if (last !== undefined) {
     // From the first entry that goes, its bytes are all there is of it.
-    tx.run(
-      "INSERT INTO audit_archive (sha256, tenant_id, through) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-      artifact,
-      tenantId,
-      through,
-    );
+    keepAuditExport(tx, { tenantId, through, artifact });
     tx.run(
       "UPDATE audit_chain SET start_seq = ?, start_hash = ? WHERE tenant_id = ?",
       last.seq,

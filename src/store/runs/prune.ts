@@ -1,4 +1,5 @@
 import { giveUp } from "../artifacts/expire.ts";
+import { isWanted } from "../artifacts/over.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 
 export interface PruneFilter {
@@ -105,6 +106,10 @@ export const pruneRun: Operation<{ tenantId: string; instanceId: string; now: nu
   tx.notify("instance", instanceId);
   const artifacts = digests.filter((digest) => !isNamed(tx, digest));
   for (const digest of artifacts) giveUp(tx, digest, now);
+  for (const digest of digests) {
+    if (!artifacts.includes(digest) && !isWanted(tx, digest))
+      tx.run("INSERT INTO mentioned_digest (sha256) VALUES (?) ON CONFLICT DO NOTHING", digest);
+  }
   for (const [kind, target] of [
     ...leases.map((lease) => ["spool", lease]),
     ...aside.map(({ id }) => ["quarantine", id]),

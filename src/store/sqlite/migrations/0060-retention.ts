@@ -27,6 +27,9 @@ CREATE TABLE removal (
   PRIMARY KEY (kind, target)
 ) STRICT, WITHOUT ROWID;
 
+-- What runs that were pruned had handed over, and what the text of something that stays still names.
+CREATE TABLE mentioned_digest (sha256 TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
 -- Uploads that were not what they were announced as; their bytes stand apart and are never served.
 CREATE TABLE quarantined_upload (
   id TEXT PRIMARY KEY,
