@@ -122,6 +122,8 @@ export interface Quarantined {
 const HEX = /^[0-9a-f]{64}$/;
 const QUARANTINED = /^[0-9a-f]{64}-[A-Za-z0-9_-]{1,64}$/;
 
+/** Not what says who brought some: that may be asked for as long as a task runs. */
+const BYTES = /^(?!brought-)/;
 /** What a process that died was just about to remove for good. */
 const GONE = /^[0-9a-f]{64}\../;
 
@@ -173,9 +175,10 @@ export function openArtifacts(directory: string): Artifacts {
   const removing = join(directory, "removing");
   makePrivateDirectory(removing);
   const removeAborted = (): void => {
-    removeStale(temporaryDirectory, LIMITS.uploadMs);
+    removeStale(temporaryDirectory, LIMITS.uploadMs, BYTES);
     removeStale(removing, LIMITS.uploadMs, GONE);
   };
+  removeStale(temporaryDirectory, LIMITS.uploadMs);
   removeAborted();
   const writing = new Set<string>();
 
