@@ -34,7 +34,7 @@ export const spec = {
       command: "sudo lightflow install --systemd --project /srv/pipelines",
       does: "then: systemctl daemon-reload && systemctl enable --now lightflow-up",
     },
-    { command: "lightflow install --systemd --role runner --out -", does: "look at a unit first" },
+    { command: "lightflow install --systemd --role controller --out -", does: "look at a unit first" },
   ],
 } as const satisfies CommandSpec;
 
@@ -46,6 +46,12 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   }
   if (basename(process.execPath).startsWith("bun")) {
     throw fail("usage", "only the compiled executable can be installed", { hint: "bun run build" });
+  }
+  // A runner without its id does not start.
+  if (flags.role === "runner" && (positionals.args ?? []).length === 0) {
+    throw fail("usage", "a runner's unit needs its flags", {
+      hint: "lightflow runner install --systemd, for /etc/lightflow/runner.yaml, or flags behind --",
+    });
   }
   const unit = systemdUnit({
     role: flags.role,

@@ -56,10 +56,37 @@ async function refusal(target: RequestTarget, error: NodeJS.ErrnoException) {
   }
 }
 
-/** The tree says in `home/<uid>/route/<format>/reason` why it refuses. */
-async function routeReason({ target, inbox_dir }: RequestTarget): Promise<string> {
+/** The tree says in `home/<uid>/route/<format>/reason`, or else in the audit of its user, why it refuses. */
+async function routeReason({ target, inbox_dir, request_id }: RequestTarget): Promise<string> {
   if (target.kind !== "api") return "";
   const home = dirname(dirname(dirname(inbox_dir)));
-  const reason = await readFile(join(home, "route", target.format, "reason"), "utf8").catch(() => "");
-  return reason.trim() === "" || reason.trim() === "ready" ? "" : ` (${reason.trim()})`;
+  const told = await readFile(join(home, "route", target.format, "reason"), "utf8").catch(() => "");
+  const reason = ["", "ready"].includes(told.trim()) ? await decisionOn(home, request_id) : told.trim();
+  return reason === "" ? "" : ` (${reason})`;
+}
+
+/** How far back in the audit the line of a refusal of just now is looked for. */
+const AUDIT_BYTES = 64 * 1024;
+
+async function decisionOn(home: string, request: string): Promise<string> {
+  try {
+    const file = await open(join(home, "audit", "events.jsonl"));
+    try {
+      const { size } = await file.stat();
+      const { bytesRead, buffer } = await file.read({
+        buffer: Buffer.alloc(AUDIT_BYTES),
+        position: Math.max(0, size - AUDIT_BYTES),
+      });
+      const lines = buffer.toString("utf8", 0, bytesRead).split("\n");
+      const line = lines.findLast((text) => text.includes('"denied"') && text.includes(`"${request}"`));
+      const { decision, provider } = JSON.parse(line ?? "{}") as Record<string, unknown>;
+      const where = typeof provider === "string" ? ` at provider ${provider}` : "";
+      return typeof decision === "string" ? `${decision}${where}` : "";
+    } finally {
+      await file.close();
+    }
+  } catch {
+    // The reason is a help for whoever reads the refusal, not a part of it.
+    return "";
+  }
 }

@@ -76,6 +76,7 @@ for (const kind of kinds) {
         await expect(submit(target, "not json")).rejects.toMatchObject({ code: "invalid_request" });
         await expect(submit(target, '{"model":"no-such","messages":[]}')).rejects.toMatchObject({
           code: "forbidden",
+          message: "policy or configuration refuses request step-004 (unsupported_model at provider demo)",
         });
       });
     }
