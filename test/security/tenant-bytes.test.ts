@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { sha256 } from "../../src/base/canonical.ts";
+import { digestOf, sha256 } from "../../src/base/canonical.ts";
+import type { JsonObject } from "../../src/base/json.ts";
 import { noteUpload } from "../../src/store/index.ts";
 import { type Plane, plane, result, runner, send, shell } from "../support/control-plane.ts";
 
@@ -61,4 +62,27 @@ test("SR-12.3: whoever knows a digest and a size gets no other tenant's bytes fo
   const mine = p.store.read((tx) => tx.all("SELECT sha256 FROM artifact WHERE tenant_id = 'default'"), null);
   expect(mine).toEqual(expect.arrayContaining([{ sha256: sha256(own) }, { sha256: sha256(same) }]));
   expect(mine).not.toContainEqual({ sha256: sha256(secret) });
+});
+
+test("an output that only looks like a command's record gives a repeated run no reference to the bytes that it names", async () => {
+  const p = await plane();
+  const secret = await handedIn(p, "other", "what another tenant made");
+  const document: JsonObject = {
+    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
+    do: [{ work: shell() }],
+  };
+  const again = async (runId: string, record: boolean) => {
+    await p.orchestrator.start({
+      ...{ tenantId: "default", runId, idempotent: false, sourceEventId: null, workflow: "t", assetId: null },
+      ...{ document, digest: digestOf(document), input: {} },
+      options: { cache: "off", reuses: true, origin: { run_id: "before", how: "retry" } },
+      reuse: [{ reference: "/do/0/work", output: { artifacts: [referenceTo(secret)] }, record }],
+    });
+    await p.until(runId, "completed");
+    return p.store.read((tx) => tx.all("SELECT sha256 FROM artifact WHERE tenant_id = 'default'"), null);
+  };
+  // What a server answered, a model said or a program printed.
+  expect(await again("forged", false)).toEqual([]);
+  // What the orchestrator itself wrote down of a result whose artifacts were looked at.
+  expect(await again("recorded", true)).toEqual([{ sha256: sha256(secret) }]);
 });

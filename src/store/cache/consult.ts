@@ -95,7 +95,7 @@ export function consult(
     remember(tx, row, effect, key, { state: "miss", reason: null }, now);
     return null;
   }
-  if (!artifactsOf(entry.output).every(({ sha256 }) => isThere(tx, engine, row, sha256, now))) {
+  if (!artifactsOf(entry).every(({ sha256 }) => isThere(tx, engine, row, sha256, now))) {
     remember(tx, row, effect, key, { state: "miss", reason: "an artifact of the kept output is gone" }, now);
     return null;
   }
@@ -135,11 +135,11 @@ function known(
   key: StepKey,
   state: "hit" | "reused",
   origin: string,
-  { output, record }: { output: string; record: number },
+  kept: { output: string; record: number },
   now: number,
   expiresAt: (sha256: string) => number | null,
 ): Known {
-  const artifacts = artifactsOf(output);
+  const artifacts = artifactsOf(kept);
   remember(tx, row, effect, key, { state, reason: null, origin, artifacts }, now);
   // References of its own: what the other run had may go with it. Bytes that are about to go get none.
   for (const { name, sha256, size, mediaType } of artifacts) {
@@ -163,8 +163,8 @@ function known(
     input: {
       kind: "effect_succeeded",
       effect: effect.id,
-      output: JSON.parse(output),
-      ...(record === 1 ? { record: true } : {}),
+      output: JSON.parse(kept.output),
+      ...(kept.record === 1 ? { record: true } : {}),
     } as StoredInput,
     lines: [
       {
@@ -197,9 +197,12 @@ export interface KeptArtifact {
   mediaType: string;
 }
 
-/** The artifacts that a command's record names. */
-function artifactsOf(output: string): KeptArtifact[] {
-  if (!output.includes('"artifacts":[{')) return [];
+/**
+ * The artifacts that a command's record names, which were looked at when it came. In any other output whoever wrote it may
+ * have put what looks so, with digests of bytes that are not his.
+ */
+function artifactsOf({ output, record }: { output: string; record: number }): KeptArtifact[] {
+  if (record !== 1 || !output.includes('"artifacts":[{')) return [];
   const { artifacts } = JSON.parse(output) as { artifacts?: Json };
   if (!Array.isArray(artifacts)) return [];
   return (artifacts as unknown as Partial<KeptArtifact>[]).filter(
