@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { digestOf } from "../base/canonical.ts";
 import { Failure } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
+import { LIMITS } from "../base/limits.ts";
 import { silentLog } from "../base/log.ts";
 import { callOperation, service } from "../service/index.ts";
-import { findRun } from "../store/index.ts";
+import { findRun, noteOrphans, pendingRemovals } from "../store/index.ts";
 import { type Host, openHost } from "./index.ts";
 
 const closers: (() => Promise<void>)[] = [];
@@ -257,6 +258,35 @@ test("a run that takes a kept output over has a reference of its own, and an out
   await Bun.sleep(2);
   await run(host, "again", { artifactRetentionMs: 1 }, "other", lightFlow);
   expect(await kinds("again")).toEqual(["artifact", "log"]);
+});
+
+test("an audit export, and what a kept output names of a run that was pruned, are no bytes that nothing names", async () => {
+  const host = await hostWithRunner();
+  const { artifacts, records, views, clock } = host.context;
+  const look = (now: number) =>
+    noteOrphans(
+      {
+        store: { read: views.read.bind(views), write: records.write.bind(records) },
+        artifacts,
+        now,
+      },
+      "",
+      1000,
+    );
+  await look(1);
+  await run(host, "made", {}, "kept", { cache: true });
+  const { list, prune } = operationsOf(host);
+  const [kept] = (await list({ kind: "artifact" })).map(({ sha256 }) => sha256);
+  expect(await prune()).toMatchObject({ removed: 1 });
+  expect(await list()).toEqual([]);
+  const { artifact } = await callOperation(service.exportAudit, host.context, {});
+  const orphan = await artifacts.put(Buffer.from("nobody's"));
+  await look(clock.wall() + 2 * LIMITS.uploadMs);
+  const noted = views.read(pendingRemovals, { after: null, limit: 100 }).map(({ target }) => target);
+  expect(noted).toContain(orphan.sha256);
+  expect(noted).not.toContain(artifact);
+  expect(noted).not.toContain(kept!);
+  expect(artifacts.has(kept!)).toBe(true);
 });
 
 test("a list goes on where its page ended, also between references that were made at once", async () => {
