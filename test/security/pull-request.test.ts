@@ -66,7 +66,8 @@ const asked = (branch: string, more: object = {}) => ({
   ...more,
 });
 const place = (branch: string) => ({ api: forge.api, project: "acme/app", into: "main", branch });
-const posts = () => forge.seen.filter(({ method, path }) => method === "POST" && path.endsWith("/pulls"));
+const posts = ({ seen } = forge) =>
+  seen.filter(({ method, path }) => method === "POST" && path.endsWith("/pulls"));
 const pushes = () => forge.seen.filter(({ path }) => path.endsWith("/git-receive-pack"));
 
 test("a patch is pushed as a branch over git's own protocol, and a pull request opened; a repeat finds both", async () => {
@@ -135,16 +136,31 @@ test("F58: where nobody answers what stands, the action says that its outcome is
 });
 
 test("a forge that is down before anything was done, and a remote that takes no pushes, are failures and not unknown", async () => {
+  // Both wait between their tries: beside each other, each with a forge of its own.
+  const other = startForge(bare, TOKEN);
+  const repositoryOfOther = join(bare, "acme/closed.git");
+  git(box.path, "clone", "--quiet", "--bare", checkout, repositoryOfOther);
+  git(repositoryOfOther, "config", "http.receivepack", "false");
   forge.moods("fail", "fail", "fail");
-  const down = await act("pull-request", asked("repair/down"));
-  expect([down.code, down.stderr]).toEqual([1, expect.stringContaining("unavailable")]);
-  expect(pushes()).toHaveLength(0);
-  const remote = join(bare, "acme/app.git");
-  git(remote, "config", "http.receivepack", "false");
-  const refused = await act("pull-request", asked("repair/read-only"));
-  git(remote, "config", "http.receivepack", "true");
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("does not take the branch")]);
-  expect(posts()).toHaveLength(0);
+  try {
+    const [down, refused] = await Promise.all([
+      act("pull-request", asked("repair/down")),
+      act(
+        "pull-request",
+        asked("repair/read-only", {
+          api: other.api,
+          project: "acme/closed",
+          remote: other.remote("acme/closed"),
+        }),
+      ),
+    ]);
+    expect([down.code, down.stderr]).toEqual([1, expect.stringContaining("unavailable")]);
+    expect(pushes()).toHaveLength(0);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("does not take the branch")]);
+    expect([posts(), posts(other)]).toEqual([[], []]);
+  } finally {
+    other.stop();
+  }
 });
 
 test("SR-9.6: another patch under the digest, another task's pull request and another branch are refused, and nothing is pushed", async () => {
