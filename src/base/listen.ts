@@ -1,4 +1,4 @@
-import { fail } from "./errors.ts";
+import { type Failure, fail } from "./errors.ts";
 import { readTextFile } from "./read-file.ts";
 
 export interface Listening {
@@ -26,6 +26,31 @@ function tlsOptions({ certificate, key, clientCa }: ServerTls) {
   };
 }
 
+/** Why a server could not begin, and what to change. */
+export function cannotListen(
+  error: unknown,
+  { host, port, flag, tls }: { host: string; port: number; flag: string; tls?: ServerTls | undefined },
+): Failure {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  if (tls !== undefined && code.startsWith("ERR_OSSL")) {
+    return fail("io", `${tls.certificate} and ${tls.key} are no certificate with its key: ${message}`, {
+      hint: "name PEM files: the certificate with --tls-cert, its key with --tls-key",
+      cause: error,
+    });
+  }
+  const isTaken = code === "EADDRINUSE";
+  return fail("io", `cannot listen on ${host}:${port}: ${isTaken ? "the port is taken" : message}`, {
+    hint:
+      code === "EADDRNOTAVAIL"
+        ? "name an address of this host with --host"
+        : code === "EACCES"
+          ? `ports below 1024 are root's; choose one with ${flag}`
+          : // Bun says the same of a name that is not known.
+            `another process has it, or ${host} is not this host; choose one with ${flag}`,
+    cause: error,
+  });
+}
+
 /** Serve HTTP on a TCP port that nobody else has. @throws Failure `io` when it is taken; `flag` says how to choose another */
 export function listenTcp(options: {
   host: string;
@@ -49,10 +74,7 @@ export function listenTcp(options: {
       ...tls,
     });
   } catch (error) {
-    throw fail("io", `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
-      hint: `another process has the port; choose one with ${options.flag}`,
-      cause: error,
-    });
+    throw cannotListen(error, options);
   }
   return {
     url: `http${options.tls === undefined ? "" : "s"}://${host.includes(":") ? `[${host}]` : host}:${server.port}`,

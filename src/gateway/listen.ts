@@ -2,7 +2,7 @@ import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { fail } from "../base/errors.ts";
 import { makePrivateDirectory } from "../base/files.ts";
-import type { Listening } from "../base/listen.ts";
+import { cannotListen, type Listening } from "../base/listen.ts";
 import type { ServiceContext } from "../service/index.ts";
 import { hasAccessToken } from "../store/index.ts";
 import { hostNames, isLoopback } from "./origin.ts";
@@ -53,10 +53,7 @@ export function listenGateway(context: ServiceContext, options: ListenOptions): 
       },
     );
   } catch (error) {
-    throw fail("io", `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
-      hint: "another process has the port; choose one with --port",
-      cause: error,
-    });
+    throw cannotListen(error, { host, port, flag: "--port", tls });
   }
   const name = host.includes(":") ? `[${host}]` : host;
   return { url: `http${tls === undefined ? "" : "s"}://${name}:${serving.port}`, stop: () => serving.stop() };

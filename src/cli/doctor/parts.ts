@@ -43,6 +43,9 @@ export function checkStore(paths: Paths): Check {
         : good(name, detail);
     });
   } catch (error) {
-    return failure(name, messageOf(error), remedy);
+    const { code = "" } = error as NodeJS.ErrnoException;
+    const isRefused = code === "EACCES" || code === "EROFS" || code === "EPERM";
+    const own = "set XDG_STATE_HOME to a directory that you own";
+    return failure(name, messageOf(error), isRefused ? own : remedy);
   }
 }

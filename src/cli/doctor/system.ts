@@ -86,7 +86,9 @@ export function checkFuse(env: Environment): Check {
     return warning(
       name,
       `${messageOf(error)}: /ctx cannot be mounted`,
-      "modprobe fuse; in a container pass --device /dev/fuse --cap-add SYS_ADMIN",
+      (error as NodeJS.ErrnoException).code === "EACCES"
+        ? "give this user /dev/fuse: chmod 666 /dev/fuse, as distributions have it"
+        : "modprobe fuse; in a container pass --device /dev/fuse --cap-add SYS_ADMIN",
     );
   }
   const helper = attempt(env, "fusermount3", "--version");

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { frozenPlace, listFrozen, removeFrozen } from "../../host/runner-tools.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { tableText } from "../table-text.ts";
 import { DATA_DIRECTORY } from "./import.ts";
 
 export const spec = {
@@ -28,13 +29,20 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
     return 0;
   }
   const frozen = listFrozen(data).map((task) => ({ ...task, path: frozenPlace(data, task.leaseId) }));
-  io.print({ frozen }, () =>
-    frozen
-      .map(
-        (task) =>
-          `${task.leaseId}\t${task.wfInstanceId}\t${task.taskId}\t${task.status}\t${task.frozenUntil}\t${task.path}\n`,
-      )
-      .join(""),
+  io.print({ frozen }, (paint) =>
+    frozen.length === 0
+      ? `nothing is kept in ${data}\n`
+      : tableText([
+          ["lease", "instance", "task", "status", "until", "place"].map((head) => paint.dim(head)),
+          ...frozen.map((task) => [
+            task.leaseId,
+            task.wfInstanceId,
+            task.taskId,
+            task.status,
+            String(task.frozenUntil),
+            task.path,
+          ]),
+        ]),
   );
   return 0;
 };

@@ -28,6 +28,10 @@ type Handler = (controller: Controller, request: Request) => Promise<Response>;
 const read = (request: Request) => readJson(request, LIMITS.protocolBodyBytes);
 const tokenHash = (request: Request): string => sha256(bearerToken(request));
 
+/** Refusals say neither why nor what exists; this says where an answer is. */
+const WHO_KNOWS =
+  "a token lets in once, and then the identity in the data directory does; else ask the operator who enrolled this runner";
+
 export const challenge: Handler = async (controller, request) => {
   validate(ChallengeRequest, await read(request));
   const issued = controller.challenges.issue(controller.clock.wall());
@@ -55,7 +59,7 @@ export const register: Handler = async (controller, request) => {
   if ("refused" in outcome) {
     const { refused, ...cause } = outcome;
     controller.log.warn("registration refused", { runnerId: message.runnerId, reason: outcome.reason });
-    throw fail(refused, undefined, { hint: "ask the operator who enrolled this runner", cause });
+    throw fail(refused, undefined, { hint: WHO_KNOWS, cause });
   }
   const { offer } = outcome;
   const answer: RegistrationAccepted = {
