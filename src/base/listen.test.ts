@@ -8,7 +8,7 @@ test("why a server cannot begin is said with what to change", async () => {
   const first = begin(0);
   const port = Number(new URL(first.url).port);
   try {
-    expect(() => begin(port)).toThrow(`cannot listen on 127.0.0.1:${port}: the port is taken`);
+    expect(() => begin(port)).toThrow(`cannot listen on 127.0.0.1:${port}: the port is in use`);
     // An address of the documentation, which no host has.
     expect(() => begin(0, "192.0.2.1")).toThrow("cannot listen on 192.0.2.1:0: EADDRNOTAVAIL");
   } finally {

@@ -39,14 +39,14 @@ export function cannotListen(
     });
   }
   const isTaken = code === "EADDRINUSE";
-  return fail("io", `cannot listen on ${host}:${port}: ${isTaken ? "the port is taken" : message}`, {
+  return fail("io", `cannot listen on ${host}:${port}: ${isTaken ? "the port is in use" : message}`, {
     hint:
       code === "EADDRNOTAVAIL"
         ? "name an address of this host with --host"
         : code === "EACCES"
           ? `ports below 1024 are root's; choose one with ${flag}`
           : // Bun says the same of a name that is not known.
-            `another process has it, or ${host} is not this host; choose one with ${flag}`,
+            `another process has the port, or ${host} is not this host; choose one with ${flag}`,
     cause: error,
   });
 }
