@@ -2,6 +2,7 @@ import { connectToRead } from "../host/index.ts";
 import type { Io } from "./io.ts";
 import type { Paint } from "./paint.ts";
 import { exitOf } from "./serve-role.ts";
+import { terminalText } from "./terminal-text.ts";
 
 type Client = Awaited<ReturnType<typeof connectToRead>>;
 
@@ -26,8 +27,8 @@ async function showLive<Answer>(
       last = line;
     } else {
       // Home, the table with each old line cut off, and nothing below it: no flicker.
-      const text = readable(answer, io.paint).replaceAll("\n", "\x1b[K\n");
-      io.stdout.write(`${last === "" ? "\x1b[2J" : ""}\x1b[H${text}\x1b[J`);
+      const text = terminalText(readable(answer, io.paint)).replaceAll("\n", "\x1b[K\n");
+      io.stdout.control(`${last === "" ? "\x1b[2J" : ""}\x1b[H${text}\x1b[J`);
       last = text;
     }
     await new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
+import { terminalText } from "./terminal-text.ts";
 
 /** One of the two output streams. Writes are complete when they return, so an exit never cuts output off. */
 export class Output {
@@ -16,16 +17,23 @@ export class Output {
     this.isTerminal = isatty(fd);
   }
 
+  /** Bytes as they are; of a text on a terminal no more than {@link terminalText} lets through. */
   write(data: string | Uint8Array): void {
     this.status("");
-    this.#write(data);
+    this.#write(typeof data === "string" && this.isTerminal ? terminalText(data) : data);
+  }
+
+  /** What moves the cursor: the caller's own, with nothing in it that others wrote. */
+  control(text: string): void {
+    this.status("");
+    this.#write(text);
   }
 
   /** A line that whatever is written next takes the place of; an empty one takes it away. Only for a terminal. */
   status(text: string): void {
     if (this.#hasStatus) this.#write("\r\x1b[K");
     this.#hasStatus = text !== "";
-    if (this.#hasStatus) this.#write(text.slice(0, this.columns - 1));
+    if (this.#hasStatus) this.#write(terminalText(text).slice(0, this.columns - 1));
   }
 
   #write(data: string | Uint8Array): void {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "../../src/base/json.ts";
-import { runBinary, sandbox } from "../support/binary.ts";
+import { binary, runBinary, sandbox } from "../support/binary.ts";
 import { eventually, type Started, startBinary } from "../support/processes.ts";
 
 /** What waits for a person, from outside: the command line, HTTP and MCP, each with the roles of its credential. */
@@ -160,4 +160,30 @@ test("questions and approvals stand in one list, which says how each is decided,
   expect([await waiting(asks), await waiting(approves)]).toEqual([question, approval]);
   await ok("ask", "answer", question, "yes");
   expect(await ended(asks)).toBe("succeeded");
+});
+
+test("a question cannot write over itself on the terminal of the person whom it is put to", async () => {
+  if (Bun.which("script") === null) {
+    console.log("not run: script is not installed, so there is no terminal to show a question on");
+    return;
+  }
+  const prompt = "Publish 6.6.6?\x1b[2K\rPublish 1.0.0?\u202e\x1b]52;c;ZXZpbA==\x07";
+  const run = await start("disguise", { pick: { ask: { prompt } } });
+  const id = await waiting(run);
+  const executable = await binary();
+  const shown = async (...args: string[]) => {
+    const command = `'${executable}' ${args.join(" ")}`;
+    const terminal = Bun.spawn(["script", "-qec", command, "/dev/null"], { env: box.env, cwd: box.path });
+    return await terminal.stdout.text();
+  };
+  for (const text of [
+    await shown("inbox", "show", id),
+    await shown("ask", "list"),
+    await shown("inbox", "list"),
+  ]) {
+    // Styles of our own, and nothing that moves, writes elsewhere or turns.
+    expect(text.replaceAll(/\x1b\[\d+m/g, "")).not.toMatch(/[\x00-\x08\x0b\x0c\x0e-\x1f\u202e]|\r(?!\n)/);
+  }
+  expect(await shown("inbox", "show", id)).toContain("Publish 6.6.6?");
+  await ok("ask", "answer", id, "yes");
 });

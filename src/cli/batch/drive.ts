@@ -3,6 +3,7 @@ import { isFinished } from "../../service/index.ts";
 import { EXIT } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { exitOf } from "../serve-role.ts";
+import { terminalText } from "../terminal-text.ts";
 
 /**
  * Start the jobs of a batch, so many at once, until all have ended. Whatever was started before, by this process or by one
@@ -103,10 +104,10 @@ class Progress {
     if (!this.#io.stderr.isTerminal) return;
     const full = Math.round((WIDTH * this.#done) / Math.max(1, this.total));
     const bar = "█".repeat(full) + "░".repeat(WIDTH - full);
-    this.#io.stderr.write(`\r${this.#name} ${bar} ${this.#done}/${this.total}`);
+    this.#io.stderr.control(`\r${terminalText(this.#name)} ${bar} ${this.#done}/${this.total}`);
   }
 
   clear(): void {
-    if (this.#io.stderr.isTerminal) this.#io.stderr.write("\r\u001b[K");
+    if (this.#io.stderr.isTerminal) this.#io.stderr.control("\r\u001b[K");
   }
 }

@@ -2,6 +2,7 @@ import { EXIT } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { terminalText } from "../terminal-text.ts";
 import { fetchFile } from "./fetch-file.ts";
 import { modelFilePath, modelsOf, originOf, readLock, stateOf, writeLock } from "./model-files.ts";
 
@@ -66,6 +67,8 @@ function bar(io: Io, name: string): (done: number, total: number | null) => void
     last = now;
     const share =
       total === null ? "" : ` of ${(total / MIB).toFixed(1)} (${Math.floor((100 * done) / total)} %)`;
-    io.stderr.write(`\r${name} ${(done / MIB).toFixed(1)}${share} MiB\x1b[K${isEnd ? "\n" : ""}`);
+    io.stderr.control(
+      `\r${terminalText(name)} ${(done / MIB).toFixed(1)}${share} MiB\x1b[K${isEnd ? "\n" : ""}`,
+    );
   };
 }

@@ -197,7 +197,8 @@ class Screen {
     const rest = lines.pop()!;
     this.#partial.set(key, chunk.final ? "" : rest);
     if (chunk.final && rest !== "") lines.push(rest);
-    for (const line of lines) this.#line(`  ${this.#paint.dim(`${chunk.step_id} │`)} ${line}`);
+    for (const line of lines)
+      this.#line(`  ${this.#paint.dim(`${chunk.step_id} │`)} ${Bun.stripANSI(asShown(line))}`);
   }
 
   close(): void {
@@ -218,3 +219,6 @@ class Screen {
     this.#io.stderr.status(texts.length === 0 ? "" : `  … ${texts.join(", ")}`);
   }
 }
+
+/** What a terminal would show of a line that writes over itself. */
+const asShown = (line: string): string => line.replace(/\r$/, "").split("\r").at(-1)!;
