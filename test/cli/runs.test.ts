@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { childEnvironment } from "../../src/base/child-env.ts";
 import { binary, runBinary, sandbox } from "../support/binary.ts";
@@ -119,4 +119,30 @@ test("assets lists what the project and the executable offer", async () => {
   const ids = (JSON.parse(stdout).assets as { meta: { id: string } }[]).map((asset) => asset.meta.id);
   expect(ids).toContain("workflow.hello");
   for (const kind of ["nodes", "compositions", "models"]) expect((await run(["assets", kind])).code).toBe(0);
+});
+
+test("a run that asks for what no runner offers says so while it is watched", async () => {
+  const file = join(project, "lightflow/workflows/stuck.ts");
+  const text = readFileSync(join(project, "lightflow/workflows/hello.ts"), "utf8");
+  const chain = `return workflow(META.id).commandStep("s", { command: "true", capabilities: ["browser"] }).output({});`;
+  writeFileSync(
+    file,
+    text.replace("workflow.hello", "workflow.stuck").replace(/return workflow[\s\S]*?;\n}/, `${chain}\n}`),
+  );
+  const child = Bun.spawn([await binary(), "run", "start", "workflow.stuck", "--id", "stuck", "--watch"], {
+    env: childEnvironment(box.env),
+    cwd: project,
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  let told = "";
+  // To its end: a reader that stops would end the child.
+  for await (const part of child.stderr) {
+    told += Buffer.from(part).toString();
+    if (told.includes("lacks browser")) child.kill("SIGINT");
+  }
+  expect(await child.exited).toBe(130);
+  expect(told).toContain("! s waits: the only runner may not have it: the runner lacks browser\n");
+  expect(told).toContain("stopped; run stuck is kept");
 });

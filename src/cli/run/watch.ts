@@ -5,6 +5,7 @@ import type { CutStream, EventLine, LogLine } from "../../service/index.ts";
 import type { Io } from "../io.ts";
 import type { Paint } from "../paint.ts";
 import { duration } from "./report.ts";
+import { tellStuck } from "./tell-stuck.ts";
 
 /** Long enough that a quiet run costs next to nothing. */
 const POLL_MS = 20_000;
@@ -25,6 +26,7 @@ export async function watchRun(client: Client, runId: string, io: Io, stop: Abor
         setTimeout(() => ended.abort(), 0);
       }),
       followLogs(client, runId, signal, (chunk) => screen.log(chunk)),
+      tellStuck(client, runId, signal, (step, reason) => screen.stuck(step, reason)),
     ]);
   } catch (error) {
     if (!stop.aborted) throw error;
@@ -199,6 +201,10 @@ class Screen {
     if (chunk.final && rest !== "") lines.push(rest);
     for (const line of lines)
       this.#line(`  ${this.#paint.dim(`${chunk.step_id} │`)} ${Bun.stripANSI(asShown(line))}`);
+  }
+
+  stuck(step: string, reason: string): void {
+    this.#line(`${this.#paint.yellow("!")} ${step} waits: ${reason}`);
   }
 
   close(): void {
