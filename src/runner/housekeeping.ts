@@ -23,12 +23,17 @@ export type ReporterOf = (entry: JournalEntry) => Reporter;
 export interface Housekeeping {
   /** End what an earlier process of this runner left, before anything new begins. */
   atStart(): Promise<void>;
-  /** Remove workspaces that were idle for too long, and frozen tasks whose time is over. */
-  sweep(): Promise<void>;
+  /**
+   * Again and again: remove workspaces that were idle for too long and frozen tasks whose time is over, and clean up leases
+   * that could not be when they were reported, but for those that are in hand. @returns the end of it
+   */
+  sweepEvery(ms: number, services: LeaseServices, reporter: ReporterOf, inHand: () => string[]): () => void;
   /** Take every unfinished lease to its end, but those that are in hand. */
-  recover(services: LeaseServices, reporter: ReporterOf, inHand: ReadonlyMap<string, unknown>): Promise<void>;
-  /** Clean up leases that could not be when they were reported. */
-  cleanAgain(services: LeaseServices, reporter: ReporterOf, inHand: ReadonlySet<string>): Promise<void>;
+  recover(
+    services: LeaseServices,
+    reporter: ReporterOf,
+    inHand: Pick<ReadonlySet<string>, "has">,
+  ): Promise<void>;
 }
 
 export function createHousekeeping(
@@ -82,10 +87,42 @@ export function createHousekeeping(
     }
   };
 
+  const sweep = async (): Promise<void> => {
+    await sweepWorkspaces();
+    await sweepFrozen();
+  };
+
+  const cleanAgain = async (
+    services: LeaseServices,
+    reporter: ReporterOf,
+    inHand: ReadonlySet<string>,
+  ): Promise<void> => {
+    for (const entry of journal.unfinished()) {
+      if (entry.state === "TERMINAL_REPORTED" && !inHand.has(entry.leaseId))
+        await take(services, entry, reporter);
+    }
+  };
+
   return {
-    async sweep() {
-      await sweepWorkspaces();
-      await sweepFrozen();
+    sweepEvery(ms, services, reporter, inHand) {
+      let isSweeping = false;
+      const work = async () => {
+        // What cannot be removed may keep a sweep for longer than the time to the next.
+        if (isSweeping) return;
+        isSweeping = true;
+        const busy = new Set(inHand());
+        try {
+          await sweep();
+          await cleanAgain(services, reporter, busy);
+        } finally {
+          isSweeping = false;
+        }
+      };
+      const timer = setInterval(() => {
+        work().catch((error) => log.error("nothing was swept", { reason: toFailure(error).message }));
+      }, ms);
+      timer.unref?.();
+      return () => clearInterval(timer);
     },
     async atStart() {
       const ended = await sandboxes.reconcile();
@@ -103,17 +140,11 @@ export function createHousekeeping(
       }
       for (const name of readdirSync(config.dataDirectory))
         if (name.startsWith(COPY_TRIAL)) await removeTree(join(config.dataDirectory, name));
-      await this.sweep();
+      await sweep();
     },
     async recover(services, reporter, inHand) {
       for (const entry of journal.unfinished()) {
         if (!inHand.has(entry.leaseId)) await take(services, entry, reporter);
-      }
-    },
-    async cleanAgain(services, reporter, inHand) {
-      for (const entry of journal.unfinished()) {
-        if (entry.state === "TERMINAL_REPORTED" && !inHand.has(entry.leaseId))
-          await take(services, entry, reporter);
       }
     },
   };

@@ -10,82 +10,47 @@ import { type Log, silentLog } from "../base/log.ts";
 import {
   Acknowledged,
   AuditVerdict,
-  Challenge,
   type Directive,
   importPublicKey,
   type Lease,
   type RegistrationAccepted,
-  RegistrationAccepted as RegistrationAcceptedSchema,
   ROUTES,
   type SigningKey,
-  signRegistration,
 } from "../protocol/index.ts";
-import { binaryDigest, currentDigest } from "./binary-digest.ts";
+import { binaryDigest } from "./binary-digest.ts";
 import type { ProvenBrowser } from "./browser/prove.ts";
 import { ClaimLoop } from "./claims.ts";
-import { type EffectiveConfig, effectiveConfig, type RunnerConfig } from "./config.ts";
+import { type EffectiveConfig, effectiveConfig } from "./config.ts";
 import { guardDisk } from "./disk-guard.ts";
 import { openWorkspaces, type Workspaces } from "./files/workspaces.ts";
 import { type Health, watchHealth } from "./health.ts";
 import { type RunnerReport, serveHealth } from "./health-server.ts";
 import { type HeartbeatOptions, runHeartbeat } from "./heartbeat/loop.ts";
+import { runnerState } from "./heartbeat/state.ts";
 import { runHeartbeatThread } from "./heartbeat/thread.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { loadIdentity } from "./identity.ts";
 import { ImageStore } from "./images/store.ts";
+import { LeasesInHand } from "./in-hand.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import type { Journal } from "./journal/journal.ts";
 import { verifyOffer } from "./lease/admit.ts";
 import { LeaseRun } from "./lease/run.ts";
 import type { Counts, LeaseServices } from "./lease/services.ts";
 import { forbidCores } from "./no-cores.ts";
-import type { AtPoint } from "./points.ts";
-import { auditSnapshot, registration } from "./registration.ts";
+import { openSession } from "./open-session.ts";
+import type { RunnerOptions, RunningRunner } from "./options.ts";
+import { auditSnapshot } from "./registration.ts";
 import { chooseProvider, type Sandboxes, usableSandboxes } from "./sandbox-choice.ts";
 import type { SandboxCapability } from "./sandboxes/index.ts";
-import type { SecretBroker } from "./secrets.ts";
 import { takeJournal } from "./takeover.ts";
 import { pause } from "./wire/backoff.ts";
-import { type Client, createClient, type Fetch } from "./wire/client.ts";
+import { type Client, createClient } from "./wire/client.ts";
 import { wireReporter } from "./wire/reporter.ts";
-import { Session } from "./wire/session.ts";
-import { type ClientTls, fetchWith } from "./wire/tls.ts";
+import type { Session } from "./wire/session.ts";
+import { fetchWith } from "./wire/tls.ts";
 
-export interface RunnerOptions {
-  readonly controllerUrl: string;
-  /** Lets it in the first time; afterwards its own key does. */
-  readonly enrolmentToken: string | null;
-  readonly config: RunnerConfig;
-  /** Its controller is in this very process: a newer executable on disk is then no drift of the runner's. */
-  readonly embedded?: boolean;
-  /** Secrets that its configuration does not name, handed over inside this process. */
-  readonly broker?: SecretBroker;
-  /** Certificates of the connection; not together with `fetch`. */
-  readonly tls?: ClientTls;
-  /** How messages leave; given by whoever has the controller in its own process. */
-  readonly fetch?: Fetch;
-  readonly clock?: Clock;
-  readonly log?: Log;
-  readonly random?: () => number;
-  readonly version?: string;
-  /** How often what could not be removed is tried again, in milliseconds; a minute. */
-  readonly sweepMs?: number;
-  /** Called at the named moments of each lease. */
-  readonly atPoint?: AtPoint;
-}
-
-export interface RunningRunner {
-  /** Resolves once the controller has admitted this runner; rejects as `closed` does. */
-  readonly ready: Promise<void>;
-  /** What this host proved it can do; resolves before the first registration. */
-  readonly sandboxes: Promise<readonly SandboxCapability[]>;
-  /** Resolves after `stop`; rejects with the Failure that ended the runner. */
-  readonly closed: Promise<void>;
-  /** Tasks in hand. */
-  readonly active: number;
-  /** End. With `drain`, running tasks may end first, for as long as the configuration allows. */
-  stop(options?: { readonly drain?: boolean }): Promise<void>;
-}
+export type { RunnerOptions, RunningRunner } from "./options.ts";
 
 const MESSAGE_TIMEOUT_MS = 15_000;
 const SWEEP_MS = 60_000;
@@ -111,9 +76,7 @@ class Runner implements RunningRunner {
   readonly #log: Log;
   readonly #random: () => number;
   readonly #client: Client;
-  readonly #runs = new Map<string, LeaseRun>();
-  /** Results on their way, their slots already free. */
-  readonly #settling = new Map<string, LeaseRun>();
+  readonly #inHand: LeasesInHand;
   /** Ends the loops. */
   readonly #ending = new AbortController();
   /** Ends claiming alone. */
@@ -139,6 +102,7 @@ class Runner implements RunningRunner {
     this.#config = { ...config, dataDirectory: realpathSync(config.dataDirectory) };
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
+    this.#inHand = new LeasesInHand(this.#log);
     this.#random = options.random ?? Math.random;
     this.#client = createClient(options.controllerUrl, options.fetch ?? fetchWith(options.tls ?? {}));
     this.ready = this.#admitted.promise;
@@ -155,7 +119,7 @@ class Runner implements RunningRunner {
   }
 
   get active(): number {
-    return this.#runs.size;
+    return this.#inHand.active;
   }
 
   stop(options: { readonly drain?: boolean } = {}): Promise<void> {
@@ -180,7 +144,7 @@ class Runner implements RunningRunner {
         this.#log.warn("no browser is offered", { reason: sandboxes.browserProblem });
       const housekeeping = createHousekeeping(config, journal, workspaces, sandboxes, this.#log);
       await housekeeping.atStart();
-      health = watchHealth(config, journal, this.#clock, () => this.#settling.size);
+      health = watchHealth(config, journal, this.#clock, () => this.#inHand.settling);
       if (config.healthAddress !== undefined) {
         healthServer = serveHealth(config.healthAddress, () => this.#report(health!, journal));
       }
@@ -192,7 +156,7 @@ class Runner implements RunningRunner {
         client: this.#client,
         session,
         runnerId: config.runnerId,
-        freeSlots: () => config.slots - this.#runs.size,
+        freeSlots: () => config.slots - this.#inHand.active,
         pausedBecause: () => (this.#draining ? "draining" : health!.trouble()),
         onLease: (lease, registered) => this.#take(lease, registered, services, sandboxes, health!),
         log: this.#log,
@@ -201,37 +165,32 @@ class Runner implements RunningRunner {
       });
       this.#claims = claims;
       const diskUsers = () =>
-        [...this.#runs.values()].map((run) => ({
+        this.#inHand.running().map((run) => ({
           leaseId: run.lease.leaseId,
           directories: run.directories,
           stop: () => run.stopForSpace(),
         }));
       const disk = guardDisk(config, diskUsers, this.#log);
-      let isSweeping = false;
-      const sweep = async () => {
-        // What cannot be removed may keep a sweep for longer than the time to the next.
-        if (isSweeping) return;
-        isSweeping = true;
-        const inHand = new Set([...this.#runs.keys(), ...this.#settling.keys()]);
-        try {
-          await housekeeping.sweep();
-          await housekeeping.cleanAgain(services, recovered, inHand);
-        } finally {
-          isSweeping = false;
-        }
-      };
-      const sweeper = setInterval(() => {
-        sweep().catch((error) => this.#log.error("nothing was swept", { reason: toFailure(error).message }));
-      }, this.#options.sweepMs ?? SWEEP_MS);
-      sweeper.unref?.();
+      const stopSweeping = housekeeping.sweepEvery(
+        this.#options.sweepMs ?? SWEEP_MS,
+        services,
+        recovered,
+        () => this.#inHand.all().map(({ lease }) => lease.leaseId),
+      );
       try {
         await session.ensure();
         this.#admitted.resolve();
-        const recovering = housekeeping.recover(services, recovered, this.#runs);
+        const recovering = housekeeping.recover(services, recovered, this.#inHand);
         await Promise.all([
           this.#beat({
             session,
-            describe: () => this.#describe(health!, journal, digest, sandboxes.browser),
+            describe: () =>
+              runnerState({
+                ...{ config, journal, digest, inHand: this.#inHand, log: this.#log },
+                ...{ health: health!, browser: sandboxes.browser },
+                isDraining: this.#draining,
+                embedded: this.#options.embedded === true,
+              }),
             onDirective: (directive, registered) => this.#obey(directive, registered, sandboxes, digest),
             onBeat: () => {
               this.#lastBeat = this.#clock.monotonic();
@@ -244,7 +203,7 @@ class Runner implements RunningRunner {
         await recovering;
       } finally {
         disk.close();
-        clearInterval(sweeper);
+        stopSweeping();
       }
     } catch (error) {
       if (!this.#ending.signal.aborted) throw error;
@@ -252,7 +211,7 @@ class Runner implements RunningRunner {
     } finally {
       health?.close();
       await healthServer?.stop();
-      await Promise.allSettled([...this.#runs.values(), ...this.#settling.values()].map((run) => run.done));
+      await Promise.allSettled(this.#inHand.all().map((run) => run.done));
       await journal.close();
     }
   }
@@ -270,27 +229,15 @@ class Runner implements RunningRunner {
   }
 
   #openSession(sandboxes: Sandboxes, digest: string, identity: SigningKey): Session {
-    const call = { timeoutMs: MESSAGE_TIMEOUT_MS };
-    const session = new Session({
-      register: async (signal) => {
-        const { challenge } = await this.#client.call({
-          ...call,
-          path: ROUTES.challenge,
-          token: null,
-          body: { messageId: newId() },
-          answer: Challenge,
-          signal,
-        });
-        const about = registration(this.#config, sandboxes, digest, this.#options.version);
-        return await this.#client.call({
-          ...call,
-          path: ROUTES.register,
-          token: this.#options.enrolmentToken,
-          body: signRegistration({ ...about, challenge }, identity),
-          answer: RegistrationAcceptedSchema,
-          signal,
-        });
-      },
+    const session = openSession({
+      client: this.#client,
+      config: this.#config,
+      sandboxes,
+      digest,
+      version: this.#options.version,
+      identity,
+      enrolmentToken: this.#options.enrolmentToken,
+      timeoutMs: MESSAGE_TIMEOUT_MS,
       onRegistered: (registered) => {
         this.#leaseKey = importPublicKey(registered.leaseKey);
         this.#log.info("registered", { session: registered.sessionId, effective: registered.effective });
@@ -351,31 +298,19 @@ class Runner implements RunningRunner {
     try {
       const lease = verifyOffer(offer, this.#config, session, this.#leaseKey!);
       // A second offer of what is or was in hand is answered by what is already under way, never by a second run.
-      if (this.#runs.has(lease.leaseId) || services.journal.find(lease.leaseId) !== null) {
+      if (this.#inHand.has(lease.leaseId) || services.journal.find(lease.leaseId) !== null) {
         this.#log.info("a lease was offered again", { lease: lease.leaseId });
         return;
       }
       if (this.#draining) throw fail("runner_draining");
-      if (this.#runs.size >= this.#config.slots) throw fail("execution_capacity_deferred", "no slot is free");
+      if (this.#inHand.active >= this.#config.slots)
+        throw fail("execution_capacity_deferred", "no slot is free");
       // A claim that was waiting when the trouble began is answered nevertheless.
       const trouble = health.trouble();
       if (trouble !== null) throw fail("execution_capacity_deferred", trouble);
       const provider = chooseProvider(lease, sandboxes);
       const run = new LeaseRun(services, lease, provider, reporter);
-      this.#runs.set(lease.leaseId, run);
-      void run.slot.then(() => {
-        this.#runs.delete(lease.leaseId);
-        this.#settling.set(lease.leaseId, run);
-        this.#claims?.slotFreed();
-      });
-      run.done
-        .catch((error) => {
-          this.#log.error("a lease ended badly", { lease: lease.leaseId, reason: toFailure(error).message });
-        })
-        .finally(() => {
-          this.#runs.delete(lease.leaseId);
-          this.#settling.delete(lease.leaseId);
-        });
+      this.#inHand.add(run, () => this.#claims?.slotFreed());
     } catch (error) {
       reject(toFailure(error));
     }
@@ -388,8 +323,8 @@ class Runner implements RunningRunner {
       registered: this.#session?.current != null,
       draining: this.#draining,
       slots: this.#config.slots,
-      active: this.#runs.size,
-      settling: this.#settling.size,
+      active: this.#inHand.active,
+      settling: this.#inHand.settling,
       cleanupBacklog: health.cleanupBacklog(),
       journalWritable: journal.trouble === null,
       heartbeatAgeMs: this.#lastBeat === null ? null : this.#clock.monotonic() - this.#lastBeat,
@@ -398,46 +333,8 @@ class Runner implements RunningRunner {
     };
   }
 
-  async #describe(health: Health, journal: Journal, digest: string, browser: ProvenBrowser | null) {
-    const embedded = this.#options.embedded === true;
-    const trouble = health.trouble();
-    if (trouble !== null) this.#log.warn("unhealthy", { reason: trouble });
-    const freeSlots = Math.max(0, this.#config.slots - this.#runs.size);
-    // Before anything is waited for: the journal may be closed then.
-    const cleanupBacklog = health.cleanupBacklog();
-    return {
-      runnerId: this.#config.runnerId,
-      status:
-        trouble !== null
-          ? ("unhealthy" as const)
-          : this.#draining
-            ? ("draining" as const)
-            : freeSlots === 0
-              ? ("busy" as const)
-              : ("ready" as const),
-      configHash: this.#config.configHash,
-      commandAllowlistHash: this.#config.commandAllowlistHash,
-      ...(this.#config.imageDigest === undefined ? {} : { imageDigest: this.#config.imageDigest }),
-      // That of the file as it stands now: one that was exchanged under a running runner is found out.
-      binaryDigest: embedded ? digest : await binaryDigest(journal).catch(() => digest),
-      ...(browser === null
-        ? {}
-        : { browserDigest: embedded ? browser.digest : await currentDigest(browser) }),
-      watchdog: health.isStalled() ? ("stalled" as const) : ("ok" as const),
-      journal: journal.trouble === null ? ("ok" as const) : ("failed" as const),
-      activeLeases: [...this.#runs.values(), ...this.#settling.values()].map(({ lease, state }) => ({
-        leaseId: lease.leaseId,
-        attempt: lease.attempt,
-        fencingToken: lease.fencingToken,
-        state,
-      })),
-      freeSlots,
-      cleanupBacklog,
-    };
-  }
-
   #obey(directive: Directive, session: RegistrationAccepted, sandboxes: Sandboxes, digest: string): void {
-    if (directive.kind === "cancel") this.#runs.get(directive.leaseId)?.cancel(directive.fencingToken);
+    if (directive.kind === "cancel") this.#inHand.find(directive.leaseId)?.cancel(directive.fencingToken);
     else if (directive.kind === "drain") {
       if (!this.#draining) this.#log.info("draining", { reason: directive.reason });
       this.#draining = true;
@@ -481,13 +378,11 @@ class Runner implements RunningRunner {
     // A pause that lost its race would keep the process alive.
     const over = new AbortController();
     const atMost = (ms: number) => pause(ms, over.signal);
-    const slots = () => Promise.allSettled([...this.#runs.values()].map((run) => run.slot));
+    const slots = () => Promise.allSettled(this.#inHand.running().map((run) => run.slot));
     if (drain) await Promise.race([slots(), atMost(this.#config.drainMs)]);
-    for (const run of this.#runs.values()) run.stop();
+    for (const run of this.#inHand.running()) run.stop();
     await Promise.race([slots(), atMost(this.#config.killGraceMs + 2_000)]);
-    const delivered = Promise.allSettled(
-      [...this.#runs.values(), ...this.#settling.values()].map((run) => run.done),
-    );
+    const delivered = Promise.allSettled(this.#inHand.all().map((run) => run.done));
     await Promise.race([delivered, atMost(LAST_DELIVERY_MS)]);
     over.abort();
     this.#silence.abort();

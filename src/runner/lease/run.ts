@@ -4,11 +4,9 @@ import type { Lease, LeaseState } from "../../protocol/index.ts";
 import { createRedaction, type Redaction } from "../../redaction/index.ts";
 import type { ExitRecord, StopReason } from "../journal/entry.ts";
 import { captureLog, createBudget } from "../logs/capture.ts";
-import { shipLog } from "../logs/shipper.ts";
 import { Spool } from "../logs/spool.ts";
 import type { SandboxProvider } from "../sandboxes/index.ts";
 import { resolveSecrets, type TaskSecrets } from "../secrets.ts";
-import { pause } from "../wire/backoff.ts";
 import { checkContent } from "./admit.ts";
 import { contextOf } from "./context.ts";
 import { Fence } from "./fence.ts";
@@ -16,12 +14,12 @@ import { finishLease } from "./finish.ts";
 import { notStarted, type Outcome, outcomeOf } from "./outcome.ts";
 import { type LeasePlaces, leasePlaces, makePlaces } from "./places.ts";
 import { type Prepared, prepareTask } from "./prepare.ts";
+import { renewLease } from "./renew.ts";
 import type { Reporter } from "./reporter.ts";
 import type { LeaseServices } from "./services.ts";
 import { cleanLease, settleLease } from "./settle.ts";
+import { shipLogs } from "./ship-logs.ts";
 
-/** A lease that asked for renewals without a pause would keep both sides busy with nothing else. */
-const MINIMUM_RENEW_MS = 50;
 /** How long output is still read after every process of the task was ended. */
 const PIPE_GRACE_MS = 2_000;
 
@@ -311,7 +309,7 @@ export class LeaseRun {
       capture(process.stdout, spools.stdout),
       capture(process.stderr, spools.stderr),
     ]);
-    const shipping = this.#ship(spools);
+    const shipping = shipLogs([spools.stdout, spools.stderr], this.#reporter, this.#lost.signal);
     // Its failure is reported by `finishLease`, which looks at it only when the task is over.
     shipping.catch(() => {});
 
@@ -346,40 +344,21 @@ export class LeaseRun {
     return { exit, outcome: null, shipping };
   }
 
-  async #ship(spools: { stdout: Spool; stderr: Spool }): Promise<void> {
+  #renew(): Promise<void> {
     const { signal } = this.#lost;
-    const send = (spool: Spool) =>
-      shipLog(
-        spool,
-        (which, seq, bytes, final) => this.#reporter.log(which, seq, bytes, final, signal),
-        signal,
-      );
-    const results = await Promise.allSettled([send(spools.stdout), send(spools.stderr)]);
-    for (const result of results) if (result.status === "rejected") throw result.reason;
-  }
-
-  /** Keep the lease alive until its result is delivered. */
-  async #renew(): Promise<void> {
-    const { clock, log } = this.#services;
-    const { signal } = this.#lost;
-    while (!signal.aborted) {
-      await pause(Math.max(MINIMUM_RENEW_MS, this.lease.renewIntervalMs), signal);
-      if (signal.aborted) return;
-      const sentAt = clock.monotonic();
-      try {
-        this.#granted(await this.#reporter.renew(signal), sentAt);
-      } catch (error) {
-        if (signal.aborted || this.#reporting) return;
-        const failure = toFailure(error);
-        log.warn("the lease is lost", {
+    return renewLease(this.lease, this.#reporter, this.#services.clock, signal, {
+      granted: (state, sentAt) => this.#granted(state, sentAt),
+      refused: (failure) => {
+        // A result that was taken ends the lease.
+        if (this.#reporting) return;
+        this.#services.log.warn("the lease is lost", {
           lease: this.lease.leaseId,
           code: failure.code,
           reason: failure.message,
         });
         this.#stop("lease_lost");
-        return;
-      }
-    }
+      },
+    });
   }
 
   #stop(reason: StopReason): void {
