@@ -119,6 +119,18 @@ test("whatever a server does in place of an answer has a name of its own", async
     ["never answers a call", SERVER, { ...tool("sleep"), timeout: { seconds: 2 } }, "mcp_timeout"],
     ["prints garbage", sh("yes garbage"), tool("add"), "mcp_output_invalid"],
     ["prints one line without an end", sh("exec cat /dev/zero"), tool("add"), "mcp_output_too_large"],
+    [
+      "asks without an end",
+      sh(`yes '{"jsonrpc":"2.0","id":1,"method":"ping"}'`),
+      tool("add"),
+      "mcp_output_too_large",
+    ],
+    [
+      "answers what nobody asked",
+      sh(`yes '{"jsonrpc":"2.0","id":99,"result":{}}'`),
+      tool("add"),
+      "mcp_output_too_large",
+    ],
     ["answers with too much", SERVER, tool("large"), "mcp_output_too_large"],
   ];
   const ends = await Promise.all(

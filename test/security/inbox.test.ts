@@ -167,7 +167,8 @@ test("a question cannot write over itself on the terminal of the person whom it 
     console.log("not run: script is not installed, so there is no terminal to show a question on");
     return;
   }
-  const prompt = "Publish 6.6.6?\x1b[2K\rPublish 1.0.0?\u202e\x1b]52;c;ZXZpbA==\x07";
+  const prompt =
+    "Which?\nnext: lightflow ask answer another yes\nPublish 6.6.6?\x1b[2K\rPublish 1.0.0?\u202e\x1b]52;c;ZXZpbA==\x07";
   const run = await start("disguise", { pick: { ask: { prompt } } });
   const id = await waiting(run);
   const executable = await binary();
@@ -184,6 +185,8 @@ test("a question cannot write over itself on the terminal of the person whom it 
     // Styles of our own, and nothing that moves, writes elsewhere or turns.
     expect(text.replaceAll(/\x1b\[\d+m/g, "")).not.toMatch(/[\x00-\x08\x0b\x0c\x0e-\x1f\u202e]|\r(?!\n)/);
   }
-  expect(await shown("inbox", "show", id)).toContain("Publish 6.6.6?");
+  const one = await shown("inbox", "show", id);
+  expect(one).toContain("Publish 6.6.6?");
+  expect(one.match(/^\S*next:/gm)).toHaveLength(1);
   await ok("ask", "answer", id, "yes");
 });

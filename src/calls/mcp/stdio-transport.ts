@@ -12,7 +12,7 @@ export interface StdioServer {
   readonly directory?: string;
   /** Where what it writes there goes. */
   readonly stderr: "ignore" | "inherit";
-  /** Of one message. */
+  /** Of one message, and of all that nobody asked for from one request to the next. */
   readonly messageBytes: number;
 }
 
@@ -36,6 +36,10 @@ export class StdioTransport implements Transport {
   #isClosed = false;
   #failure: CallError | null = null;
   #noise = 0;
+  /** Of requests, notifications and answers to nothing. */
+  #unasked = 0;
+  /** Requests that have no answer yet. */
+  readonly #asked = new Set<unknown>();
 
   constructor(server: StdioServer) {
     this.#server = server;
@@ -74,7 +78,12 @@ export class StdioTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#child === undefined || this.#isClosed) throw this.#failure ?? ended("has ended");
-    this.#noise = 0;
+    // An answer to a request of the server is no request: it could ask without an end.
+    if ("method" in message) {
+      this.#noise = 0;
+      this.#unasked = 0;
+      if ("id" in message) this.#asked.add(message.id);
+    }
     try {
       this.#child.stdin.write(`${JSON.stringify(message)}\n`);
       await this.#child.stdin.flush();
@@ -115,13 +124,13 @@ export class StdioTransport implements Transport {
 
   async #read(child: Bun.Subprocess<"pipe", "pipe", "ignore" | "inherit">): Promise<void> {
     const { messageBytes } = this.#server;
-    const lines = messageLines(messageBytes, () =>
-      callError("communication", `the MCP server wrote a message of over ${messageBytes} bytes`, undefined, {
-        code: "mcp_output_too_large",
-      }),
-    );
+    const lines = messageLines(messageBytes, () => tooMuch(`a message of over ${messageBytes} bytes`));
     try {
-      for await (const part of child.stdout) for (const line of lines(part)) this.#message(line);
+      for await (const part of child.stdout) {
+        for (const line of lines(part)) this.#message(line);
+        // A server that never stops leaves timers no turn otherwise, and with them no time limit.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
       await Promise.race([child.exited, Bun.sleep(REAP_MS)]);
       if (!this.#isClosed) this.#failure ??= ended(howItEnded(child));
     } catch (error) {
@@ -142,6 +151,9 @@ export class StdioTransport implements Transport {
       // Looked at below.
     }
     if (typeof message === "object" && message !== null && "jsonrpc" in message) {
+      const isAnswer = "id" in message && !("method" in message) && this.#asked.delete(message.id);
+      if (!isAnswer) this.#unasked += line.length;
+      if (this.#unasked > this.#server.messageBytes) throw tooMuch("more than anybody asked for");
       this.onmessage?.(message as JSONRPCMessage);
       return;
     }
@@ -152,6 +164,9 @@ export class StdioTransport implements Transport {
       });
   }
 }
+
+const tooMuch = (what: string): CallError =>
+  callError("communication", `the MCP server wrote ${what}`, undefined, { code: "mcp_output_too_large" });
 
 const ended = (how: string): CallError =>
   callError("communication", `the MCP server ${how}`, undefined, { code: "mcp_server_ended" });

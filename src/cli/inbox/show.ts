@@ -30,4 +30,6 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   }
 };
 
-const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+/** Further lines stand below the first one: none of them looks like a row of its own. */
+const text = (value: unknown): string =>
+  (typeof value === "string" ? value : JSON.stringify(value)).replaceAll("\n", "\n      ");

@@ -18,7 +18,7 @@ export const listArtifactReferences = defineOperation({
     kind: Type.Optional(Kind),
     limit: Limit,
     /** Where the page before ended, as it says. */
-    cursor: Type.Optional(Type.String({ pattern: "^[0-9]{1,16}\\.[0-9]{1,9}$" })),
+    cursor: Type.Optional(Type.String({ pattern: "^[0-9]{1,16}\\.[0-9]{1,5}$" })),
   }),
   output: closed({ artifacts: Type.Array(Reference), cursor: nullable(Text) }),
   run(context, input) {
