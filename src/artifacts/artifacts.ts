@@ -1,20 +1,12 @@
-import {
-  constants,
-  existsSync,
-  linkSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { constants, existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fail } from "../base/errors.ts";
 import { makePrivateDirectory, syncDirectory } from "../base/files.ts";
 import { randomToken } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
+import { removalsIn } from "./removals.ts";
+import { syncAside } from "./sync-aside.ts";
 
 export interface StoredArtifact {
   /** 64 lower-case hex digits: the only name an artifact has on disk. */
@@ -136,16 +128,6 @@ function removeStale(directory: string, olderMs: number, which = /./): void {
   }
 }
 
-/** As `syncDirectory`, off the thread that answers. */
-async function syncAside(directory: string): Promise<void> {
-  const file = await open(directory, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 async function hashOf(file: FileHandle, size: number): Promise<string> {
   const hasher = new Bun.CryptoHasher("sha256");
   const block = new Uint8Array(1 << 20);
@@ -227,16 +209,6 @@ export function openArtifacts(directory: string): Artifacts {
     touch(temporary);
     await rename(temporary, path(sha256));
     syncDirectory(shard);
-  };
-
-  /** Under their name again, unless they were stored anew, or given back by another process. */
-  const giveBack = (aside: string, at: string): void => {
-    try {
-      linkSync(aside, at);
-      syncDirectory(dirname(at));
-    } catch (error) {
-      if (!["EEXIST", "ENOENT"].includes((error as { code?: string }).code ?? "")) throw error;
-    }
   };
 
   const ofUpload = (kind: string, { key, sha256 }: Pick<Upload, "key" | "sha256">): string =>
@@ -362,37 +334,7 @@ export function openArtifacts(directory: string): Artifacts {
       return { bytes: found, after: null };
     },
     removeAborted,
-    beginRemoval(sha256) {
-      const aside = join(removing, sha256);
-      try {
-        renameSync(path(sha256), aside);
-      } catch (error) {
-        if ((error as { code?: string }).code !== "ENOENT") throw error;
-      }
-      const found = statSync(aside, { throwIfNoEntry: false });
-      if (found === undefined) return null;
-      return { size: found.size, touchedAt: Math.floor(found.mtimeMs), inode: found.ino };
-    },
-    async endRemoval(sha256, { inode }, verdict) {
-      const aside = join(removing, sha256);
-      if (verdict === "keep") {
-        giveBack(aside, path(sha256));
-        await rm(aside, { force: true });
-        return;
-      }
-      const isMine = (at: string) => statSync(at, { throwIfNoEntry: false })?.ino === inode;
-      if (!isMine(aside)) return;
-      // A name of its own: what another process takes away meanwhile is never removed in its place.
-      const gone = `${aside}.${randomToken(6)}`;
-      renameSync(aside, gone);
-      if (!isMine(gone)) giveBack(gone, path(sha256));
-      // Large files take their time to go.
-      await rm(gone, { force: true });
-    },
-    async syncRemovals(digests) {
-      const shards = new Set(digests.map((sha256) => dirname(path(sha256))));
-      await Promise.all([removing, ...shards].filter((each) => existsSync(each)).map(syncAside));
-    },
+    ...removalsIn(removing, path),
     quarantined: () =>
       readdirSync(quarantine)
         .filter((id) => QUARANTINED.test(id))
