@@ -29,6 +29,7 @@ export type DiagnosticCode =
   | "port_unknown"
   | "type_mismatch"
   | "input_unused"
+  | "output_empty"
   | "cycle"
   | "data_invalid";
 

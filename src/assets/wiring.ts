@@ -116,10 +116,20 @@ interface Named {
   readonly steps?: readonly WorkflowStepDef[];
 }
 
+/** In a `map` or a `while` there is at least a list, whose length may be asked for. */
+const isSilent = ({ target, map, while: again }: WorkflowStepDef): boolean =>
+  target.kind === "command" &&
+  target.output === "text" &&
+  target.artifacts.length === 0 &&
+  map === undefined &&
+  again === undefined;
+
 /** The inputs and steps that the expressions of one definition name. */
 class Names {
   readonly #ports: string[] | undefined;
   readonly #ids: string[];
+  /** Commands whose log is all they leave. */
+  readonly #silent: ReadonlySet<string>;
   readonly #used = new Set<string>();
   #readsAll = false;
 
@@ -129,7 +139,9 @@ class Names {
     readonly problems: Problems,
   ) {
     this.#ports = definition.inputs === undefined ? undefined : Object.keys(definition.inputs);
-    this.#ids = (definition.steps ?? []).map((step) => step.step_id);
+    const steps = definition.steps ?? [];
+    this.#ids = steps.map((step) => step.step_id);
+    this.#silent = new Set(steps.filter(isSilent).map((step) => step.step_id));
   }
 
   readsAll(): void {
@@ -191,7 +203,15 @@ class Names {
       const place = into(path);
       for (const [name] of found.inputs) this.#input(name!, place);
       if (found.allInputs) this.#readsAll = true;
-      for (const [name] of found.steps) {
+      for (const [name, member] of found.steps) {
+        if (member === "output" && this.#silent.has(name!)) {
+          this.problems.warn(
+            "output_empty",
+            place(),
+            `the output of the step ${name} is null: it leaves its log alone`,
+            'say output: "json" there, and let the command write JSON to $LIGHTFLOW_OUTPUT',
+          );
+        }
         if (this.#ids.includes(name!)) continue;
         const hint = `known steps: ${this.#ids.join(", ")}${orNearest(name!, this.#ids)}`;
         this.problems.add("step_unknown", place(), `there is no step ${name}`, hint);

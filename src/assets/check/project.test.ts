@@ -95,6 +95,10 @@ test("missing nodes and models, circles, duplicate ids and unused inputs are fou
     "error cycle",
   ]);
   expect(codes('.input("unused", { type: "string" }).set("a", { b: 1 })')).toEqual(["warning input_unused"]);
+  const said = (output: string) =>
+    codes(`.commandStep("a", { command: "ls"${output} }).output({ b: "\${ .steps.a.output }" })`);
+  expect(said("")).toEqual(["warning output_empty"]);
+  expect(said(', output: "json"')).toEqual([]);
   expect(codes("", { "nodes/twin.ts": UPPER })).toEqual(["error id_duplicate"]);
   const self = component("composition", "composition.self", '.step("a", "composition.self")');
   expect(codes("", { "compositions/s.ts": self })).toEqual(["error cycle"]);

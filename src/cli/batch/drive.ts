@@ -3,7 +3,6 @@ import { isFinished } from "../../service/index.ts";
 import { EXIT } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { exitOf } from "../serve-role.ts";
-import { terminalText } from "../terminal-text.ts";
 
 /**
  * Start the jobs of a batch, so many at once, until all have ended. Whatever was started before, by this process or by one
@@ -101,13 +100,13 @@ class Progress {
 
   done(): void {
     this.#done++;
-    if (!this.#io.stderr.isTerminal) return;
+    if (!this.#io.stderr.isTerminal || this.#io.env["TERM"] === "dumb") return;
     const full = Math.round((WIDTH * this.#done) / Math.max(1, this.total));
     const bar = "█".repeat(full) + "░".repeat(WIDTH - full);
-    this.#io.stderr.control(`\r${terminalText(this.#name)} ${bar} ${this.#done}/${this.total}`);
+    this.#io.stderr.status(`${this.#name} ${bar} ${this.#done}/${this.total}`);
   }
 
   clear(): void {
-    if (this.#io.stderr.isTerminal) this.#io.stderr.control("\r\u001b[K");
+    this.#io.stderr.status("");
   }
 }

@@ -13,7 +13,7 @@ import { driveBatch } from "./drive.ts";
 
 export const spec = {
   description:
-    'Runs every line of a file: {"workflow_asset_id": …, "inputs"?: {…}, "preset"?: …, "run_id"?: …}. The whole file is checked before anything starts. Killed at any time, `batch resume` goes on.',
+    'Runs every line of a file: {"workflow_asset_id": …, "inputs"?: {…}, "preset"?: …, "run_id"?: …}. Every line is read before anything starts; one that names what is not there is refused by itself. Killed at any time, `batch resume` goes on.',
   positionals: [{ name: "file", label: "file of jobs", about: "JSONL" }],
   flags: {
     id: { type: "string", value: "BATCH_ID", about: "name of the batch; made up when left out" },
