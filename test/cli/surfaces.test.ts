@@ -187,7 +187,7 @@ test("LF-7: an agent writes a workflow, mends what the check tells it, runs it, 
   const own = join(box.path, "by an agent");
   await runBinary(["init", "by an agent"], { env: box.env, cwd: box.path });
   const file = join(own, "lightflow/workflows/welcome.ts");
-  // What it knows: the skill. Its first try takes the example, and gets three things wrong.
+  // What it knows: the skill. Its first try takes the example, and gets four things wrong.
   const { stdout: skill } = await lf(["skill"]);
   const [, example] = /```ts\n([\s\S]*?)```/.exec(skill)!;
   writeFileSync(
@@ -198,6 +198,7 @@ test("LF-7: an agent writes a workflow, mends what the check tells it, runs it, 
       .replace(".inputs.name)!\" }'],", '.inputs.nobody)!" }\'],\n      output: "text",')
       .replace(".output({ ", ".output({ step: '${ .steps.greeting.output }', "),
   );
+  const SAYS = `printf '"%s"' "$1" >"$LIGHTFLOW_OUTPUT"`;
   // What it does about each thing that it may be told, as its model would: nothing but the code and the message leads it.
   const MENDS: Readonly<Record<string, (text: string, message: string) => string>> = {
     meta_missing: (text) =>
@@ -206,6 +207,11 @@ test("LF-7: an agent writes a workflow, mends what the check tells it, runs it, 
     // The same mistake from its other side.
     input_unused: (text) => text.replace(".inputs.nobody", ".inputs.name"),
     step_unknown: (text) => text.replace(".steps.greeting", ".steps.greet"),
+    output_empty: (text) =>
+      text
+        .replace('command: "echo"', 'command: "sh"')
+        .replace("arguments: [", `arguments: ["-c", ${JSON.stringify(SAYS)}, "sh", `)
+        .replace('output: "text"', 'output: "json"'),
   };
   const transport = new StdioClientTransport({
     command: await binary(),
@@ -233,6 +239,7 @@ test("LF-7: an agent writes a workflow, mends what the check tells it, runs it, 
   expect(told[0]).toBe("meta_missing");
   expect(told).toContain("input_unknown");
   expect(told).toContain("step_unknown");
+  expect(told).toContain("output_empty");
   const said = async (run: string) => {
     await use("start_run", {
       project_root: own,
@@ -244,13 +251,13 @@ test("LF-7: an agent writes a workflow, mends what the check tells it, runs it, 
   };
   expect(await said("first")).toMatchObject({
     status: "succeeded",
-    output: { greeting: "Hello, you!", step: null },
+    output: { greeting: "Hello, you!", step: "Hello, you!" },
   });
   writeFileSync(file, readFileSync(file, "utf8").replaceAll("Hello, ", "Welcome, "));
   expect((await use("check_assets", { project_root: own }))["diagnostics"]).toEqual([]);
   expect(await said("second")).toMatchObject({
     status: "succeeded",
-    output: { greeting: "Welcome, you!", step: null },
+    output: { greeting: "Welcome, you!", step: "Welcome, you!" },
   });
   await client.close();
 });
