@@ -120,6 +120,10 @@ test("after one parameter changed exactly its step and those below it run; the r
     nearest: null,
   });
   expect((await json("run", "why", "same", "always")).steps[0].result).toBe("uncached");
+  // Without a step it says it of each.
+  const all = (await json("run", "why", "same")).steps as { step_id: string; result: string }[];
+  const steps = (await json("run", "get", "same")).steps as { step_id: string }[];
+  expect(all.map(({ step_id }) => step_id)).toEqual(steps.map(({ step_id }) => step_id));
 }, 60_000);
 
 test("an edit of one step's text runs that step and those whose inputs it changes; --no-cache runs all", async () => {

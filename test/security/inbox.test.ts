@@ -160,6 +160,11 @@ test("questions and approvals stand in one list, which says how each is decided,
   expect([await waiting(asks), await waiting(approves)]).toEqual([question, approval]);
   await ok("ask", "answer", question, "yes");
   expect(await ended(asks)).toBe("succeeded");
+  // Once its run has ended nothing of it waits for anybody.
+  await ok("run", "cancel", approves);
+  expect(await ended(approves)).toBe("cancelled");
+  expect((await ok("run", "get", approves))["steps"]).toMatchObject([{ status: "cancelled" }]);
+  expect((await ok("run", "why", approves))["steps"]).toMatchObject([{ reason: "it was cancelled" }]);
 });
 
 test("a question cannot write over itself on the terminal of the person whom it is put to", async () => {

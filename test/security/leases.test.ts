@@ -288,6 +288,7 @@ test("an operator sees why a task waits, what is out, and decides about an attem
   expect(await ask(host.box, "inbox", "show", task)).toMatchObject({
     kind: "outcome_unknown",
     state: "open",
+    body: { run_id: "waits", step_id: "work" },
   });
   const early = await runBinary(["inbox", "resolve", task, "--note", "x"], {
     env: host.box.env,

@@ -263,9 +263,23 @@ test("a new runner leaves an audit entry and a task for an operator, which appro
   await known("fresh");
   const open = async () =>
     (
-      (await ask(host.box, "inbox", "list"))["tasks"] as unknown as { kind: string; subject: string }[]
+      (await ask(host.box, "inbox", "list"))["tasks"] as unknown as {
+        id: string;
+        kind: string;
+        subject: string;
+        body: { pinned: JsonObject };
+      }[]
     ).filter(({ subject }) => subject === "fresh");
-  expect(await open()).toMatchObject([{ kind: "runner_new" }]);
+  const [task] = await open();
+  expect(task).toMatchObject({ kind: "runner_new" });
+  // What the admission named was approved with it: to be looked at is the rest.
+  const { admission } = await ask(host.box, "runners", "show", "fresh");
+  const named = Object.keys(admission as JsonObject);
+  expect(Object.keys(task!.body.pinned)).not.toBeEmpty();
+  expect(Object.keys(task!.body.pinned).filter((name) => named.includes(name))).toEqual([]);
+  expect((await ask(host.box, "inbox", "show", task!.id))["next"]).toBe(
+    "lightflow runners show fresh, then lightflow runners approve fresh",
+  );
   expect(
     (await audit(host.box)).filter(
       ({ action, actor }) => action === "runner.new" && actor === "runner:fresh",
