@@ -17,6 +17,40 @@ const work: AgentWork = {
   protectedPaths: [],
 } as never;
 
+test("what runs beside an agent keeps its runner from nothing by calls that no model asked for", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "broker-"));
+  const files = { journal: join(directory, "agent.jsonl"), directory: join(directory, "broker") };
+  const never = async () => await Promise.reject(new Error("no model"));
+  const broker = await openBroker(
+    work,
+    "lease",
+    files,
+    createRedaction([]),
+    never,
+    new AbortController().signal,
+  );
+  try {
+    const call = async () =>
+      (
+        await fetch("http://broker/tool", {
+          unix: broker.socket,
+          method: "POST",
+          headers: { "x-nonce": broker.nonce },
+          body: JSON.stringify({ id: "1", name: "read", arguments: "{}" }),
+        })
+      ).status;
+    // As many as an answer may ask for.
+    for (let round = 0; round < 64; round++) expect(await call()).toBe(200);
+    let calls = 64;
+    while (calls < 500 && (await call()) === 200) calls++;
+    expect(calls).toBeLessThan(250);
+    expect(broker.failure()?.code).toBe("agent_budget_exhausted");
+  } finally {
+    await broker.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 test("what runs beside an agent fills no disk by its broker: a transcript that is too long ends the call", async () => {
   const directory = mkdtempSync(join(tmpdir(), "broker-"));
   const journal = join(directory, "agent.jsonl");

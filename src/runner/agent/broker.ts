@@ -31,6 +31,10 @@ export interface AgentBroker {
 const REQUEST_BYTES = 4 * 1024 * 1024;
 /** Of a transcript, which is handed over as a whole: what runs beside an agent could write to it without an end. */
 const TRANSCRIPT_BYTES = 64 * 1024 * 1024;
+/** Of one answer of the model. */
+const CALLS = 64;
+/** What one answer can lead to: its calls with their results, and what stands around them. */
+const ENTRIES_A_TURN = 2 * CALLS + 64;
 /** Characters of a token where a provider does not say how many there were. */
 const CHARACTERS_A_TOKEN = 4;
 const MILLION = 1_000_000;
@@ -151,6 +155,9 @@ export async function openBroker(
     if (ended !== null) throw fail(ended.code, ended.message);
     if (written > TRANSCRIPT_BYTES)
       throw end("agent_budget_exhausted", `the transcript has over ${TRANSCRIPT_BYTES} bytes`);
+    // Each entry is synced while everyone else on this runner waits.
+    if (sequence > (use.turns + 1) * ENTRIES_A_TURN)
+      throw end("agent_budget_exhausted", "more was done than the model asked for");
     if (path === "/model") {
       const { id, messages } = given;
       if (typeof id !== "string" || !/^turn-\d{1,6}$/.test(id) || !Array.isArray(messages))
@@ -333,8 +340,6 @@ function answerOf(message: JsonObject, schema: JsonObject | undefined): JsonObje
   const problem = validatesAgainst(schema, value);
   return problem === null ? { answer: value } : { problem: `the answer does not fit its schema: ${problem}` };
 }
-
-const CALLS = 64;
 
 function callProblem(message: JsonObject): string | null {
   const { content, tool_calls: calls } = message;
