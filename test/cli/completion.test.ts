@@ -44,6 +44,7 @@ test("bash completes commands, flags and the values of flags", async () => {
   expect(await complete("config", "show", "--lo")).toEqual(["--log-level"]);
   expect(await complete("config", "show", "--log-level", "")).toEqual(["error", "warn", "info", "debug"]);
   expect(await complete("completion", "z")).toEqual(["zsh"]);
+  expect(await complete("help", "docto")).toEqual(["doctor"]);
 });
 
 test("the scripts name every command and every flag", async () => {

@@ -40,7 +40,8 @@ export async function completionModel(): Promise<readonly Place[]> {
       (each.choices ?? []).map((word) => ({ word, about: each.label })),
     );
     const flags = [...Object.entries(spec.flags ?? {}), ...globals];
-    leaves.push(place(row.path, [...wordsBelow(row.path), ...words], flags));
+    const commands = row.path === "help" ? firsts : [];
+    leaves.push(place(row.path, [...commands, ...wordsBelow(row.path), ...words], flags));
   }
   return [place("", firsts, globals), ...groups, ...leaves];
 }

@@ -1,4 +1,5 @@
 import { isObject } from "../../base/json.ts";
+import { LIMITS } from "../../base/limits.ts";
 import { showOnceOrLive } from "../live.ts";
 import type { Paint } from "../paint.ts";
 import type { CommandSpec, Run } from "../spec.ts";
@@ -13,7 +14,7 @@ export const spec = {
   examples: [
     {
       command: "lightflow runners list",
-      does: "every runner, whether it is connected, which sandboxes it proved",
+      does: "every runner, whether it is connected (or gone: not heard of), which sandboxes it proved",
     },
     { command: "lightflow runners list --watch", does: "the same, live" },
   ],
@@ -41,6 +42,13 @@ interface Listed {
   };
 }
 
+/** A runner that stopped, or was cut off, leaves its session behind until it comes again. */
+function sessionText(session: Listed["session"]): string {
+  if (session === null) return "none";
+  if (Date.now() - Date.parse(session.last_seen_at) > LIMITS.sessionSilentMs) return "gone";
+  return session.healthy ? session.state : "unhealthy";
+}
+
 function table({ runners }: { runners: Listed[] }, paint: Paint): string {
   return tableText([
     ["runner", "host", "approval", "session", "sandboxes", "active", "last seen", "why"].map((head) =>
@@ -50,7 +58,7 @@ function table({ runners }: { runners: Listed[] }, paint: Paint): string {
       each.runner_id,
       each.host_id,
       each.state,
-      each.session === null ? "none" : each.session.healthy ? each.session.state : "unhealthy",
+      sessionText(each.session),
       sandboxesOf(each.session?.registration).join(", "),
       String(each.session?.active_leases ?? 0),
       each.session?.last_seen_at ?? "",
