@@ -8,12 +8,13 @@ import { MIB } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import { VERSION } from "../../base/version.ts";
 import { StdioTransport } from "../../calls/mcp/stdio-transport.ts";
+import { toolFetch } from "./tool-fetch.ts";
 
 const CONNECT_MS = 20_000;
 const CALL_MS = 60_000;
 /** Of a list of tools; no server that is meant for a model has more. */
 const PAGES = 16;
-/** One message of a program; one that writes more without an end is ended. */
+/** One message of a program, or one answer of an address; one that says more without an end is ended. */
 const MESSAGE = 16 * MIB;
 
 /** A server of MCP for as long as a service lives: one that went away is asked for again by the next call. */
@@ -103,7 +104,7 @@ async function transportTo(server: string): Promise<Transport> {
     const { StreamableHTTPClientTransport } = await import(
       "@modelcontextprotocol/sdk/client/streamableHttp.js"
     );
-    return new StreamableHTTPClientTransport(new URL(server)) as Transport;
+    return new StreamableHTTPClientTransport(new URL(server), { fetch: toolFetch(MESSAGE) }) as Transport;
   }
   return new StdioTransport({
     command: server,
