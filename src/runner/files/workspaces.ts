@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../base/errors.ts";
-import { makePrivateDirectory } from "../../base/files.ts";
+import { makePrivateDirectory, syncDirectory } from "../../base/files.ts";
 import { randomToken } from "../../base/ids.ts";
 import type { Lease } from "../../protocol/index.ts";
 import { KeyedLocks } from "./locks.ts";
@@ -218,6 +218,8 @@ export function openWorkspaces(dataDirectory: string, retentionMs: number): Work
       }
       chmodSync(next, 0o700);
       renameSync(next, directory);
+      // The run goes on from what is told of it.
+      syncDirectory(root);
     },
     remove,
     async sweep(keep) {

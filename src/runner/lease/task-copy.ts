@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { fail, toFailure } from "../../base/errors.ts";
 import { writeFileDurable } from "../../base/files.ts";
 import type { Lease } from "../../protocol/index.ts";
-import { type CopyMethod, copyTree } from "../files/copy.ts";
+import { type CopyMethod, copyTree, runTool } from "../files/copy.ts";
 import { copyMethods } from "../files/copy-methods.ts";
 import { type MountNamespace, type Overlay, openOverlay } from "../files/overlay.ts";
 import { removeTree } from "../files/trees.ts";
@@ -183,6 +183,9 @@ function taskCopy(
             chmodSync(workspace.directory, 0o700);
             renameSync(workspace.directory, next);
           }
+          // What is decided upon is on the disk: a session of empty files would be worse than the one before.
+          const trouble = await runTool(["sync", "-f", next]);
+          if (trouble !== null) throw fail("io", trouble);
           writeFileDurable(decided, "");
         }
         workspaces.exchange(commitTo, next);
