@@ -1,5 +1,9 @@
-/** Rows as aligned columns, two spaces apart. Widths count what a terminal shows, so colours do not shift them. */
-export function tableText(rows: readonly (readonly string[])[]): string {
+/**
+ * Rows as aligned columns, two spaces apart. Widths count what a terminal shows, so colours do not shift them. A cell has
+ * one line: what others wrote makes no row of its own.
+ */
+export function tableText(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map((cell) => cell.replaceAll("\n", "\\n")));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, index) => {

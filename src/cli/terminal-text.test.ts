@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createPaint } from "./paint.ts";
+import { tableText } from "./table-text.ts";
 import { terminalText } from "./terminal-text.ts";
 
 test("what others wrote moves no cursor, hides nothing and keeps its direction; our own styles stay", () => {
@@ -16,4 +17,13 @@ test("what others wrote moves no cursor, hides nothing and keeps its direction; 
     ["a\u2066b\u2069", "a\\u2066b\\u2069"],
   ] as const)
     expect(terminalText(given)).toBe(shown);
+});
+
+test("a cell of a table makes no row of its own", () => {
+  expect(
+    tableText([
+      ["id", "reason"],
+      ["1", "why\n2  all is well"],
+    ]),
+  ).toBe("id  reason\n1   why\\n2  all is well\n");
 });

@@ -33,6 +33,7 @@ test("a value is told in aligned lines, with what is nested below its name", () 
       "",
     ].join("\n"),
   );
+  expect(valueText({ "a\nid": "b" }, plain)).toBe("a\\nid  b\n");
   expect(valueText("text", plain)).toBe("text\n");
   expect(valueText([1, null], plain)).toBe("- 1\n- none\n");
   expect(valueText({ command: ["sh", "a, b"] }, plain)).toBe("command\n  - sh\n  - a, b\n");

@@ -11,7 +11,9 @@ export function valueText(value: unknown, paint: Paint, indent = ""): string {
       .map((each) => `${indent}- ${valueText(each, paint, `${indent}  `).slice(indent.length + 2)}`)
       .join("");
   }
-  const members = Object.entries(value as object).filter(([, each]) => each !== undefined);
+  const members = Object.entries(value as object)
+    .filter(([, each]) => each !== undefined)
+    .map(([name, each]): [string, unknown] => [name.replaceAll("\n", "\\n"), each]);
   const width = Math.max(0, ...members.filter(([, each]) => isFlat(each)).map(([name]) => name.length));
   return members
     .map(([name, each]) => {

@@ -193,5 +193,13 @@ test("a question cannot write over itself on the terminal of the person whom it 
   const one = await shown("inbox", "show", id);
   expect(one).toContain("Publish 6.6.6?");
   expect(one.match(/^\S*next:/gm)).toHaveLength(1);
+  const target = 'registry\n  argv ["true"]';
+  const approval = { approval: { target }, security: { approvalRequired: true } };
+  const release = { run: { shell: { command: "false" } }, metadata: { lightWorkflow: approval } };
+  const forged = await start("forged", { release });
+  await waiting(forged);
+  const asked = (await ok("approvals", "list"))["approvals"] as { id: string; run_id: string }[];
+  const gate = await shown("approvals", "show", asked.find(({ run_id }) => run_id === forged)!.id);
+  expect(gate.replaceAll(/\x1b\[\d+m/g, "").match(/^ *argv .*/gm)).toEqual(['  argv ["false"]']);
   await ok("ask", "answer", id, "yes");
 });

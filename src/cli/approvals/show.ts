@@ -60,8 +60,9 @@ function describe(shown: Shown, paint: Paint): string {
         ];
   return [
     `${paint.bold(shown.state)} ${shown.id} ${shown.digest}`,
-    ...facts.filter(([, text]) => text !== null).map(([name, text]) => `  ${paint.dim(name)} ${text}`),
+    ...facts.flatMap(([name, text]) => (text === null ? [] : [`  ${paint.dim(name)} ${text}`])),
     ...changes,
-    "",
-  ].join("\n");
+  ]
+    .map((line) => `${line.replaceAll("\n", "\\n")}\n`)
+    .join("");
 }
