@@ -26,6 +26,8 @@ const deep = (count: number): Record<string, string> => ({
   "a quote in a pattern after a loop's head": `for await (a of b)/'/;y=${"[".repeat(count)}`,
   "a quote in a pattern after nested brackets": `while(f(1)+(2))/'/;y=${"[".repeat(count)}`,
   "a division that looks like a pattern": `y=(1)/2;z=${"[".repeat(count)}/1`,
+  "a quote in a pattern after a negation": `x=!/'/.test(z);y=${"[".repeat(count)}`,
+  "a division behind a value that is no null": `y=z!\n/2;x=${"[".repeat(count)}/1`,
   "a pattern that looks like a comment": `x=/[/*]/;y=${"[".repeat(count)}`,
 });
 
@@ -49,7 +51,7 @@ test("what passes the bound is parsed without harm", () => {
 test("long ordinary sources pass: chains, tables, strings full of brackets, comments, patterns", () => {
   const chain = `export const define = () => workflow("w")${'.set("a", { b: [1, 2, 3] })\n'.repeat(3000)};`;
   const table = `const T = [${'{ a: "(((", b: `[[[`, c: 1 },\n'.repeat(5000)}];`;
-  const text = `/* ${"[".repeat(5000)} */\n// ${"(".repeat(5000)}\nconst p = /[(["'\`]/g;\nconst q = (1 + 2) / 3;\nconst r = (q + 1) / (2 * q) + f("/") / 2;\n`;
+  const text = `/* ${"[".repeat(5000)} */\n// ${"(".repeat(5000)}\nconst p = /[(["'\`]/g;\nconst q = (1 + 2) / 3;\nconst r = (q + 1) / (2 * q) + f("/") / 2;\nif (!/^(?:a|b)/i.test(s)) throw 1;\n`;
   const functions =
     "export function f(a: Map<string, number>) {\n  return a.size > 1 ? `${a.size}` : {};\n}\n".repeat(2000);
   for (const source of [chain, table, text + table, functions]) {

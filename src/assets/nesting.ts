@@ -144,14 +144,9 @@ export function nestingProblem(text: string): NestingProblem | undefined {
     } else if (char === "/") {
       count();
       const division = previous === "word" || previous === "]" || previous === "`" || previous === ")";
-      const pattern =
-        previous === "" ||
-        previous === "keyword" ||
-        previous === "head" ||
-        (previous.length === 1 && "(,=:[&|?{;+-*%~^<".includes(previous));
       if (division) {
         at++;
-      } else if (pattern) {
+      } else if (beginsExpression(previous)) {
         at = endOfPattern(text, at);
       } else {
         const rest = text.slice(at + 1, endOfLine(text, at));
@@ -186,14 +181,22 @@ export function nestingProblem(text: string): NestingProblem | undefined {
         else if (char !== ".") count();
         if (char === "<") angle(1);
         else if (char === ">" && previous !== "=") angle(-1);
-        // Twins such as `++` leave open whether a value stands before the next token.
-        previous = (char === "+" || char === "-") && previous === char ? "++" : char;
+        // Twins such as `++` leave open whether a value stands before the next token, and so does `!` behind a value.
+        if ((char === "+" || char === "-") && previous === char) previous = "++";
+        else if (char !== "!" || !beginsExpression(previous)) previous = char;
         at++;
       }
     }
   }
   return undefined;
 }
+
+/** Whether an expression begins behind such a token, so that a slash there is that of a pattern. */
+const beginsExpression = (previous: string): boolean =>
+  previous === "" ||
+  previous === "keyword" ||
+  previous === "head" ||
+  (previous.length === 1 && "(,=:[&|?{;+-*%~^<".includes(previous));
 
 function endOfLine(text: string, from: number): number {
   const match = /[\n\r\u2028\u2029]/g;
