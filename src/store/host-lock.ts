@@ -3,6 +3,9 @@ import { dirname } from "node:path";
 import { makePrivateDirectory } from "../base/files.ts";
 import { isBusy } from "./sqlite/open.ts";
 
+/** A database that nothing refers to is closed by the collector, and its lock goes with it. */
+const held = new Set<Database>();
+
 /**
  * A lock that the kernel takes back when its process dies, however it dies: an exclusive transaction on a database of
  * its own. @returns a function that lets go, or null while another process holds it
@@ -18,7 +21,9 @@ export function tryLock(path: string): (() => void) | null {
     if (isBusy(error)) return null;
     throw error;
   }
+  held.add(db);
   return () => {
+    held.delete(db);
     db.run("ROLLBACK");
     db.close();
   };

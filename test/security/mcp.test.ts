@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { realpathSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Glob } from "bun";
 import type { JsonObject } from "../../src/base/json.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
-import { type Started, startBinary } from "../support/processes.ts";
+import { eventually, type Started, startBinary } from "../support/processes.ts";
 import { type ReleaseHost, releaseHost, releaseProfile } from "../support/release-host.ts";
 import { startScriptedModel } from "../support/scripted-model.ts";
 
@@ -187,3 +188,46 @@ test("RN-31: an agent that policy places on a runner has the tools of its server
   expect(results[1]).toStartWith("refused: there is no tool notes__publish");
   expect(results[3]).toBe("exit code 0\n3 a.txt\n");
 });
+
+test("a runner that is killed in the middle of a call of its agent's server says that it is not known, and asks nothing twice", async () => {
+  const agent = {
+    name: "waiter",
+    version: "1.0.0",
+    instructions: "You wait.",
+    tools: ["mcp:notes/slow"],
+    mcpServers: [{ name: "notes", command: "node", arguments: [NOTES], timeoutMs: 600_000 }],
+  };
+  expect(await host.lightflow(["agent", "publish", "-"], JSON.stringify(agent))).toMatchObject({ code: 0 });
+  model.script({ call: [{ name: "notes__slow", arguments: {} }] }, { say: "never" });
+  const wait: JsonObject = {
+    call: "agent",
+    with: { agent: "waiter", prompt: "Wait." },
+    metadata: { lightWorkflow: { mounts: MOUNTS } },
+  };
+  const run = await host.start([file(host.box.path, "wait", [{ wait }], "release")]);
+  const called = async () =>
+    [...new Glob("**/leases/*/agent.jsonl").scanSync({ cwd: host.box.path, dot: true })].some((path) =>
+      readFileSync(join(host.box.path, path), "utf8").includes('"tool.call"'),
+    );
+  await eventually(called, (found) => found);
+  await host.killRunner();
+  await host.startRunner();
+  const open = async () =>
+    ((await host.lightflow(["inbox", "list"])).json["tasks"] as Open[]).find(
+      ({ kind, body }) => kind === "outcome_unknown" && body.step_id === "wait",
+    );
+  const task = (await eventually(open, (found) => found !== undefined))!;
+  const { sha256 } = task.body.artifacts[0]!;
+  const lines = (await host.lightflow(["artifact", "get", sha256])).stdout.trim().split("\n");
+  const kinds = lines.map((line) => (JSON.parse(line) as { kind: string }).kind);
+  expect(kinds.slice(-2)).toEqual(["tool.call", "interrupted"]);
+  expect((await host.lightflow(["attempts", "resolve", task.id, "--as", "failed"])).code).toBe(0);
+  expect(await host.ended(run)).toBe("failed");
+  expect(model.seen).toHaveLength(1);
+});
+
+interface Open {
+  readonly id: string;
+  readonly kind: string;
+  readonly body: { readonly step_id: string; readonly artifacts: readonly { readonly sha256: string }[] };
+}

@@ -9,7 +9,9 @@ afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
 const PROGRAM = `
   import { openRunDirectory } from ${JSON.stringify(join(import.meta.dir, "run-directory.ts"))};
-  console.log(openRunDirectory(${JSON.stringify(parent)}).path);
+  const { path } = openRunDirectory(${JSON.stringify(parent)});
+  Bun.gc(true);
+  console.log(path);
   setInterval(() => {}, 1000);
 `;
 
