@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { canonicalJson } from "../base/canonical.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
+import { joinPointer } from "../base/pointer.ts";
 import type { Port, WorkflowDef } from "./definition/types.ts";
 import { orNearest } from "./nearest.ts";
 
@@ -95,7 +96,7 @@ export function checkInputs(definition: WorkflowDef, inputs: Json): InputIssue[]
     if (Object.hasOwn(ports, name)) continue;
     issues.push({
       code: "input_unknown",
-      path: `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`,
+      path: joinPointer("", name),
       message: `there is no input ${name}${orNearest(name, Object.keys(ports))}`,
     });
   }

@@ -1,7 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
-import { ValueErrorType } from "@sinclair/typebox/errors";
-import { Value, type ValueError } from "@sinclair/typebox/value";
+import { Errors, type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { nearest } from "./nearest.ts";
+import { pointerTokens } from "./pointer.ts";
 
 /** Where a value does not fit its schema, and why, in words that follow the place's name. */
 export interface Misfit {
@@ -16,23 +16,16 @@ export interface Misfit {
 
 /** The first place at which a value does not fit, or undefined. */
 export function misfit(schema: TSchema, value: unknown): Misfit | undefined {
-  const first = Value.Errors(schema, value).First();
+  const first = Errors(schema, value).First();
   if (first === undefined) return undefined;
   const error = insideUnion(first);
   return {
-    keys: keysOf(error.path),
+    keys: pointerTokens(error.path),
     reason: reasonOf(error, schema),
     schema: error.schema,
     value: error.value,
   };
 }
-
-/** The keys of a JSON pointer. */
-const keysOf = (pointer: string): string[] =>
-  pointer
-    .split("/")
-    .slice(1)
-    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
 
 /** Of a value that fits no form of a union, the error of the form that it means: no literal differs, and it fails deepest. */
 function insideUnion(error: ValueError): ValueError {
@@ -42,7 +35,7 @@ function insideUnion(error: ValueError): ValueError {
     const errors = [...form];
     if (errors[0] === undefined || errors.some(({ type }) => type === ValueErrorType.Literal)) continue;
     const inner = insideUnion(errors[0]);
-    if (keysOf(inner.path).length > keysOf(deepest.path).length) deepest = inner;
+    if (pointerTokens(inner.path).length > pointerTokens(deepest.path).length) deepest = inner;
   }
   return deepest;
 }
@@ -71,7 +64,7 @@ function reasonOf(error: ValueError, whole: TSchema): string {
   const { schema, type } = error;
   if (type === ValueErrorType.ObjectRequiredProperty) return "is missing";
   if (type === ValueErrorType.ObjectAdditionalProperties) {
-    const keys = keysOf(error.path);
+    const keys = pointerTokens(error.path);
     const best = nearest(keys.at(-1)!, knownBeside(whole, keys));
     return best === undefined ? "unknown field" : `unknown field; did you mean ${best}?`;
   }

@@ -1,4 +1,5 @@
 import { Failure, fail } from "../base/errors.ts";
+import { pointerTokens } from "../base/pointer.ts";
 
 /**
  * A refusal that begins with the JSON pointer of its place, said with the line of that place in the file that it came from;
@@ -17,10 +18,7 @@ export async function withLine(
   const [, pointer, reason] = found as unknown as [string, string, string];
   const inside = member !== undefined && `${pointer}/`.startsWith(`${member}/`);
   const place = inside ? pointer.slice(member.length + 1) : pointer;
-  const keys = place
-    .split("/")
-    .filter((key) => key !== "")
-    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const keys = pointerTokens(place === "" ? "" : `/${place}`);
   const [{ LineCounter, parseDocument }, { offsetOf }] = await Promise.all([
     import("yaml"),
     import("./yaml-place.ts"),

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { systemClock } from "../base/clock.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
+import { pointerTokens } from "../base/pointer.ts";
 import {
   allowAll,
   CallError,
@@ -91,10 +92,7 @@ const schemeOf = (pointer: string, value: string): Json =>
   pointer.endsWith("/bearer") && !value.startsWith("{") ? { token: value } : (JSON.parse(value) as Json);
 
 function put(root: JsonObject, pointer: string, value: Json): void {
-  const tokens = pointer
-    .split("/")
-    .slice(1)
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const tokens = pointerTokens(pointer);
   let holder = root;
   for (const token of tokens.slice(0, -1)) holder = holder[token] as JsonObject;
   holder[tokens.at(-1)!] = value;

@@ -1,10 +1,8 @@
 import type { Static, TSchema } from "@sinclair/typebox";
-import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import { type ErrorCode, fail } from "../base/errors.ts";
+import { fits } from "../base/fits.ts";
 import { misfit } from "../base/misfit.ts";
-
-/** Compiling costs milliseconds, so each schema is compiled at its first use. */
-const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
+import { joinPointer } from "../base/pointer.ts";
 
 /**
  * The value as the schema's type, or a failure that names the first place that does not fit.
@@ -15,13 +13,8 @@ export function validate<T extends TSchema>(
   value: unknown,
   code: ErrorCode = "invalid_request",
 ): Static<T> {
-  let check = compiled.get(schema);
-  if (check === undefined) {
-    check = TypeCompiler.Compile(schema);
-    compiled.set(schema, check);
-  }
-  if (check.Check(value)) return value as Static<T>;
+  if (fits(schema, value)) return value;
   const { keys, reason } = misfit(schema, value) ?? { keys: [], reason: "not valid" };
-  const path = `/${keys.map((key) => key.replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`;
+  const path = joinPointer("", ...keys) || "/";
   throw fail(code, `${path}: ${reason}`, { details: { path } });
 }

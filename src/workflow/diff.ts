@@ -1,6 +1,6 @@
 import { canonicalJson } from "../base/canonical.ts";
 import { isObject, type Json, type JsonObject } from "../base/json.ts";
-import { joinPointer } from "./pointer.ts";
+import { joinPointer } from "../base/pointer.ts";
 
 /** One place where two documents differ. */
 export interface Difference {

@@ -1,9 +1,9 @@
 import { Kind, type TSchema } from "@sinclair/typebox";
 import { isObject } from "../base/json.ts";
 import { nearest } from "../base/nearest.ts";
+import { joinPointer } from "../base/pointer.ts";
 import type { Diagnostic, DiagnosticCode } from "./diagnostic.ts";
 import { kindOf } from "./kind.ts";
-import { joinPointer } from "./pointer.ts";
 import { scalarProblem, shown, typeName } from "./scalar.ts";
 import { CALL_SCHEMAS, type Mode, TASK_DEFINITIONS, TASK_SCHEMAS } from "./schema/index.ts";
 import {

@@ -1,7 +1,7 @@
 import { isObject } from "../base/json.ts";
+import { joinPointer } from "../base/pointer.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { callKind, isCall, isTask, runKind, taskKind } from "./kind.ts";
-import { joinPointer } from "./pointer.ts";
 import type { Mode, Task, WorkflowDocument } from "./schema/index.ts";
 import { documentPlaces } from "./scopes.ts";
 import { walkTasks } from "./walk.ts";

@@ -3,6 +3,7 @@
  * one closed schema, reading from YAML and JSON, checks at publication, the digest.
  */
 
+export { escapeToken, joinPointer, pointerTokens, valueAt } from "../base/pointer.ts";
 export type { CheckOptions } from "./check.ts";
 export { checkDocument } from "./check.ts";
 export { type CronSchedule, parseCron } from "./cron.ts";
@@ -15,7 +16,6 @@ export { featuresOf, type UsedFeature, unsupportedFeatures } from "./features.ts
 export { callKind, isCall, isTask, kindOf, runKind, taskKind } from "./kind.ts";
 export type { LoadedDocument, LoadOptions } from "./load.ts";
 export { documentInvalid, inspectDocument, loadDocument, loadValue } from "./load.ts";
-export { escapeToken, joinPointer, pointerTokens, valueAt } from "./pointer.ts";
 export * from "./schema/index.ts";
 export { matchesSchema } from "./validate.ts";
 export { childLists, type TaskSite, walkLists, walkTasks } from "./walk.ts";

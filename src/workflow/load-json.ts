@@ -1,9 +1,9 @@
 import { Failure } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
+import { pointerTokens } from "../base/pointer.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
 import type { Diagnostic, Position, Positions } from "./diagnostic.ts";
-import { pointerTokens } from "./pointer.ts";
 
 export interface LoadedValue {
   readonly value: Json;

@@ -1,9 +1,9 @@
 import { Composer, CST, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, Parser } from "yaml";
 import type { Json, JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
+import { joinPointer, pointerTokens } from "../base/pointer.ts";
 import type { Diagnostic, DiagnosticCode, Position, Positions } from "./diagnostic.ts";
 import type { LoadedValue } from "./load-json.ts";
-import { joinPointer, pointerTokens } from "./pointer.ts";
 
 /** Aliases save typing in a document of this size; more of them is a bomb, not a convenience. */
 const MAXIMUM_ALIASES = 100;

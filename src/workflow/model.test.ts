@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { nearest } from "../base/nearest.ts";
+import { escapeToken, joinPointer, pointerTokens, valueAt } from "../base/pointer.ts";
 import { durationMs } from "./duration.ts";
 import { featuresOf, unsupportedFeatures } from "./features.ts";
 import { callKind, isCall, isTask, kindOf, runKind, taskKind } from "./kind.ts";
 import { loadDocument } from "./load.ts";
-import { escapeToken, joinPointer, pointerTokens, valueAt } from "./pointer.ts";
 import { DIALECT, HEADER } from "./testing/documents.ts";
 import { walkTasks } from "./walk.ts";
 

@@ -1,6 +1,6 @@
 import { Kind, type TSchema } from "@sinclair/typebox";
 import { isObject } from "../base/json.ts";
-import { joinPointer } from "./pointer.ts";
+import { joinPointer } from "../base/pointer.ts";
 import { scalarProblem } from "./scalar.ts";
 import { alternativesOf, asNode, likeliest, type SchemaNode, shapeOf } from "./schema-node.ts";
 

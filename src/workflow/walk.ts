@@ -1,5 +1,5 @@
+import { joinPointer } from "../base/pointer.ts";
 import { isCall, isTask } from "./kind.ts";
-import { joinPointer } from "./pointer.ts";
 import type { Task, TaskList, WorkflowDocument } from "./schema/index.ts";
 
 /** A task where it stands. */

@@ -1,11 +1,8 @@
 import type { TSchema } from "@sinclair/typebox";
-import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { fits } from "../../base/fits.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { misfit as firstMisfit, knownBeside, type Misfit as Place } from "../../base/misfit.ts";
 import { nearest } from "../nearest.ts";
-
-/** A compiled check is many times faster than walking the schema; projects hold thousands of arguments. */
-const checks = new WeakMap<TSchema, TypeCheck<TSchema>>();
 
 /** Why a value does not fit, with the keys that lead to the place. */
 export interface Misfit {
@@ -16,12 +13,7 @@ export interface Misfit {
 
 /** The first place where a value does not fit its schema, said in words; `undefined` when it fits. */
 export function misfit(schema: TSchema, value: Json): Misfit | undefined {
-  let check = checks.get(schema);
-  if (check === undefined) {
-    check = TypeCompiler.Compile(schema);
-    checks.set(schema, check);
-  }
-  if (check.Check(value)) return undefined;
+  if (fits(schema, value)) return undefined;
   const first = firstMisfit(schema, value);
   if (first === undefined) return undefined;
   const { keys, reason } = first;

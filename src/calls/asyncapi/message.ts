@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
+import { pointerTokens } from "../../base/pointer.ts";
 
 /** A message as a subscription gives it. */
 export function receivedMessage(
@@ -17,8 +18,7 @@ function atLocation(message: JsonObject, location: string): Json | undefined {
   const match = /^\$message\.(header|payload)#(\/.*)?$/.exec(location);
   if (match === null) return undefined;
   let value: Json | undefined = message[match[1] === "header" ? "headers" : "payload"];
-  for (const token of (match[2] ?? "").split("/").slice(1)) {
-    const key = token.replaceAll("~1", "/").replaceAll("~0", "~");
+  for (const key of pointerTokens(match[2] ?? "")) {
     if (!isObject(value) || !Object.hasOwn(value, key)) return undefined;
     value = (value as JsonObject)[key];
   }

@@ -1,9 +1,9 @@
 import { isObject } from "../../base/json.ts";
 import { nearest } from "../../base/nearest.ts";
+import { joinPointer } from "../../base/pointer.ts";
 import { cronProblem } from "../cron.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { isCall, isTask } from "../kind.ts";
-import { joinPointer } from "../pointer.ts";
 import {
   type Assertion,
   COMPARATORS,

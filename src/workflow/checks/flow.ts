@@ -1,7 +1,7 @@
 import { nearest } from "../../base/nearest.ts";
+import { joinPointer } from "../../base/pointer.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { isTask } from "../kind.ts";
-import { joinPointer } from "../pointer.ts";
 import type { TaskList, WorkflowDocument } from "../schema/index.ts";
 import { type TaskSite, walkLists, walkTasks } from "../walk.ts";
 import { didYouMean, error, warning } from "./finding.ts";

@@ -1,7 +1,7 @@
 import { nearest } from "../../base/nearest.ts";
+import { joinPointer } from "../../base/pointer.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { isTask } from "../kind.ts";
-import { joinPointer } from "../pointer.ts";
 import type { GraphStep, WorkflowDocument } from "../schema/index.ts";
 import { walkTasks } from "../walk.ts";
 import { didYouMean, error } from "./finding.ts";

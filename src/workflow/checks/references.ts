@@ -1,8 +1,8 @@
 import { isObject } from "../../base/json.ts";
 import { nearest } from "../../base/nearest.ts";
+import { joinPointer } from "../../base/pointer.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { callKind, isTask } from "../kind.ts";
-import { joinPointer } from "../pointer.ts";
 import {
   type CallTask,
   DIALECT_CALLS,

@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
-import { joinPointer } from "../pointer.ts";
+import { joinPointer } from "../../base/pointer.ts";
 
 /** A small seeded generator (mulberry32): the same mutations on every machine. */
 export function seeded(seed: number): (below: number) => number {

@@ -1,4 +1,4 @@
-import { isObject } from "../base/json.ts";
+import { isObject } from "./json.ts";
 
 /** One reference token, escaped by RFC 6901. */
 export function escapeToken(token: string | number): string {
