@@ -60,21 +60,36 @@ export async function connectToRead(
   mayCreate = false,
 ): Promise<Client> {
   const found = await findHost(paths);
-  if (found !== null)
-    return readingClient(found, async () => (await findHost(paths)) ?? openStore(paths, log, root));
+  if (found !== null) {
+    return replaceable(found, {
+      again: async () => (await findHost(paths)) ?? openStore(paths, log, root),
+      mayRepeat: (name, { kind }) => kind === "socket" && service[name].scope === "read",
+    });
+  }
   if (!mayCreate && !hasStore(paths)) {
     throw fail("not_found", "there are no runs yet", { hint: "start one: lightflow run start WORKFLOW" });
   }
   return openStore(paths, log, root);
 }
 
-function readingClient(first: Client, again: () => Promise<Client>): Client {
+interface Replacement {
+  again(): Promise<Client>;
+  /** Whether what was asked of a client that has gone may be asked of the next one. */
+  mayRepeat(name: ServiceName, gone: Client): boolean;
+  /** What the next one is given. */
+  given?(name: ServiceName, input: Record<string, unknown>): Record<string, unknown>;
+}
+
+/** A client that is replaced once its host has ended. */
+function replaceable(first: Client, { again, mayRepeat, given }: Replacement): Client {
   let current = first;
   return {
     get kind() {
       return current.kind;
     },
-    failed: NEVER,
+    get failed() {
+      return current.failed;
+    },
     async call<Name extends ServiceName>(
       name: Name,
       input: Record<string, unknown>,
@@ -83,13 +98,13 @@ function readingClient(first: Client, again: () => Promise<Client>): Client {
       try {
         return await current.call(name, input, signal);
       } catch (error) {
-        const gone = error instanceof Failure && error.code === "unavailable" && current.kind === "socket";
-        if (!gone || service[name].scope !== "read" || signal?.aborted) throw error;
+        const gone = error instanceof Failure && error.code === "unavailable";
+        if (!gone || signal?.aborted || !mayRepeat(name, current)) throw error;
         current = await again();
-        return await current.call(name, input, signal);
+        return await current.call(name, given?.(name, input) ?? input, signal);
       }
     },
-    close: () => current.close(),
+    close: (closing) => current.close(closing),
   };
 }
 
@@ -153,30 +168,12 @@ const HOST_WAIT_MS = 5000;
  * second takes its place; the runs are in the store.
  */
 export async function connectOrHost(options: Omit<HostOptions, "listen" | "onStarted">): Promise<Client> {
-  let current = await connectOrHostOnce(options);
-  return {
-    get kind() {
-      return current.kind;
-    },
-    get failed() {
-      return current.failed;
-    },
-    async call<Name extends ServiceName>(
-      name: Name,
-      input: Record<string, unknown>,
-      signal?: AbortSignal,
-    ): Promise<OutputOf<Name>> {
-      try {
-        return await current.call(name, input, signal);
-      } catch (error) {
-        if (!(error instanceof Failure) || error.code !== "unavailable" || signal?.aborted) throw error;
-        current = await connectOrHostOnce(options);
-        // The first try may have come through: the same run is found again by its id and content.
-        return await current.call(name, name === "startRun" ? { ...input, idempotent: true } : input, signal);
-      }
-    },
-    close: (closing) => current.close(closing),
-  };
+  return replaceable(await connectOrHostOnce(options), {
+    again: () => connectOrHostOnce(options),
+    mayRepeat: () => true,
+    // The first try may have come through: the same run is found again by its id and content.
+    given: (name, input) => (name === "startRun" ? { ...input, idempotent: true } : input),
+  });
 }
 
 async function connectOrHostOnce(options: Omit<HostOptions, "listen" | "onStarted">): Promise<Client> {
