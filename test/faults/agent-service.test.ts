@@ -241,12 +241,14 @@ test("a task that was begun by another version of the agent ends with a reason",
 
 test("a workflow's task goes on when its service is killed and started again", async () => {
   const answer = held("for the run");
+  // Of its own: what no test waited for is still to be done when a service of that agent starts again.
+  await publish("steady");
   model.script(answer.turn);
-  const before = await serve("plain");
+  const before = await serve("steady");
   const { port } = new URL(before.url);
   const call = {
     call: "agent-service",
-    with: { agent: "plain", endpoint: `${before.url}/a2a`, prompt: "?" },
+    with: { agent: "steady", endpoint: `${before.url}/a2a`, prompt: "?" },
   };
   const document = {
     document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
@@ -258,7 +260,7 @@ test("a workflow's task goes on when its service is killed and started again", a
     (seen) => seen === 1,
   );
   await before.end("kill");
-  const after = await serve("plain", "--port", port);
+  const after = await serve("steady", "--port", port);
   answer.go();
   const { stdout, code } = await run;
   expect([code, stdout.includes("for the run")]).toEqual([0, true]);
