@@ -199,7 +199,23 @@ test("a plain message is answered as the SDK answers it, and what is not plain b
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
   const called = (params: object) => ({ method: "tools/call", params });
+  const clientInfo = { name: "t", version: "1" };
+  const greeting = (params: object) => ({
+    method: "initialize",
+    params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo, ...params },
+  });
   const messages = [
+    greeting({}),
+    greeting({ protocolVersion: "1999-01-01" }),
+    greeting({
+      capabilities: { roots: { listChanged: true }, sampling: {}, elicitation: {} },
+      clientInfo: { ...clientInfo, title: "T" },
+    }),
+    greeting({ capabilities: { elicitation: { form: {} }, tasks: {} } }),
+    greeting({ capabilities: { roots: [] } }),
+    greeting({ clientInfo: { name: "t" } }),
+    greeting({ protocolVersion: 1 }),
+    { method: "initialize" },
     { method: "tools/list" },
     { method: "tools/list", params: {} },
     called({ name: "run_events", arguments: { run_id: "a" } }),

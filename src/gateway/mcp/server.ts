@@ -19,6 +19,10 @@ const INSTRUCTIONS =
   "LightFlow runs workflows that are TypeScript files under lightflow/. List and check assets, preview and start runs, " +
   "watch them, and read their events, logs and artifacts. `lightflow skill` prints how to author one.";
 
+/** Who answers, and what a client may ask for: the same for each. */
+export const SERVER_INFO = { name: "lightflow", version: VERSION };
+export const ABILITIES = { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS };
+
 const WATCH_INPUT = Type.Object(
   {
     run_id: RunId,
@@ -107,10 +111,7 @@ const refusal = (error: unknown) => ({ content: text(toProblem(toFailure(error))
 /** A server of the Model Context Protocol over the service; the caller connects it to a transport. */
 export async function createMcpServer(caller: McpCaller): Promise<Server> {
   const { Server, types, jsonSchemaValidator } = await loadSdk();
-  const server = new Server(
-    { name: "lightflow", version: VERSION },
-    { capabilities: { tools: {}, resources: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator },
-  );
+  const server = new Server(SERVER_INFO, { ...ABILITIES, jsonSchemaValidator });
   server.setRequestHandler(types.ListToolsRequestSchema, () => ({
     tools: listedTools() as never,
   }));
