@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { gateway, type TestGateway } from "../../test/support/gateway.ts";
+import { until } from "../../test/support/until.ts";
 import { sha256 } from "../base/canonical.ts";
 import { randomToken } from "../base/ids.ts";
 import { callOperation, service } from "../service/index.ts";
@@ -31,12 +32,15 @@ async function send(g: TestGateway, event: object, token?: string) {
 }
 
 async function eventually<T>(ask: () => T, right: (answer: T) => boolean): Promise<T> {
-  for (let tries = 0; tries < 400; tries++) {
-    const answer = ask();
-    if (right(answer)) return answer;
-    await Bun.sleep(5);
-  }
-  throw new Error(`still ${JSON.stringify(ask())}`);
+  let answer = ask();
+  await until(
+    () => {
+      answer = ask();
+      return right(answer);
+    },
+    () => answer,
+  );
+  return answer;
 }
 
 const list = (g: TestGateway, input: object = {}) =>

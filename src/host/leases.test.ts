@@ -9,6 +9,7 @@ import {
   send,
   shell,
 } from "../../test/support/control-plane.ts";
+import { until } from "../../test/support/until.ts";
 import { sha256 } from "../base/canonical.ts";
 import { newId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
@@ -358,12 +359,7 @@ test("steps of one session go to the runner that has its workspace", async () =>
   const { lease } = await a.claim();
   await a.started(lease);
   await a.task(lease, "complete", result(lease));
-  for (
-    let tries = 0;
-    tries < 100 && events(p, "one").filter(({ step_id }) => step_id === "second").length === 0;
-    tries++
-  )
-    await Bun.sleep(5);
+  await until(() => events(p, "one").some(({ step_id }) => step_id === "second"));
   expect((await b.claim()).status).toBe(204);
   expect((await a.claim()).lease).toMatchObject({
     taskId: "second",
@@ -385,8 +381,7 @@ test("F12, F42: an attempt that provably started nothing is tried again, five ti
       summary: "no sandbox",
     };
     expect((await r.task(lease, "fail", result(lease, failed))).status).toBe(200);
-    for (let tries = 0; tries < 200 && events(p, "one").at(-1)!.event === "step.leased"; tries++)
-      await Bun.sleep(5);
+    await until(() => events(p, "one").at(-1)!.event !== "step.leased");
     p.clock.advance(10_000);
     await beat(p, r);
   }

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../test/support/until.ts";
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
@@ -62,10 +63,7 @@ test("a command on this host has the tenant's own secret in its environment, and
     input: {},
   });
   const run = () => host.context.views.read(findRun, { tenantId: "default", runId: "r" })!;
-  for (let tries = 0; !["completed", "faulted"].includes(run().status); tries++) {
-    if (tries > 1000) throw new Error(`still ${run().status}`);
-    await Bun.sleep(10);
-  }
+  await until(() => ["completed", "faulted"].includes(run().status), run);
   const hash = new Bun.CryptoHasher("sha256").update(value).digest("hex");
   expect(run().snapshot).toContain(hash);
   expect(run().snapshot).not.toContain(value);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { beat, events, plane, result, runner, send, shell } from "../../test/support/control-plane.ts";
+import { until } from "../../test/support/until.ts";
 import { newId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Lease } from "../protocol/index.ts";
@@ -20,7 +21,10 @@ const queue = (p: Plane) => p.store.read(viewQueue, { tenantId: "default", limit
 const leases = (p: Plane) => p.store.read(viewLeases, { tenantId: "default", limit: 100 });
 
 async function queued(p: Plane, run: string, count = 1) {
-  for (let tries = 0; tries < 200 && why(p, run).length < count; tries++) await Bun.sleep(5);
+  await until(
+    () => why(p, run).length >= count,
+    () => why(p, run),
+  );
   return why(p, run);
 }
 
@@ -103,7 +107,7 @@ test("tasks with one key run one at a time, by priority and age; a failed and a 
     "fail",
     result(a, { status: "cancelled", exitCode: null, errorCode: "execution_cancelled" }),
   );
-  for (let tries = 0; tries < 200 && why(p, "c")[0]!.state === "parked"; tries++) await Bun.sleep(5);
+  await until(() => why(p, "c")[0]!.state !== "parked");
   const c = (await r.claim()).lease;
   expect(c.wfInstanceId).toBe(p.run("c").id);
   await r.started(c);

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../test/support/until.ts";
 import { readAgent } from "../agents/index.ts";
 import { openArtifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
@@ -112,15 +113,11 @@ async function host(model: Model) {
     });
   };
   const ended = async (runId = "run") => {
-    for (let tries = 0; ; tries++) {
-      const row = store.read(findRun, { tenantId: "default", runId });
-      if (row.finished_at !== null) {
-        const { output, error } = JSON.parse(row.snapshot) as { output: Json; error?: JsonObject };
-        return { status: row.status, output, error };
-      }
-      if (tries > 1000) throw new Error(`the run is ${row.status}`);
-      await Bun.sleep(5);
-    }
+    const run = () => store.read(findRun, { tenantId: "default", runId });
+    await until(() => run().finished_at !== null, run);
+    const { status, snapshot } = run();
+    const { output, error } = JSON.parse(snapshot) as { output: Json; error?: JsonObject };
+    return { status, output, error };
   };
   const lines = (runId = "run") => {
     const { id } = store.read(findRun, { tenantId: "default", runId });
@@ -211,14 +208,7 @@ test("an invalid answer asks a person where the task says so", async () => {
   await h.start([
     { sort: agent({ outputSchema: { document: KIND }, onInvalidOutput: { retry: 0, then: "ask" } }) },
   ]);
-  for (
-    let tries = 0;
-    h.store.read(findRun, { tenantId: "default", runId: "run" }).status !== "faulted";
-    tries++
-  ) {
-    if (h.lines().some(({ event }) => event === "step.attempt_finished") || tries > 1000) break;
-    await Bun.sleep(5);
-  }
+  await until(() => h.lines().some(({ event }) => event === "step.attempt_finished"), h.lines);
   expect(h.store.read(findRun, { tenantId: "default", runId: "run" }).status).toBe("waiting");
 });
 

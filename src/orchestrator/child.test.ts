@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../test/support/until.ts";
 import { openArtifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import { ManualClock } from "../base/clock.ts";
@@ -45,13 +46,7 @@ function stage() {
     const { output, error } = JSON.parse(row.snapshot) as { output: Json; error?: JsonObject };
     return { status: row.status, output, error };
   };
-  const until = async (test: () => boolean) => {
-    for (let tries = 0; !test(); tries++) {
-      if (tries > 400) throw new Error(JSON.stringify(parent()));
-      await Bun.sleep(5);
-    }
-  };
-  return { store, orchestrator, publish, start, runs, parent, until };
+  return { store, orchestrator, publish, start, runs, parent };
 }
 
 const calls = (name: string, more: JsonObject = {}, version = "latest"): JsonObject => ({
@@ -69,7 +64,7 @@ test("a task runs a published workflow and its output is the task's", async () =
 });
 
 test("a workflow that waits lets its parent wait", async () => {
-  const { publish, start, parent, store, until, runs } = stage();
+  const { publish, start, parent, store, runs } = stage();
   await publish("slow", [listen]);
   await start([calls("slow")]);
   expect(parent().status).toBe("waiting");

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../test/support/until.ts";
 import { openArtifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import { ManualClock } from "../base/clock.ts";
@@ -34,14 +35,14 @@ function stage() {
     const row = store.read(findRun, { tenantId: "default", runId });
     return { status: row.status, output: (JSON.parse(row.snapshot) as { output: unknown }).output };
   };
-  const until = async (runId: string, status: string) => {
-    for (let tries = 0; run(runId).status !== status; tries++) {
-      if (tries > 600) throw new Error(`${runId} is ${run(runId).status}, not ${status}`);
-      await Bun.sleep(5);
-    }
+  const reaches = async (runId: string, status: string) => {
+    await until(
+      () => run(runId).status === status,
+      () => run(runId),
+    );
     return run(runId);
   };
-  return { store, clock, orchestrator, run, until };
+  return { store, clock, orchestrator, run, reaches };
 }
 
 function start(orchestrator: Orchestrator, runId: string, tasks: JsonObject[]) {
@@ -66,32 +67,32 @@ const receive = (store: Store, tenantId: string, event: JsonObject, lane: string
   store.write(receiveEvent, { tenantId, event, lane, now: 1 });
 
 test("an event reaches everyone who listens for it, and a repeat of it nobody", async () => {
-  const { orchestrator, until, run, store } = stage();
+  const { orchestrator, reaches, run, store } = stage();
   const made = orchestrator();
   await start(made, "one", [listen]);
   await start(made, "two", [listen, listen]);
   expect(await receive(store, "default", event("1", "hello"))).toBe(true);
-  expect((await until("one", "completed")).output).toEqual(["hello"]);
+  expect((await reaches("one", "completed")).output).toEqual(["hello"]);
   expect(await receive(store, "default", event("1", "again"))).toBe(false);
   expect(await receive(store, "other-tenant", event("2", "not yours"))).toBe(true);
   await Bun.sleep(30);
   expect(run("two").status).toBe("waiting");
   await receive(store, "default", event("3", "second"));
-  expect((await until("two", "completed")).output).toEqual(["second"]);
+  expect((await reaches("two", "completed")).output).toEqual(["second"]);
 });
 
 test("what one workflow emits, another hears", async () => {
-  const { orchestrator, until } = stage();
+  const { orchestrator, reaches } = stage();
   const made = orchestrator();
   await start(made, "hears", [listen]);
   await start(made, "says", [
     { e: { emit: { event: { with: { type: "greeted", data: "from a workflow" } } } } },
   ]);
-  expect((await until("hears", "completed")).output).toEqual(["from a workflow"]);
+  expect((await reaches("hears", "completed")).output).toEqual(["from a workflow"]);
 });
 
 test("an event that came in while no orchestrator ran is consumed once when one runs again", async () => {
-  const { orchestrator, until, store, run } = stage();
+  const { orchestrator, reaches, store, run } = stage();
   const first = orchestrator();
   await start(first, "r", [listen, listen]);
   first.stop();
@@ -101,11 +102,11 @@ test("an event that came in while no orchestrator ran is consumed once when one 
   await Bun.sleep(50);
   expect(run("r").status).toBe("waiting");
   await receive(store, "default", event("2", "next"));
-  expect((await until("r", "completed")).output).toEqual(["next"]);
+  expect((await reaches("r", "completed")).output).toEqual(["next"]);
 });
 
 test("a question waits in the inbox until somebody gives an answer that fits", async () => {
-  const { orchestrator, until, store } = stage();
+  const { orchestrator, reaches, store } = stage();
   const made = orchestrator();
   await start(made, "r", [{ a: { ask: { prompt: "go on?", options: ["yes", "no"] } } }]);
   const open = () => store.read(listOperatorTasks, { tenantId: "default", all: false });
@@ -114,7 +115,7 @@ test("a question waits in the inbox until somebody gives an answer that fits", a
   expect(made.answer("default", task!.id, "perhaps", "user:1")).rejects.toThrow("must be one of");
   expect(made.answer("other", task!.id, "yes", "user:1")).rejects.toThrow("not found");
   expect(await made.answer("default", task!.id, "yes", "user:1")).toBe("r");
-  expect((await until("r", "completed")).output).toBe("yes");
+  expect((await reaches("r", "completed")).output).toBe("yes");
   expect(made.answer("default", task!.id, "no", "user:2")).rejects.toThrow("no longer open");
   expect(open()).toEqual([]);
 });
@@ -129,14 +130,14 @@ test("a question of a run that is cancelled is withdrawn", async () => {
 });
 
 test("a paused run keeps the event that comes meanwhile, also over a restart, and goes on with it", async () => {
-  const { orchestrator, until, run, store } = stage();
+  const { orchestrator, reaches, run, store } = stage();
   const first = orchestrator();
   await start(first, "one", [listen]);
   expect(await first.suspend("default", "one", "maintenance")).toBe("suspended");
   expect(await first.suspend("default", "one", "again")).toBe("suspended");
   await start(first, "two", [listen]);
   await receive(store, "default", event("1", "hello"));
-  await until("two", "completed");
+  await reaches("two", "completed");
   expect(run("one").status).toBe("suspended");
   first.stop();
   const second = orchestrator();
@@ -155,7 +156,7 @@ const lifecycle = (type: string, more: JsonObject = {}): JsonObject => ({
 });
 
 test("another workflow hears of the lifecycle of a run by the specification's events", async () => {
-  const { orchestrator, until } = stage();
+  const { orchestrator, reaches } = stage();
   const made = orchestrator();
   const types = ["workflow.started", "task.created", "task.completed", "task.retried", "workflow.completed"];
   for (const type of types) await start(made, type, [lifecycle(type)]);
@@ -166,7 +167,7 @@ test("another workflow hears of the lifecycle of a run by the specification's ev
     { kept: { set: { n: 1 } } },
   ]);
   const data = async (runId: string) => {
-    const [heard] = (await until(runId, "completed")).output as JsonObject[];
+    const [heard] = (await reaches(runId, "completed")).output as JsonObject[];
     expect(heard).toMatchObject({ subject: "seen", specversion: "1.0", source: "/workflows/t/t/1.0.0" });
     return heard!["data"];
   };
@@ -185,7 +186,7 @@ test("another workflow hears of the lifecycle of a run by the specification's ev
 });
 
 test("who listens for every event, or for lifecycle events, is no source of them", async () => {
-  const { orchestrator, until, run, store } = stage();
+  const { orchestrator, reaches, run, store } = stage();
   const made = orchestrator();
   await start(made, "any", [{ l: { listen: { to: { any: [] } } } }]);
   await start(made, "one", [
@@ -200,27 +201,27 @@ test("who listens for every event, or for lifecycle events, is no source of them
   ]);
   await start(made, "seen", [{ s: { set: { n: 1 } } }]);
   const events = () => store.read((tx) => tx.all("SELECT 1 FROM event_inbox"), null).length;
-  for (let tries = 0; events() === 0 && tries < 200; tries++) await Bun.sleep(5);
+  await until(() => events() > 0);
   await Bun.sleep(100);
   expect(events()).toBe(1);
   expect(["any", "one", "two"].map((id) => run(id).status)).toEqual(["waiting", "waiting", "waiting"]);
-  await until("seen", "completed");
+  await reaches("seen", "completed");
 });
 
 test("an event for one run is heard by no other", async () => {
-  const { orchestrator, until, store } = stage();
+  const { orchestrator, reaches, store } = stage();
   const made = orchestrator();
   await start(made, "one", [listen]);
   await start(made, "two", [listen]);
   await receive(store, "default", { ...event("1", "psst"), lightflowrun: "two" });
-  expect((await until("two", "completed")).output).toEqual(["psst"]);
+  expect((await reaches("two", "completed")).output).toEqual(["psst"]);
   await receive(store, "default", { ...event("2", "nobody"), lightflowrun: "gone" });
   await receive(store, "default", event("3", "all"));
-  expect((await until("one", "completed")).output).toEqual(["all"]);
+  expect((await reaches("one", "completed")).output).toEqual(["all"]);
 });
 
 test("an event reaches the listeners whose correlation it has, and touches no other one", async () => {
-  const { orchestrator, until, store } = stage();
+  const { orchestrator, reaches, store } = stage();
   const made = orchestrator();
   const hears = (order: number) => ({
     l: {
@@ -238,15 +239,15 @@ test("an event reaches the listeners whose correlation it has, and touches no ot
   await start(made, "any", [{ l: { listen: { to: { one: { with: { type: "greeted" } } } } } }]);
   const inputs = (runId: string) => store.read(findRun, { tenantId: "default", runId }).input_seq;
   await receive(store, "default", event("1", { order: 2 } as never));
-  await until("r2", "completed");
-  await until("any", "completed");
+  await reaches("r2", "completed");
+  await reaches("any", "completed");
   await receive(store, "default", event("2", {} as never));
   await receive(store, "default", event("3", { order: 3 } as never));
-  await until("r3", "completed");
+  await reaches("r3", "completed");
   expect(inputs("r1")).toBe(1);
   // What the expression fails on is the task's to say.
   await receive(store, "default", event("4", "no object"));
-  await until("r1", "faulted");
+  await reaches("r1", "faulted");
 });
 
 test("an event of very many listeners is told in parts, to each once", async () => {
@@ -258,13 +259,13 @@ test("an event of very many listeners is told in parts, to each once", async () 
   const told = () =>
     store.read((tx) => tx.get<{ n: number }>("SELECT count(*) AS n FROM instance WHERE input_seq = 2"), null)!
       .n;
-  for (let tries = 0; told() < count && tries < 1000; tries++) await Bun.sleep(5);
+  await until(() => told() >= count, told);
   await Bun.sleep(20);
   expect(told()).toBe(count);
 });
 
 test("what does not fit into the state fails the task that hears it, and nobody else", async () => {
-  const { orchestrator, until, store } = stage();
+  const { orchestrator, reaches, store } = stage();
   const made = orchestrator();
   const catches = { t: { try: [listen], catch: { do: [{ c: { set: { caught: true } } }] } } };
   await start(made, "full", [
@@ -274,7 +275,7 @@ test("what does not fit into the state fails the task that hears it, and nobody 
   ]);
   await start(made, "free", [listen]);
   await receive(store, "default", event("1", "y".repeat(480_000)));
-  expect((await until("free", "completed")).output).toEqual(["y".repeat(480_000)]);
+  expect((await reaches("free", "completed")).output).toEqual(["y".repeat(480_000)]);
   const { id } = store.read(findRun, { tenantId: "default", runId: "full" });
   const lines = store.read(listEvents, { instanceId: id, runId: "full", after: 0, limit: 100 });
   expect(lines.find(({ event: name }) => name === "step.failed")?.detail).toMatchObject({
@@ -284,7 +285,7 @@ test("what does not fit into the state fails the task that hears it, and nobody 
 });
 
 test("an orchestrator of one lane leaves the start events of others to others", async () => {
-  const { store, orchestrator, until } = stage();
+  const { store, orchestrator, reaches } = stage();
   const release = orchestrator(["release"]);
   const document: JsonObject = {
     document: { dsl: "1.0.3", namespace: "t", name: "w", version: "1.0.0" },
@@ -304,10 +305,10 @@ test("an orchestrator of one lane leaves the start events of others to others", 
   await begin("m", "main");
   await begin("r", "release");
   const runs = () => store.read((tx) => tx.all<{ run_id: string }>("SELECT run_id FROM instance"), null);
-  for (let tries = 0; runs().length === 0 && tries < 400; tries++) await Bun.sleep(5);
+  await until(() => runs().length > 0);
   await Bun.sleep(20);
   expect(runs()).toEqual([{ run_id: "r" }]);
   orchestrator();
-  for (let tries = 0; runs().length === 1 && tries < 400; tries++) await Bun.sleep(5);
-  await until("m", "completed");
+  await until(() => runs().length > 1);
+  await reaches("m", "completed");
 });

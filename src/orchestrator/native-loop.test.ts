@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../test/support/until.ts";
 import { openArtifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import { ManualClock } from "../base/clock.ts";
@@ -41,18 +42,12 @@ function stage() {
     return made;
   };
   const run = () => store.read(findRun, { tenantId: "default", runId: "r" });
-  const until = async (what: () => boolean) => {
-    for (let tries = 0; !what(); tries++) {
-      if (tries > 1000) throw new Error(`still waiting: ${JSON.stringify(run())}`);
-      await Bun.sleep(5);
-    }
-  };
   const output = () => JSON.parse(run().snapshot) as { output: JsonObject; error?: JsonObject };
   const events = () => {
     const { id } = run();
     return store.read(listEvents, { instanceId: id, runId: "r", after: 0, limit: 100 });
   };
-  return { store, clock, orchestrator, run, until, output, events };
+  return { store, clock, orchestrator, run, output, events };
 }
 
 /** A service that counts what reaches it; `hold` lets no answer out until it is released. */
@@ -109,7 +104,7 @@ function start(orchestrator: Orchestrator, call: JsonObject, more: JsonObject = 
 }
 
 test("a call is made once and its answer is the task's output", async () => {
-  const { orchestrator, run, until, output, events } = stage();
+  const { orchestrator, run, output, events } = stage();
   const { url, seen } = service();
   await start(orchestrator(), { method: "post", endpoint: url, body: { n: "${ .n + 1 }" } });
   await until(() => run().status === "completed");
@@ -121,7 +116,7 @@ test("a call is made once and its answer is the task's output", async () => {
 });
 
 test("RN-15, RN-30: ask, assert, call, set and switch, what they hand on and where they branch need no runner, and outlive a restart", async () => {
-  const { orchestrator, run, until, output, store, events } = stage();
+  const { orchestrator, run, output, store, events } = stage();
   const { url, seen } = service("from the service");
   const document: JsonObject = {
     document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
@@ -172,7 +167,7 @@ test("RN-15, RN-30: ask, assert, call, set and switch, what they hand on and whe
 });
 
 test("the default policy keeps calls away from this machine, and the task faults with 403", async () => {
-  const { orchestrator, run, until, output } = stage();
+  const { orchestrator, run, output } = stage();
   const { url, seen } = service();
   await start(orchestrator({}), { method: "get", endpoint: url });
   await until(() => run().status === "faulted");
@@ -181,7 +176,7 @@ test("the default policy keeps calls away from this machine, and the task faults
 });
 
 test("a secret is named in the state and given to the call alone", async () => {
-  const { orchestrator, run, until, store } = stage();
+  const { orchestrator, run, store } = stage();
   const { url, seen } = service();
   const secrets: Secrets = {
     has: () => true,
@@ -202,7 +197,7 @@ const API_KEY = "open-sesame-42";
 const KEY: Secrets = { has: (_tenant, name) => name === "key", resolve: () => API_KEY };
 
 test("$secrets in a call's arguments and in its input is evaluated for the call, and nothing of it is kept", async () => {
-  const { orchestrator, run, until, store, output } = stage();
+  const { orchestrator, run, store, output } = stage();
   const { url, seen } = service(API_KEY);
   await start(
     orchestrator({ policy: allowAll, secrets: KEY }),
@@ -227,7 +222,7 @@ test("$secrets in a call's arguments and in its input is evaluated for the call,
 });
 
 test("a failing expression over a secret says nothing of its value", async () => {
-  const { orchestrator, run, until, output } = stage();
+  const { orchestrator, run, output } = stage();
   const { url } = service();
   await start(
     orchestrator({ policy: allowAll, secrets: KEY }),
@@ -274,7 +269,7 @@ async function killedAfterClaim(method: string) {
   const { url, seen, hold, release } = service();
   hold();
   await start(first, { method, endpoint: url });
-  await rest.until(() => seen.length === 1);
+  await until(() => seen.length === 1);
   first.stop();
   clock.advance(60_000);
   const second = orchestrator();
@@ -282,7 +277,7 @@ async function killedAfterClaim(method: string) {
 }
 
 test("after a crash a call that only reads is made again", async () => {
-  const { seen, release, run, until, events } = await killedAfterClaim("get");
+  const { seen, release, run, events } = await killedAfterClaim("get");
   await until(() => seen.length === 2);
   release();
   await until(() => run().status === "completed");
@@ -290,7 +285,7 @@ test("after a crash a call that only reads is made again", async () => {
 });
 
 test("after a crash a call that may have changed something waits for an operator and is not repeated", async () => {
-  const { seen, release, run, until, events, store, second } = await killedAfterClaim("post");
+  const { seen, release, run, events, store, second } = await killedAfterClaim("post");
   await until(() => events().some(({ event }) => event === "step.outcome_unknown"));
   release();
   expect(seen).toHaveLength(1);
@@ -306,7 +301,7 @@ const unknownCall = (store: Store) =>
 
 test("an operator says what became of a call: its result, its failure, or that it is to be made again", async () => {
   for (const as of ["succeeded", "failed", "retry"] as const) {
-    const { seen, release, run, until, events, output, store, second } = await killedAfterClaim("post");
+    const { seen, release, run, events, output, store, second } = await killedAfterClaim("post");
     await until(() => events().some(({ event }) => event === "step.outcome_unknown"));
     release();
     const id = unknownCall(store);
@@ -329,7 +324,7 @@ test("an operator says what became of a call: its result, its failure, or that i
 });
 
 test("what a killed process held is looked at at once, not when its claim runs out", async () => {
-  const { store, clock, orchestrator, events, until } = stage();
+  const { store, clock, orchestrator, events } = stage();
   const first = orchestrator();
   const { url, seen, hold, release } = service();
   hold();
@@ -349,7 +344,7 @@ test("what a killed process held is looked at at once, not when its claim runs o
 });
 
 test("a result whose claim was taken over is dropped", async () => {
-  const { store, clock, orchestrator, until, run, output } = stage();
+  const { store, clock, orchestrator, run, output } = stage();
   const { url, seen, hold, release } = service();
   hold();
   await start(orchestrator(), { method: "get", endpoint: url });
@@ -370,7 +365,7 @@ test("a result whose claim was taken over is dropped", async () => {
 });
 
 test("cancelling a run ends its calls", async () => {
-  const { orchestrator, until, run } = stage();
+  const { orchestrator, run } = stage();
   const made = orchestrator();
   let aborted = false;
   const server = Bun.serve({
@@ -409,7 +404,7 @@ test("a subscription asks its expressions about each message, with the task's ar
     },
   });
   closers.push(() => server.stop(true));
-  const { orchestrator, until, run, output } = stage();
+  const { orchestrator, run, output } = stage();
   const call = (consume: JsonObject) => ({
     document: { endpoint: `${server.url.href}document` },
     operation: "lines",
@@ -443,7 +438,7 @@ test("each message of a subscription runs the tasks of its foreach, one after an
     },
   });
   closers.push(() => server.stop(true));
-  const { orchestrator, until, run, output, events } = stage();
+  const { orchestrator, run, output, events } = stage();
   const call = {
     document: { endpoint: `${server.url.href}document` },
     operation: "lines",
@@ -505,7 +500,7 @@ test("of very many calls at once only so many are made at a time, each once, and
       (tx) => tx.get<{ n: number }>("SELECT count(*) AS n FROM instance WHERE status = 'completed'"),
       null,
     )!.n;
-  for (let tries = 0; completed() < count && tries < 1000; tries++) await Bun.sleep(5);
+  await until(() => completed() === count, completed);
   expect({ completed: completed(), calls: keys.size }).toEqual({ completed: count, calls: count });
   expect(most).toBeLessThanOrEqual(256);
 });

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../test/support/until.ts";
 import { openArtifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import { ManualClock } from "../base/clock.ts";
@@ -45,19 +46,13 @@ function stage() {
     return by.start({ ...parts, runId, document: made, digest: digestOf(made), input: {} });
   };
   const run = (runId: string) => store.read(findRun, { tenantId: "default", runId });
-  const until = async (what: () => boolean) => {
-    for (let tries = 0; !what(); tries++) {
-      if (tries > 600) throw new Error("still waiting");
-      await Bun.sleep(5);
-    }
-  };
-  return { store, clock, orchestrator, start, run, until };
+  return { store, clock, orchestrator, start, run };
 }
 
 const minute = { wait: { minutes: 1 } };
 
 test("F65: timers that were due while nobody ran fire once each, in the order of their time", async () => {
-  const { store, clock, orchestrator, start, run, until } = stage();
+  const { store, clock, orchestrator, start, run } = stage();
   const first = orchestrator();
   for (let n = 0; n < 450; n++) await start(first, `r${n}`, [{ p: minute }, { q: minute }]);
   first.stop();
@@ -73,7 +68,7 @@ test("F65: timers that were due while nobody ran fire once each, in the order of
 });
 
 test("a timer whose instance cannot be advanced waits for an operator, and the others fire", async () => {
-  const { store, clock, orchestrator, start, run, until } = stage();
+  const { store, clock, orchestrator, start, run } = stage();
   const made = orchestrator();
   // The state that it would have does not fit, and no task waits that could hear so.
   await start(made, "stuck", [{ p: minute }, { big: { set: { text: "x".repeat(900_000) } } }, { q: minute }]);
@@ -92,7 +87,7 @@ test("a timer whose instance cannot be advanced waits for an operator, and the o
 });
 
 test("F66: a run goes on with the definition that it was started with, whatever was published since", async () => {
-  const { clock, orchestrator, start, run, until } = stage();
+  const { clock, orchestrator, start, run } = stage();
   const first = orchestrator();
   await start(first, "old", [{ p: minute }, { s: { set: { version: "old" } } }]);
   first.stop();

@@ -14,6 +14,7 @@ import { ImageStore } from "../../src/runner/images/store.ts";
 import { testLayout, tinyRoot } from "../../src/runner/images/testing.ts";
 import { listRuns, receiveEvent, Store } from "../../src/store/index.ts";
 import { featuresOf, loadDocument, type WorkflowDocument } from "../../src/workflow/index.ts";
+import { until } from "../support/until.ts";
 import { DIRECTORY } from "./ctk.ts";
 import { PLANS } from "./example-plans.ts";
 import { asyncApi, openServices } from "./services.ts";
@@ -162,9 +163,6 @@ async function execute(
   });
   try {
     for (const other of plan.publish ?? []) await orchestrator.publish("default", other, digestOf(other));
-    const settle = async (enough: () => boolean) => {
-      for (let tries = 0; !enough() && tries < 400; tries++) await Bun.sleep(5);
-    };
     const runs = () => store.read(listRuns, { tenantId: "default", limit: 10 });
     const scheduled = document.schedule !== undefined;
     if (scheduled)
@@ -191,12 +189,13 @@ async function execute(
         lane: null,
         now: clock.wall(),
       });
-      await settle(() => row().version > before);
+      // What a schedule starts is a run of its own: no version of this one tells of it.
+      if (!scheduled) await until(() => row().version > before);
     }
     if (plan.advanceMs !== undefined) clock.advance(plan.advanceMs);
-    if (scheduled) await settle(() => runs().some(({ run_id }) => !/^schedule\.[^.]+\.[^.]+$/.test(run_id)));
+    if (scheduled) await until(() => runs().some(({ run_id }) => !/^schedule\.[^.]+\.[^.]+$/.test(run_id)));
     if (plan.ends === "waiting") await Bun.sleep(50);
-    else await settle(() => row().finished_at !== null);
+    else await until(() => row().finished_at !== null);
     const { status, snapshot } = row();
     return { status, error: (JSON.parse(snapshot) as { error?: Json }).error ?? null };
   } finally {

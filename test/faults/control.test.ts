@@ -28,19 +28,13 @@ import {
   send,
   shell,
 } from "../support/control-plane.ts";
+import { until } from "../support/until.ts";
 
 /** Orchestrator and controller in this process, on a clock that the test moves: faults that take minutes. */
 
 const stateOf = (p: Plane, id: string) => JSON.parse(p.run(id).snapshot) as JsonObject;
 const cancelsOf = (p: Plane, sessionId: string) =>
   (p.store.read(directivesOf, { sessionId }) ?? []).filter(({ kind }) => kind === "cancel");
-/** What follows from a report is done by the orchestrator, after it. */
-async function eventually(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    if (tries > 400) throw new Error("it did not come to that");
-    await Bun.sleep(5);
-  }
-}
 
 test("F6, F7: a lease that was written and never left is queued again when it runs out; its slot is free", async () => {
   const p = await plane();
@@ -50,7 +44,7 @@ test("F6, F7: a lease that was written and never left is queued again when it ru
   await r.claim();
   p.clock.advance(LIMITS.leaseMs + 1000);
   await beat(p, r);
-  await eventually(() => events(p, "one").some(({ event }) => event === "step.requeued"));
+  await until(() => events(p, "one").some(({ event }) => event === "step.requeued"));
   p.clock.advance(60_000);
   await beat(p, r);
   const { lease } = await r.claim();
@@ -292,7 +286,7 @@ test("F34, F38: a cancelled run tells the runner of each of its live attempts, w
   const leases = [(await r.claim()).lease, (await r.claim()).lease];
   for (const lease of leases) await r.started(lease);
   await p.orchestrator.cancel("default", "one", "no longer wanted");
-  await eventually(() => cancelsOf(p, r.session.sessionId).length === 2);
+  await until(() => cancelsOf(p, r.session.sessionId).length === 2);
   const told = cancelsOf(p, r.session.sessionId);
   expect(told.map(({ leaseId }) => leaseId).sort()).toEqual(leases.map(({ leaseId }) => leaseId).sort());
   const answer = await beat(p, r);

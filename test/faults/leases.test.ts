@@ -4,6 +4,7 @@ import { listAudit, listOperatorTasks } from "../../src/store/index.ts";
 import { explainTasks } from "../../src/store/leases/explain.ts";
 import { viewLeases } from "../../src/store/leases/queue-views.ts";
 import { beat, events, type Plane, plane, result, runner, shell } from "../support/control-plane.ts";
+import { until } from "../support/until.ts";
 
 /** Results that come late, twice, changed or from an older attempt, and clocks that jump. */
 
@@ -14,13 +15,6 @@ const audited = (p: Plane, action: string) =>
   p.store
     .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
     .filter((row) => row.action === action);
-/** The reaper looks once a second. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    if (tries > 600) throw new Error("it did not come to that");
-    await Bun.sleep(5);
-  }
-}
 
 async function started(p: Plane, run: string, light = {}) {
   await p.start(run, [{ work: shell(light) }]);

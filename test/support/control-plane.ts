@@ -18,6 +18,7 @@ import {
   signRegistration,
 } from "../../src/protocol/index.ts";
 import { enrolRunner, findRun, listEvents, Store } from "../../src/store/index.ts";
+import { until } from "./until.ts";
 
 export const DIGEST = `sha256:${"0".repeat(64)}`;
 /** The digest of an empty list of commands. */
@@ -68,14 +69,14 @@ export async function plane(calls: ConstructorParameters<typeof Orchestrator>[0]
     });
   };
   const run = (runId: string) => store.read(findRun, { tenantId: "default", runId });
-  const until = async (runId: string, status: string) => {
-    for (let tries = 0; run(runId).status !== status; tries++) {
-      if (tries > 400) throw new Error(`${runId} is ${run(runId).status}, not ${status}`);
-      await Bun.sleep(5);
-    }
+  const reaches = async (runId: string, status: string) => {
+    await until(
+      () => run(runId).status === status,
+      () => run(runId),
+    );
     return run(runId);
   };
-  return { store, artifacts, controller, orchestrator, clock, start, run, until };
+  return { store, artifacts, controller, orchestrator, clock, start, run, until: reaches };
 }
 
 export type Plane = Awaited<ReturnType<typeof plane>>;

@@ -7,6 +7,7 @@ import { LIMITS } from "../../src/base/limits.ts";
 import { explainTasks } from "../../src/store/leases/explain.ts";
 import { beat, plane, result, runner, shell } from "./control-plane.ts";
 import { type Invariant, leftoversOf, violationsOf } from "./invariants.ts";
+import { until } from "./until.ts";
 
 /** Each invariant is broken by hand in a copy of a sound history, and the checker has to name it, and no other. */
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
   // The reaper looks once a second.
   const state = () =>
     p.store.read(explainTasks, { tenantId: "default", task: "done", now: p.clock.wall() })[0]!.state;
-  for (let tries = 0; state() !== "pending" && tries < 600; tries++) await Bun.sleep(5);
+  await until(() => state() === "pending", state);
   await beat(p, r);
   const { lease: second } = await r.claim();
   expect(second.attempt).toBe(2);

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../../test/support/until.ts";
 import { openArtifacts } from "../../artifacts/index.ts";
 import { digestOf } from "../../base/canonical.ts";
 import { ManualClock } from "../../base/clock.ts";
@@ -39,13 +40,7 @@ function stage() {
       .read(listRuns, { tenantId: "default", limit: 100 })
       .filter(({ workflow }) => workflow === "job")
       .reverse();
-  const until = async (what: () => boolean) => {
-    for (let tries = 0; !what(); tries++) {
-      if (tries > 800) throw new Error(`still waiting: ${JSON.stringify(runs())}`);
-      await Bun.sleep(5);
-    }
-  };
-  return { ...first, clock, open, runs, until };
+  return { ...first, clock, open, runs };
 }
 
 function publish(
@@ -65,7 +60,7 @@ function publish(
 const output = (row: { snapshot: string }) => (JSON.parse(row.snapshot) as { output: JsonObject }).output;
 
 test("a cron schedule starts one run for each due time, though two orchestrators look at it", async () => {
-  const { orchestrator, clock, open, runs, until, store } = stage();
+  const { orchestrator, clock, open, runs, store } = stage();
   open();
   await publish(orchestrator, { cron: "* * * * *" });
   clock.advance(60_000);
@@ -91,12 +86,12 @@ test("what was due while nobody was there starts once, by its last time", async 
   clock.advance(10 * 60_000 + 500);
   const { store } = open();
   const runs = () => store.read(listRuns, { tenantId: "default", limit: 100 });
-  for (let tries = 0; runs().length === 0 && tries < 400; tries++) await Bun.sleep(5);
+  await until(() => runs().length > 0);
   expect(runs().map(({ run_id }) => run_id.split("-")[1])).toEqual(["20260101T120900000Z"]);
 });
 
 test("after waits from the end of the run, and the first run begins at once", async () => {
-  const { orchestrator, clock, runs, until } = stage();
+  const { orchestrator, clock, runs } = stage();
   await publish(orchestrator, { after: { seconds: 30 } }, "1.0.0", [{ w: { wait: "PT10S" } }]);
   await until(() => runs().length === 1);
   clock.advance(40_000);
@@ -122,7 +117,7 @@ const receive = (store: Store, body: JsonObject) =>
   store.write(receiveEvent, { tenantId: "default", event: body, lane: null, now: 1 });
 
 test("events start one run each, none is lost in a burst, and the input is the array of events", async () => {
-  const { orchestrator, runs, until, store } = stage();
+  const { orchestrator, runs, store } = stage();
   await publish(orchestrator, { on: { one: { with: { type: "placed" } } } });
   for (let n = 0; n < 10; n++) await receive(store, event("placed", `e${n}`, { n }));
   await receive(store, event("placed", "e9", { n: 9 }));
@@ -133,7 +128,7 @@ test("events start one run each, none is lost in a burst, and the input is the a
 });
 
 test("all and any-until schedules start with the batch that met them, and begin again", async () => {
-  const { orchestrator, runs, until, store } = stage();
+  const { orchestrator, runs, store } = stage();
   const on = { all: [{ with: { type: "a" } }, { with: { type: "b" } }] };
   await publish(orchestrator, { on, read: "data" });
   for (const [at, type] of ["a", "a", "b", "b", "a"].entries())
@@ -154,7 +149,7 @@ test("all and any-until schedules start with the batch that met them, and begin 
 });
 
 test("the highest version is the one that starts; one without a schedule ends it", async () => {
-  const { orchestrator, store, runs, clock, until } = stage();
+  const { orchestrator, store, runs, clock } = stage();
   await publish(orchestrator, { cron: "* * * * *" }, "1.1.0");
   await publish(orchestrator, { cron: "*/5 * * * *" }, "1.0.0");
   expect(store.read(findSchedule, KEY)).toMatchObject({ version: "1.1.0" });
@@ -173,7 +168,7 @@ test("the highest version is the one that starts; one without a schedule ends it
 });
 
 test("a paused schedule starts nothing, and goes on from now without catching up", async () => {
-  const { orchestrator, store, clock, runs, until } = stage();
+  const { orchestrator, store, clock, runs } = stage();
   await publish(orchestrator, { cron: "* * * * *" });
   await orchestrator.directSchedule(KEY, "paused", "user:0");
   clock.advance(600_000);
@@ -189,7 +184,7 @@ test("a paused schedule starts nothing, and goes on from now without catching up
 });
 
 test("a schedule whose run is refused says why and waits for its next time", async () => {
-  const { orchestrator, store, clock, runs, until } = stage();
+  const { orchestrator, store, clock, runs } = stage();
   const document: JsonObject = {
     document: { dsl: "1.0.3", namespace: "t", name: "job", version: "1.0.0" },
     use: { secrets: ["missing"] },
