@@ -1,5 +1,6 @@
 import { connect as connectSocket, createServer } from "node:net";
 import { constants } from "node:os";
+import { joinSockets } from "../base/join-sockets.ts";
 
 /**
  * Inside a sandbox whose network is its own: carry connections to the loopback port that programs take for a proxy to
@@ -8,16 +9,8 @@ import { constants } from "node:os";
  * @returns the exit code: the command's own
  */
 export async function runRelay([socket = "", port, ...command]: readonly string[]): Promise<number> {
-  const server = createServer((client) => {
-    const upstream = connectSocket(socket);
-    const end = () => {
-      client.destroy();
-      upstream.destroy();
-    };
-    client.on("error", end).on("close", end);
-    upstream.on("error", end).on("close", end);
-    client.pipe(upstream);
-    upstream.pipe(client);
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    void joinSockets(client, connectSocket({ path: socket, allowHalfOpen: true }));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -2,9 +2,11 @@ import { rmSync } from "node:fs";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { makePrivateDirectory } from "../../base/files.ts";
+import { joinSockets } from "../../base/join-sockets.ts";
 import { isLocalAddress, parseAddress } from "../../calls/destination/address.ts";
 import { checkDestination, systemResolveHost } from "../../calls/destination/check.ts";
 import { type DestinationPolicy, destinationPolicy } from "../../calls/destination/policy.ts";
+import { closingAnswer, parseRequestHead, readRequestHead } from "./http-head.ts";
 import { SOCKET_NAME } from "./places.ts";
 import { recordEgress } from "./record.ts";
 
@@ -21,16 +23,9 @@ export interface EgressProxy {
   close(): Promise<void>;
 }
 
-const HEAD_BYTES = 16 * 1024;
 const CONNECTIONS = 128;
 const CONNECT_MS = 15_000;
 const IDLE_MS = 10 * 60_000;
-
-interface Asked {
-  readonly url: URL;
-  /** For plain HTTP: the head as the server is to see it. */
-  readonly head: string | null;
-}
 
 /**
  * The only way out for a task whose network is allow-listed: an HTTP proxy on a Unix socket that its sandbox sees. Each
@@ -50,7 +45,7 @@ export async function openEgressProxy(
   makePrivateDirectory(directory);
   const sockets = new Set<Socket>();
   const serving = new Set<Promise<void>>();
-  const server = createServer((client) => {
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     if (sockets.size >= CONNECTIONS) {
       client.destroy();
       return;
@@ -93,8 +88,8 @@ async function serve(
   resolveHost: (name: string) => Promise<readonly string[]>,
   directory: string,
 ): Promise<void> {
-  const { head, rest } = await readHead(client);
-  const asked = parseHead(head);
+  const { head, rest } = await readRequestHead(client);
+  const asked = parseRequestHead(head);
   if (asked === null) return answer(client, 400, "this proxy takes CONNECT and absolute http:// addresses");
   const { url } = asked;
   const host = url.hostname.replace(/\.$/, "");
@@ -117,7 +112,7 @@ async function serve(
   } catch {
     return refuse(403, `the task may not reach ${host}:${port}`);
   }
-  const upstream = connectSocket({ host: address, port });
+  const upstream = connectSocket({ host: address, port, allowHalfOpen: true });
   upstream.on("error", () => upstream.destroy());
   try {
     await connected(upstream);
@@ -125,18 +120,10 @@ async function serve(
     return refuse(502, `${host}:${port} does not answer`);
   }
   upstream.setTimeout(IDLE_MS, () => upstream.destroy());
-  const ended = Promise.withResolvers<void>();
-  upstream.on("close", () => {
-    client.destroy();
-    ended.resolve();
-  });
-  client.on("close", () => upstream.destroy());
   if (asked.head === null) client.write("HTTP/1.1 200 Connection established\r\n\r\n");
   else upstream.write(asked.head);
   if (rest.length > 0) upstream.write(rest);
-  client.pipe(upstream);
-  upstream.pipe(client);
-  await ended.promise;
+  await joinSockets(client, upstream, asked.head === null ? undefined : closingAnswer);
   const { bytesWritten: sentBytes, bytesRead: receivedBytes } = upstream;
   recordEgress(directory, { host, port, allowed: true, sentBytes, receivedBytes });
 }
@@ -153,46 +140,6 @@ function connected(socket: Socket): Promise<void> {
       reject(new Error("closed"));
     });
   });
-}
-
-function readHead(client: Socket): Promise<{ head: string; rest: Buffer }> {
-  return new Promise((resolve, reject) => {
-    let bytes = Buffer.alloc(0);
-    const onData = (part: Buffer) => {
-      bytes = Buffer.concat([bytes, part]);
-      const end = bytes.indexOf("\r\n\r\n");
-      if (end < 0 && bytes.length <= HEAD_BYTES) return;
-      client.off("data", onData);
-      client.pause();
-      if (end < 0 || end > HEAD_BYTES) reject(new Error("the head is too long"));
-      else resolve({ head: bytes.subarray(0, end).toString("latin1"), rest: bytes.subarray(end + 4) });
-    };
-    client.on("data", onData);
-    client.once("close", () => reject(new Error("closed")));
-  });
-}
-
-/** `CONNECT host:port`, or a request with an absolute address, which becomes one for that server alone. */
-function parseHead(head: string): Asked | null {
-  const [first = "", ...fields] = head.split("\r\n");
-  const match = /^([A-Z]+) (\S+) HTTP\/1\.[01]$/.exec(first);
-  if (match === null) return null;
-  const [, method, target] = match as unknown as [string, string, string];
-  try {
-    if (method === "CONNECT") return { url: new URL(`https://${target}`), head: null };
-    if (!target.startsWith("http://")) return null;
-    const url = new URL(target);
-    const kept = fields.filter((field) => !/^(host|connection|proxy-[a-z-]+|keep-alive):/i.test(field));
-    const lines = [
-      `${method} ${url.pathname}${url.search} HTTP/1.1`,
-      `Host: ${url.host}`,
-      "Connection: close",
-      ...kept,
-    ];
-    return { url, head: `${lines.join("\r\n")}\r\n\r\n` };
-  } catch {
-    return null;
-  }
 }
 
 /** RFC 9209: an answer with it is the proxy's own, which no server gave. */
