@@ -6,9 +6,11 @@ import { tableText } from "./table-text.ts";
 
 export const spec = {
   description:
-    "Says what a run of a workflow would do: its steps in the order in which they may start, what each waits for, where it runs, which models it asks, and a Mermaid graph. Nothing is run.",
-  positionals: [{ name: "workflow", label: "workflow asset id", about: "such as workflow.hello" }],
-  flags: { mermaid: { type: "boolean", about: "the Mermaid graph alone, for a document" } },
+    "Says what a run of a workflow would do: its steps in the order in which they may start, what each waits for, where it runs, and which models it asks. Nothing is run. With --mermaid, the same as a Mermaid graph; JSON has both.",
+  positionals: [
+    { name: "workflow", label: "workflow asset id", ids: "workflow", about: "such as workflow.hello" },
+  ],
+  flags: { mermaid: { type: "boolean", about: "the graph instead, for a document that draws Mermaid" } },
   examples: [
     { command: "lightflow explain workflow.text_plan", does: "the plan, readable" },
     { command: "lightflow explain workflow.text_plan --mermaid > plan.mmd", does: "the graph as a file" },
@@ -49,7 +51,5 @@ function readable(plan: Explanation, paint: Paint): string {
         `model ${id}: ${found ? candidates.join(", ") || "the route chooses" : paint.red("missing")}`,
     ),
     ...plan.issues.map((issue) => paint.red(issue)),
-    "",
-    plan.mermaid,
   ].join("\n");
 }

@@ -1,11 +1,37 @@
 import type { Io } from "./io.ts";
 
+/** What an argument names, so that a shell can offer the ids that exist. */
+export type IdKind =
+  | "agent"
+  | "approval"
+  | "artifact"
+  | "batch"
+  | "hold"
+  | "model"
+  | "pool"
+  | "profile"
+  | "publication"
+  | "run"
+  | "runner"
+  | "secret"
+  /** Of the run that stands before it. */
+  | "step"
+  /** Of the inbox. */
+  | "task"
+  | "template"
+  | "tenant"
+  | "token"
+  | "upload"
+  | "webhook"
+  | "workflow";
+
 /** One positional argument. `label` is what messages call it: `missing run id`. */
 export interface PositionalSpec {
   readonly name: string;
   readonly label: string;
   readonly about?: string;
   readonly choices?: readonly string[];
+  readonly ids?: IdKind;
   readonly optional?: boolean;
   /** Takes all that is left, after `--` too; only the last positional may. */
   readonly rest?: boolean;
@@ -27,6 +53,7 @@ export type FlagSpec =
       readonly type: "string";
       readonly value: string;
       readonly choices?: readonly string[];
+      readonly ids?: IdKind;
       readonly default?: string;
     })
   | (FlagCommon & {
@@ -37,7 +64,12 @@ export type FlagSpec =
       readonly default?: number;
     })
   /** May be repeated; the values in order. */
-  | (FlagCommon & { readonly type: "list"; readonly value: string; readonly choices?: readonly string[] })
+  | (FlagCommon & {
+      readonly type: "list";
+      readonly value: string;
+      readonly choices?: readonly string[];
+      readonly ids?: IdKind;
+    })
   /** `--set key=value`, may be repeated; a key only once. */
   | (FlagCommon & { readonly type: "pairs"; readonly value: string });
 

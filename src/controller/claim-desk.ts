@@ -177,8 +177,12 @@ export class ClaimDesk {
     for (const [position, answer] of answers.entries()) {
       const waiting = waiters[position]!;
       waiting.matching = false;
-      if ("refused" in answer) this.#refuse(waiting, answer.refused);
-      else if ("idle" in answer) {
+      if ("refused" in answer) {
+        // Who waits, or has gone, when its runner begins to drain has done nothing wrong: it ends without work.
+        const drains = answer.refused.code === "runner_draining";
+        if (drains && (waiting.timer !== null || waiting.signal.aborted)) this.#finish(waiting, null);
+        else this.#refuse(waiting, answer.refused);
+      } else if ("idle" in answer) {
         waiting.session = waiting.stale ? null : answer.idle;
         this.#hold(waiting);
       } else {

@@ -1,27 +1,10 @@
 import { expect, test } from "bun:test";
-import { type Plane, plane, runner } from "../../test/support/control-plane.ts";
+import { type Plane, plane, publish, runner } from "../../test/support/control-plane.ts";
 import { readAgent } from "../agents/index.ts";
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
 import { explainPolicy, type PolicyLayer } from "../policy/index.ts";
-import {
-  findAgent,
-  type PolicyKind,
-  policyRegistry,
-  publishAgent,
-  publishPolicyObject,
-  revokePolicyObject,
-} from "../store/index.ts";
-
-const publish = (p: Plane, kind: PolicyKind, id: string, body: JsonObject) =>
-  p.store.write(publishPolicyObject, {
-    kind,
-    id,
-    body,
-    actor: "user:1",
-    tenantId: "default",
-    now: p.clock.wall(),
-  });
+import { findAgent, policyRegistry, publishAgent, revokePolicyObject } from "../store/index.ts";
 
 const COUNT: JsonObject = {
   id: "count",
@@ -87,20 +70,8 @@ async function agents(policy: PolicyLayer = {}, more: JsonObject = {}): Promise<
   return p;
 }
 
-const start = (p: Plane, given: JsonObject = {}, security: JsonObject = {}, more: JsonObject = {}) => {
-  const document = documentOf(given, security, more);
-  return p.orchestrator.start({
-    tenantId: "default",
-    runId: "one",
-    idempotent: false,
-    sourceEventId: null,
-    workflow: "t",
-    assetId: null,
-    document,
-    digest: digestOf(document),
-    input: {},
-  });
-};
+const start = (p: Plane, given: JsonObject = {}, security: JsonObject = {}, more: JsonObject = {}) =>
+  p.startDocument("one", documentOf(given, security, more));
 const documentOf = (given: JsonObject, security: JsonObject = {}, more: JsonObject = {}): JsonObject => ({
   document: {
     dsl: "1.0.3",

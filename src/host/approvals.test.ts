@@ -1,12 +1,19 @@
 import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
-import { type Plane, plane, result, runner, shell } from "../../test/support/control-plane.ts";
+import {
+  audit,
+  documentOf,
+  type Plane,
+  plane,
+  result,
+  runner,
+  shell,
+} from "../../test/support/control-plane.ts";
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
 import { callOperation, localPrincipal, type ServiceContext, service } from "../service/index.ts";
 import {
   listApprovals,
-  listAudit,
   listOperatorTasks,
   noteUpload,
   publishPolicyObject,
@@ -34,29 +41,12 @@ const decide = (
     roles: by.roles ?? ["approver"],
     note: "",
   });
-const start = (p: Plane, runId: string, tasks: JsonObject[], by = "token:author", input: JsonObject = {}) => {
-  const document: JsonObject = {
-    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
-    do: tasks,
-  };
-  return p.orchestrator.start({
-    tenantId: "default",
-    runId,
-    idempotent: false,
-    sourceEventId: null,
-    workflow: "t",
-    assetId: null,
-    document,
-    digest: digestOf(document),
-    input,
-    options: { by },
-  });
-};
+const start = (p: Plane, runId: string, tasks: JsonObject[], by = "token:author", input: JsonObject = {}) =>
+  p.startDocument(runId, documentOf(tasks), { input, options: { by } });
 const errorOf = (row: { snapshot: string }) =>
   (JSON.parse(row.snapshot) as { error: { type: string; detail: string; data: JsonObject } }).error;
 const actions = (p: Plane) =>
-  p.store
-    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
+  audit(p)
     .map(({ action }) => action)
     .filter((action) => action.startsWith("approval."));
 
@@ -102,9 +92,7 @@ test("SR-12.4: approving makes one attempt, whose lease, result and audit name t
   expect((await r.task(lease, "complete", without)).status).toBe(422);
   expect((await r.task(lease, "complete", result(lease))).status).toBe(200);
   await p.until("one", "completed");
-  const accepted = p.store
-    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
-    .find(({ action }) => action === "result.accepted");
+  const accepted = audit(p).find(({ action }) => action === "result.accepted");
   expect(accepted!.body["approvalRefs"]).toEqual([id]);
   expect(actions(p)).toEqual(["approval.requested", "approval.approved"]);
   expect(p.store.read(listOperatorTasks, { tenantId: "default", all: false })).toEqual([]);

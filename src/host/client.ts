@@ -5,8 +5,9 @@ import type { Paths } from "../base/xdg.ts";
 import type { CortexPlace } from "../cortex/index.ts";
 import { callOperation, isFinished, type OutputOf, type ServiceName, service } from "../service/index.ts";
 import { type Host, type HostOptions, openHost } from "./host.ts";
-import { openParts, serviceContext, socketPath, storePath } from "./parts.ts";
-import { callSocket, probeSocket } from "./socket.ts";
+import { openParts, serviceContext, storePath } from "./parts.ts";
+import { probeSocket, socketPath } from "./probe.ts";
+import { callSocket } from "./socket.ts";
 
 /** How a command reaches the service: a running host's socket, roles of its own, or just the store. */
 export interface Client {

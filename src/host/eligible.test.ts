@@ -1,58 +1,28 @@
 import { expect, test } from "bun:test";
 import {
+  documentOf,
   enrol,
+  hands,
   type Plane,
   plane,
+  publish,
   register,
   registration,
   runner,
-  send,
   shell,
 } from "../../test/support/control-plane.ts";
-import { digestOf } from "../base/canonical.ts";
-import { newId } from "../base/ids.ts";
 import type { JsonObject } from "../base/json.ts";
 import type { RegistrationAccepted } from "../protocol/index.ts";
-import { type PolicyKind, publishPolicyObject, revokePolicyObject } from "../store/index.ts";
+import { revokePolicyObject } from "../store/index.ts";
 
 /** Which runner a task may go to: each demand with a runner that lacks it, one that only claims it, and one that has it. */
-
-const publish = (p: Plane, kind: PolicyKind, id: string, body: JsonObject) =>
-  p.store.write(publishPolicyObject, {
-    kind,
-    id,
-    body,
-    actor: "user:1",
-    tenantId: "default",
-    now: p.clock.wall(),
-  });
 
 /** A run of one command whose document asks for this of its runner. */
 function startWith(p: Plane, runId: string, asked: JsonObject) {
   const { executionProfile, ...task } = asked;
-  const document: JsonObject = {
-    document: {
-      dsl: "1.0.3",
-      namespace: "t",
-      name: "t",
-      version: "1.0.0",
-      ...(executionProfile === undefined
-        ? {}
-        : { metadata: { lightWorkflow: { runner: { executionProfile } } } }),
-    },
-    do: [{ work: shell({ runner: task }) }],
-  };
-  return p.orchestrator.start({
-    tenantId: "default",
-    runId,
-    idempotent: false,
-    sourceEventId: null,
-    workflow: "t",
-    assetId: null,
-    document,
-    digest: digestOf(document),
-    input: {},
-  });
+  const about: JsonObject =
+    executionProfile === undefined ? {} : { metadata: { lightWorkflow: { runner: { executionProfile } } } };
+  return p.startDocument(runId, documentOf([{ work: shell({ runner: task }) }], about));
 }
 
 /** A runner that says more of itself than was approved. */
@@ -60,14 +30,7 @@ async function boaster(p: Plane, more: JsonObject) {
   const token = await enrol(p, "boaster");
   const session = (await register(p, registration("boaster", more), token))
     .body as unknown as RegistrationAccepted;
-  const body = {
-    messageId: newId(),
-    runnerId: "boaster",
-    sessionId: session.sessionId,
-    freeSlots: 1,
-    waitMs: 0,
-  };
-  return await send(p.controller, "POST", "/runner/claim", body, session.claimToken);
+  return await hands(p, "boaster", session).claim();
 }
 
 const PROFILE = {
@@ -137,9 +100,7 @@ test("RN-8: a pool is of the tenants that it names, and a runner in the network 
     });
     const answer = await register(p, about, token);
     if (answer.status !== 200) return answer;
-    const { sessionId, claimToken } = answer.body as unknown as RegistrationAccepted;
-    const claim = { messageId: newId(), runnerId, sessionId, freeSlots: 1, waitMs: 0 };
-    return await send(p.controller, "POST", "/runner/claim", claim, claimToken);
+    return await hands(p, runnerId, answer.body as unknown as RegistrationAccepted).claim();
   };
   expect((await inZone("elsewhere", "default", "inner", "outer")).status).toBe(403);
   // A pool of the same name of another tenant is another pool.

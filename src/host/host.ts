@@ -11,8 +11,8 @@ import { openSecrets } from "../secrets/index.ts";
 import type { ServiceContext } from "../service/index.ts";
 import { tryLock } from "../store/host-lock.ts";
 import { type LocalRunnerOptions, startLocalRunner } from "./local-runner.ts";
-import { hostLockPath, openParts, serviceContext, socketPath } from "./parts.ts";
-import { probeSocket } from "./socket.ts";
+import { hostLockPath, openParts, serviceContext } from "./parts.ts";
+import { probeSocket, socketPath } from "./probe.ts";
 
 export interface HostOptions {
   readonly paths: Paths;

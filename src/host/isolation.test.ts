@@ -1,19 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import {
-  enrol,
-  events,
-  type Plane,
-  plane,
-  register,
-  registration,
-  result,
-  send,
-} from "../../test/support/control-plane.ts";
-import { newId } from "../base/ids.ts";
+import { audit, events, type Plane, plane, result, runner } from "../../test/support/control-plane.ts";
 import type { JsonObject } from "../base/json.ts";
 import type { PolicyLayer } from "../policy/index.ts";
-import type { Lease, RegistrationAccepted } from "../protocol/index.ts";
-import { listAudit, publishPolicyObject } from "../store/index.ts";
+import type { Lease } from "../protocol/index.ts";
+import { publishPolicyObject } from "../store/index.ts";
 
 const BUBBLEWRAP = {
   provider: "bubblewrap",
@@ -26,42 +16,15 @@ const ALL_MODES = ["none", "workflow-session", "per-agent-call", "per-publish"];
 
 /** A runner that offers what it is told to, and says what it is told to say. */
 async function runnerWith(p: Plane, sandbox: JsonObject) {
-  const token = await enrol(p, "r1");
-  const answer = await register(p, registration("r1", { sandbox }), token);
-  expect(answer.status).toBe(200);
-  const session = answer.body as unknown as RegistrationAccepted;
-  const claim = () => {
-    const body = {
-      messageId: newId(),
-      runnerId: "r1",
-      sessionId: session.sessionId,
-      freeSlots: 1,
-      waitMs: 0,
-    };
-    return send(p.controller, "POST", "/runner/claim", body, session.claimToken);
+  const { claim, task, started } = await runner(p, "r1", "default", ["default"], { sandbox });
+  return {
+    claim,
+    task,
+    started: (lease: Lease, sandbox?: string) => started(lease, sandbox === undefined ? {} : { sandbox }),
   };
-  const task = (lease: Lease, action: string, body: JsonObject) =>
-    send(
-      p.controller,
-      "POST",
-      `/runner/task/${lease.leaseId}/${action}`,
-      { messageId: newId(), attempt: lease.attempt, fencingToken: lease.fencingToken, ...body },
-      session.claimToken,
-    );
-  const started = (lease: Lease, sandbox?: string) =>
-    task(lease, "started", {
-      nonce: lease.nonce,
-      startedAt: "2026-01-01T00:00:00Z",
-      ...(sandbox === undefined ? {} : { sandbox }),
-    });
-  return { claim, task, started };
 }
 
-const bodies = (p: Plane, action: string) =>
-  p.store
-    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
-    .filter((entry) => entry.action === action)
-    .map(({ body }) => body);
+const bodies = (p: Plane, action: string) => audit(p, action).map(({ body }) => body);
 
 const command = (light: JsonObject = {}, environment: JsonObject = {}): JsonObject => ({
   run: { shell: { command: "true", environment } },

@@ -21,7 +21,6 @@ export interface Parts {
 }
 
 export const storePath = (paths: Paths): string => join(paths.state, "lightflow.db");
-export const socketPath = (paths: Paths): string => join(paths.runtime, "api.sock");
 export const hostLockPath = (paths: Paths): string => join(paths.state, "host.lock");
 
 export function openParts(paths: Paths, log: Log): Parts {

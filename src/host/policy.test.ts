@@ -1,14 +1,22 @@
 import { expect, test } from "bun:test";
-import { beat, type Plane, plane, result, runner, shell } from "../../test/support/control-plane.ts";
+import {
+  audit,
+  beat,
+  documentOf,
+  type Plane,
+  plane,
+  publish,
+  result,
+  runner,
+  shell,
+} from "../../test/support/control-plane.ts";
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
 import { type PolicyLayer, refuseUnheld } from "../policy/index.ts";
 import {
-  listAudit,
   listOutcomes,
   type PolicyKind,
   policyGeneration,
-  publishPolicyObject,
   readDefinition,
   readShares,
   revokePolicyObject,
@@ -16,15 +24,6 @@ import {
   viewQueue,
 } from "../store/index.ts";
 
-const publish = (p: Plane, kind: PolicyKind, id: string, body: JsonObject) =>
-  p.store.write(publishPolicyObject, {
-    kind,
-    id,
-    body,
-    actor: "user:1",
-    tenantId: "default",
-    now: p.clock.wall(),
-  });
 const revoke = (p: Plane, kind: PolicyKind, id: string, version: number | null = null) =>
   p.store.write(revokePolicyObject, {
     kind,
@@ -60,40 +59,18 @@ const PROFILE = (policy: PolicyLayer = {}): JsonObject => ({
   } as JsonObject,
 });
 /** A document under that profile. */
-const onBuild = (tasks: JsonObject[]): JsonObject => ({
-  document: {
-    dsl: "1.0.3",
-    namespace: "t",
+const onBuild = (tasks: JsonObject[]): JsonObject =>
+  documentOf(tasks, {
     name: "child",
-    version: "1.0.0",
     metadata: { lightWorkflow: { runner: { executionProfile: "build" } } },
-  },
-  do: tasks,
-});
-const startOnBuild = (p: Plane, runId: string, tasks: JsonObject[]) => {
-  const document = onBuild(tasks);
-  return p.orchestrator.start({
-    tenantId: "default",
-    runId,
-    idempotent: false,
-    sourceEventId: null,
-    workflow: "t",
-    assetId: null,
-    document,
-    digest: digestOf(document),
-    input: {},
   });
-};
+const startOnBuild = (p: Plane, runId: string, tasks: JsonObject[]) => p.startDocument(runId, onBuild(tasks));
 
 /** A runner whose approval names the profile of these tests. */
 async function builder(p: Plane) {
   return await runner(p, "r1", "default", ["default", "build"]);
 }
 
-const audit = (p: Plane) =>
-  p.store
-    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
-    .map(({ action, object, actor }) => ({ action, object, actor }));
 const errorOf = (row: { snapshot: string }) =>
   (JSON.parse(row.snapshot) as { error: { title: string; detail: string; data: JsonObject } }).error;
 
@@ -299,9 +276,7 @@ test("X.1: a task that needs a stronger boundary than a runner proved is not giv
   await startOnBuild(p, "one", [{ one: shell() }]);
   expect((await (await builder(p)).claim()).status).toBe(204);
   expect(p.run("one").status).not.toBe("faulted");
-  const denied = p.store
-    .read(listAudit, { tenantId: "default", after: 0, limit: 100 })
-    .filter(({ action }) => action === "lease.denied");
+  const denied = audit(p, "lease.denied");
   expect(denied.map(({ body }) => body["reason"])).toEqual(["boundary_too_weak"]);
 });
 

@@ -1,20 +1,23 @@
 import { expect, test } from "bun:test";
-import { beat, events, plane, result, runner, send, shell } from "../../test/support/control-plane.ts";
+import {
+  audit,
+  beat,
+  events,
+  type Plane,
+  plane,
+  result,
+  runner,
+  shell,
+} from "../../test/support/control-plane.ts";
 import { until } from "../../test/support/until.ts";
 import { newId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Lease } from "../protocol/index.ts";
-import { failLostSessions, listAudit, listOperatorTasks, reapLeases } from "../store/index.ts";
+import { failLostSessions, listOperatorTasks, reapLeases } from "../store/index.ts";
 import { explainTasks } from "../store/leases/explain.ts";
 import { viewLeases, viewQueue } from "../store/leases/queue-views.ts";
 import { quarantine } from "../store/runners/quarantine.ts";
 
-type Plane = Awaited<ReturnType<typeof plane>>;
-
-const audit = (p: Plane, action?: string) =>
-  p.store
-    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
-    .filter((row) => action === undefined || row.action === action);
 const why = (p: Plane, task: string) =>
   p.store.read(explainTasks, { tenantId: "default", task, now: p.clock.wall() });
 const queue = (p: Plane) => p.store.read(viewQueue, { tenantId: "default", limit: 100 });
@@ -306,14 +309,7 @@ test("X.8: a directive that a session has to hear comes with its renewals too", 
   const r = await runner(p);
   const { lease } = await r.claim();
   await r.started(lease);
-  const drain = {
-    messageId: newId(),
-    runnerId: "r1",
-    sessionId: r.session.sessionId,
-    reason: "upgrade",
-    deadlineMs: 1,
-  };
-  await send(p.controller, "POST", "/runner/drain", drain, r.session.heartbeatToken);
+  await r.drain();
   expect((await r.task(lease, "renew", {})).body["directives"]).toMatchObject([{ kind: "drain" }]);
 });
 

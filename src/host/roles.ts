@@ -9,8 +9,9 @@ import { Orchestrator } from "../orchestrator/index.ts";
 import { openSecrets } from "../secrets/index.ts";
 import type { Orchestration } from "../service/index.ts";
 import { tryLock } from "../store/host-lock.ts";
-import { hostLockPath, openParts, type Parts, serviceContext, socketPath } from "./parts.ts";
-import { callSocket, probeSocket } from "./socket.ts";
+import { hostLockPath, openParts, type Parts, serviceContext } from "./parts.ts";
+import { probeSocket, socketPath } from "./probe.ts";
+import { callSocket } from "./socket.ts";
 import { startWaking } from "./wake.ts";
 
 export interface RoleOptions {

@@ -1,8 +1,11 @@
 import { expect, test } from "bun:test";
 import {
+  audit,
   beat,
+  claimOf,
   DIGEST,
   enrol,
+  hands,
   NO_COMMANDS,
   plane,
   register,
@@ -17,7 +20,7 @@ import type { JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { handleRunner } from "../controller/index.ts";
 import type { RegistrationAccepted } from "../protocol/index.ts";
-import { listAudit, listOperatorTasks } from "../store/index.ts";
+import { listOperatorTasks } from "../store/index.ts";
 
 test("SR-1.4: a lease of another tenant reads exactly as one that does not exist", async () => {
   const p = await plane();
@@ -34,13 +37,7 @@ test("SR-1.4: a lease of another tenant reads exactly as one that does not exist
 test("SR-1: no credential, a foreign one, one of the other kind and one of a closed session are refused", async () => {
   const p = await plane();
   const r = await runner(p);
-  const claim = {
-    messageId: newId(),
-    runnerId: "r1",
-    sessionId: r.session.sessionId,
-    freeSlots: 1,
-    waitMs: 0,
-  };
+  const claim = claimOf("r1", r.session);
   expect((await send(p.controller, "POST", "/runner/claim", claim, null)).status).toBe(401);
   expect((await send(p.controller, "POST", "/runner/claim", claim, randomToken())).status).toBe(401);
   expect((await send(p.controller, "POST", "/runner/claim", claim, r.session.heartbeatToken)).status).toBe(
@@ -51,11 +48,7 @@ test("SR-1: no credential, a foreign one, one of the other kind and one of a clo
     const refused = await register(p, registration("r1", lie), r.token);
     expect(refused).toMatchObject({ status: 403, body: { code: "registration_refused" } });
   }
-  expect(
-    p.store
-      .read(listAudit, { tenantId: "default", after: 0, limit: 100 })
-      .filter(({ body }) => body["code"] === "registration_refused"),
-  ).toHaveLength(3);
+  expect(audit(p).filter(({ body }) => body["code"] === "registration_refused")).toHaveLength(3);
   const again = await register(p, registration("r1"), r.token);
   expect(again.body["generation"]).toBe(2);
   expect((await send(p.controller, "POST", "/runner/claim", claim, r.session.claimToken)).body["code"]).toBe(
@@ -82,14 +75,7 @@ test("SR-5.1: what a runner claims beyond its approval is not effective", async 
   });
   await p.start("one", [{ work: shell({ runner: { capabilities: ["docker"] } }) }]);
   const session = answer.body as unknown as RegistrationAccepted;
-  const claim = {
-    messageId: newId(),
-    runnerId: "greedy",
-    sessionId: session.sessionId,
-    freeSlots: 1,
-    waitMs: 0,
-  };
-  expect((await send(p.controller, "POST", "/runner/claim", claim, session.claimToken)).status).toBe(204);
+  expect((await hands(p, "greedy", session).claim()).status).toBe(204);
 });
 
 test("SR-11.1: a changed hash makes the session suspicious: no new lease, one audit event", async () => {
@@ -98,11 +84,7 @@ test("SR-11.1: a changed hash makes the session suspicious: no new lease, one au
   const r = await runner(p);
   await beat(p, r, { configHash: `sha256:${"1".repeat(64)}` });
   expect(await r.claim()).toMatchObject({ status: 403, body: { code: "runner_quarantined" } });
-  expect(
-    p.store
-      .read(listAudit, { tenantId: "default", after: 0, limit: 100 })
-      .filter(({ action }) => action === "session.suspicious"),
-  ).toHaveLength(1);
+  expect(audit(p, "session.suspicious")).toHaveLength(1);
 });
 
 test("F52: a draining runner gets no lease, and may end the one it has", async () => {
@@ -112,31 +94,28 @@ test("F52: a draining runner gets no lease, and may end the one it has", async (
   const r = await runner(p);
   const { lease } = await r.claim();
   await r.started(lease);
-  const drain = {
-    messageId: newId(),
-    runnerId: "r1",
-    sessionId: r.session.sessionId,
-    reason: "upgrade",
-    deadlineMs: 1,
-  };
-  expect((await send(p.controller, "POST", "/runner/drain", drain, r.session.heartbeatToken)).status).toBe(
-    200,
-  );
+  expect((await r.drain()).status).toBe(200);
   expect(await r.claim()).toMatchObject({ status: 403, body: { code: "runner_draining" } });
   await r.task(lease, "complete", result(lease));
   await p.until("one", "completed");
 });
 
+test("a claim that waits when its runner begins to drain ends without work, and is no refusal", async () => {
+  const p = await plane();
+  const r = await runner(p);
+  const waiting = r.claim(5_000);
+  expect((await r.claim(0)).status).toBe(204);
+  expect((await r.drain()).status).toBe(200);
+  expect((await waiting).status).toBe(204);
+  expect(audit(p, "message.refused")).toEqual([]);
+  expect((await r.claim()).status).toBe(403);
+  expect(audit(p, "message.refused")).toHaveLength(1);
+});
+
 test("X.8, X.9: another major, unknown fields, duplicate keys, a wrong type and oversize bodies are refused", async () => {
   const p = await plane();
   const r = await runner(p);
-  const claim = {
-    messageId: newId(),
-    runnerId: "r1",
-    sessionId: r.session.sessionId,
-    freeSlots: 1,
-    waitMs: 0,
-  };
+  const claim = claimOf("r1", r.session);
   const token = r.session.claimToken;
   expect(
     (await send(p.controller, "POST", "/runner/claim", claim, token, { "lightflow-protocol": "2.0" })).body[
@@ -171,15 +150,10 @@ test("SR-5.8: a step that needs an isolation which a runner did not prove waits 
     sandbox: { modes: ["none", "per-agent-call"], providers: [proven] },
   });
   const session = (await register(p, strong, token)).body as unknown as RegistrationAccepted;
-  const claim = {
-    messageId: newId(),
-    runnerId: "strong",
-    sessionId: session.sessionId,
-    freeSlots: 1,
-    waitMs: 0,
-  };
-  const claimed = await send(p.controller, "POST", "/runner/claim", claim, session.claimToken);
-  expect(claimed.body).toMatchObject({ taskId: "work", sandbox: { mode: "per-agent-call" } });
+  expect((await hands(p, "strong", session).claim()).body).toMatchObject({
+    taskId: "work",
+    sandbox: { mode: "per-agent-call" },
+  });
 });
 
 test("a runner holds no more leases than the slots that were approved for it", async () => {
@@ -224,7 +198,7 @@ test("SR-11.2: a snapshot that differs from the approved one quarantines: sessio
   expect((await beat(p, r)).status).toBe(401);
   const late = await r.task(lease, "complete", result(lease));
   expect(late).toMatchObject({ status: 410, body: { code: "lease_revoked" } });
-  const actions = p.store.read(listAudit, { tenantId: "default", after: 0, limit: 100 });
+  const actions = audit(p);
   const from = actions.findIndex(({ action }) => action === "snapshot.mismatch");
   expect(actions.slice(from, from + 3).map(({ action }) => action)).toEqual([
     "snapshot.mismatch",

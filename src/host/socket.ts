@@ -1,28 +1,7 @@
-import { existsSync } from "node:fs";
 import { fail, fromProblem } from "../base/errors.ts";
 import { ACTING_HEADER, MEMBERS_TYPE } from "../gateway/index.ts";
 import type { OutputOf, ServiceName } from "../service/index.ts";
 import { service } from "../service/index.ts";
-
-export interface HostHealth {
-  readonly version: string;
-  readonly state: string;
-  readonly orchestrator: boolean;
-}
-
-/** Who answers on a socket, or null when nobody does. */
-export async function probeSocket(path: string): Promise<HostHealth | null> {
-  if (!existsSync(path)) return null;
-  try {
-    const response = await fetch("http://localhost/health", {
-      unix: path,
-      signal: AbortSignal.timeout(2000),
-    } as RequestInit);
-    return (await response.json()) as HostHealth;
-  } catch {
-    return null;
-  }
-}
 
 function hostGone(path: string, error: unknown, signal: AbortSignal | undefined): Error {
   if (signal?.aborted) return signal.reason as Error;

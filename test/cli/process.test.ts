@@ -78,6 +78,22 @@ test("NO_COLOR and --no-color leave no escape sequence on a terminal; without th
   expect(JSON.parse(await onTerminal("config path --json"))).toHaveProperty("state");
 });
 
+test("explain shows a table on a terminal, and the graph where it is asked for", async () => {
+  const project = join(box.path, "explained");
+  expect((await runBinary(["init", "explained"], { env: box.env, cwd: box.path })).code).toBe(0);
+  const explain = ["explain", "workflow.hello", "--root", project];
+  const graph = (await runBinary([...explain, "--mermaid"], { env: box.env })).stdout;
+  expect(graph).toStartWith("flowchart");
+  expect(JSON.parse((await runBinary(explain, { env: box.env })).stdout)).toMatchObject({ mermaid: graph });
+  if (Bun.which("script") === null) {
+    console.log("not run: script is not installed, so there is no terminal to look at a table on");
+    return;
+  }
+  const shown = await shell(`script -qec "'$1' explain workflow.hello --root '${project}'" /dev/null`);
+  expect(shown.stdout).toContain("waits for");
+  expect(shown.stdout).not.toContain("flowchart");
+});
+
 /** Processes of this host whose environment holds a mark, but for those that are gone when they are looked at. */
 function marked(mark: string): string[] {
   return readdirSync("/proc").flatMap((pid) => {

@@ -17,7 +17,15 @@ import {
   type SigningKey,
   signRegistration,
 } from "../../src/protocol/index.ts";
-import { enrolRunner, findRun, listEvents, Store } from "../../src/store/index.ts";
+import {
+  enrolRunner,
+  findRun,
+  listAudit,
+  listEvents,
+  type PolicyKind,
+  publishPolicyObject,
+  Store,
+} from "../../src/store/index.ts";
 import { until } from "./until.ts";
 
 export const DIGEST = `sha256:${"0".repeat(64)}`;
@@ -26,6 +34,12 @@ export const NO_COMMANDS = digestOf([]);
 export const shell = (light: JsonObject = {}): JsonObject => ({
   run: { shell: { command: "true" } },
   metadata: { lightWorkflow: light },
+});
+
+/** A document of these tasks, with more about itself. */
+export const documentOf = (tasks: Json[], about: JsonObject = {}): JsonObject => ({
+  document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0", ...about },
+  do: tasks,
 });
 
 const closers: (() => Promise<void>)[] = [];
@@ -51,23 +65,25 @@ export async function plane(calls: ConstructorParameters<typeof Orchestrator>[0]
     await store.close();
     rmSync(directory, { recursive: true });
   });
-  const start = (runId: string, tasks: Json[], input: Json = {}, sourceEventId: string | null = null) => {
-    const document: JsonObject = {
-      document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
-      do: tasks,
-    };
-    return orchestrator.start({
+  const startDocument = (
+    runId: string,
+    document: JsonObject,
+    more: Partial<Parameters<Orchestrator["start"]>[0]> = {},
+  ) =>
+    orchestrator.start({
       tenantId: "default",
       runId,
       idempotent: false,
-      sourceEventId,
+      sourceEventId: null,
       workflow: "t",
       assetId: null,
       document,
       digest: digestOf(document),
-      input,
+      input: {},
+      ...more,
     });
-  };
+  const start = (runId: string, tasks: Json[], input: Json = {}, sourceEventId: string | null = null) =>
+    startDocument(runId, documentOf(tasks), { input, sourceEventId });
   const run = (runId: string) => store.read(findRun, { tenantId: "default", runId });
   const reaches = async (runId: string, status: string) => {
     await until(
@@ -76,7 +92,7 @@ export async function plane(calls: ConstructorParameters<typeof Orchestrator>[0]
     );
     return run(runId);
   };
-  return { store, artifacts, controller, orchestrator, clock, start, run, until: reaches };
+  return { store, artifacts, controller, orchestrator, clock, start, startDocument, run, until: reaches };
 }
 
 export type Plane = Awaited<ReturnType<typeof plane>>;
@@ -189,9 +205,21 @@ export async function runner(
   const said = registration(runnerId, { tenantId, executionProfiles, ...about, ...approved });
   const answer = await register(p, said, token);
   expect(answer.status).toBe(200);
-  const session = answer.body as unknown as RegistrationAccepted;
+  return { token, ...hands(p, runnerId, answer.body as unknown as RegistrationAccepted) };
+}
+
+export const claimOf = (runnerId: string, { sessionId }: RegistrationAccepted, waitMs = 0) => ({
+  messageId: newId(),
+  runnerId,
+  sessionId,
+  freeSlots: 1,
+  waitMs,
+});
+
+/** What a registered runner says. */
+export function hands(p: Plane, runnerId: string, session: RegistrationAccepted) {
   const claim = async (waitMs = 0, messageId = newId()) => {
-    const body = { messageId, runnerId, sessionId: session.sessionId, freeSlots: 1, waitMs };
+    const body = { ...claimOf(runnerId, session, waitMs), messageId };
     const claimed = await send(p.controller, "POST", "/runner/claim", body, session.claimToken);
     return { status: claimed.status, body: claimed.body, lease: claimed.body as unknown as Lease };
   };
@@ -205,13 +233,34 @@ export async function runner(
     );
   const started = (lease: Lease, more: JsonObject = {}) =>
     task(lease, "started", { nonce: lease.nonce, startedAt: "2026-01-01T00:00:00Z", ...more });
-  return { token, session, claim, task, started, runnerId };
+  const drain = () => {
+    const { sessionId } = session;
+    const body = { messageId: newId(), runnerId, sessionId, reason: "upgrade", deadlineMs: 1 };
+    return send(p.controller, "POST", "/runner/drain", body, session.heartbeatToken);
+  };
+  return { session, claim, task, started, drain, runnerId };
 }
 
 export { taskResult as result } from "./task-result.ts";
 
 export const events = (p: Plane, runId: string) =>
   p.store.read(listEvents, { instanceId: p.run(runId).id, runId, after: 0, limit: 1000 });
+
+/** The entries of the tenant's chain, of one action or all. */
+export const audit = (p: Plane, action?: string) =>
+  p.store
+    .read(listAudit, { tenantId: "default", after: 0, limit: 1000 })
+    .filter((entry) => action === undefined || entry.action === action);
+
+export const publish = (p: Plane, kind: PolicyKind, id: string, body: JsonObject) =>
+  p.store.write(publishPolicyObject, {
+    kind,
+    id,
+    body,
+    actor: "user:1",
+    tenantId: "default",
+    now: p.clock.wall(),
+  });
 
 /** A heartbeat of a healthy runner, or with what a test makes of it. */
 export async function beat(p: Plane, r: Awaited<ReturnType<typeof runner>>, more: JsonObject = {}) {

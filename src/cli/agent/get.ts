@@ -5,7 +5,9 @@ import { valueText } from "../value-text.ts";
 export const spec = {
   description:
     "One published agent as it was published, and what a model is told of it: its instructions with the texts of its skills, and the request that a native call begins with. A task adds its prompt and its input.",
-  positionals: [{ name: "agent", label: "agent", about: "NAME, or NAME:VERSION for one version" }],
+  positionals: [
+    { name: "agent", label: "agent", ids: "agent", about: "NAME, or NAME:VERSION for one version" },
+  ],
   examples: [{ command: "lightflow agent get triage", does: "its highest version, with its digest" }],
 } as const satisfies CommandSpec;
 

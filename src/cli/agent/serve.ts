@@ -7,7 +7,9 @@ import type { CommandSpec, Run } from "../spec.ts";
 export const spec = {
   description:
     "A published agent as a service of its own, over A2A 0.3: sessions with a memory, tools of MCP servers, progress as a stream. Tasks call it with `call: agent-service`. The model is that of this host's /ctx. Tasks and sessions outlive a restart: what was being worked on is taken up.",
-  positionals: [{ name: "agent", label: "agent", about: "NAME, or NAME:VERSION for one version" }],
+  positionals: [
+    { name: "agent", label: "agent", ids: "agent", about: "NAME, or NAME:VERSION for one version" },
+  ],
   flags: {
     host: HOST_FLAG,
     port: portFlag("0 takes a free one", "5176"),

@@ -4,7 +4,14 @@ import type { CommandSpec, Run } from "../spec.ts";
 export const spec = {
   description:
     "Approves what `approvals show` says, once. Whatever of it has changed since makes the approval invalid instead.",
-  positionals: [{ name: "approval", label: "approval id", about: "as `lightflow approvals list` shows it" }],
+  positionals: [
+    {
+      name: "approval",
+      label: "approval id",
+      ids: "approval",
+      about: "as `lightflow approvals list` shows it",
+    },
+  ],
   flags: { note: { type: "string", value: "TEXT", about: "why, for the audit" } },
   examples: [
     {

@@ -4,7 +4,14 @@ import type { CommandSpec, Run } from "../spec.ts";
 export const spec = {
   description:
     "Rejects what a task is about to do: the task fails with the error type https://agentic-workflow.org/errors/approval-rejected.",
-  positionals: [{ name: "approval", label: "approval id", about: "as `lightflow approvals list` shows it" }],
+  positionals: [
+    {
+      name: "approval",
+      label: "approval id",
+      ids: "approval",
+      about: "as `lightflow approvals list` shows it",
+    },
+  ],
   flags: { note: { type: "string", value: "TEXT", about: "why, for the audit" } },
   examples: [
     {

@@ -6,7 +6,14 @@ import type { CommandSpec, Run } from "../spec.ts";
 export const spec = {
   description:
     "Says what exactly would happen: the command with its arguments, its template, the target and the artifacts by their digests, and what differs from what was approved last for the same step of the same workflow.",
-  positionals: [{ name: "approval", label: "approval id", about: "as `lightflow approvals list` shows it" }],
+  positionals: [
+    {
+      name: "approval",
+      label: "approval id",
+      ids: "approval",
+      about: "as `lightflow approvals list` shows it",
+    },
+  ],
   examples: [
     {
       command: "lightflow approvals show 0197f0c2-5d6e-7a01-9c55-0d4a5a1f6b11",

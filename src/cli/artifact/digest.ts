@@ -2,6 +2,7 @@
 export const DIGEST = {
   name: "sha256",
   label: "digest",
+  ids: "artifact",
   about: "64 hex digits, with or without `sha256:`",
 } as const;
 

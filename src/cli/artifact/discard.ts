@@ -2,7 +2,7 @@ import { connectToRecords } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
-  positionals: [{ name: "upload", label: "upload id", about: "of `artifact quarantine`" }],
+  positionals: [{ name: "upload", label: "upload id", ids: "upload", about: "of `artifact quarantine`" }],
   examples: [{ command: "lightflow artifact discard UPLOAD", does: "removes its bytes now" }],
 } as const satisfies CommandSpec;
 

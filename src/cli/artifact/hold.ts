@@ -6,8 +6,8 @@ export const spec = {
   description:
     "Keeps an artifact, or all of a run, until the hold is released: no retention, pruning or compaction removes it. Several holds on one thing count each for itself. Needs the scope admin; the audit names who placed it and why.",
   flags: {
-    artifact: { type: "string", value: "DIGEST", about: "these bytes" },
-    run: { type: "string", value: "RUN", about: "the run with its artifacts, logs and history" },
+    artifact: { type: "string", value: "DIGEST", ids: "artifact", about: "these bytes" },
+    run: { type: "string", value: "RUN", ids: "run", about: "the run with its artifacts, logs and history" },
     reason: { type: "string", value: "TEXT", about: "why (required)" },
   },
   examples: [

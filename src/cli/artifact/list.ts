@@ -6,7 +6,7 @@ export const spec = {
   description:
     "References to artifacts, newest first: of runs, with step and attempt, and what was handed in. One that has expired stays in the list.",
   flags: {
-    run: { type: "string", value: "RUN", about: "only of this run" },
+    run: { type: "string", value: "RUN", ids: "run", about: "only of this run" },
     step: { type: "string", value: "STEP", about: "only of this step" },
     kind: {
       type: "string",

@@ -3,7 +3,7 @@ import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
   description: "Ends a legal hold. What policy keeps no longer, and no other hold, then goes.",
-  positionals: [{ name: "hold", label: "hold id" }],
+  positionals: [{ name: "hold", label: "hold id", ids: "hold" }],
   flags: { reason: { type: "string", value: "TEXT", about: "why (required)" } },
   examples: [
     { command: 'lightflow artifact release 01… --reason "case closed"', does: "retention counts again" },

@@ -8,7 +8,7 @@ export const spec = {
   description:
     "Answers what a workflow asks. The answer is JSON; a text that is no JSON is the answer itself. `lightflow inbox list` shows the questions.",
   positionals: [
-    { name: "task", label: "task id", about: "of the question in the inbox" },
+    { name: "task", label: "task id", ids: "task", about: "of the question in the inbox" },
     { name: "answer", label: "answer", about: "JSON or text; @FILE or - for stdin" },
   ],
   examples: [

@@ -4,7 +4,9 @@ import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 
 export const spec = {
-  positionals: [{ name: "workflow", label: "workflow asset id", about: "such as workflow.hello" }],
+  positionals: [
+    { name: "workflow", label: "workflow asset id", ids: "workflow", about: "such as workflow.hello" },
+  ],
   examples: [
     { command: "lightflow assets show workflow.release_check", does: "what it takes and what it does" },
   ],

@@ -17,7 +17,7 @@ export const spec = {
   positionals: [{ name: "file", label: "file of jobs", about: "JSONL" }],
   flags: {
     id: { type: "string", value: "BATCH_ID", about: "name of the batch; made up when left out" },
-    workflow: { type: "string", value: "ID", about: "the workflow of lines that name none" },
+    workflow: { type: "string", value: "ID", ids: "workflow", about: "the workflow of lines that name none" },
     concurrency: {
       type: "integer",
       value: "N",

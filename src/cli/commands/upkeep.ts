@@ -35,6 +35,11 @@ export const UPKEEP: readonly CommandRow[] = [
     load: () => import("../completion.ts"),
   },
   {
+    path: "completion ids",
+    summary: "ids that exist, as the completion scripts ask for them",
+    load: () => import("../completion/ids.ts"),
+  },
+  {
     path: "help",
     summary: "how a command is used, or a topic such as exit-codes",
     load: () => import("../help.ts"),

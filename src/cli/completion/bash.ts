@@ -7,7 +7,7 @@ export function bashScript(places: readonly Place[]): string {
     "# lightflow completion for bash",
     "_lightflow() {",
     '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"',
-    '  local command="" next="" word="" words="" index',
+    '  local command="" next="" word="" words="" ids="" line="" index count=0',
     "  for ((index = 1; index < COMP_CWORD; index++)); do",
     '    word="${COMP_WORDS[index]}"',
     '    case "$word" in',
@@ -15,14 +15,26 @@ export function bashScript(places: readonly Place[]): string {
     "      -*) ;;",
     "      *)",
     '        next="${command:+$command }$word"',
-    `        case "$next" in ${paths}) command="$next" ;; esac`,
+    `        case "$next" in ${paths}) command="$next" ;; *) count=$((count + 1)) ;; esac`,
     "        ;;",
     "    esac",
     "  done",
+    '  case "$command:$count" in',
+    ...places.flatMap(({ path, ids }) =>
+      ids.map(
+        ({ at, andLater, ids: kind }) => `    ${quoted(`${path}:`)}${andLater ? "*" : at}) ids=${kind} ;;`,
+      ),
+    ),
+    "  esac",
+    '  [[ "$current" == -* ]] && ids=""',
     '  case "$command:$previous" in',
   ];
   for (const { path, values } of places) {
-    for (const { flag, choices, directory } of values) {
+    for (const { flag, choices, ids, directory } of values) {
+      if (ids !== undefined) {
+        lines.push(`    ${quoted(`${path}:${flag}`)}) ids=${ids} ;;`);
+        continue;
+      }
       const action =
         choices.length > 0
           ? `COMPREPLY=($(compgen -W ${quoted(choices.join(" "))} -- "$current"))`
@@ -30,7 +42,17 @@ export function bashScript(places: readonly Place[]): string {
       lines.push(`    ${quoted(`${path}:${flag}`)}) ${action}; return ;;`);
     }
   }
-  lines.push("  esac", '  case "$command" in');
+  lines.push(
+    "  esac",
+    '  if [[ -n "$ids" ]]; then',
+    "    COMPREPLY=()",
+    "    while IFS= read -r line; do",
+    '      [[ "$line" == "$current"* ]] && COMPREPLY+=("$line")',
+    `    done < <("\${COMP_WORDS[0]/#\\~\\//$HOME/}" completion ids "$ids" -- "$previous" 2>/dev/null </dev/null)`,
+    "    return",
+    "  fi",
+    '  case "$command" in',
+  );
   for (const { path, words, flags } of places) {
     lines.push(`    ${quoted(path)})`);
     lines.push(`      words=${quoted(words.map((each) => each.word).join(" "))}`);

@@ -1,5 +1,5 @@
 import { GLOBAL_FLAGS } from "../global-flags.ts";
-import type { FlagSpec } from "../spec.ts";
+import type { FlagSpec, IdKind, PositionalSpec } from "../spec.ts";
 import { COMMANDS, GROUPS, membersOf } from "../table.ts";
 
 /** A word that can stand at some place, and what it is for. */
@@ -8,11 +8,19 @@ export interface Candidate {
   readonly about: string;
 }
 
-/** What a flag's value can be: words, a directory, or anything (then files are offered). */
+/** What a flag's value can be: words, ids, a directory, or anything (then files are offered). */
 export interface ValueModel {
   readonly flag: string;
   readonly choices: readonly string[];
+  readonly ids: IdKind | undefined;
   readonly directory: boolean;
+}
+
+/** An argument that is an id: how many arguments stand before it, or where all of them are such ids from there on. */
+export interface IdModel {
+  readonly at: number;
+  readonly andLater: boolean;
+  readonly ids: IdKind;
 }
 
 /** What can come behind one path of command words; the empty path is `lightflow` itself. */
@@ -21,6 +29,7 @@ export interface Place {
   readonly words: readonly Candidate[];
   readonly flags: readonly Candidate[];
   readonly values: readonly ValueModel[];
+  readonly ids: readonly IdModel[];
 }
 
 /** Every place of the command line. Loads all commands. */
@@ -36,12 +45,13 @@ export async function completionModel(): Promise<readonly Place[]> {
   }
   for (const row of COMMANDS) {
     const { spec } = await row.load();
-    const words = (spec.positionals ?? []).flatMap((each) =>
+    const positionals = spec.positionals ?? [];
+    const words = positionals.flatMap((each) =>
       (each.choices ?? []).map((word) => ({ word, about: each.label })),
     );
     const flags = [...Object.entries(spec.flags ?? {}), ...globals];
     const commands = row.path === "help" ? firsts : [];
-    leaves.push(place(row.path, [...commands, ...wordsBelow(row.path), ...words], flags));
+    leaves.push(place(row.path, [...commands, ...wordsBelow(row.path), ...words], flags, positionals));
   }
   return [place("", firsts, globals), ...groups, ...leaves];
 }
@@ -51,7 +61,12 @@ function wordsBelow(path: string): Candidate[] {
   return membersOf(path).map((each) => ({ word: each.path.slice(path.length + 1), about: each.summary }));
 }
 
-function place(path: string, words: readonly Candidate[], flags: readonly [string, FlagSpec][]): Place {
+function place(
+  path: string,
+  words: readonly Candidate[],
+  flags: readonly [string, FlagSpec][],
+  positionals: readonly PositionalSpec[] = [],
+): Place {
   return {
     path,
     words,
@@ -63,9 +78,13 @@ function place(path: string, words: readonly Candidate[], flags: readonly [strin
             {
               flag: `--${name}`,
               choices: "choices" in flag ? (flag.choices ?? []) : [],
+              ids: "ids" in flag ? flag.ids : undefined,
               directory: flag.value === "DIR",
             },
           ],
+    ),
+    ids: positionals.flatMap(({ ids, rest }, at) =>
+      ids === undefined ? [] : [{ at, andLater: rest === true, ids }],
     ),
   };
 }

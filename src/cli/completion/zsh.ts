@@ -10,7 +10,7 @@ export function zshScript(places: readonly Place[]): string {
     "#compdef lightflow",
     "_lightflow() {",
     '  local current="${words[CURRENT]}" previous="${words[CURRENT-1]}"',
-    '  local command_path="" next_path="" word="" index',
+    '  local command_path="" next_path="" word="" ids="" index count=0',
     "  local -a candidates flags",
     "  for ((index = 2; index < CURRENT; index++)); do",
     '    word="${words[index]}"',
@@ -19,14 +19,26 @@ export function zshScript(places: readonly Place[]): string {
     "      (-*) ;;",
     "      (*)",
     '        next_path="${command_path:+$command_path }$word"',
-    `        case "$next_path" in (${paths}) command_path="$next_path" ;; esac`,
+    `        case "$next_path" in (${paths}) command_path="$next_path" ;; (*) count=$((count + 1)) ;; esac`,
     "        ;;",
     "    esac",
     "  done",
+    '  case "$command_path:$count" in',
+    ...places.flatMap(({ path, ids }) =>
+      ids.map(
+        ({ at, andLater, ids: kind }) => `    (${quoted(`${path}:`)}${andLater ? "*" : at}) ids=${kind} ;;`,
+      ),
+    ),
+    "  esac",
+    '  [[ "$current" == -* ]] && ids=""',
     '  case "$command_path:$previous" in',
   ];
   for (const { path, values } of places) {
-    for (const { flag, choices, directory } of values) {
+    for (const { flag, choices, ids, directory } of values) {
+      if (ids !== undefined) {
+        lines.push(`    (${quoted(`${path}:${flag}`)}) ids=${ids} ;;`);
+        continue;
+      }
       const action =
         choices.length > 0
           ? `compadd -- ${choices.map(quoted).join(" ")}`
@@ -36,7 +48,15 @@ export function zshScript(places: readonly Place[]): string {
       lines.push(`    (${quoted(`${path}:${flag}`)}) ${action}; return ;;`);
     }
   }
-  lines.push("  esac", '  case "$command_path" in');
+  lines.push(
+    "  esac",
+    '  if [[ -n "$ids" ]]; then',
+    '    candidates=(${(f)"$(${~words[1]} completion ids "$ids" -- "$previous" 2>/dev/null </dev/null)"})',
+    '    (( ${#candidates} )) && compadd -V ids -- "${candidates[@]}"',
+    "    return",
+    "  fi",
+    '  case "$command_path" in',
+  );
   for (const { path, words, flags } of places) {
     lines.push(`    (${quoted(path)})`);
     lines.push(`      candidates=(${words.map(described).join(" ")})`);

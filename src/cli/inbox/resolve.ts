@@ -4,7 +4,7 @@ import type { CommandSpec, Run } from "../spec.ts";
 export const spec = {
   description:
     "Closes an operator task that was dealt with. What a run waits for is decided by `ask answer` or `attempts resolve` instead.",
-  positionals: [{ name: "task", label: "task id", about: "as `lightflow inbox list` shows it" }],
+  positionals: [{ name: "task", label: "task id", ids: "task", about: "as `lightflow inbox list` shows it" }],
   flags: { note: { type: "string", value: "TEXT", required: true, about: "what was done, for the audit" } },
   examples: [
     {

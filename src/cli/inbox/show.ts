@@ -2,7 +2,7 @@ import { connectToRead } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
-  positionals: [{ name: "task", label: "task id", about: "as `lightflow inbox list` shows it" }],
+  positionals: [{ name: "task", label: "task id", ids: "task", about: "as `lightflow inbox list` shows it" }],
   examples: [
     {
       command: "lightflow inbox show 0197f0c2-5d6e-7a01-9c55-0d4a5a1f6b11",

@@ -13,6 +13,7 @@ export const spec = {
     {
       name: "models",
       label: "model asset id",
+      ids: "model",
       about: "all of the project by default",
       rest: true,
       optional: true,

@@ -21,7 +21,13 @@ export const spec = {
   ],
   flags: {
     task: { type: "string", value: "TASK", about: "one task, by its name or reference" },
-    tenant: { type: "string", value: "TENANT", default: "default", about: "whose start it would be" },
+    tenant: {
+      type: "string",
+      value: "TENANT",
+      ids: "tenant",
+      default: "default",
+      about: "whose start it would be",
+    },
   },
   examples: [
     {

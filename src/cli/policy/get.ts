@@ -4,7 +4,13 @@ import type { CommandSpec, Run } from "../spec.ts";
 export const spec = {
   positionals: [{ name: "layer", label: "layer", choices: ["service", "tenant"] }],
   flags: {
-    tenant: { type: "string", value: "TENANT", default: "default", about: "whose, for the layer tenant" },
+    tenant: {
+      type: "string",
+      value: "TENANT",
+      ids: "tenant",
+      default: "default",
+      about: "whose, for the layer tenant",
+    },
   },
   examples: [
     {

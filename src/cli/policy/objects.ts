@@ -3,13 +3,13 @@ import { connectToRecords } from "../../host/index.ts";
 import type { ServiceName } from "../../service/index.ts";
 import { withLine } from "../file-place.ts";
 import type { Io } from "../io.ts";
-import type { Arguments, CommandModule, CommandSpec } from "../spec.ts";
+import type { Arguments, CommandModule, CommandSpec, IdKind } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 import { POLICY_FILE, parsePolicy, readPolicyText } from "./read-policy-file.ts";
 
 /** What an operator publishes by name; each has the same four commands. */
 interface Published {
-  readonly noun: string;
+  readonly noun: IdKind;
   readonly operations: Readonly<Record<"publish" | "list" | "get" | "revoke", ServiceName>>;
   readonly example: string;
 }
@@ -79,8 +79,8 @@ function idAndVersion(text: string): { id: string; version?: number } {
   return version === undefined ? { id } : { id, version: Number(version) };
 }
 
-const WHICH = (noun: string) =>
-  ({ name: "id", label: `${noun} id`, about: "with @VERSION for one version" }) as const;
+const WHICH = (noun: IdKind) =>
+  ({ name: "id", label: `${noun} id`, ids: noun, about: "with @VERSION for one version" }) as const;
 
 export function publishCommand(kind: PublishedKind): CommandModule {
   const { noun, operations, example } = KINDS[kind];

@@ -8,7 +8,13 @@ export const spec = {
     "Publishes the policy of the whole service or of one tenant as a new version. It holds for what starts from now on; what runs keeps the one that it began with.",
   positionals: [{ name: "layer", label: "layer", choices: ["service", "tenant"] }, POLICY_FILE],
   flags: {
-    tenant: { type: "string", value: "TENANT", default: "default", about: "whose, for the layer tenant" },
+    tenant: {
+      type: "string",
+      value: "TENANT",
+      ids: "tenant",
+      default: "default",
+      about: "whose, for the layer tenant",
+    },
   },
   examples: [
     { command: "lightflow policy publish service service.yaml", does: "what no tenant may go beyond" },

@@ -5,7 +5,7 @@ import { tableText } from "../table-text.ts";
 export const spec = {
   description:
     "Calls that were begun when the orchestrator died, and that may have changed something: they are not made again by themselves.",
-  positionals: [{ name: "run", label: "run id", optional: true }],
+  positionals: [{ name: "run", label: "run id", ids: "run", optional: true }],
   examples: [{ command: "lightflow run calls", does: "calls whose outcome nobody knows" }],
 } as const satisfies CommandSpec;
 

@@ -5,8 +5,8 @@ import { duration } from "./report.ts";
 
 export const spec = {
   positionals: [
-    { name: "run", label: "run id" },
-    { name: "other", label: "other run id" },
+    { name: "run", label: "run id", ids: "run" },
+    { name: "other", label: "other run id", ids: "run" },
   ],
   examples: [
     { command: "lightflow run compare image-7 image-8", does: "inputs, outputs, times and artifacts" },

@@ -19,8 +19,13 @@ export const spec = {
       choices: ["planned", "running", "succeeded", "failed", "cancelled"],
       about: "only runs that stand so",
     },
-    workflow: { type: "string", value: "ID", about: "only runs of this workflow" },
-    before: { type: "string", value: "RUN_ID", about: "only runs older than this one: the next page" },
+    workflow: { type: "string", value: "ID", ids: "workflow", about: "only runs of this workflow" },
+    before: {
+      type: "string",
+      value: "RUN_ID",
+      ids: "run",
+      about: "only runs older than this one: the next page",
+    },
   },
   examples: [{ command: "lightflow run list --limit 10", does: "the last ten runs" }],
 } as const satisfies CommandSpec;

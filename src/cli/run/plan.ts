@@ -6,7 +6,9 @@ import type { Arguments, CommandSpec } from "../spec.ts";
 
 /** The flags of `run preview` and `run create`. */
 export const PLAN_SPEC = {
-  positionals: [{ name: "workflow", label: "workflow asset id", about: "such as workflow.text_plan" }],
+  positionals: [
+    { name: "workflow", label: "workflow asset id", ids: "workflow", about: "such as workflow.text_plan" },
+  ],
   flags: {
     id: { type: "string", value: "RUN_ID", about: "name of the run; made up when left out" },
     inputs: { type: "string", value: "JSON|@FILE|-", about: "the workflow's inputs" },

@@ -6,7 +6,7 @@ export const spec = {
     "Removes ended runs with their logs, exports and the artifacts that nothing else names. Says what it would do; --apply does it. The audit stays, and so does what a legal hold keeps.",
   flags: {
     keep: { type: "integer", value: "N", minimum: 0, default: 20, about: "so many of the newest stay" },
-    workflow: { type: "string", value: "ID", about: "only runs of this workflow" },
+    workflow: { type: "string", value: "ID", ids: "workflow", about: "only runs of this workflow" },
     status: {
       type: "string",
       value: "STATUS",

@@ -5,7 +5,7 @@ import { RUN_ID } from "./run-id.ts";
 
 export const spec = {
   description: "Keeps your judgement of what a step gave with the run; `run get` and `run sweep` show it.",
-  positionals: [RUN_ID, { name: "step", label: "step id" }],
+  positionals: [RUN_ID, { name: "step", label: "step id", ids: "step" }],
   flags: {
     score: { type: "string", value: "NUMBER", required: true, about: "any number; more is better" },
     note: { type: "string", value: "TEXT", about: "why" },

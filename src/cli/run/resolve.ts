@@ -9,7 +9,12 @@ export const spec = {
     "Decides about a call whose outcome is not known, after you have looked at the other side. The run goes on with what you say.",
   positionals: [
     RUN_ID,
-    { name: "step", label: "step", about: "its name, or its reference where the name is not enough" },
+    {
+      name: "step",
+      label: "step",
+      ids: "step",
+      about: "its name, or its reference where the name is not enough",
+    },
   ],
   flags: {
     as: {

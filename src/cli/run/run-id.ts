@@ -1,2 +1,7 @@
 /** The positional of every command about one run. */
-export const RUN_ID = { name: "run", label: "run id", about: "as `lightflow run list` shows it" } as const;
+export const RUN_ID = {
+  name: "run",
+  label: "run id",
+  ids: "run",
+  about: "as `lightflow run list` shows it",
+} as const;

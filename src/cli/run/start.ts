@@ -11,7 +11,9 @@ import { watchRun } from "./watch.ts";
 export const spec = {
   description:
     "Uses a running `lightflow up`; without one, hosts the orchestrator, controller and a runner itself until the run has ended. With --watch the output of its commands is shown as it comes, on stderr; the answer is on stdout.",
-  positionals: [{ name: "workflow", label: "workflow asset id", about: "such as workflow.hello" }],
+  positionals: [
+    { name: "workflow", label: "workflow asset id", ids: "workflow", about: "such as workflow.hello" },
+  ],
   flags: {
     inputs: { type: "string", value: "JSON|@FILE|-", about: "the workflow's inputs, as a JSON object" },
     set: {

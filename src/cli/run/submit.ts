@@ -10,7 +10,7 @@ export const spec = {
     "Commits the request of one planned step into CortexFS. The body goes byte for byte; without one the step's template is rendered from the stored inputs.",
   positionals: [
     RUN_ID,
-    { name: "step", label: "step id" },
+    { name: "step", label: "step id", ids: "step" },
     {
       name: "body",
       label: "request body",

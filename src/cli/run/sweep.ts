@@ -12,7 +12,7 @@ import { duration } from "./report.ts";
 export const spec = {
   description:
     "Starts a run for each combination of values, waits for all, and shows them beside each other. Steps that do not depend on what varies run once. Images that the runs hand over are laid out on a contact sheet.",
-  positionals: [{ name: "workflow", label: "workflow asset id" }],
+  positionals: [{ name: "workflow", label: "workflow asset id", ids: "workflow" }],
   flags: {
     set: {
       type: "pairs",

@@ -9,7 +9,7 @@ export const spec = {
     "Says of each time that a run reached the step whether its output was known, and if not which part of what it depends on differed from the nearest earlier run.",
   positionals: [
     RUN_ID,
-    { name: "step", label: "step id", about: "one step; every step by default", optional: true },
+    { name: "step", label: "step id", ids: "step", about: "one step; every step by default", optional: true },
   ],
   examples: [
     { command: "lightflow run why image-7 upscale", does: "why the step ran again" },

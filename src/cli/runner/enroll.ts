@@ -29,7 +29,13 @@ export const spec = {
       value: "FILE",
       about: "an admission document, as `lightflow runner describe` prints; flags replace its members",
     },
-    tenant: { type: "string", value: "TENANT", about: "whose work it may do", defaultText: "default" },
+    tenant: {
+      type: "string",
+      value: "TENANT",
+      ids: "tenant",
+      about: "whose work it may do",
+      defaultText: "default",
+    },
     "host-id": {
       type: "string",
       value: "HOST",
@@ -39,12 +45,14 @@ export const spec = {
     pool: {
       type: "list",
       value: "POOL",
+      ids: "pool",
       about: "pools it may serve; may be repeated",
       defaultText: "default",
     },
     profile: {
       type: "list",
       value: "PROFILE",
+      ids: "profile",
       about: "execution profiles it may serve; may be repeated",
       defaultText: "default",
     },

@@ -5,7 +5,7 @@ import { TENANT_FLAG } from "./tenant-flag.ts";
 export const spec = {
   description:
     "Accept what a runner reports: changed hashes of a roll-out, its last snapshot, a runner that is new. A suspicious runner gets work again; one that was refused registers by itself.",
-  positionals: [{ name: "id", label: "runner id" }],
+  positionals: [{ name: "id", label: "runner id", ids: "runner" }],
   flags: {
     ...TENANT_FLAG,
   },

@@ -5,7 +5,7 @@ import { TENANT_FLAG } from "./tenant-flag.ts";
 export const spec = {
   description:
     "Ask a runner to show what it runs with, now: commands, sandbox templates, mounts, network policy, secret bindings. A difference from what was approved quarantines it.",
-  positionals: [{ name: "id", label: "runner id" }],
+  positionals: [{ name: "id", label: "runner id", ids: "runner" }],
   flags: {
     ...TENANT_FLAG,
   },

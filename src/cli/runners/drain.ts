@@ -5,7 +5,7 @@ import { TENANT_FLAG } from "./tenant-flag.ts";
 export const spec = {
   description:
     "Ask a runner to take no more work. What it runs may end; it takes work again when it is restarted.",
-  positionals: [{ name: "id", label: "runner id" }],
+  positionals: [{ name: "id", label: "runner id", ids: "runner" }],
   flags: {
     reason: { type: "string", value: "TEXT", about: "why, for the audit" },
     ...TENANT_FLAG,

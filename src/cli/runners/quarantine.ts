@@ -5,7 +5,7 @@ import { TENANT_FLAG } from "./tenant-flag.ts";
 export const spec = {
   description:
     "Take a runner out at once: its credentials are revoked and its leases end, by its admission at once or by themselves. New runners of its host are kept out too. Only `runners release` brings it back.",
-  positionals: [{ name: "id", label: "runner id" }],
+  positionals: [{ name: "id", label: "runner id", ids: "runner" }],
   flags: {
     reason: { type: "string", value: "TEXT", about: "why, for the audit" },
     ...TENANT_FLAG,

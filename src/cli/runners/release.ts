@@ -5,7 +5,7 @@ import { TENANT_FLAG } from "./tenant-flag.ts";
 export const spec = {
   description:
     "End a quarantine. The runner proves its key again and is compared with what was approved again.",
-  positionals: [{ name: "id", label: "runner id" }],
+  positionals: [{ name: "id", label: "runner id", ids: "runner" }],
   flags: {
     ...TENANT_FLAG,
   },

@@ -5,7 +5,7 @@ import { TENANT_FLAG } from "./tenant-flag.ts";
 export const spec = {
   description:
     "Everything about one runner: what was approved, what was pinned at its first registration, what it reports now, and its session.",
-  positionals: [{ name: "id", label: "runner id" }],
+  positionals: [{ name: "id", label: "runner id", ids: "runner" }],
   flags: {
     ...TENANT_FLAG,
   },

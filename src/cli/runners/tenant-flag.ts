@@ -1,3 +1,3 @@
 export const TENANT_FLAG = {
-  tenant: { type: "string", value: "TENANT", default: "default", about: "whose" },
+  tenant: { type: "string", value: "TENANT", ids: "tenant", default: "default", about: "whose" },
 } as const;

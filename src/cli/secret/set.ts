@@ -7,6 +7,7 @@ import { readSecretValue } from "./read-value.ts";
 export const NAME = {
   name: "name",
   label: "secret name",
+  ids: "secret",
   about: "as `use.secrets` of a document has it",
 } as const;
 

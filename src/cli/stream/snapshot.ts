@@ -7,7 +7,7 @@ import type { CommandSpec, Run } from "../spec.ts";
 export const spec = {
   description:
     "A run as it stands as one FlatBuffers frame on stdout: its status, its events and its trace. Binary, so redirect it.",
-  positionals: [{ name: "run", label: "run id" }],
+  positionals: [{ name: "run", label: "run id", ids: "run" }],
   examples: [
     {
       command: "lightflow stream snapshot run-001 > run-001.fb",

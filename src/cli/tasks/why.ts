@@ -9,7 +9,12 @@ export const spec = {
   description:
     "Says why a task is not running: its place in the queue, the key it waits for, and for each runner the first check of admission that it fails.",
   positionals: [
-    { name: "task", label: "task", about: "RUN, RUN/STEP, or the id of a queued task or of a lease" },
+    {
+      name: "task",
+      label: "task",
+      ids: "run",
+      about: "RUN, RUN/STEP, or the id of a queued task or of a lease",
+    },
   ],
   examples: [
     { command: "lightflow tasks why release-1/sign", does: "why the step sign of that run is not running" },

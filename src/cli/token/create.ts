@@ -22,7 +22,13 @@ export const spec = {
       default: 90,
       about: "how long it is valid",
     },
-    tenant: { type: "string", value: "TENANT", default: "default", about: "whose runs it sees" },
+    tenant: {
+      type: "string",
+      value: "TENANT",
+      ids: "tenant",
+      default: "default",
+      about: "whose runs it sees",
+    },
   },
   examples: [
     {

@@ -4,7 +4,7 @@ import { tableText } from "../table-text.ts";
 
 export const spec = {
   flags: {
-    tenant: { type: "string", value: "TENANT", default: "default", about: "whose tokens" },
+    tenant: { type: "string", value: "TENANT", ids: "tenant", default: "default", about: "whose tokens" },
   },
   examples: [
     { command: "lightflow token list", does: "never the tokens themselves: only their digests are kept" },

@@ -3,7 +3,7 @@ import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
   description: "Take a token back. Whoever uses it is refused from the next request on.",
-  positionals: [{ name: "id", label: "token id" }],
+  positionals: [{ name: "id", label: "token id", ids: "token" }],
   flags: {
     tenant: { type: "string", value: "TENANT", default: "default", about: "whose tokens" },
   },

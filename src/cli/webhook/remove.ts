@@ -2,7 +2,7 @@ import { connectToRead } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 
 export const spec = {
-  positionals: [{ name: "id", label: "webhook id" }],
+  positionals: [{ name: "id", label: "webhook id", ids: "webhook" }],
   examples: [{ command: "lightflow webhook remove p0kDhqR1bUxK", does: "what was not delivered is dropped" }],
 } as const satisfies CommandSpec;
 

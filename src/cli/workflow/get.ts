@@ -4,7 +4,12 @@ import { readPublished } from "./published.ts";
 export const spec = {
   description: "Writes a published document as YAML, or with `--json` with its digest as JSON.",
   positionals: [
-    { name: "workflow", label: "workflow", about: "NAMESPACE/NAME, the highest version, or …@VERSION" },
+    {
+      name: "workflow",
+      label: "workflow",
+      ids: "publication",
+      about: "NAMESPACE/NAME, the highest version, or …@VERSION",
+    },
   ],
   examples: [
     { command: "lightflow workflow get acme/release", does: "the highest version" },

@@ -14,7 +14,13 @@ export const spec = {
       choices: ["list", "pause", "resume"],
       optional: true,
     },
-    { name: "workflow", label: "workflow", about: "NAMESPACE/NAME, for pause and resume", optional: true },
+    {
+      name: "workflow",
+      label: "workflow",
+      ids: "publication",
+      about: "NAMESPACE/NAME, for pause and resume",
+      optional: true,
+    },
   ],
   examples: [
     {

@@ -196,7 +196,8 @@ const report =
     const { messageId: _, ...result } = message;
     const digest = digestOf(result);
     const logs = wholeLogs(controller, who, message);
-    const input = { ...who, result: result as never, logs, digest };
+    // Bytes that were kept after the row that names them would look as if somebody else were about to name them.
+    const input = { ...who, now: controller.clock.wall(), result: result as never, logs, digest };
     const { refused } = await controller.store
       .write(reportResult, { ...input, accept: controller.acceptance })
       .catch((error: unknown) => {
