@@ -73,12 +73,13 @@ function passwordOf(text: string): string[] {
 
 /**
  * Every byte sequence under which a secret may show up in output: itself, each long enough line of it, and the
- * encodings that tools commonly apply. A transformation beyond these (encryption, reversal, one letter a line)
- * cannot be recognised; that limit is documented.
+ * encodings that tools commonly apply, all without their line breaks. A transformation beyond these (encryption,
+ * reversal, the columns of a hex dump) cannot be recognised; that limit is documented.
  */
 export function needlesOf(secrets: Iterable<string>): Uint8Array[] {
   const found = new Map<string, Uint8Array>();
-  const add = (bytes: Uint8Array): void => {
+  const add = (form: Uint8Array): void => {
+    const bytes = form.filter((byte) => byte !== 10 && byte !== 13);
     if (bytes.length >= MINIMUM_SECRET_BYTES) found.set(Buffer.from(bytes).toString("latin1"), bytes);
   };
   for (const secret of secrets) {

@@ -6,8 +6,8 @@ export interface Matcher {
   readonly longest: number;
   /** Call `found` with the start and length of the longest needle at each position in `[from, to)`, ascending. */
   scan(text: Uint8Array, from: number, to: number, found: (start: number, length: number) => void): void;
-  /** The first position whose rest is the beginning of a needle, or `text.length`: what must be held back. */
-  holdFrom(text: Uint8Array): number;
+  /** The first position from `from` on whose rest is the beginning of a needle, or `text.length`: what must be held back. */
+  holdFrom(text: Uint8Array, from: number): number;
 }
 
 function startsWith(text: Uint8Array, at: number, needle: Uint8Array, length: number): boolean {
@@ -58,8 +58,8 @@ export function createMatcher(needles: readonly Uint8Array[]): Matcher {
         at++;
       }
     },
-    holdFrom(text) {
-      for (let at = Math.max(0, text.length - longest + 1); at < text.length; at++) {
+    holdFrom(text, from) {
+      for (let at = Math.max(from, text.length - longest + 1); at < text.length; at++) {
         const rest = text.length - at;
         for (const needle of byFirstByte[text[at]!] ?? []) {
           // Sorted by length: the rest of the list is no longer than what is left of the text.

@@ -13,12 +13,19 @@ function random(seed: number): () => number {
   };
 }
 
-/** The specification, written for clarity: every match of every needle, overlapping ones joined, each joined run one mask. */
+/**
+ * The specification, written for clarity: every match of every needle, whatever line breaks stand within, overlapping
+ * ones joined, each joined run one mask.
+ */
 function maskPlainly(text: Buffer, needles: Uint8Array[]): string {
   const spans: [number, number][] = [];
-  for (let at = 0; at < text.length; at++) {
+  const places = [...text.keys()].filter((at) => text[at] !== 10 && text[at] !== 13);
+  const joined = Buffer.from(places.map((at) => text[at]!));
+  for (let at = 0; at < joined.length; at++) {
     for (const needle of needles) {
-      if (text.subarray(at, at + needle.length).equals(needle)) spans.push([at, at + needle.length]);
+      if (joined.subarray(at, at + needle.length).equals(needle)) {
+        spans.push([places[at]!, places[at + needle.length - 1]! + 1]);
+      }
     }
   }
   spans.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
@@ -38,7 +45,7 @@ test("any text cut into any chunks is masked as the plain specification says", (
     const next = random(seed * 7919);
     const pick = (n: number) => Math.floor(next() * n);
     // A tiny alphabet makes overlaps, repeats and near misses frequent.
-    const word = (n: number) => Array.from({ length: n }, () => "ab/'\n"[pick(seed % 2 ? 2 : 5)]).join("");
+    const word = (n: number) => Array.from({ length: n }, () => "ab/'\n\r"[pick(seed % 2 ? 2 : 6)]).join("");
     const secrets = Array.from({ length: 1 + pick(3) }, () => word(6 + pick(6)));
     const needles = needlesOf(secrets);
     let text = "";
@@ -118,4 +125,24 @@ test("a secret inside JSON values and member names is masked; short secrets are 
 test("each line of a secret of several lines is masked on its own", () => {
   const redaction = createRedaction(["-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\nq8s7d6f5\n-----END KEY-----\n"]);
   expect(redaction.text("| MIIEpAIBAAKCAQEA\n| q8s7d6f5")).toBe("| ***\n| ***");
+});
+
+test("line breaks within a secret or an encoding of it hide nothing: wrapped base64, a fold, a letter a line", () => {
+  const secret = Array.from({ length: 40 }, (_, i) => `part${i * 7919}`).join("");
+  const redaction = createRedaction([secret, "short-enough"]);
+  const base64 = Buffer.from(`x${secret}`).toString("base64").replace(/.{76}/g, "$&\r\n");
+  expect(base64).toContain("\n");
+  const wrapped = redaction.text(`before\n${base64}\nafter\n`);
+  expect(wrapped).toMatch(/^before\n[A-Za-z0-9]{0,2}\*\*\*[A-Za-z0-9=]{0,4}\nafter\n$/);
+  expect(redaction.text(`${secret.replace(/.{60}/g, "$&\n")}\n`)).toBe("***\n");
+  expect(redaction.text([..."short-enough"].join("\n"))).toBe("***");
+});
+
+test("a beginning of a secret before endless line breaks is not held back for ever", () => {
+  const stream = createRedaction(["abcdefgh"]).stream();
+  let out = 0;
+  for (let i = 0; i < 64; i++) out += stream.push(Buffer.from(i === 0 ? "abc" : "\n".repeat(8192))).length;
+  expect(out).toBeGreaterThan(3 + 62 * 8192 - 131_072);
+  const rest = Buffer.concat([stream.push(Buffer.from("abcdefgh")), stream.flush()]).toString();
+  expect(rest).toEndWith("***");
 });

@@ -23,22 +23,63 @@ export interface Redaction {
   json(value: Json): Json;
 }
 
+/** Line breaks are no part of a match: `base64` and `fold` break what they print, and a terminal wraps it. */
+const isBreak = (byte: number): boolean => byte === 10 || byte === 13;
+
+/** How far the end of a text may hold back a beginning of a secret for the line breaks in it. */
+const LONGEST_BREAKS = 65_536;
+
+const SCRATCH_BYTES = 1_048_576;
+let scratch = EMPTY;
+
+/** The bytes without line breaks. A view of memory that the next call uses again. */
+function withoutBreaks(text: Uint8Array): Uint8Array {
+  // A single large text must not stay as memory of the process.
+  if (text.length > SCRATCH_BYTES) return text.filter((byte) => !isBreak(byte));
+  if (scratch.length < text.length) scratch = new Uint8Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at++) {
+    const byte = text[at]!;
+    if (byte !== 10 && byte !== 13) scratch[length++] = byte;
+  }
+  return scratch.subarray(0, length);
+}
+
+/**
+ * Places of a text by those of the same text without line breaks. It only goes forward: for a place before one that was
+ * asked it gives that one.
+ */
+function placesIn(text: Uint8Array): (joined: number) => number {
+  let at = 0;
+  let passed = 0;
+  return (joined) => {
+    for (; at < text.length && (passed < joined || isBreak(text[at]!)); at++) {
+      if (!isBreak(text[at]!)) passed++;
+    }
+    return at;
+  };
+}
+
 function createStream(matcher: Matcher): StreamRedactor {
   let pending: Uint8Array = EMPTY;
   /** So many bytes of `pending` belong to a match that is already masked. */
   let covered = 0;
 
-  const emit = (text: Uint8Array, end: number): Uint8Array => {
+  /** Mask what begins before `to` of `joined`, and give the text up to `end`, which is the same place. */
+  const emit = (text: Uint8Array, end: number, joined: Uint8Array, to: number): Uint8Array => {
     const parts: Uint8Array[] = [];
     let written = covered;
     let coveredTo = covered;
-    matcher.scan(text, 0, end, (start, length) => {
+    const startOf = placesIn(text);
+    const lastOf = placesIn(text);
+    matcher.scan(joined, 0, to, (found, length) => {
+      const start = startOf(found);
       // Matches that overlap become one mask: the union is hidden, not just the first of them.
       if (start >= coveredTo) {
         if (start > written) parts.push(text.subarray(written, start));
         parts.push(MASK_BYTES);
       }
-      coveredTo = Math.max(coveredTo, start + length);
+      coveredTo = Math.max(coveredTo, lastOf(found + length - 1) + 1);
       written = coveredTo;
     });
     if (written < end) parts.push(text.subarray(written, end));
@@ -50,13 +91,20 @@ function createStream(matcher: Matcher): StreamRedactor {
   return {
     push(bytes) {
       const text = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
-      const hold = matcher.holdFrom(text);
-      const out = emit(text, hold);
-      pending = hold === text.length ? EMPTY : text.slice(hold);
+      const joined = withoutBreaks(text);
+      const placeOf = placesIn(text);
+      let hold = matcher.holdFrom(joined, 0);
+      while (hold < joined.length && text.length - placeOf(hold) > matcher.longest + LONGEST_BREAKS) {
+        hold = matcher.holdFrom(joined, hold + 1);
+      }
+      const end = hold === joined.length ? text.length : placeOf(hold);
+      const out = emit(text, end, joined, hold);
+      pending = end === text.length ? EMPTY : text.slice(end);
       return out;
     },
     flush() {
-      const out = emit(pending, pending.length);
+      const joined = withoutBreaks(pending);
+      const out = emit(pending, pending.length, joined, joined.length);
       pending = EMPTY;
       covered = 0;
       return out;
