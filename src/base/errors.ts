@@ -61,6 +61,7 @@ export const ERRORS = {
   host_mismatch: row(403, "never", "the credential belongs to another host"),
   pool_mismatch: row(403, "never", "the runner is not in the pool"),
   profile_denied: row(403, "never", "the execution profile is not allowed"),
+  controller_untrusted: row(502, "safe", "the controller's certificate is not trusted"),
   registration_refused: row(403, "never", "the registration was refused"),
   protocol_unsupported: row(400, "never", "the protocol version is not supported"),
 

@@ -3,6 +3,12 @@ import { fail } from "./errors.ts";
 
 const MAXIMUM_BYTES = 65_536;
 
+const UNOPENED: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  ENOENT: ["does not exist", "write the credential there with mode 0600, or name another file"],
+  ELOOP: ["is a symbolic link", "name the file itself: a link may be turned elsewhere"],
+  EACCES: ["may not be read by this user", "it has to belong to the user that reads it, with mode 0600"],
+};
+
 /**
  * The text of a file that holds a credential: a regular file, no link, owned by this user and readable by
  * nobody else.
@@ -13,10 +19,12 @@ export function readPrivateFile(path: string): string {
   try {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    throw fail("secret_denied", `${path} cannot be opened as a plain file`, {
-      hint: "it must exist, be readable by this user, and not be a symbolic link",
-      cause: error,
-    });
+    const { code = "" } = error as NodeJS.ErrnoException;
+    const [why, hint] = UNOPENED[code] ?? [
+      `cannot be opened (${code})`,
+      "it has to be a plain file that this user can read",
+    ];
+    throw fail("secret_denied", `${path} ${why}`, { hint, cause: error });
   }
   try {
     const stat = fstatSync(descriptor);

@@ -11,9 +11,10 @@ export async function readJsonArgument(text: string, flag: string, io: Io): Prom
   try {
     return parseStrictJson(source);
   } catch (error) {
-    throw fail("invalid_json", `${flag} is not valid JSON: ${toFailure(error).message}`, {
-      hint: `quote it for the shell: ${flag} '{"name":"value"}'`,
-    });
+    const message = `${flag} is not valid JSON: ${toFailure(error).message}`;
+    // What stands in a file needs no quotes.
+    if (text === "-" || text.startsWith("@")) throw fail("invalid_json", message);
+    throw fail("invalid_json", message, { hint: `quote it for the shell: ${flag} '{"name":"value"}'` });
   }
 }
 

@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { fail, toFailure } from "../base/errors.ts";
-import { systemdUnit, UNIT_ROLES } from "./install/unit.ts";
+import { type RunnerUnit, systemdUnit, UNIT_ROLES } from "./install/unit.ts";
+import type { Io } from "./io.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
 export const spec = {
@@ -38,7 +39,14 @@ export const spec = {
   ],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
+export const run: Run<typeof spec> = async (parsed, io) => await installUnit(parsed, io);
+
+/** @param runner what its `runner.yaml` asks for, of a runner that has one */
+export async function installUnit(
+  { positionals, flags }: Pick<Parameters<Run<typeof spec>>[0], "positionals" | "flags">,
+  io: Io,
+  runner?: RunnerUnit,
+): Promise<number> {
   if (!flags.systemd)
     throw fail("usage", "missing --systemd", { hint: "it is the one kind of unit there is" });
   if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(flags.user)) {
@@ -59,6 +67,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     user: flags.user,
     root: flags.project === undefined ? null : resolve(io.cwd, flags.project),
     args: positionals.args ?? [],
+    ...(runner === undefined ? {} : { runner }),
   });
   if (flags.out === "-") {
     io.stdout.write(unit);
@@ -75,7 +84,13 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       hint: "run it with sudo, or give --out",
     });
   }
-  const next = `useradd --system ${flags.user}; systemctl daemon-reload; systemctl enable --now ${basename(path)}`;
+  const next = [
+    `useradd --system ${flags.user}`,
+    ...(runner?.writable ?? []).map((each) => `install -d -o ${flags.user} -m 700 '${each}'`),
+    ...(runner?.files ?? []).map((each) => `chown ${flags.user} '${each}'`),
+    "systemctl daemon-reload",
+    `systemctl enable --now ${basename(path)}`,
+  ].join("; ");
   io.print({ path, role: flags.role, user: flags.user, next }, () => `wrote ${path}\nnext: ${next}\n`);
   return 0;
-};
+}

@@ -1,3 +1,4 @@
+export { exampleLease } from "../protocol/example.ts";
 /** Parts of the runner role that need no controller; its own folder is only reached through here. */
 export {
   describeRunner,

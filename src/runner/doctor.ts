@@ -18,6 +18,7 @@ import {
 } from "./sandboxes/index.ts";
 import { checkSecret } from "./secrets.ts";
 import type { Fetch } from "./wire/client.ts";
+import { networkFailure } from "./wire/network-reason.ts";
 import { fetchWith, readTls, type TlsFiles } from "./wire/tls.ts";
 
 /** What one check found. `remedy` says what to do, and is null when there is nothing to do. */
@@ -203,8 +204,8 @@ async function checkController(url: string, send: Fetch): Promise<RunnerCheck[]>
       headers: { [PROTOCOL_HEADER]: PROTOCOL_VERSION },
       redirect: "error",
       signal: AbortSignal.timeout(CONTROLLER_TIMEOUT_MS),
-    }).catch((error: { code?: string; message: string }) => {
-      throw new Failure("unavailable", `${url} cannot be reached: ${error.code ?? error.message}`, {});
+    }).catch((error: unknown) => {
+      throw networkFailure(url, error);
     });
     const version = response.headers.get(PROTOCOL_HEADER);
     if (!response.ok || version === null) {

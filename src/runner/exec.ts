@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openArtifacts } from "../artifacts/index.ts";
 import { isoTime, systemClock } from "../base/clock.ts";
 import { fail } from "../base/errors.ts";
-import { silentLog } from "../base/log.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import { Lease, type LeaseState, type TaskResult, UnsignedLease, validate } from "../protocol/index.ts";
 import { effectiveConfig, type RunnerConfig } from "./config.ts";
 import { openWorkspaces } from "./files/workspaces.ts";
@@ -23,6 +23,7 @@ export interface ExecOptions {
   readonly browser?: RunnerConfig["browser"];
   /** Task output as it comes; by default both streams go to stderr. */
   readonly write?: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
+  readonly log?: Log;
   /** Aborting cancels the task. */
   readonly signal?: AbortSignal;
 }
@@ -71,7 +72,7 @@ export async function execLease(value: unknown, options: ExecOptions): Promise<T
       ownSecrets: () => [],
       broker: undefined,
       clock: systemClock,
-      log: silentLog,
+      log: options.log ?? silentLog,
       at: () => {},
       counts: { results: new Map(), logBytes: 0 },
       signal: silence.signal,

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../base/errors.ts";
 import { readPrivateFile } from "../base/private-file.ts";
@@ -13,7 +13,19 @@ type Sources = Pick<EffectiveConfig, "secrets" | "vault"> & { readonly broker?: 
 
 const REFERENCE = /^runner-secret:\/\/([A-Za-z0-9][A-Za-z0-9._-]*)$/;
 
-async function resolve(name: string, { secrets, vault, broker }: Sources): Promise<string> {
+async function resolve(name: string, sources: Sources): Promise<string> {
+  const value = await readSecret(name, sources);
+  // No variable can hold the one, and the other is a mistake that a task would take for its secret.
+  if (value.includes("\0")) {
+    throw fail("secret_denied", `secret ${name} holds a NUL byte`, {
+      hint: "keep it as text, such as base64",
+    });
+  }
+  if (value === "") throw fail("secret_denied", `secret ${name} is empty`);
+  return value;
+}
+
+async function readSecret(name: string, { secrets, vault, broker }: Sources): Promise<string> {
   const source: SecretSource | undefined = secrets[name];
   if (source === undefined) {
     const brokered = broker?.(name);
@@ -24,10 +36,13 @@ async function resolve(name: string, { secrets, vault, broker }: Sources): Promi
   if ("file" in source) return readPrivateFile(source.file);
   if ("credential" in source) {
     const directory = process.env["CREDENTIALS_DIRECTORY"];
-    if (directory === undefined) {
-      throw fail("secret_denied", `secret ${name} needs systemd's LoadCredential=${source.credential}`);
+    const path = join(directory ?? "", source.credential);
+    if (directory === undefined || !existsSync(path)) {
+      throw fail("secret_denied", `secret ${name}: systemd passed no credential ${source.credential}`, {
+        hint: `the unit of the runner needs LoadCredential=${source.credential}:/path/to/it`,
+      });
     }
-    return readFileSync(join(directory, source.credential), "utf8").replace(/\r?\n$/, "");
+    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
   }
   const value = process.env[source.env];
   if (value === undefined)

@@ -154,6 +154,28 @@ test("mutual TLS: a runner with a certificate of the authority works, one withou
     expect(await health({ cert, key })).toBe(200);
     expect(await health({})).toBe("no answer");
     expect(await health(stranger.of["runner"]!)).toBe("no answer");
+
+    // Whoever does not know the authority is told so at once, and not asked to wait.
+    const untold = await runBinary([...args, "--data-dir", join(box.path, "untold")], {
+      env: box.env,
+      cwd: box.path,
+    });
+    expect(untold.code).toBe(2);
+    expect(untold.stderr).toContain("its certificate is not trusted");
+    expect(untold.stderr).toContain("--tls-ca");
+    const file = `version: 1\nrunnerId: r\ncontrollerUrl: ${url}\ntls: {ca: ${join(box.path, "stranger.pem")}}\n`;
+    write("stranger-ca.yaml", file);
+    const doctor = await runBinary(["runner", "doctor", "--config", "stranger-ca.yaml", "--json"], {
+      env: { ...box.env, LIGHTFLOW_RUNNER_SANDBOX: "process" },
+      cwd: box.path,
+    });
+    expect(doctor.code).toBe(1);
+    const { checks } = JSON.parse(doctor.stdout) as { checks: { name: string }[] };
+    expect(checks.find(({ name }) => name === "controller")).toMatchObject({
+      status: "fail",
+      detail: expect.stringContaining("its certificate is not trusted"),
+      remedy: expect.stringContaining("tls: {ca:"),
+    });
   } finally {
     await all.end();
   }

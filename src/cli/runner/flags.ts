@@ -89,7 +89,9 @@ export function runnerConfig(flags: RunnerFlags, io: Io): typeof RunnerConfig.st
     sandbox: runner.sandbox,
     ...(runner.browser === undefined ? {} : { browser: { executable: runner.browser } }),
     mounts: flags.mount.map((path) => resolve(io.cwd, path)),
-    ...(flags.secret.length === 0 ? {} : { secrets: Object.fromEntries(flags.secret.map(secretSource)) }),
+    ...(flags.secret.length === 0
+      ? {}
+      : { secrets: Object.fromEntries(flags.secret.map((text) => secretSource(text, io.cwd))) }),
     ...(flags["trusted-builder"].length === 0 ? {} : { trustedBuilders: [...flags["trusted-builder"]] }),
   };
 }
@@ -97,13 +99,18 @@ export function runnerConfig(flags: RunnerFlags, io: Io): typeof RunnerConfig.st
 type SecretSource = NonNullable<RunnerConfig["secrets"]>[string];
 
 /** `name=file:/etc/key.pem`: where a secret's value is, never the value. */
-export function secretSource(text: string): [string, SecretSource] {
+export function secretSource(text: string, cwd: string): [string, SecretSource] {
   const [, name, kind, place] = /^([A-Za-z0-9][A-Za-z0-9._-]*)=(env|file|credential):(.+)$/.exec(text) ?? [];
   if (name === undefined || place === undefined) {
     throw fail("usage", `--secret ${text.split("=")[0]} does not say where the secret is`, {
       hint: "--secret NAME=env:VARIABLE, NAME=file:/path or NAME=credential:NAME",
     });
   }
-  if (kind === "file") return [name, { file: place }];
+  if (kind === "file") return [name, { file: resolve(cwd, place) }];
+  if (kind === "credential" && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(place)) {
+    throw fail("usage", `--secret ${name}: ${place} is not the name of a credential`, {
+      hint: "it is what LoadCredential= of the unit calls it, and no path",
+    });
+  }
   return [name, kind === "env" ? { env: place } : { credential: place }];
 }

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { fail } from "../../base/errors.ts";
-import { run as install } from "../install.ts";
+import type { RunnerFile } from "../../host/runner-tools.ts";
+import type { RunnerUnit } from "../install/unit.ts";
+import { installUnit } from "../install.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { readRunnerFile } from "./file.ts";
 import { setupOfFile } from "./setup.ts";
@@ -33,19 +35,42 @@ export const spec = {
   ],
 } as const satisfies CommandSpec;
 
-export const run: Run<typeof spec> = async ({ flags, given }, io) => {
+/** After what the file says: what it does not say, and the last results. */
+const DELIVERY_SECONDS = 20;
+
+export const run: Run<typeof spec> = async ({ flags }, io) => {
   const config = resolve(io.cwd, flags.config);
-  const setup = setupOfFile(readRunnerFile(config), io);
+  const file = readRunnerFile(config);
+  const setup = setupOfFile(file, io);
   if (setup.controllerUrl === null) {
     throw fail("schema_violation", `${config} names no controller`, { hint: "add controllerUrl" });
   }
   const { systemd, user, out, force } = flags;
-  return await install(
+  return await installUnit(
     {
-      given,
       positionals: { args: ["--config", config] },
       flags: { systemd, user, out, force, role: "runner", project: undefined },
     },
     io,
+    unitOf(file),
   );
 };
+
+function unitOf(file: RunnerFile): RunnerUnit {
+  const { dataDirectory, imagesDirectory, credentialFile, tls, secrets = {}, vault } = file;
+  const { mounts = [], drainMs = 0, killGraceMs = 0 } = file;
+  const given = (paths: (string | undefined)[]) => paths.filter((path) => path !== undefined);
+  const sources = Object.values(secrets);
+  return {
+    writable: given([dataDirectory, imagesDirectory]),
+    files: given([
+      credentialFile,
+      tls?.key,
+      vault?.tokenFile,
+      ...sources.map((source) => ("file" in source ? source.file : undefined)),
+    ]),
+    mounts,
+    credentials: sources.flatMap((source) => ("credential" in source ? [source.credential] : [])),
+    stopSeconds: Math.ceil((drainMs + killGraceMs) / 1000) + DELIVERY_SECONDS,
+  };
+}

@@ -8,7 +8,7 @@ import { callTarget, policyTasks } from "../../policy/index.ts";
 import { callOperation, service } from "../../service/index.ts";
 import { publishAgent } from "../../store/index.ts";
 import { featuresOf, type LoadedDocument, type WorkflowDocument } from "../../workflow/index.ts";
-import { openRunDirectory } from "./run-directory.ts";
+import { openRunDirectory } from "../run-directory.ts";
 
 export interface RunDocument {
   readonly loaded: LoadedDocument;

@@ -70,7 +70,8 @@ export async function storeOpened(descriptor: number, size: number, store: Store
 
 const isGlob = (path: string): boolean => /[*?[{]/.test(path);
 
-function checkPath(path: string): void {
+/** @throws Failure `artifact_path_denied` */
+export function checkArtifactPath(path: string): void {
   const names = path.split("/");
   if (path.startsWith("/") || path.includes("\\") || names.some((name) => name === ".." || name === "")) {
     throw fail(
@@ -143,7 +144,7 @@ export async function collectArtifacts(
   maskName: (name: string) => string,
   store: StoreArtifact,
 ): Promise<ArtifactReference[]> {
-  for (const request of requests) checkPath(request.path);
+  for (const request of requests) checkArtifactPath(request.path);
   if (requests.length === 0) return [];
   const found = findAll(root, requests);
   if (found.length > limits.artifactCount) {
@@ -160,7 +161,7 @@ export async function collectArtifacts(
     if (opened === null) {
       throw fail(
         "artifact_not_found",
-        `the declared artifact ${JSON.stringify(path)} is not a regular file`,
+        `the declared artifact ${JSON.stringify(path)} is missing or no regular file`,
         {
           hint: "the task has to write it below its working directory; links are not followed",
         },

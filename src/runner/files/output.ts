@@ -13,8 +13,8 @@ export function readOutput(directory: string, name: string, context: Pick<Lease,
   if (context.output === "none") return null;
   const opened = openBelow(directory, name);
   if (opened === null) {
-    throw fail("execution_output_invalid", "the task wrote no output", {
-      hint: 'it has to write one JSON value to the file named by "$LIGHTFLOW_OUTPUT"',
+    throw fail("execution_output_invalid", "the task wrote no output, or what it made is no regular file", {
+      hint: "it has to write one JSON value to the file that LIGHTFLOW_OUTPUT names",
     });
   }
   try {

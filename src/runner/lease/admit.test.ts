@@ -30,6 +30,14 @@ test("a runner with a list of templates takes only what was made from one of the
   checkContent(exampleLease(), config({}));
 });
 
+test("an artifact that could not be handed over is refused before anything runs", () => {
+  for (const path of ["../x", "/etc/passwd", "a/../../b", "a//b", "a\\b", ".."])
+    expect(() => checkContent(exampleLease({ artifacts: [{ path }] }), config({}))).toThrow(
+      "stay in the workspace",
+    );
+  checkContent(exampleLease({ artifacts: [{ path: "dist/**/*.tar" }] }), config({}));
+});
+
 test("the hash of the allow-list changes with its templates", () => {
   const hashes = [config({}), config({ commandTemplates: [digest] }), config({ commands: ["git"] })];
   expect(new Set(hashes.map(({ commandAllowlistHash }) => commandAllowlistHash)).size).toBe(3);

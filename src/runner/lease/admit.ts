@@ -10,6 +10,7 @@ import {
 } from "../../protocol/index.ts";
 import type { EffectiveConfig } from "../config.ts";
 import { checkEnvironmentNames } from "../environment.ts";
+import { checkArtifactPath } from "../files/collect.ts";
 
 const SAAS_SECRET = "saas-secret://";
 const RUNNER_SECRET = "runner-secret://";
@@ -40,12 +41,18 @@ export function verifyOffer(
 
 /**
  * What no policy of a server can make this runner do.
- * @throws Failure `secret_denied`, `template_denied`, `execution_policy_denied`
+ * @throws Failure `secret_denied`, `template_denied`, `execution_policy_denied`, `artifact_path_denied`
  */
 export function checkContent(
   lease: Pick<
     Lease,
-    "task" | "agent" | "commandTemplateId" | "commandTemplateDigest" | "secretPolicy" | "workspace"
+    | "task"
+    | "agent"
+    | "artifacts"
+    | "commandTemplateId"
+    | "commandTemplateDigest"
+    | "secretPolicy"
+    | "workspace"
   >,
   config: EffectiveConfig,
 ): void {
@@ -71,6 +78,8 @@ export function checkContent(
     throw fail("secret_denied", "the lease's secret policy is none, and its environment refers to a secret");
   }
   checkEnvironmentNames(task.environment);
+  // What could not be handed over afterwards is not begun.
+  for (const { path } of lease.artifacts) checkArtifactPath(path);
   checkCopy(lease.workspace);
   if (lease.agent !== undefined) {
     checkAgent(lease.agent, config);

@@ -86,7 +86,7 @@ export const UNKNOWN: Outcome = {
 
 /** Nothing of the task has run; unless the sandbox itself says that nobody can know. */
 export function notStarted(failure: Failure): Outcome {
-  const summary = failure.hint === undefined ? failure.message : `${failure.message} (${failure.hint})`;
+  const summary = toldWithHint(failure);
   if (failure.code === UNKNOWN.errorCode) return { ...UNKNOWN, summary };
   const isOurs = failure.code === "internal" || failure.code === "io";
   const errorCode = isOurs ? "execution_start_failed" : failure.code;
@@ -97,9 +97,12 @@ export function notStarted(failure: Failure): Outcome {
 export const badOutput = (failure: Failure): Outcome => ({
   status: "failed",
   errorCode: failure.code,
-  summary: failure.message,
+  summary: toldWithHint(failure),
   retrySafety: "inspect-required",
 });
+
+const toldWithHint = ({ message, hint }: Failure): string =>
+  hint === undefined ? message : `${message} (${hint})`;
 
 export interface Collected {
   readonly output: Json;

@@ -1,7 +1,7 @@
 import type { Static, TSchema } from "@sinclair/typebox";
 import { type ErrorCode, type Failure, fail, fromProblem } from "../../base/errors.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION, validate } from "../../protocol/index.ts";
-import { networkReason } from "./network-reason.ts";
+import { networkFailure } from "./network-reason.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -81,8 +81,9 @@ export function createClient(baseUrl: string, fetchFunction: Fetch = fetch): Cli
         signal: call.signal ? AbortSignal.any([timeout, call.signal]) : timeout,
       });
     } catch (error) {
-      const reason = timeout.aborted ? `no answer within ${call.timeoutMs} ms` : networkReason(error);
-      throw fail("unavailable", `${base}${call.path}: ${reason}`, { cause: error });
+      const url = `${base}${call.path}`;
+      if (timeout.aborted) throw fail("unavailable", `${url}: no answer within ${call.timeoutMs} ms`);
+      throw networkFailure(url, error);
     }
   };
 
@@ -125,6 +126,8 @@ export function createClient(baseUrl: string, fetchFunction: Fetch = fetch): Cli
 
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   "unavailable",
+  // An authority may be exchanged under a runner: what it has to report stays until it is trusted again.
+  "controller_untrusted",
   "rate_limited",
   "internal",
   "io",

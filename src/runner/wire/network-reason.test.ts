@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { networkReason } from "./network-reason.ts";
+import { networkFailure, networkReason } from "./network-reason.ts";
 
 const reasonOf = (url: string) =>
   fetch(url).then(
@@ -13,9 +13,11 @@ test("why a controller is not reached is said for an operator, with what to look
   await plain.stop(true);
   expect(await reasonOf(`http://127.0.0.1:${port}`)).toBe("nothing listens there (ECONNREFUSED)");
   expect(await reasonOf("http://name.invalid")).toStartWith("the name is not known");
-  expect(networkReason(new Error("self signed certificate"))).toBe(
-    "its certificate is not trusted; name its authority with --tls-ca, or check --tls-cert (self signed certificate)",
-  );
+  expect(networkFailure("https://host", new Error("self signed certificate"))).toMatchObject({
+    code: "controller_untrusted",
+    message: "https://host: its certificate is not trusted (self signed certificate)",
+    hint: expect.stringContaining("--tls-ca"),
+  });
   const cut = Object.assign(new Error("The socket was closed. For more information, pass `verbose: true`"), {
     code: "ECONNRESET",
   });

@@ -63,7 +63,8 @@ export class Session {
       } catch (error) {
         const failure = toFailure(error);
         if (signal.aborted) break;
-        if (!isTransient(failure) && !this.#admitted) throw failure;
+        const isFinal = !isTransient(failure) || failure.code === "controller_untrusted";
+        if (isFinal && !this.#admitted) throw failure;
         log.warn("registration failed; trying again", { code: failure.code, reason: failure.message });
         await pause(backoff.next(), signal);
       }

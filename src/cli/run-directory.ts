@@ -1,7 +1,7 @@
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tryLock } from "../../store/host-lock.ts";
+import { tryLock } from "../store/host-lock.ts";
 
 const PREFIX = "lightflow-run-";
 /** Its process holds it for as long as it lives. */
@@ -15,7 +15,7 @@ export interface RunDirectory {
   close(): void;
 }
 
-/** A directory for one run of this process. Those of this user whose process was killed go first. */
+/** A directory for one run, or one lease, of this process. Those of this user whose process was killed go first. */
 export function openRunDirectory(parent = tmpdir()): RunDirectory {
   removeAbandoned(parent);
   const path = mkdtempSync(join(parent, PREFIX));
