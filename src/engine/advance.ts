@@ -72,6 +72,7 @@ export function advance(
 ): Advance {
   const machine = new Machine(definition, instance, now);
   if (!FINISHED.has(instance.status)) step(machine, input);
+  machine.settle();
   return { instance, effects: machine.effects, transitions: machine.transitions, outputs: machine.outputs };
 }
 

@@ -35,8 +35,8 @@ export interface Lived {
   readonly definition: Definition;
   readonly instance: Instance;
   readonly transitions: readonly Transition[];
-  /** What tasks gave, which the history does not keep. */
-  readonly outputs: ReadonlyMap<Transition, Json>;
+  /** What tasks gave, each at the place of its transition; the history does not keep it. */
+  readonly outputs: readonly Json[];
   readonly now: number;
 }
 
@@ -70,19 +70,20 @@ export function lifecycleEvents(lived: Lived, key: string, wanted: (type: string
         time: isoTime(now),
         datacontenttype: "application/json",
         ...mark,
-        data: { ...about, [time]: isoTime(now), ...outcome(lived, transition) },
+        data: { ...about, [time]: isoTime(now), ...outcome(lived, index) },
       });
     }
   return events;
 }
 
-function outcome({ instance, outputs }: Lived, transition: Transition): JsonObject {
+function outcome({ instance, transitions, outputs }: Lived, index: number): JsonObject {
+  const transition = transitions[index]!;
   const detail = isObject(transition.detail) ? (transition.detail as JsonObject) : {};
   switch (transition.event) {
     case "run.succeeded":
       return { output: instance.output };
     case "step.succeeded":
-      return { output: outputs.get(transition) ?? null };
+      return { output: outputs[index] ?? null };
     case "run.failed":
     case "step.failed":
       return { error: detail["error"] ?? null };

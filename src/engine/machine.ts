@@ -35,8 +35,10 @@ export class Machine {
   readonly now: number;
   readonly effects: Effect[] = [];
   readonly transitions: Transition[] = [];
-  /** What tasks gave, for whoever listens for their end. */
-  readonly outputs = new Map<Transition, Json>();
+  /** What tasks gave, at the places of their transitions, for whoever listens for their end. */
+  readonly outputs: Json[] = [];
+  /** Visits of this advance: an object takes many new names one by one badly. */
+  readonly #visits = new Map<string, number>();
   #queue: (() => void)[] = [];
   #starts = 0;
 
@@ -54,6 +56,11 @@ export class Machine {
     if (FINISHED.has(this.instance.status)) return;
     this.instance.status =
       this.effects.length > 0 || Object.keys(this.instance.frames).length > 0 ? "waiting" : "running";
+  }
+
+  /** Write down what was kept beside the instance meanwhile. */
+  settle(): void {
+    for (const [key, visit] of this.#visits) this.instance.visits[key] = visit;
   }
 
   later(work: () => void): void {
@@ -76,7 +83,8 @@ export class Machine {
   }
 
   frame(id: number): Frame | undefined {
-    return this.instance.frames[String(id)];
+    // By the number itself: an object keeps such members as an array does. The workflow's own list has no frame.
+    return id === 0 ? undefined : this.instance.frames[id];
   }
 
   /** Create the activation of a task and start it. */
@@ -87,8 +95,8 @@ export class Machine {
     inherited: { iteration: number[]; locals: JsonObject; extended?: number },
   ): Frame {
     const key = node.pointer + iterationText(inherited.iteration);
-    const visit = (this.instance.visits[key] ?? 0) + 1;
-    this.instance.visits[key] = visit;
+    const visit = (this.#visits.get(key) ?? this.instance.visits[key] ?? 0) + 1;
+    this.#visits.set(key, visit);
     const frame: Frame = {
       id: this.instance.next_frame++,
       parent,
@@ -104,7 +112,7 @@ export class Machine {
     };
     if (inherited.extended !== undefined) frame.extended = inherited.extended;
     if (isPrivateBelow(this, this.frame(parent))) frame.private = true;
-    this.instance.frames[String(frame.id)] = frame;
+    this.instance.frames[frame.id] = frame;
     if (++this.#starts > STARTS_PER_ADVANCE) {
       frame.deferred = true;
       frame.effect = this.effectId();
@@ -179,7 +187,7 @@ export class Machine {
       const output = finishData(this, frame, node, rawOutput);
       this.leave(frame);
       this.note("step.succeeded", frame, { duration_ms: this.now - frame.started_at });
-      this.outputs.set(this.transitions.at(-1)!, output);
+      this.outputs[this.transitions.length - 1] = output;
       this.#tellParent(frame, output, directive ?? (node.task["then"] as string | undefined) ?? "continue");
     });
   }
@@ -278,6 +286,7 @@ export class Machine {
     for (const frame of Object.values(this.instance.frames)) this.#drop(frame);
     this.instance.frames = {};
     this.instance.visits = {};
+    this.#visits.clear();
     if (this.instance.timeout !== undefined) {
       this.cancelEffect(this.instance.timeout);
       delete this.instance.timeout;
@@ -294,7 +303,7 @@ export class Machine {
   /** Take a frame off, with what it waits for. */
   leave(frame: Frame): void {
     this.#drop(frame);
-    delete this.instance.frames[String(frame.id)];
+    delete this.instance.frames[frame.id];
   }
 
   #drop(frame: Frame): void {

@@ -225,6 +225,6 @@ export interface Advance {
   instance: Instance;
   effects: Effect[];
   transitions: Transition[];
-  /** What tasks gave that ended; the history does not keep it. */
-  outputs: ReadonlyMap<Transition, Json>;
+  /** What tasks gave that ended, each at the place of its transition; the history does not keep it. */
+  outputs: readonly Json[];
 }
