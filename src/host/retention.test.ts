@@ -8,7 +8,7 @@ import type { Json, JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { silentLog } from "../base/log.ts";
 import { callOperation, service } from "../service/index.ts";
-import { findRun, noteOrphans, pendingRemovals } from "../store/index.ts";
+import { findRun, noteOrphans, noteUpload, pendingRemovals } from "../store/index.ts";
 import { type Host, openHost } from "./index.ts";
 
 const closers: (() => Promise<void>)[] = [];
@@ -334,4 +334,36 @@ test("only an operator places or releases a hold, and another tenant's bytes are
   const run_ = callOperation(service.holdArtifact, other, { run_id: "mine", reason: "x" });
   expect(await refusal(run_)).toMatchObject({ code: "not_found" });
   expect(await callOperation(service.listArtifactReferences, other, {})).toMatchObject({ artifacts: [] });
+});
+
+test("what is collected is counted for the caller's tenant alone, also where another has the same bytes", async () => {
+  const host = await hostWithRunner();
+  const other = { ...host.context, tenantId: "other" };
+  const collect = (context: typeof other, dry_run = false) =>
+    callOperation(service.collectArtifacts, context, { dry_run });
+  await run(host, "mine", { artifactRetentionMs: 1, logRetentionMs: 1 }, "shared");
+  const [artifact] = await operationsOf(host).list({ run_id: "mine", kind: "artifact" });
+  await host.context.records.write(noteUpload, {
+    tenantId: "other",
+    sha256: artifact!.sha256,
+    size: artifact!.size,
+    media_type: "text/plain",
+    name: "copy",
+    source: null,
+    actor: "token:other",
+    now: Date.now(),
+    retentionMs: 600_000,
+  });
+  await Bun.sleep(2);
+  expect(await collect(other, true)).toMatchObject({ expired: 0, removed: 0, freed_bytes: 0 });
+  // Nobody is told that somebody else needs the bytes.
+  const told = { expired: 2, removed: 2 };
+  expect(await collect(host.context, true)).toMatchObject(told);
+  const others = await collect(other);
+  expect(others).toMatchObject({ expired: 0, removed: 0, freed_bytes: 0, quarantined: 0 });
+  await run(host, "again", { artifactRetentionMs: 1, logRetentionMs: 1 }, "shared");
+  await Bun.sleep(2);
+  expect(await collect(host.context)).toMatchObject({ ...told, freed_bytes: artifact!.size + 12 });
+  const { data } = await callOperation(service.readArtifact, other, { sha256: artifact!.sha256 });
+  expect(data).toBe("shared");
 });

@@ -43,9 +43,9 @@ export const collectArtifacts = defineOperation({
   input: closed({ dry_run: Type.Optional(Type.Boolean()) }),
   output: closed({
     dry_run: Type.Boolean(),
-    /** References whose time is over: of the caller's tenant in a dry run, else all of them. */
+    /** References whose time is over. Like all numbers here, of the caller's tenant alone. */
     expired: Integer,
-    /** Artifacts whose bytes go, and how many. */
+    /** Artifacts that the tenant needs no more, and their bytes; they stay for as long as others need them. */
     removed: Integer,
     freed_bytes: Integer,
     quarantined: Integer,
@@ -57,7 +57,7 @@ export const collectArtifacts = defineOperation({
         run_id: nullable(Text),
         size: Integer,
         expires_at: Time,
-        /** Whether nothing else needs its bytes. */
+        /** Whether nothing else of the tenant needs its bytes. */
         removes_bytes: Type.Boolean(),
       }),
     ),
@@ -65,7 +65,10 @@ export const collectArtifacts = defineOperation({
   }),
   async run(context, input, signal) {
     if (input.dry_run !== true) {
-      const { expired, removed, bytes, quarantined } = await sweepArtifacts(sweepParts(context, signal));
+      const { expired, removed, bytes, quarantined } = await sweepArtifacts({
+        ...sweepParts(context, signal),
+        tenantId: context.tenantId,
+      });
       return {
         dry_run: false,
         expired,
@@ -91,7 +94,7 @@ function preview({ views, tenantId, clock }: ServiceContext) {
   } while (after !== null && due.length < SHOWN);
   const sizes = new Map<string, number>();
   for (const { sha256, size } of due)
-    if (!sizes.has(sha256)) sizes.set(sha256, views.read((tx) => wouldGo(tx, sha256, now), null) ? size : -1);
+    if (!sizes.has(sha256)) sizes.set(sha256, views.read(wouldGo, { tenantId, sha256, now }) ? size : -1);
   const going = [...sizes.values()].filter((size) => size >= 0);
   return {
     dry_run: true,

@@ -65,12 +65,12 @@ export const dueReferences: Query<
 
 /**
  * Give up references whose time is over: the row stays with its digest, and what has to go is written down for as long as
- * it is there. @returns how many were given up
+ * it is there. @returns what was given up
  */
-export const expireReferences: Operation<{ references: readonly DueReference[]; now: number }, number> = (
-  tx,
-  { references, now },
-) => {
+export const expireReferences: Operation<
+  { references: readonly DueReference[]; now: number },
+  DueReference[]
+> = (tx, { references, now }) => {
   const gone = new Map<string, DueReference[]>();
   for (const reference of references) {
     if (!expire(tx, reference, now)) continue;
@@ -94,7 +94,7 @@ export const expireReferences: Operation<{ references: readonly DueReference[]; 
       },
     });
   }
-  return [...gone.values()].reduce((sum, each) => sum + each.length, 0);
+  return [...gone.values()].flat();
 };
 
 function expire(tx: Transaction, due: DueReference, now: number): boolean {

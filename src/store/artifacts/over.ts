@@ -55,6 +55,14 @@ const isNeededOtherwise = (tx: Reader, sha256: string): boolean =>
     "SELECT 1 FROM legal_hold WHERE target = ? AND released_at IS NULL LIMIT 1",
   ]);
 
+/** The same of one tenant's things alone. */
+const isNeededOtherwiseOf = (tx: Reader, sha256: string, tenantId: string): boolean =>
+  [
+    "SELECT 1 FROM history_archive JOIN instance ON id = instance_id WHERE sha256 = ? AND tenant_id = ? LIMIT 1",
+    "SELECT 1 FROM approval_artifact JOIN approval ON id = approval_id WHERE sha256 = ? AND tenant_id = ? LIMIT 1",
+    "SELECT 1 FROM audit_archive WHERE sha256 = ? AND tenant_id = ?",
+  ].some((statement) => tx.get(statement, sha256, tenantId) !== undefined) || hasHold(tx, tenantId, sha256);
+
 /** Whether anything in the store still needs the bytes of a digest, whoever's they are. */
 export const isWanted = (tx: Reader, sha256: string): boolean =>
   has(tx, sha256, [
@@ -62,14 +70,21 @@ export const isWanted = (tx: Reader, sha256: string): boolean =>
     "SELECT 1 FROM upload WHERE sha256 = ? AND expired_at IS NULL LIMIT 1",
   ]) || isNeededOtherwise(tx, sha256);
 
-/** Whether the bytes of a digest would go if everything whose time is over were given up now. */
-export function wouldGo(tx: Reading, sha256: string, now: number): boolean {
+/**
+ * Whether a tenant would need the bytes of a digest no more if everything whose time is over were given up now. Whether
+ * others have the same bytes is nothing that it may learn.
+ */
+export function wouldGo(
+  tx: Reading,
+  { tenantId, sha256, now }: { tenantId: string; sha256: string; now: number },
+): boolean {
   const live = tx.all<Reference>(
     `SELECT tenant_id, sha256, instance_id, lease_id, expires_at, expired_at FROM artifact
-       WHERE sha256 = ?1 AND expired_at IS NULL
+       WHERE sha256 = ?1 AND tenant_id = ?2 AND expired_at IS NULL
      UNION ALL SELECT tenant_id, sha256, NULL, NULL, expires_at, expired_at FROM upload
-       WHERE sha256 = ?1 AND expired_at IS NULL`,
+       WHERE sha256 = ?1 AND tenant_id = ?2 AND expired_at IS NULL`,
     sha256,
+    tenantId,
   );
-  return live.every((reference) => isOver(tx, reference, now)) && !isNeededOtherwise(tx, sha256);
+  return live.every((reference) => isOver(tx, reference, now)) && !isNeededOtherwiseOf(tx, sha256, tenantId);
 }

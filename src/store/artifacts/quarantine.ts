@@ -82,8 +82,11 @@ export const discardQuarantined: Operation<
   return row;
 };
 
-/** Those whose time is over. @returns how many were given up */
-export const expireQuarantined: Operation<{ now: number; limit: number }, number> = (tx, { now, limit }) => {
+/** Those whose time is over. @returns what was given up */
+export const expireQuarantined: Operation<{ now: number; limit: number }, QuarantinedUpload[]> = (
+  tx,
+  { now, limit },
+) => {
   const over = tx.all<QuarantinedUpload>(
     `SELECT * FROM quarantined_upload WHERE expires_at <= ? AND NOT EXISTS (SELECT 1 FROM legal_hold
        WHERE target = quarantined_upload.instance_id AND released_at IS NULL) ORDER BY expires_at LIMIT ?`,
@@ -91,7 +94,7 @@ export const expireQuarantined: Operation<{ now: number; limit: number }, number
     limit,
   );
   for (const row of over) drop(tx, row, now);
-  return over.length;
+  return over;
 };
 
 type Writer = Parameters<typeof expireQuarantined>[0];

@@ -28,6 +28,14 @@ export const removalsOf: Query<{ digests: readonly string[] }, RemovalRow[]> = (
     ),
   );
 
+/** The tenant that gave a digest up last. */
+export const lastHolder: Query<string, string | undefined> = (tx, sha256) =>
+  tx.get<{ tenant_id: string }>(
+    `SELECT tenant_id FROM (SELECT tenant_id, expired_at FROM artifact WHERE sha256 = ?1
+       UNION ALL SELECT tenant_id, expired_at FROM upload WHERE sha256 = ?1) ORDER BY expired_at DESC LIMIT 1`,
+    sha256,
+  )?.tenant_id;
+
 /** Which digests nothing needs, as a view has it: a first look that leaves what is wanted where it is. */
 export const unwanted: Query<{ digests: readonly string[] }, string[]> = (tx, { digests }) =>
   digests.filter((sha256) => !isWanted(tx, sha256));
