@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { digestOf, sha256 } from "../base/canonical.ts";
 import { fail } from "../base/errors.ts";
 import { AGENT_TOOL_PATTERN, mcpTool, secretConflict, toolConflict } from "../protocol/agent-tools.ts";
-import { closed } from "../protocol/common.ts";
+import { closed, keyed, TOOL_NAME, VARIABLE } from "../protocol/common.ts";
 import { validate } from "../protocol/validate.ts";
 
 /** Instructions and skills are prompts: they and the input have to fit into one exchange with a model. */
@@ -59,9 +59,7 @@ export const AgentServer = closed({
   commandTemplateId: Type.Optional(Name),
   arguments: Type.Optional(Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 256 })),
   /** A secret is `runner-secret://<name>` as the whole value. */
-  environment: Type.Optional(
-    Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Type.String({ maxLength: 4096 })),
-  ),
+  environment: Type.Optional(keyed(VARIABLE, Type.String({ maxLength: 4096 }))),
   /** Of one call of a tool; two minutes where nothing is said. */
   timeoutMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 3_600_000 })),
 });
@@ -79,7 +77,7 @@ const members = {
   tools: Type.Optional(Type.Array(Tool, { maxItems: 64, uniqueItems: true })),
   mcpServers: Type.Optional(Type.Array(AgentServer, { maxItems: 16 })),
   /** What its tools were when it was published, by the digests of `{name, description, inputSchema}`: others are refused. */
-  pins: Type.Optional(Type.Record(Type.String({ maxLength: 128 }), Type.String({ pattern: DIGEST }))),
+  pins: Type.Optional(keyed(TOOL_NAME, Type.String({ pattern: DIGEST }))),
   /** Whether it works on the files of a workspace, or needs the tenant's network. */
   files: Type.Optional(Type.Boolean()),
   privateNetwork: Type.Optional(Type.Boolean()),

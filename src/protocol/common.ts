@@ -8,6 +8,15 @@ export const PROTOCOL_HEADER = "lightflow-protocol";
 export const closed = <T extends Record<string, TSchema>>(properties: T) =>
   Type.Object(properties, { additionalProperties: false });
 
+/** Values by names of one form. Without it a name of another form passes, whatever its value is. */
+export const keyed = <T extends TSchema>(pattern: string, value: T, more: { maxProperties?: number } = {}) =>
+  Type.Record(Type.String({ pattern }), value, { ...more, additionalProperties: false });
+
+/** The name of an environment variable. */
+export const VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$";
+/** A tool as an agent names it. */
+export const TOOL_NAME = "^[^\\u0000-\\u001f]{1,128}$";
+
 export const Uuid = Type.String({
   pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
 });

@@ -7,14 +7,17 @@ import {
   Digest,
   FIXED_ACTIONS,
   type FixedAction,
+  keyed,
   Name,
   Names,
   SandboxMode,
   SandboxProvider,
   Sha256,
   Timestamp,
+  TOOL_NAME,
   Token,
   Uuid,
+  VARIABLE,
 } from "./common.ts";
 import { INNER_PATTERN } from "./policy.ts";
 import { CommandTemplate } from "./template/schema.ts";
@@ -26,7 +29,7 @@ export const ShellTask = closed({
   type: Type.Literal("run.shell"),
   command: Type.String({ minLength: 1, maxLength: 4096 }),
   arguments: Type.Array(Argument, { maxItems: 4096 }),
-  environment: Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Argument),
+  environment: keyed(VARIABLE, Argument),
   stdin: Type.Optional(Type.String({ maxLength: 1_048_576 })),
   /** Where in the workspace it runs; without it at the top. */
   directory: Type.Optional(Type.String({ maxLength: 1024, pattern: INNER_PATTERN })),
@@ -80,10 +83,7 @@ const HostList = Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { max
 /** What an artifact was made from, by digests. */
 export const Material = closed({
   uri: Type.String({ minLength: 1, maxLength: 2048 }),
-  digest: Type.Record(
-    Type.String({ pattern: "^[A-Za-z0-9]{1,32}$" }),
-    Type.String({ pattern: "^[0-9a-f]{32,128}$" }),
-  ),
+  digest: keyed("^[A-Za-z0-9]{1,32}$", Type.String({ pattern: "^[0-9a-f]{32,128}$" })),
 });
 export type Material = Static<typeof Material>;
 
@@ -95,12 +95,12 @@ export const McpServer = closed({
   directory: ShellTask.properties.directory,
   environment: ShellTask.properties.environment,
   /** Variables that hold a secret, by the variable of the task's own environment that has it. */
-  secrets: Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), Name),
+  secrets: keyed(VARIABLE, Name),
   /** The approved command that it was made from. */
   commandTemplateId: Type.Optional(Name),
   commandTemplateDigest: Type.Optional(Digest),
   /** What tools have to be, by name: the digest of `{name, description, inputSchema}` as canonical JSON. */
-  pins: Type.Record(Type.String({ maxLength: 128 }), Digest),
+  pins: keyed(TOOL_NAME, Digest),
   /** Of one call. */
   timeoutMs: Count,
 });

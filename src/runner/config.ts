@@ -3,8 +3,10 @@ import { type Static, Type } from "@sinclair/typebox";
 import { digestOf } from "../base/canonical.ts";
 import { fail } from "../base/errors.ts";
 import { MIB } from "../base/limits.ts";
-import { closed, Digest, Name, Names, validate } from "../protocol/index.ts";
+import { closed, Digest, keyed, Name, Names, VARIABLE, validate } from "../protocol/index.ts";
+import { checkOwnEnvironment } from "./environment.ts";
 import { imagesDirectory } from "./images/store.ts";
+import { isWithin } from "./sandboxes/mounts.ts";
 import { CubeConfig, KubernetesConfig } from "./sandboxes/remote/config.ts";
 
 const Path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^/", description: "an absolute path" });
@@ -88,13 +90,17 @@ export const RunnerConfig = closed({
   mounts: Type.Optional(Type.Array(Path, { maxItems: 256 })),
   /** Host directories that every bubblewrap sandbox sees, read-only, beside the system's own. */
   readOnlyPaths: Type.Optional(Type.Array(Path, { maxItems: 64 })),
+  /** Variables that every task has unless it sets them itself (`PATH`, `JAVA_HOME`): where tools stand, never a secret. */
+  environment: Type.Optional(
+    keyed(VARIABLE, Type.String({ maxLength: 4096, pattern: "^[^\\u0000]*$" }), { maxProperties: 64 }),
+  ),
   /** When present, the only programs a task may name. */
   commands: Type.Optional(Type.Array(Type.Union([Name, Path]), { maxItems: 256 })),
   /** When present, only leases made from one of these approved command templates, by their digest. */
   commandTemplates: Type.Optional(Type.Array(Digest, { maxItems: 256 })),
   /** The Chromium of tasks that have a browser; a runner that proves it offers the capability `browser`. */
   browser: Type.Optional(closed({ executable: Path })),
-  secrets: Type.Optional(Type.Record(Name, SecretSource)),
+  secrets: Type.Optional(keyed(Name.pattern!, SecretSource)),
   vault: Type.Optional(VaultConfig),
   /** Public keys of other runners whose provenance a publication here takes, beside this runner's own. */
   trustedBuilders: Type.Optional(
@@ -170,13 +176,15 @@ export interface EffectiveConfig
 /** @throws Failure `invalid_request` that names the first field that is wrong */
 export function effectiveConfig(value: unknown): EffectiveConfig {
   const config = validate(RunnerConfig, value);
-  for (const path of [config.dataDirectory, ...(config.mounts ?? [])]) {
+  for (const path of [config.dataDirectory, ...(config.mounts ?? []), ...(config.readOnlyPaths ?? [])]) {
     if (!isAbsolute(path) || path.split("/").includes("..")) {
       throw fail("invalid_request", `${path} must be an absolute path without ".."`);
     }
   }
   checkVault(config);
   checkSandbox(config);
+  checkReadOnlyPaths(config);
+  checkOwnEnvironment(config.environment ?? {});
   return {
     ...config,
     runnerKind: config.runnerKind ?? "local",
@@ -185,6 +193,7 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     imagesDirectory: config.imagesDirectory ?? imagesDirectory(config.dataDirectory),
     mounts: config.mounts ?? [],
     readOnlyPaths: config.readOnlyPaths ?? [],
+    environment: config.environment ?? {},
     commands: config.commands,
     commandTemplates: config.commandTemplates,
     secrets: config.secrets ?? {},
@@ -211,6 +220,27 @@ export function effectiveConfig(value: unknown): EffectiveConfig {
     configHash: digestOf(config),
     commandAllowlistHash: digestOf([...(config.commands ?? []), ...(config.commandTemplates ?? [])]),
   };
+}
+
+/** Where a secret of the runner stands as it is. */
+export const credentialFiles = ({ secrets, vault }: Pick<RunnerConfig, "secrets" | "vault">): string[] => [
+  ...Object.values(secrets ?? {}).flatMap((source) => ("file" in source ? [source.file] : [])),
+  ...(vault === undefined ? [] : [vault.tokenFile]),
+];
+
+/** What every task sees holds nothing of the runner's own. */
+function checkReadOnlyPaths(config: RunnerConfig): void {
+  for (const path of config.readOnlyPaths ?? []) {
+    const inside = [config.dataDirectory, ...credentialFiles(config)].find((own) => isWithin(own, path));
+    if (inside !== undefined)
+      throw fail(
+        "invalid_request",
+        `/readOnlyPaths: every task would see ${inside}, which lies below ${path}`,
+        {
+          hint: "name the directories that tools need, such as /opt/jdk",
+        },
+      );
+  }
 }
 
 /** What a kind of sandbox needs to be told. */

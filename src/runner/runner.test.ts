@@ -1,5 +1,16 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processesRunning, runnerBenches } from "../../test/support/runner.ts";
 import { sha256 } from "../base/canonical.ts";
@@ -77,6 +88,19 @@ describe("one lease", () => {
     ]);
     expect(lines).toContain("GREETING=two words");
     expect(lines).toContain("PATH=/usr/local/bin:/usr/bin:/bin");
+  });
+
+  test("an operator says where tools stand, and a task may say otherwise", async () => {
+    const { controller } = benches.start({
+      environment: { PATH: "/opt/tools of ours:/usr/bin:/bin", JAVA_HOME: "/opt/jdk" },
+    });
+    const shell = { type: "run.shell" as const, arguments: [], environment: {} };
+    const plain = controller.offer({ task: { ...shell, command: "env" } });
+    const own = controller.offer({ task: { ...shell, command: "env", environment: { JAVA_HOME: "/own" } } });
+    for (const lease of [plain, own]) await controller.result(lease);
+    expect(controller.log(plain)).toMatch(/^PATH=\/opt\/tools of ours:\/usr\/bin:\/bin$/m);
+    expect(controller.log(plain)).toContain("JAVA_HOME=/opt/jdk\n");
+    expect(controller.log(own)).toContain("JAVA_HOME=/own\n");
   });
 
   test("a task that crashes leaves no memory on the disk, with its sandbox and without", async () => {
@@ -326,6 +350,37 @@ describe("what is refused", () => {
 });
 
 describe("secrets", () => {
+  test("the file that one stands in is shown to no task, by a mount of what it lies below or a copy of that", async () => {
+    const shared = mkdtempSync(join(tmpdir(), "shared "));
+    const key = join(shared, "keys/key.pem");
+    mkdirSync(join(shared, "keys"));
+    mkdirSync(join(shared, "files"));
+    writeFileSync(key, "a key", { mode: 0o600 });
+    symlinkSync(key, join(shared, "link.pem"));
+    const { controller } = benches.start({
+      mounts: [shared],
+      secrets: { key: { file: join(shared, "link.pem") } },
+    });
+    const mount = (source: string) =>
+      controller.shell(`cat '${key}'`, { mounts: [{ source, target: source, readOnly: true }] });
+    for (const lease of [
+      mount(shared),
+      mount(join(shared, "keys")),
+      mount(key),
+      controller.shell("cat keys/key.pem", {
+        workspace: { mode: "session", key: "one", copyOf: { path: shared } } as never,
+      }),
+    ]) {
+      expect(await controller.result(lease)).toMatchObject({ errorCode: "execution_policy_denied" });
+      expect(controller.log(lease)).toBe("");
+    }
+    const beside = controller.shell("true", {
+      mounts: [{ source: join(shared, "files"), target: join(shared, "files"), readOnly: true }],
+    });
+    expect((await controller.result(beside)).status).toBe("succeeded");
+    rmSync(shared, { recursive: true });
+  });
+
   test("a secret reaches the environment of its task and nothing else: log, output, name or journal", async () => {
     const secret = "s3cr3t-Value/+with=chars";
     process.env["TEST_DATABASE_PASSWORD"] = secret;

@@ -1,3 +1,5 @@
+import { ANYBODY } from "../store/index.ts";
+
 /** What a credential allows: `read` looks, `run` starts and changes runs, `admin` operates the control plane. */
 export type Scope = "read" | "run" | "admin";
 
@@ -12,7 +14,7 @@ export interface Principal {
 
 /** Whoever reaches the loopback address of a host that asks for no token there. */
 export function loopbackPrincipal(tenantId: string): Principal {
-  return { ...localPrincipal(tenantId), subject: "loopback" };
+  return { ...localPrincipal(tenantId), subject: ANYBODY };
 }
 
 let user: string | undefined;

@@ -37,6 +37,10 @@ test("a token is printed once, lets in, is listed without its secret, and ends w
   expect((await ask()).status).toBe(401);
   expect((await lf(["token", "revoke", "nobody"])).code).toBe(2);
   expect((await lf(["token", "create", "-x", "--scope", "odd"])).code).toBe(2);
+  for (const taken of ["orchestrator", "loopback", "runner:builder-1"]) {
+    const refused = await lf(["token", "create", taken, "--scope", "read"]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("calls somebody else")]);
+  }
   // Nothing that was said stays anywhere on disk.
   const store = readFileSync(join(box.env["XDG_STATE_HOME"]!, "lightflow/lightflow.db"), "latin1");
   expect(store).not.toContain(made.token.split(".")[1]!);

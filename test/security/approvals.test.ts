@@ -45,6 +45,11 @@ const publishing = {
   security: { allow: { actions: ["publish"] } },
   approval: { target: "registry.example/app" },
 };
+interface Listed {
+  readonly id: string;
+  readonly run_id: string;
+  readonly requester: string;
+}
 const waiting = async (run: string) => {
   const { approvals } = (await ok("approvals", "list")) as { approvals: { id: string; run_id: string }[] };
   return approvals.find(({ run_id }) => run_id === run)!.id;
@@ -133,8 +138,48 @@ test("SR-10.2: who lacks the role is refused over HTTP, and so is whoever asked 
   expect(await approve(id, await token("viewer", "viewer"))).toBe(403);
   const own = await lightflow("approvals", "approve", id);
   expect(own.stderr).toContain("somebody else has to approve");
-  expect(await approve(id, await token("boss", "approver"))).toBe(200);
+  // Without a token it may be the very same person, at another door.
+  const gateway = host.ready["gateway"]!;
+  const headers = { "content-type": "application/json" };
+  const unnamed = await fetch(`${gateway}/approvals/${id}/approve`, { method: "POST", headers, body: "{}" });
+  expect([unnamed.status, await unnamed.text()]).toEqual([
+    403,
+    expect.stringContaining("nobody said who this is"),
+  ]);
+  const boss = await token("boss", "approver");
+  expect(await approve(id, boss)).toBe(200);
   expect(await ended(run)).toBe("succeeded");
+
+  // Whoever sends the event that starts a run has started it; who did it without a name can be anybody.
+  await ok("workflow", "publish", "third.json");
+  const send = async (event: string, authorization: Record<string, string>) => {
+    const data = { workflow: { namespace: "t", name: "third" }, run_id: event };
+    const body = JSON.stringify({ id: event, source: "/test", type: "workflow.start.main", data });
+    const sent = await fetch(`${gateway}/events`, {
+      method: "POST",
+      headers: { ...headers, ...authorization },
+      body,
+    });
+    expect([sent.status, await sent.text()]).toEqual([202, expect.stringContaining(event)]);
+    return await eventually(
+      async () =>
+        ((await ok("approvals", "list")) as { approvals: Listed[] }).approvals.find(
+          (each) => each.run_id === event,
+        ),
+      (found) => found !== undefined,
+    );
+  };
+  const sent = (await send("by-event", { authorization: `Bearer ${boss}` }))!;
+  expect(sent.requester).toBe("boss");
+  expect(await approve(sent.id, boss)).toBe(403);
+  await ok("approvals", "approve", sent.id);
+  expect(await ended("by-event")).toBe("succeeded");
+  const unknown = (await send("by-nobody", {}))!;
+  expect((await lightflow("approvals", "approve", unknown.id)).stderr).toContain(
+    "nobody knows who started the run",
+  );
+  await ok("approvals", "reject", unknown.id);
+  expect(await ended("by-nobody")).toBe("failed");
 });
 
 test("SR-10.2: an artifact that was changed on disk, or policy that changed since, makes the approval invalid", async () => {

@@ -195,11 +195,22 @@ test("a question cannot write over itself on the terminal of the person whom it 
   expect(one.match(/^\S*next:/gm)).toHaveLength(1);
   const target = 'registry\n  argv ["true"]';
   const approval = { approval: { target }, security: { approvalRequired: true } };
-  const release = { run: { shell: { command: "false" } }, metadata: { lightWorkflow: approval } };
+  const stdin = 'quiet\n  argv ["true"]\u001b[2K';
+  const environment = { GREETING: "good\n  env OTHER=1" };
+  const release = {
+    run: { shell: { command: "false", stdin, environment } },
+    metadata: { lightWorkflow: approval },
+  };
   const forged = await start("forged", { release });
   await waiting(forged);
   const asked = (await ok("approvals", "list"))["approvals"] as { id: string; run_id: string }[];
   const gate = await shown("approvals", "show", asked.find(({ run_id }) => run_id === forged)!.id);
   expect(gate.replaceAll(/\x1b\[\d+m/g, "").match(/^ *argv .*/gm)).toEqual(['  argv ["false"]']);
+  expect(gate.replaceAll(/\x1b\[\d+m/g, "").match(/^ *(stdin|env|network) .*/gm)).toEqual([
+    '  stdin "quiet\\n  argv [\\"true\\"]\\u001b[2K"',
+    "  env GREETING=good\\n  env OTHER=1",
+    "  network deny-all",
+  ]);
+  expect(gate).toContain("lightflow approvals approve ");
   await ok("ask", "answer", id, "yes");
 });

@@ -35,8 +35,58 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   }
 };
 
+/** As the lease will have it; only what tells a person what happens. */
+interface Work {
+  readonly task?: {
+    readonly command?: string;
+    readonly arguments: readonly string[];
+    readonly image?: string;
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly stdin?: string;
+  };
+  readonly action?: object;
+  readonly mounts?: readonly {
+    readonly source: string;
+    readonly target: string;
+    readonly readOnly: boolean;
+  }[];
+  readonly network?: string;
+  readonly networkHosts?: { readonly allow: readonly string[] };
+}
+
+/** More of one value is for `--json`. */
+const SHOWN = 2_000;
+const brief = (text: string): string =>
+  text.length <= SHOWN
+    ? text
+    : `${text.slice(0, SHOWN)}… (${text.length} characters; --json shows all of it)`;
+
+/** What the program is given beside its arguments, and what it reaches. */
+function givenTo({ task, action, mounts = [], network, networkHosts }: Work): [string, string][] {
+  if (task === undefined) return [];
+  const { stdin = "", environment = {} } = task;
+  const reached = networkHosts === undefined ? "" : ` ${networkHosts.allow.join(", ")}`;
+  return [
+    ...(stdin === ""
+      ? []
+      : action === undefined
+        ? ([["stdin", JSON.stringify(stdin)]] as [string, string][])
+        : Object.entries(JSON.parse(stdin) as object).map(([name, value]): [string, string] => [
+            "with",
+            `${name} ${JSON.stringify(value)}`,
+          ])),
+    ...Object.entries(environment).map(([name, value]): [string, string] => ["env", `${name}=${value}`]),
+    ...mounts.map(({ source, target, readOnly }): [string, string] => [
+      readOnly ? "reads" : "writes",
+      source === target ? source : `${source} as ${target}`,
+    ]),
+    ...(network === undefined ? [] : ([["network", `${network}${reached}`]] as [string, string][])),
+  ];
+}
+
 function describe(shown: Shown, paint: Paint): string {
-  const { task } = shown.action as { task?: { command?: string; arguments: string[]; image?: string } };
+  const work = shown.action as Work;
+  const { task } = work;
   const { binding } = shown;
   const facts: [string, string | null][] = [
     ["run", `${shown.run_id}/${shown.step_id} of ${shown.workflow}, asked for by ${shown.requester}`],
@@ -45,6 +95,7 @@ function describe(shown: Shown, paint: Paint): string {
     ["image", task?.image ?? null],
     ["argv", task === undefined ? null : JSON.stringify([task.command ?? "", ...task.arguments])],
     ["call", task === undefined ? JSON.stringify(shown.action) : null],
+    ...givenTo(work),
     ["template", binding.template === null ? null : `${binding.template.id} ${binding.template.digest}`],
     ...binding.artifacts.map((each): [string, string] => ["artifact", each]),
     ["provenance", binding.provenance],
@@ -67,8 +118,13 @@ function describe(shown: Shown, paint: Paint): string {
         ];
   return [
     `${paint.bold(shown.state)} ${shown.id} ${shown.digest}`,
-    ...facts.flatMap(([name, text]) => (text === null ? [] : [`  ${paint.dim(name)} ${text}`])),
+    ...facts.flatMap(([name, text]) => (text === null ? [] : [`  ${paint.dim(name)} ${brief(text)}`])),
     ...changes,
+    ...(shown.state === "requested"
+      ? [
+          `${paint.dim("next:")} lightflow approvals approve ${shown.id}, or: lightflow approvals reject ${shown.id} --note WHY`,
+        ]
+      : []),
   ]
     .map((line) => `${line.replaceAll("\n", "\\n")}\n`)
     .join("");

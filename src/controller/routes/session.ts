@@ -30,7 +30,7 @@ const tokenHash = (request: Request): string => sha256(bearerToken(request));
 
 /** Refusals say neither why nor what exists; this says where an answer is. */
 const WHO_KNOWS =
-  "a token lets in once, and then the identity in the data directory does; else ask the operator who enrolled this runner";
+  "a token lets in once, and then the identity in the data directory does; after a change of its configuration or its executable the operator says `lightflow runners approve`";
 
 export const challenge: Handler = async (controller, request) => {
   validate(ChallengeRequest, await read(request));

@@ -10,7 +10,7 @@ import { unpackLayer } from "./unpack.ts";
 
 /** As documents name it: `alpine`, `registry.example/team/tool:1.2`, with or without a digest. */
 export const ImageName = Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}$" });
-const Names = closed({ images: Type.Record(ImageName, Digest) });
+const Names = closed({ images: Type.Record(ImageName, Digest, { additionalProperties: false }) });
 
 /** An image that is ready to run from. */
 export interface Image {

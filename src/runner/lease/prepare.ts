@@ -2,7 +2,7 @@ import { fail } from "../../base/errors.ts";
 import type { Lease } from "../../protocol/index.ts";
 import { createRedaction } from "../../redaction/index.ts";
 import type { AgentRun } from "../agent/agent.ts";
-import type { EffectiveConfig } from "../config.ts";
+import { credentialFiles, type EffectiveConfig } from "../config.ts";
 import { behindRelay, proxyEnvironment, SANDBOX_SOCKET_DIRECTORY } from "../egress/places.ts";
 import type { EgressProxy } from "../egress/proxy.ts";
 import { recordBase } from "../files/changes.ts";
@@ -41,7 +41,7 @@ export async function prepareTask(
   signal: AbortSignal,
 ): Promise<Prepared> {
   const { config, workspaces, images } = services;
-  const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory);
+  const mounts = resolveMounts(lease.mounts, config.mounts, config.dataDirectory, credentialFiles(config));
   const staged = await stageFiles(lease, places, reporter, services.browser, signal);
   const own = await workspaces.acquire(lease);
   let copy: TaskCopy | null = null;
@@ -72,7 +72,10 @@ export async function prepareTask(
       lease,
       workspace,
       isolated ? "/tmp" : places.temporary,
-      secrets.environment,
+      // An image says itself where its tools stand.
+      lease.task.type === "run.container"
+        ? secrets.environment
+        : { ...config.environment, ...secrets.environment },
       { ...staged, mounts: [...mounts, ...staged.mounts, ...(agent?.mounts ?? [])] },
       images,
       remote,

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { fail, toFailure } from "../../base/errors.ts";
 import { writeFileDurable } from "../../base/files.ts";
 import type { Lease } from "../../protocol/index.ts";
+import { credentialFiles } from "../config.ts";
 import { type CopyMethod, copyTree, runTool } from "../files/copy.ts";
 import { copyMethods } from "../files/copy-methods.ts";
 import { type MountNamespace, type Overlay, openOverlay } from "../files/overlay.ts";
@@ -37,7 +38,7 @@ export interface TaskCopy {
 }
 
 type CopyServices = Pick<LeaseServices, "workspaces"> & {
-  readonly config: Pick<LeaseServices["config"], "dataDirectory" | "mounts">;
+  readonly config: Pick<LeaseServices["config"], "dataDirectory" | "mounts" | "secrets" | "vault">;
 };
 type CopyLease = WorkspaceUser & Pick<Lease, "workspace">;
 
@@ -206,6 +207,7 @@ function hostSource(path: string, config: CopyServices["config"]): string {
     [{ source: path, target: path, readOnly: true }],
     config.mounts,
     config.dataDirectory,
+    credentialFiles(config),
   );
   // A mount would show it empty.
   if (isWithin(config.dataDirectory, mount!.source))

@@ -37,6 +37,8 @@ export function resolveMounts(
   mounts: readonly Mount[],
   allowedRoots: readonly string[],
   dataDirectory: string,
+  /** Files with credentials of the runner's own, which no mount may show. */
+  credentials: readonly string[] = [],
 ): ResolvedMount[] {
   return mounts.map((mount) => {
     const asked = checkPath(mount.source, "source");
@@ -61,6 +63,11 @@ export function resolveMounts(
     const own = existsSync(dataDirectory) ? realpathSync(dataDirectory) : dataDirectory;
     if (isWithin(source, own) || NEVER.some((path) => isWithin(source, path) || isWithin(target, path))) {
       throw fail("execution_policy_denied", `${source} may not be mounted into a task`);
+    }
+    if (credentials.some((path) => isWithin(existsSync(path) ? realpathSync(path) : path, source))) {
+      throw fail("execution_policy_denied", `a file with a secret of the runner lies below ${source}`, {
+        hint: "keep secrets apart from what tasks may mount",
+      });
     }
     return { source, target, readOnly: mount.readOnly };
   });

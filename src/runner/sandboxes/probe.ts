@@ -27,6 +27,9 @@ export interface ProbeResult {
 function remedyFor(error: string): string {
   if (/^E[A-Z]+:/.test(error))
     return `bwrap cannot be executed (${error}): apt-get install --reinstall bubblewrap`;
+  // Whether it is the kernel that says no shows in bwrap's words alone.
+  if (/Can't (mkdir|create|bind|find)/.test(error))
+    return `bwrap does not start (${error}): a directory of readOnlyPaths cannot be shown there`;
   return `bwrap does not start (${error || "no message"}): allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces>0)`;
 }
 
@@ -36,7 +39,7 @@ async function probeBubblewrap(
   options: ProbeOptions,
   limiting: Promise<Cgroups | null>,
 ): Promise<Omit<ProbeResult, "process">> {
-  await writeSystemFiles(options.dataDirectory);
+  await writeSystemFiles(options.dataDirectory, options.readOnlyPaths);
   return withTrial(options.dataDirectory, async (trial) => {
     const request: SandboxRequest = {
       operationId: "probe",

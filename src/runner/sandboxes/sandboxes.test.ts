@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
@@ -30,6 +30,36 @@ const root = join(data, "workspaces");
 sandboxConformance("process", async () => probe.process, root);
 sandboxConformance("bubblewrap", async () => (isolated ? probe.bubblewrap : null), root);
 sandboxConformance("oci", async () => (contained ? containers.oci : null), root);
+
+test("what an operator opens below /etc is seen there, and what is not there holds nobody up", async () => {
+  if (!isolated) return;
+  const readOnlyPaths = ["/etc/default", "/etc/debian_version", "/etc/there-is-none"];
+  const options = { dataDirectory: join(data, "opened"), readOnlyPaths, temporaryBytes: 4 << 20 };
+  const limits = await openProvenCgroups(options.dataDirectory);
+  const look =
+    'for path in "$@"; do [ ! -e "$path" ] || ls -A "$path"; done; touch /etc/default/x 2>/dev/null || echo closed';
+  const seen = readOnlyPaths.flatMap((path) => {
+    if (!existsSync(path)) return [];
+    return statSync(path).isDirectory() ? readdirSync(path) : [path];
+  });
+  expect(seen.length).toBeGreaterThan(0);
+  const probed = await probeSandboxes(options, Promise.resolve(limits));
+  expect(probed.remedy).toBeNull();
+  const opened = [probed.bubblewrap];
+  if (contained) {
+    const container = await probeOci(options, limits);
+    expect(container.remedy).toBeNull();
+    opened.push(container.oci);
+  }
+  for (const provider of opened) {
+    const request = shellRequest(join(options.dataDirectory, "workspaces"), look);
+    const { stdout } = await runToEnd(provider!, {
+      ...request,
+      arguments: [...request.arguments, "sh", ...readOnlyPaths],
+    });
+    expect(stdout.trim().split("\n").sort()).toEqual([...seen, "closed"].sort());
+  }
+});
 
 test("a task's session yields to the runner's, where the kernel weighs sessions", async () => {
   // The task has begun when its session is told.

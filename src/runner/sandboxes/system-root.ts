@@ -1,6 +1,6 @@
-import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { cp } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 
 /** Programs and libraries. Where these are links into /usr they stay links. */
 const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -39,7 +39,11 @@ const etcDirectory = (dataDirectory: string): string => join(dataDirectory, "etc
  * A small /etc for tasks, copied once when the runner starts: each mount of a sandbox costs time at every start, and
  * one directory is one mount. Who has an account on the host is not a task's business; who it is itself, is.
  */
-export async function writeSystemFiles(dataDirectory: string): Promise<void> {
+export async function writeSystemFiles(
+  dataDirectory: string,
+  /** Of the host, which every sandbox sees. */
+  readOnlyPaths: readonly string[],
+): Promise<void> {
   const etc = etcDirectory(dataDirectory);
   rmSync(etc, { recursive: true, force: true });
   mkdirSync(etc, { recursive: true, mode: 0o755 });
@@ -49,6 +53,16 @@ export async function writeSystemFiles(dataDirectory: string): Promise<void> {
   for (const path of [...ETC_MOUNTED, ...ETC_NETWORK_DIRECTORIES])
     mkdirSync(join(dataDirectory, path), { recursive: true });
   for (const path of ETC_NETWORK_FILES) writeFileSync(join(dataDirectory, path), "");
+  const more = readOnlyPaths.map((path) => normalize(path)).filter((path) => path.startsWith("/etc/"));
+  for (const path of more) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    const own = join(dataDirectory, path);
+    if (stat?.isDirectory() === true) mkdirSync(own, { recursive: true });
+    else if (stat !== undefined) {
+      mkdirSync(dirname(own), { recursive: true });
+      writeFileSync(own, "");
+    }
+  }
   const uid = process.getuid?.() ?? 0;
   const gid = process.getgid?.() ?? 0;
   writeFileSync(join(etc, "passwd"), `task:x:${uid}:${gid}:task:/tmp:/bin/sh\n`);

@@ -54,6 +54,7 @@ export const sendEvent = defineOperation({
       event,
       lane,
       now,
+      by: context.principal.subject,
     });
     return { id: event["id"] as string, source: event["source"] as string, received };
   },

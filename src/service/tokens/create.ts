@@ -10,6 +10,9 @@ import { NewToken, ScopeName, Subject, Tenant, tenantOf, tokenView } from "./vie
 
 const DAY_MS = 86_400_000;
 
+/** Who acts in histories and the audit without a token: no token may pass for one of them. */
+const OTHERS = /^(runner:.*|orchestrator|controller|retention|loopback|unknown)$/;
+
 export const createToken = defineOperation({
   name: "token.create",
   scope: "admin",
@@ -31,6 +34,10 @@ export const createToken = defineOperation({
   output: NewToken,
   async run(context, input) {
     const { principal } = context;
+    if (OTHERS.test(input.subject))
+      throw fail("invalid_request", `/subject: ${input.subject} is what the audit calls somebody else`, {
+        hint: "name the person or the program, such as alice or ci-builds",
+      });
     const tenant = tenantOf(context, input.tenant);
     const more = input.scopes.filter((scope) => !principal.scopes.includes(scope));
     if (more.length > 0) {

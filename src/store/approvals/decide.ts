@@ -16,6 +16,9 @@ import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
 import { type ApprovalRow, type ApprovalRuleRow, approvalRow, policyState } from "./approval.ts";
 import { settled } from "./open.ts";
 
+/** Whoever calls over the loopback address without a token: it may be any of those who have a name elsewhere. */
+export const ANYBODY = "loopback";
+
 export interface DecideApproval {
   engine: EnginePort;
   tenantId: string;
@@ -83,9 +86,25 @@ function mayDecide(row: ApprovalRow, { actor, roles, decision }: DecideApproval)
       hint: "an administrator gives roles to tokens: lightflow token create --role approver",
     });
   }
-  if (decision === "approve" && rule.separation && actor === row.requester) {
+  return decision === "approve" && rule.separation ? sameHands(actor, row.requester) : null;
+}
+
+/** Why it is not known that somebody else started the run, or null. */
+function sameHands(actor: string, requester: string): Failure | null {
+  if (actor === requester && actor !== ANYBODY)
     return fail("forbidden", `${actor} started the run, and somebody else has to approve it`);
-  }
+  if (actor === ANYBODY)
+    return fail(
+      "forbidden",
+      "somebody else than who started the run has to approve it, and nobody said who this is",
+      {
+        hint: "approve it with a token (`lightflow token create`), or on the command line",
+      },
+    );
+  if (requester === ANYBODY)
+    return fail("forbidden", "nobody knows who started the run, and somebody else has to approve it", {
+      hint: "reject it, and start the run again with a token or on the command line",
+    });
   return null;
 }
 

@@ -8,6 +8,7 @@ export {
   readApproval,
 } from "./approval.ts";
 export {
+  ANYBODY,
   type DecideApproval,
   type DecidedApproval,
   decideApproval,

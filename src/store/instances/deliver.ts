@@ -38,6 +38,7 @@ interface EventRow {
   body: string;
   state: string;
   delivered_to: string | null;
+  sent_by: string | null;
 }
 
 /**
@@ -50,7 +51,7 @@ export const deliverEvent: Operation<{ engine: EnginePort; seq: number; now: num
   input,
 ) => {
   const row = tx.get<EventRow>(
-    "SELECT seq, tenant_id, source, event_id, type, lane, aggregate, body, state, delivered_to FROM event_inbox WHERE seq = ?",
+    "SELECT seq, tenant_id, source, event_id, type, lane, aggregate, body, state, delivered_to, sent_by FROM event_inbox WHERE seq = ?",
     input.seq,
   );
   if (row === undefined || row.state !== "pending") return;
@@ -243,6 +244,7 @@ function startFromEvent(
       engine.isPrivateEvent(event),
     ),
     input: data["input"] ?? {},
+    options: row.sent_by === null ? undefined : { by: row.sent_by },
     now,
   });
   settle(tx, row.seq, started.runId);

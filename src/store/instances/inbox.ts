@@ -14,12 +14,14 @@ export function putEvent(
   event: JsonObject,
   lane: string | null,
   now: number,
+  /** Who sent it: a run that it starts is theirs. */
+  by: string | null = null,
 ): boolean {
   const { subject } = event;
   const source = String(event["source"]);
   const put = tx.run(
-    `INSERT INTO event_inbox (tenant_id, source, event_id, type, lane, aggregate, body, state, received_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?) ON CONFLICT (tenant_id, source, event_id) DO NOTHING`,
+    `INSERT INTO event_inbox (tenant_id, source, event_id, type, lane, aggregate, body, state, received_at, sent_by)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT (tenant_id, source, event_id) DO NOTHING`,
     tenantId,
     source,
     String(event["id"]),
@@ -28,6 +30,7 @@ export function putEvent(
     typeof subject === "string" ? `${source} ${subject}` : null,
     JSON.stringify(event),
     now,
+    by,
   );
   if (put > 0) tx.notify("inbox", tenantId);
   return put > 0;
@@ -35,9 +38,9 @@ export function putEvent(
 
 /** Take an event in; it is delivered from there, also after a restart. @returns whether it is a new one */
 export const receiveEvent: Operation<
-  { tenantId: string; event: JsonObject; lane: string | null; now: number },
+  { tenantId: string; event: JsonObject; lane: string | null; now: number; by?: string },
   boolean
-> = (tx, input) => putEvent(tx, input.tenantId, input.event, input.lane, input.now);
+> = (tx, input) => putEvent(tx, input.tenantId, input.event, input.lane, input.now, input.by);
 
 /** The task hears what comes in from now on. */
 export function subscribe(tx: Transaction, row: InstanceRow, effect: ListenEffect): void {

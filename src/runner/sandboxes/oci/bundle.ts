@@ -124,7 +124,10 @@ function ociConfiguration(
       { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755", "size=65536k"] },
       temporary("/dev/shm", "1777"),
       temporary("/tmp", "1777"),
-      ...(request.imageRoot === undefined ? options.readOnlyPaths : []).map((path) => bind(path, path, true)),
+      ...(request.imageRoot === undefined
+        ? options.readOnlyPaths.filter((path) => existsSync(path))
+        : []
+      ).map((path) => bind(path, path, true)),
       ...taskMounts(options.dataDirectory, request).map(({ source, target, readOnly: fixed }) =>
         source === null ? temporary(target, "700") : bind(source, target, fixed),
       ),

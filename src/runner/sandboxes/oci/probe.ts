@@ -35,7 +35,7 @@ const RUNTIMES = ["crun", "runc"].flatMap((name) =>
  * sandboxes.
  */
 export async function probeOci(options: BundleOptions, cgroups: Cgroups | null): Promise<OciProbe> {
-  await writeSystemFiles(options.dataDirectory);
+  await writeSystemFiles(options.dataDirectory, options.readOnlyPaths);
   const found = RUNTIMES.filter((program) => existsSync(program));
   if (found.length === 0) {
     return {

@@ -37,6 +37,6 @@ export const CubeConfig = closed({
   keyReference: Name,
   template: Name,
   /** Templates that stand for images: what `run.container` names, to the template that was made from it. */
-  images: Type.Optional(Type.Record(ImageName, Name, { maxProperties: 256 })),
+  images: Type.Optional(Type.Record(ImageName, Name, { maxProperties: 256, additionalProperties: false })),
 });
 export type CubeConfig = Static<typeof CubeConfig>;

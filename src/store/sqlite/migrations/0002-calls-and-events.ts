@@ -40,6 +40,7 @@ CREATE TABLE event_inbox (
   run_id TEXT,
   diagnostic TEXT,
   received_at INTEGER NOT NULL,
+  sent_by TEXT,
   UNIQUE (tenant_id, source, event_id)
 ) STRICT;
 CREATE INDEX event_inbox_pending ON event_inbox (seq) WHERE state = 'pending';
