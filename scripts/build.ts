@@ -6,7 +6,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { childEnvironment } from "../src/base/child-env.ts";
+import type { BunPlugin } from "bun";
+import { packing } from "./packing.ts";
 import type { Target, TargetParts } from "./targets.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -43,43 +44,36 @@ export async function build(
   mkdirSync(staging, { recursive: true });
   const staged = join(staging, basename(target));
   const workers = entry === "src/main.ts" ? WORKERS.filter((path) => existsSync(join(ROOT, path))) : [];
-  const child = Bun.spawn(
-    [
-      process.execPath,
-      "build",
-      "--compile",
-      "--minify",
-      "--bytecode",
-      "--splitting",
-      "--format=esm",
-      "--sourcemap=none",
-      "--no-compile-autoload-dotenv",
-      "--no-compile-autoload-bunfig",
-      // What packages ask for their own place would be the place of this build.
-      '--define=__dirname="/$bunfs/root"',
-      '--define=__filename="/$bunfs/root/lightflow"',
-      `--define=${LIBC}=${JSON.stringify(other?.target.libc ?? "gnu")}`,
-      ...(other === undefined
-        ? []
-        : [`--target=${other.target.bun}`, `--compile-executable-path=${other.parts.executable}`]),
-      entry,
-      ...workers,
-      "--outfile",
-      staged,
-    ],
-    {
-      cwd: ROOT,
-      env: childEnvironment(
-        other === undefined ? process.env : { ...process.env, NODE_PATH: other.parts.modules },
-      ),
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    },
-  );
-  const [out, error, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   try {
-    if (code !== 0 || !existsSync(staged)) throw new Error(`bun build failed (${code})\n${out}${error}`);
+    const built = await Bun.build({
+      entrypoints: [entry, ...workers].map((path) => resolve(ROOT, path)),
+      root: ROOT,
+      target: "bun",
+      format: "esm",
+      minify: true,
+      bytecode: true,
+      splitting: true,
+      sourcemap: "none",
+      define: {
+        // What packages ask for their own place would be the place of this build.
+        __dirname: JSON.stringify("/$bunfs/root"),
+        __filename: JSON.stringify("/$bunfs/root/lightflow"),
+        [LIBC]: JSON.stringify(other?.target.libc ?? "gnu"),
+      },
+      compile: {
+        outfile: staged,
+        autoloadDotenv: false,
+        autoloadBunfig: false,
+        ...(other === undefined
+          ? {}
+          : { target: other.target.bun as Bun.Build.CompileTarget, executablePath: other.parts.executable }),
+      },
+      plugins: [
+        await packing(),
+        ...(other === undefined ? [] : [addonsOf(other.parts)]),
+      ],
+    });
+    if (!built.success || !existsSync(staged)) throw new Error(`the build failed\n${built.logs.join("\n")}`);
     renameSync(staged, target);
   } finally {
     rmSync(staging, { recursive: true, force: true });
@@ -87,9 +81,26 @@ export async function build(
   return { outfile: target, bytes: statSync(target).size, ms: Math.round(performance.now() - start) };
 }
 
+/** The addons of another platform, which npm does not install on this one. */
+const addonsOf = ({ modules }: TargetParts): BunPlugin => ({
+  name: "addons",
+  setup(build) {
+    build.onResolve({ filter: /^@oxc-parser\/binding-/ }, ({ path }) => ({
+      path: Bun.resolveSync(path, modules),
+    }));
+  },
+});
+
 /** Every file that the executable is made of, for the stamp of what was built. */
 export function sourceFiles(): string[] {
-  const files = ["package.json", "package-lock.json", "scripts/build.ts", "tsconfig.json"];
+  const files = [
+    "package.json",
+    "package-lock.json",
+    "scripts/build.ts",
+    "scripts/packing.ts",
+    "openapi/lightflow.yaml",
+    "tsconfig.json",
+  ];
   for (const folder of ["src", "cortexfs"]) {
     const root = join(ROOT, folder);
     if (!existsSync(root)) continue;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
+import { build } from "../../scripts/build.ts";
 import type { Json } from "../base/json.ts";
 import type { CallRequest } from "./call.ts";
 import { testRequest } from "./testing/context.ts";
@@ -30,10 +31,7 @@ beforeAll(async () => {
       error ? reject(error) : resolve(bound),
     ),
   );
-  const flags = ["--compile", "--minify", "--bytecode", "--splitting", "--format=esm"];
-  const main = join(import.meta.dir, "testing", "compiled-main.ts");
-  const build = Bun.spawnSync([process.execPath, "build", ...flags, main, "--outfile", executable]);
-  if (build.exitCode !== 0) throw new Error(build.stderr.toString());
+  await build(executable, join("src", "calls", "testing", "compiled-main.ts"));
 }, 60_000);
 afterAll(() => {
   server.forceShutdown();

@@ -368,3 +368,31 @@ test("the gateway alone acts for the tenant of the token, through the orchestrat
   await served.stop();
   own.remove();
 });
+
+test("the API page and its document come out of the executable whole, compressed for who takes it", async () => {
+  const ask = (path: string, accept: string) =>
+    fetch(`${host.ready["gateway"]}${path}`, {
+      headers: { "accept-encoding": accept },
+      decompress: false,
+    } as RequestInit);
+  const root = join(import.meta.dir, "../..");
+  const files = {
+    "/docs/swagger-ui.js": join(root, "node_modules/swagger-ui-dist/swagger-ui-bundle.js"),
+    "/docs/swagger-ui.css": join(root, "node_modules/swagger-ui-dist/swagger-ui.css"),
+    "/openapi.yaml": join(root, "openapi/lightflow.yaml"),
+  };
+  for (const [path, file] of Object.entries(files)) {
+    const text = readFileSync(file, "utf8");
+    const plain = await ask(path, "identity");
+    expect([path, plain.status, plain.headers.get("content-encoding")]).toEqual([path, 200, null]);
+    expect((await plain.text()) === text).toBe(true);
+    const packed = await ask(path, "gzip");
+    expect(packed.headers.get("content-encoding")).toBe("gzip");
+    const bytes = await packed.arrayBuffer();
+    expect(bytes.byteLength).toBeLessThan(text.length / 2);
+    expect(new TextDecoder().decode(Bun.gunzipSync(bytes)) === text).toBe(true);
+  }
+  const json = await (await ask("/openapi.json", "identity")).json();
+  expect(json).toEqual(Bun.YAML.parse(readFileSync(files["/openapi.yaml"], "utf8")));
+  expect(await (await ask("/docs", "identity")).text()).toContain("/docs/swagger-ui.js");
+});

@@ -1,5 +1,3 @@
-import * as grpc from "@grpc/grpc-js";
-import protobuf from "protobufjs";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { credentialsFor } from "../authentication/credentials.ts";
@@ -7,6 +5,7 @@ import type { CallRequest, CallScope } from "../call.ts";
 import { checkDestination, hostName, place } from "../destination/check.ts";
 import { CallError, callError } from "../error.ts";
 import { textArgument } from "../http/arguments.ts";
+import { grpc, protobuf } from "./library.ts";
 import { loadProto } from "./proto.ts";
 import { messageFromJson, messageToJson } from "./proto-json.ts";
 import { statusError } from "./status.ts";

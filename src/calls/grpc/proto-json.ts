@@ -1,7 +1,6 @@
-import Long from "long";
-import protobuf from "protobufjs";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import { callError } from "../error.ts";
+import { Long, protobuf } from "./library.ts";
 
 /**
  * The JSON mapping of Protocol Buffers (ProtoJSON), both ways: fields in lowerCamelCase, or as the proto spells them on

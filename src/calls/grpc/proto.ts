@@ -1,9 +1,8 @@
-import Long from "long";
-import protobuf from "protobufjs";
 import type { Json } from "../../base/json.ts";
 import type { CallScope } from "../call.ts";
 import { callError } from "../error.ts";
 import { readText } from "../resource/read-document.ts";
+import { Long, protobuf } from "./library.ts";
 
 // The library looks for this package by a name that a bundler does not see; without it 64-bit integers are rounded.
 protobuf.util.Long = Long;

@@ -1,6 +1,7 @@
 import style from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import bundle from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import { closed } from "../../protocol/common.ts";
+import { embeddedResponse } from "../embedded.ts";
 import type { GatewayRoute } from "./route.ts";
 
 const PAGE = `<!doctype html>
@@ -27,7 +28,7 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const file = (id: string, path: string, type: string, body: () => string | Blob): GatewayRoute => ({
+const file = (id: string, path: string, type: string, body: GatewayRoute["handle"]): GatewayRoute => ({
   id,
   name: path,
   scope: "public",
@@ -36,21 +37,26 @@ const file = (id: string, path: string, type: string, body: () => string | Blob)
   path,
   input: closed({}),
   answers: [{ status: 200, about: "the file", type }],
-  handle: () =>
-    new Response(body(), {
-      headers: {
-        "content-type": `${type}; charset=utf-8`,
-        "content-security-policy": POLICY,
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-      },
-    }),
+  handle: body,
 });
+
+const headersOf = (type: string) => ({
+  "content-type": `${type}; charset=utf-8`,
+  "content-security-policy": POLICY,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+});
+
+const written = (id: string, path: string, type: string, text: string): GatewayRoute =>
+  file(id, path, type, () => new Response(text, { headers: headersOf(type) }));
+
+const embedded = (id: string, path: string, type: string, from: string): GatewayRoute =>
+  file(id, path, type, ({ request }) => embeddedResponse(from, request, headersOf(type)));
 
 /** The API page. Its scripts stand in the executable. */
 export const docsRoutes: readonly GatewayRoute[] = [
-  file("getDocs", "/docs", "text/html", () => PAGE),
-  file("getDocsStart", "/docs/start.js", "text/javascript", () => START),
-  file("getDocsScript", "/docs/swagger-ui.js", "text/javascript", () => Bun.file(bundle)),
-  file("getDocsStyle", "/docs/swagger-ui.css", "text/css", () => Bun.file(style)),
+  written("getDocs", "/docs", "text/html", PAGE),
+  written("getDocsStart", "/docs/start.js", "text/javascript", START),
+  embedded("getDocsScript", "/docs/swagger-ui.js", "text/javascript", bundle),
+  embedded("getDocsStyle", "/docs/swagger-ui.css", "text/css", style),
 ];

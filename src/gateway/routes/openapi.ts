@@ -1,8 +1,9 @@
-import document from "../../../openapi/lightflow.yaml" with { type: "text" };
+import document from "../../../openapi/lightflow.yaml" with { type: "file" };
 import { closed } from "../../protocol/common.ts";
+import { embeddedResponse, embeddedText } from "../embedded.ts";
 import type { GatewayRoute } from "./route.ts";
 
-let json: string | undefined;
+let json: Promise<string> | undefined;
 
 /** The committed OpenAPI document: the test that compares it with the routes makes it theirs. */
 export const openapiRoutes: readonly GatewayRoute[] = [
@@ -15,9 +16,9 @@ export const openapiRoutes: readonly GatewayRoute[] = [
     path: "/openapi.json",
     input: closed({}),
     answers: [{ status: 200, about: "OpenAPI 3.1", type: "application/json" }],
-    handle() {
-      json ??= JSON.stringify(Bun.YAML.parse(document));
-      return new Response(json, { headers: { "content-type": "application/json" } });
+    async handle() {
+      json ??= embeddedText(document).then((text) => JSON.stringify(Bun.YAML.parse(text)));
+      return new Response(await json, { headers: { "content-type": "application/json" } });
     },
   },
   {
@@ -29,6 +30,7 @@ export const openapiRoutes: readonly GatewayRoute[] = [
     path: "/openapi.yaml",
     input: closed({}),
     answers: [{ status: 200, about: "OpenAPI 3.1", type: "application/yaml" }],
-    handle: () => new Response(document, { headers: { "content-type": "application/yaml; charset=utf-8" } }),
+    handle: ({ request }) =>
+      embeddedResponse(document, request, { "content-type": "application/yaml; charset=utf-8" }),
   },
 ];
