@@ -68,10 +68,7 @@ export async function build(
           ? {}
           : { target: other.target.bun as Bun.Build.CompileTarget, executablePath: other.parts.executable }),
       },
-      plugins: [
-        await packing(),
-        ...(other === undefined ? [] : [addonsOf(other.parts)]),
-      ],
+      plugins: [await packing(), ...(other === undefined ? [] : [addonsOf(other.parts)])],
     });
     if (!built.success || !existsSync(staged)) throw new Error(`the build failed\n${built.logs.join("\n")}`);
     renameSync(staged, target);
