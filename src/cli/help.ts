@@ -45,7 +45,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
   if (words.length === 1 && membersOf(topic).length > 0 && !COMMANDS.some((row) => row.path === topic)) {
     return await showGroup(topic, io);
   }
-  const { row, rest } = findCommand(words);
+  const { row, rest } = findCommand(words, false, TOPICS);
   if (rest.length > 0) throw fail("usage", `unexpected argument for help ${row.path}: ${rest[0]}`);
   const command = await row.load();
   io.stdout.write(commandHelp(row, command.spec, io.paint));

@@ -49,6 +49,8 @@ export interface Io {
    * first call signals have their default effect; after it a second SIGINT ends the process at once.
    */
   stop(): AbortSignal;
+  /** The same for what shows things as they happen: also when the reader of stdout goes while there is nothing to write. */
+  following(): Promise<AbortSignal>;
 }
 
 export interface IoOptions {
@@ -132,6 +134,11 @@ export function createIo(options: IoOptions, env: Environment = process.env): Io
         }
       }
       return stopping.signal;
+    },
+    async following() {
+      const { whenReaderGoes } = await import("./gone-reader.ts");
+      whenReaderGoes(1, () => stopping.abort("EPIPE" satisfies StopReason));
+      return io.stop();
     },
   };
   return io;

@@ -1,3 +1,4 @@
+import { pause } from "../base/pause.ts";
 import { connectToRead } from "../host/index.ts";
 import type { Io } from "./io.ts";
 import type { Paint } from "./paint.ts";
@@ -17,7 +18,7 @@ async function showLive<Answer>(
   ask: () => Promise<Answer>,
   readable: (answer: Answer, paint: Paint) => string,
 ): Promise<void> {
-  const stop = io.stop();
+  const stop = await io.following();
   let last = "";
   while (!stop.aborted) {
     const answer = await ask();
@@ -31,16 +32,7 @@ async function showLive<Answer>(
       io.stdout.control(`${last === "" ? "\x1b[2J" : ""}\x1b[H${text}\x1b[J`);
       last = text;
     }
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        stop.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, EVERY_MS);
-      stop.addEventListener("abort", done, { once: true });
-      if (stop.aborted) done();
-    });
+    await pause(EVERY_MS, stop);
   }
 }
 

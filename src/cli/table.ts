@@ -13,6 +13,7 @@ import { START } from "./commands/start.ts";
 import { SURFACES } from "./commands/surfaces.ts";
 import { UPKEEP } from "./commands/upkeep.ts";
 import { WORKFLOWS } from "./commands/workflows.ts";
+import { GLOBAL_FLAGS } from "./global-flags.ts";
 
 export type { CommandRow };
 
@@ -71,13 +72,22 @@ export const COMMANDS: readonly CommandRow[] = [
 export function findCommand(
   words: readonly string[],
   asksHelp = false,
+  /** Other first words that would do. */
+  others: readonly string[] = [],
 ): {
   row: CommandRow;
   rest: readonly string[];
 } {
   const [first, second] = words as [string, string | undefined];
   if (first.startsWith("-")) {
-    throw fail("usage", `unexpected argument for lightflow: ${first}`, { hint: "see lightflow --help" });
+    const near = nearest(
+      first,
+      [...Object.keys(GLOBAL_FLAGS).map((name) => `--${name}`), "--version"],
+      "did you mean ",
+    );
+    throw fail("usage", `unexpected argument for lightflow: ${first}`, {
+      hint: near === "" ? "see lightflow --help" : `${near}?`,
+    });
   }
   // Two words first: `runner` is a command, and `runner enroll` another.
   const pair = COMMANDS.find((row) => row.path === `${first} ${second}`);
@@ -88,7 +98,7 @@ export function findCommand(
   const members = membersOf(first);
   if (members.length === 0) {
     const names = [...new Set(COMMANDS.map((row) => row.path.split(" ")[0]!))];
-    const near = nearest(first, names, "did you mean ");
+    const near = nearest(first, [...names, ...others], "did you mean ");
     throw fail("usage", `unknown command: ${first}`, {
       hint: near === "" ? "see lightflow --help" : `${near}?`,
     });

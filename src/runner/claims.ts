@@ -2,8 +2,9 @@ import { type Failure, toFailure } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
+import { pause } from "../base/pause.ts";
 import { Lease, type RegistrationAccepted, ROUTES } from "../protocol/index.ts";
-import { createBackoff, pause } from "./wire/backoff.ts";
+import { createBackoff } from "./wire/backoff.ts";
 import { type Client, isSessionLost, isTransient } from "./wire/client.ts";
 import type { Session } from "./wire/session.ts";
 

@@ -7,6 +7,7 @@ import { makePrivateDirectory } from "../base/files.ts";
 import { newId } from "../base/ids.ts";
 import type { Listening } from "../base/listen.ts";
 import { type Log, silentLog } from "../base/log.ts";
+import { pause } from "../base/pause.ts";
 import {
   Acknowledged,
   AuditVerdict,
@@ -44,7 +45,6 @@ import { auditSnapshot } from "./registration.ts";
 import { chooseProvider, type Sandboxes, usableSandboxes } from "./sandbox-choice.ts";
 import type { SandboxCapability } from "./sandboxes/index.ts";
 import { takeJournal } from "./takeover.ts";
-import { pause } from "./wire/backoff.ts";
 import { type Client, createClient } from "./wire/client.ts";
 import { wireReporter } from "./wire/reporter.ts";
 import type { Session } from "./wire/session.ts";

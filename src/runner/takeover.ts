@@ -4,9 +4,9 @@ import { type Failure, toFailure } from "../base/errors.ts";
 import { writeFileDurable } from "../base/files.ts";
 import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
+import { pause } from "../base/pause.ts";
 import type { EffectiveConfig } from "./config.ts";
 import { Journal } from "./journal/journal.ts";
-import { pause } from "./wire/backoff.ts";
 
 const FILE = "holder.json";
 const LOOK_MS = 50;

@@ -1,6 +1,7 @@
 import { newId } from "../../src/base/ids.ts";
+import { pause } from "../../src/base/pause.ts";
 import { type RegistrationAccepted, type SigningKey, signRegistration } from "../../src/protocol/index.ts";
-import { createBackoff, pause } from "../../src/runner/wire/backoff.ts";
+import { createBackoff } from "../../src/runner/wire/backoff.ts";
 import { challengeOf, facts, NO_COMMANDS, post, ZERO } from "../support/hand-runner.ts";
 
 /**

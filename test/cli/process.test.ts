@@ -58,6 +58,16 @@ test("a reader that has gone ends the output quietly", async () => {
   }
 });
 
+test("what follows something quiet ends once its reader has gone, without a write that would tell", async () => {
+  const made = await runBinary(["token", "create", "reader"], { env: box.env });
+  expect(made.code).toBe(0);
+  // No entry comes after this one: only the pipe itself says that nobody reads.
+  const { stderr } = await shell(
+    '{ timeout 15 "$1" audit tail --follow --after 1000; echo "exit $?" >&2; } | true',
+  );
+  expect(stderr).toBe("exit 0\n");
+});
+
 test("a full disk behind stdout is an error of its own, exit code 1", async () => {
   const { stderr } = await shell('"$1" help > /dev/full; echo "exit $?" >&2');
   expect(stderr).toMatch(/^ENOSPC[^\n]*\nexit 1\n$/);

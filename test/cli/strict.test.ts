@@ -28,6 +28,10 @@ test("a misspelt command, action or flag is refused in one line with the nearest
   );
   expect(await refusal("confg", "show")).toBe("unknown command: confg; did you mean config?\n");
   expect(await refusal("--nonsense")).toStartWith("unexpected argument for lightflow: --nonsense");
+  expect(await refusal("--jso", "run", "list")).toBe(
+    "unexpected argument for lightflow: --jso; did you mean --json?\n",
+  );
+  expect(await refusal("help", "exit-code")).toBe("unknown command: exit-code; did you mean exit-codes?\n");
   expect(await refusal("completion")).toStartWith("missing shell; ");
   expect(await refusal("completion", "tcsh")).toStartWith("shell must be bash|zsh|fish: tcsh");
 });

@@ -1,3 +1,4 @@
+import { pause } from "../../base/pause.ts";
 import { connectToRead } from "../../host/index.ts";
 import type { Paint } from "../paint.ts";
 import { exitOf } from "../serve-role.ts";
@@ -72,14 +73,14 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
       io.print(answer, (paint) => text(answer.entries, io.stdout.columns, paint));
       return 0;
     }
-    const stop = io.stop();
+    const stop = await io.following();
     let after = flags.after;
     while (!stop.aborted) {
       const { entries } = await ask(after);
       if (io.json) for (const entry of entries) io.stdout.line(JSON.stringify(entry));
       else io.stdout.write(text(entries, io.stdout.columns, io.paint));
       after = entries.at(-1)?.seq ?? after ?? 0;
-      if (entries.length < flags.lines) await Bun.sleep(stop.aborted ? 0 : AGAIN_MS);
+      if (entries.length < flags.lines) await pause(AGAIN_MS, stop);
     }
     return exitOf(stop);
   } finally {

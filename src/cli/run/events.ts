@@ -1,6 +1,7 @@
 import { connectToRead } from "../../host/index.ts";
 import type { OutputOf } from "../../service/index.ts";
 import type { Paint } from "../paint.ts";
+import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { detailText } from "../value-text.ts";
 import { RUN_ID } from "./run-id.ts";
@@ -26,7 +27,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const stop = io.stop();
+  const stop = flags.follow ? await io.following() : io.stop();
   const client = await connectToRead(io.paths, io.log(), io.root());
   const line = io.json
     ? (event: RunEvent) => JSON.stringify(event)
@@ -37,7 +38,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       await followEvents(client, positionals.run, stop, print, flags.after).catch((error: unknown) => {
         if (!stop.aborted) throw error;
       });
-      return 0;
+      return exitOf(stop);
     }
     for (let after: number = flags.after; !stop.aborted; ) {
       const { events } = await client.call("getEvents", { run_id: positionals.run, after });
@@ -46,7 +47,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
       io.stdout.write(events.map((event) => `${line(event)}\n`).join(""));
       after = events.at(-1)!.seq;
     }
-    return 0;
+    return exitOf(stop);
   } finally {
     await client.close();
   }

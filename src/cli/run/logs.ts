@@ -1,4 +1,5 @@
 import { connectToRead } from "../../host/index.ts";
+import { exitOf } from "../serve-role.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { RUN_ID } from "./run-id.ts";
 import { followLogs } from "./watch.ts";
@@ -15,7 +16,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const stop = io.stop();
+  const stop = flags.follow ? await io.following() : io.stop();
   const client = await connectToRead(io.paths, io.log(), io.root());
   try {
     const truncated = await followLogs(
@@ -30,7 +31,7 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
     );
     for (const { step_id, attempt, stream } of truncated)
       io.stderr.line(`the rest of ${stream} of ${step_id} (attempt ${attempt}) was not received`);
-    return 0;
+    return exitOf(stop);
   } finally {
     await client.close();
   }

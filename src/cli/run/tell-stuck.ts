@@ -1,3 +1,4 @@
+import { pause } from "../../base/pause.ts";
 import type { Client } from "../../host/index.ts";
 
 /** Time enough for a runner to register; and then seldom enough to cost nothing. */
@@ -15,7 +16,9 @@ export async function tellStuck(
   say: (step: string, reason: string) => void,
 ): Promise<void> {
   const told = new Map<string, string>();
-  for (let wait = FIRST_MS; await pause(wait, stop); wait = EVERY_MS) {
+  for (let wait = FIRST_MS; ; wait = EVERY_MS) {
+    await pause(wait, stop);
+    if (stop.aborted) return;
     // A run without a task in the queue, or a caller that may not look at it, has nothing to be told.
     const answer = await client.call("explainTask", { task: runId }, stop).catch(() => null);
     if (stop.aborted) return;
@@ -27,18 +30,4 @@ export async function tellStuck(
       say(step_id, text);
     }
   }
-}
-
-/** @returns false when it was stopped */
-function pause(ms: number, stop: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve(!stop.aborted);
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done, { once: true });
-    if (stop.aborted) done();
-  });
 }

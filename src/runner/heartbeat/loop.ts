@@ -2,6 +2,7 @@ import { type Clock, isoTime } from "../../base/clock.ts";
 import { toFailure } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { Log } from "../../base/log.ts";
+import { pause } from "../../base/pause.ts";
 import {
   type Directive,
   type Heartbeat,
@@ -9,7 +10,7 @@ import {
   type RegistrationAccepted,
   ROUTES,
 } from "../../protocol/index.ts";
-import { createBackoff, pause } from "../wire/backoff.ts";
+import { createBackoff } from "../wire/backoff.ts";
 import { type Client, isSessionLost } from "../wire/client.ts";
 import type { Session } from "../wire/session.ts";
 

@@ -1,8 +1,8 @@
 /** The thread that sends heartbeats; see `thread.ts`, which starts it. */
 import { systemClock } from "../../base/clock.ts";
 import type { LogLevel } from "../../base/log.ts";
+import { pause } from "../../base/pause.ts";
 import type { RegistrationAccepted } from "../../protocol/index.ts";
-import { pause } from "../wire/backoff.ts";
 import { createClient } from "../wire/client.ts";
 import { fetchWith } from "../wire/tls.ts";
 import { type RunnerState, runHeartbeat } from "./loop.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { type Failure, toFailure } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
 import type { Lease, LeaseState } from "../../protocol/index.ts";
-import { pause } from "../wire/backoff.ts";
 import type { Reporter } from "./reporter.ts";
 
 /** A lease that asked for renewals without a pause would keep both sides busy with nothing else. */

@@ -1,10 +1,10 @@
 import { rmSync } from "node:fs";
 import { type ErrorCode, type Failure, fail, toFailure } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
 import type { TaskResult } from "../../protocol/index.ts";
 import { removeTree } from "../files/trees.ts";
 import type { LeaseContext } from "../journal/entry.ts";
 import type { SandboxProvider } from "../sandboxes/index.ts";
-import { pause } from "../wire/backoff.ts";
 import { freezeLease } from "./freeze-lease.ts";
 import { leasePlaces, outputFile } from "./places.ts";
 import type { Reporter } from "./reporter.ts";

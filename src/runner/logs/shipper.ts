@@ -1,5 +1,5 @@
 import { LIMITS } from "../../base/limits.ts";
-import { pause } from "../wire/backoff.ts";
+import { pause } from "../../base/pause.ts";
 import { type Spool, unfinishedTail } from "./spool.ts";
 
 /** Send one chunk and return the sequence number the server wants next; repeats itself while the network is down. */

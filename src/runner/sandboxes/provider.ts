@@ -1,7 +1,7 @@
 import { closeSync, writeSync } from "node:fs";
 import { canonicalJson, sha256 } from "../../base/canonical.ts";
 import { fail, toFailure } from "../../base/errors.ts";
-import { pause } from "../wire/backoff.ts";
+import { pause } from "../../base/pause.ts";
 import type { Cgroup, Cgroups } from "./cgroups.ts";
 import {
   childrenOf,

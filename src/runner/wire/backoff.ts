@@ -22,17 +22,3 @@ export function createBackoff(baseMs = 250, maximumMs = 30_000, random: () => nu
     },
   };
 }
-
-/** Sleep that an abort cuts short (it then returns, without an error). */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done, { once: true });
-  });
-}

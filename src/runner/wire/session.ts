@@ -1,7 +1,8 @@
 import { type Failure, fail, toFailure } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { pause } from "../../base/pause.ts";
 import type { RegistrationAccepted } from "../../protocol/index.ts";
-import { type Backoff, createBackoff, pause } from "./backoff.ts";
+import { type Backoff, createBackoff } from "./backoff.ts";
 import { isSessionLost, isTransient } from "./client.ts";
 
 export interface SessionOptions {
