@@ -1,7 +1,7 @@
-import { statfsSync } from "node:fs";
 import { toFailure } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { EffectiveConfig } from "./config.ts";
+import { FEW_FILES, type Room, roomOf } from "./disk-room.ts";
 
 /** A task that writes to the runner's disk. */
 export interface DiskUser {
@@ -14,19 +14,12 @@ export interface DiskUser {
 const TICK_MS = 250;
 /** After a look that found nobody: going through workspaces is work for the disk too. */
 const REST_MS = 5_000;
-/** Of a file system that counts its files: below this it is as good as full. */
-const FEW_FILES = 1_024;
-
-interface Space {
-  readonly bytes: number;
-  readonly files: number;
-}
 
 /** How long it may take to count: whoever made so many files that it takes longer has made the most. */
 const COUNT_MS = 5_000;
 
 /** What directories take up, themselves with them; what is not there takes up nothing. */
-export async function usedBy(directories: readonly string[], countMs = COUNT_MS): Promise<Space> {
+export async function usedBy(directories: readonly string[], countMs = COUNT_MS): Promise<Room> {
   const sum = async (...how: string[]): Promise<number> => {
     const du = Bun.spawn(["du", "-sx", ...how, "--", ...directories], {
       env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
@@ -58,16 +51,16 @@ export function guardDisk(
   let isLooking = false;
   let restUntil = 0;
   const look = async (): Promise<void> => {
-    const { bavail, bsize, ffree, files } = statfsSync(config.dataDirectory);
-    const lacksBytes = bavail * bsize < fewBytes;
-    if (!lacksBytes && !(files > 0 && ffree < FEW_FILES)) return;
+    const room = roomOf(config.dataDirectory);
+    const lacksBytes = room.bytes < fewBytes;
+    if (!lacksBytes && room.files >= FEW_FILES) return;
     const running = users();
     // One at a time: its end may be enough.
     if (running.some(({ leaseId }) => stopped.has(leaseId))) return;
     const measured = await Promise.all(
       running.map(async (user) => ({ user, used: await usedBy(user.directories) })),
     );
-    const amount = ({ used }: { used: Space }) => (lacksBytes ? used.bytes : used.files);
+    const amount = ({ used }: { used: Room }) => (lacksBytes ? used.bytes : used.files);
     const [largest] = measured.sort((a, b) => amount(b) - amount(a));
     // A disk that somebody else has filled is not mended by ending a task.
     if (largest === undefined || amount(largest) < (lacksBytes ? fewBytes : FEW_FILES)) {

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Failure, toFailure } from "../base/errors.ts";
 import { makePrivateDirectory, writeFileDurable } from "../base/files.ts";
@@ -6,6 +6,7 @@ import { MIB } from "../base/limits.ts";
 import { readPrivateFile } from "../base/private-file.ts";
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from "../protocol/index.ts";
 import { type EffectiveConfig, effectiveConfig } from "./config.ts";
+import { lackOf, roomOf } from "./disk-room.ts";
 import { probeCopyMethods } from "./files/copy-methods.ts";
 import { Journal } from "./journal/journal.ts";
 import { isRemote, remoteSandbox } from "./sandbox-choice.ts";
@@ -57,6 +58,16 @@ async function attempt(
   }
 }
 
+/** Several checks, or the one failure that kept them from being made: a full disk, above all. */
+async function tried(name: string, work: () => Promise<RunnerCheck[]>): Promise<RunnerCheck[]> {
+  let found: RunnerCheck[] = [];
+  const failed = await attempt(name, "mend what the checks above say, and try again", async () => {
+    found = await work();
+    return "";
+  });
+  return failed.status === "ok" ? found : [failed];
+}
+
 function checkDirectory(config: EffectiveConfig): string {
   makePrivateDirectory(config.dataDirectory);
   const probe = `${config.dataDirectory}/doctor`;
@@ -81,12 +92,17 @@ async function checkJournal(config: EffectiveConfig): Promise<string> {
 }
 
 function checkDisk(config: EffectiveConfig): string {
-  const { bavail, bsize } = statfsSync(config.dataDirectory);
-  const free = bavail * bsize;
-  if (free < config.minimumFreeBytes) {
-    throw new Failure("unavailable", `${Math.floor(free / MIB)} MiB free on ${config.dataDirectory}`, {});
-  }
-  return `${Math.floor(free / MIB)} MiB free`;
+  const room = roomOf(config.dataDirectory);
+  const free = `${Math.floor(room.bytes / MIB)} MiB${room.files === Number.POSITIVE_INFINITY ? "" : ` and ${room.files} files`} free`;
+  const lacks = lackOf(room, config.minimumFreeBytes);
+  if (lacks === null) return free;
+  throw new Failure("unavailable", `${free} on the disk of ${config.dataDirectory}: it takes no work`, {
+    ...(lacks === "space"
+      ? {
+          hint: `free some space, move the data directory, or lower minimumFreeBytes (${config.minimumFreeBytes})`,
+        }
+      : { hint: "remove files (df -i), or move the data directory" }),
+  });
 }
 
 /** What to do where a control could not be shown. */
@@ -247,7 +263,7 @@ export async function diagnoseRunner(
   }
   const checks = [
     ok("configuration", config.configHash),
-    await attempt("data directory", "give the runner's user a directory of its own", () =>
+    await attempt("data directory", "give the runner's user a directory of its own on a disk with room", () =>
       checkDirectory(config),
     ),
   ];
@@ -257,8 +273,8 @@ export async function diagnoseRunner(
       checkJournal(config),
     ),
     await attempt("disk", "free some space, or move the data directory", () => checkDisk(config)),
-    ...(await checkSandboxes(config)),
-    ...(await checkCopies(config)),
+    ...(await tried("sandboxes", () => checkSandboxes(config))),
+    ...(await tried("copies", () => checkCopies(config))),
   );
   for (const path of config.mounts) {
     checks.push(

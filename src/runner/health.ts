@@ -1,6 +1,6 @@
-import { statfsSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { EffectiveConfig } from "./config.ts";
+import { lackOf, roomOf } from "./disk-room.ts";
 import type { Journal } from "./journal/journal.ts";
 
 const TICK_MS = 250;
@@ -43,8 +43,8 @@ export function watchHealth(
       if (isStalled()) return "the runner is stalled";
       if (cleanupBacklog() > BACKLOG_LIMIT) return "too many leases could not be cleaned up";
       try {
-        const { bavail, bsize } = statfsSync(config.dataDirectory);
-        if (bavail * bsize < config.minimumFreeBytes) return `${config.dataDirectory} has no space left`;
+        const lacks = lackOf(roomOf(config.dataDirectory), config.minimumFreeBytes);
+        if (lacks !== null) return `the disk of ${config.dataDirectory} has no ${lacks} left`;
       } catch (error) {
         return `${config.dataDirectory} cannot be examined: ${(error as Error).message}`;
       }

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { binary } from "../support/binary.ts";
 import { FakeController } from "../support/fake-controller.ts";
 import { prerequisite } from "../support/require.ts";
 import { runnerConfig } from "../support/runner.ts";
@@ -101,3 +102,29 @@ for (const [what, options, script] of [
     expect((await controller.result(controller.shell("true"))).status).toBe("succeeded");
   });
 }
+
+test("F48: `runner doctor` on a disk without files or space says so, check by check", async () => {
+  const data = join(directory, "doctor");
+  mkdirSync(data);
+  const lf = await binary();
+  for (const [options, check] of [
+    ["size=200m,nr_inodes=40", { name: "disk", status: "fail", remedy: expect.stringContaining("df -i") }],
+    ["size=8m", { name: "disk", status: "fail", remedy: expect.stringContaining("minimumFreeBytes") }],
+    [
+      "size=8m,nr_inodes=2",
+      { name: "data directory", status: "fail", detail: expect.stringContaining("ENOSPC") },
+    ],
+  ] as const) {
+    const config = join(directory, "doctor.yaml");
+    writeFileSync(
+      config,
+      `version: 1\nrunnerId: d\nsandbox: process\ndataDirectory: ${JSON.stringify(join(data, "own"))}\n`,
+    );
+    const ran = Bun.spawnSync(onSmallDisk(data, options, [lf, "runner", "doctor", "--config", config]), {
+      env: { ...process.env, XDG_STATE_HOME: directory, XDG_CONFIG_HOME: directory },
+    });
+    if (!prerequisite("userns", !ran.stderr.toString().startsWith("unshare"), ran.stderr.toString())) return;
+    const { checks } = JSON.parse(ran.stdout.toString()) as { checks: { name: string }[] };
+    expect([ran.exitCode, checks.find(({ name }) => name === check.name)]).toMatchObject([1, check]);
+  }
+});

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
 
 /** An IP address as a number of 32 or 128 bits. */
 export interface Address {
@@ -83,17 +84,26 @@ export function isPublicAddress(address: Address): boolean {
   return within(IPV6_GLOBAL) && !IPV6_SPECIAL.some(within);
 }
 
-/** An IPv4-mapped IPv6 address as the IPv4 address that the kernel will use, so that rules meet it. */
-/** Whether an address is this very host's, or that of its link: loopback, unspecified, link-local. */
+/** Whether an address is this very host's, or that of its link: loopback, unspecified, link-local, its interfaces'. */
 export function isLocalAddress(address: Address): boolean {
   const plain = unmapped(address);
-  return LOCAL.some((range) => inRange(plain, range));
+  return LOCAL.some((range) => inRange(plain, range)) || isOwn(plain);
 }
+
+/** Asked each time: an address comes and goes with its interface. */
+const isOwn = ({ family, bits }: Address): boolean =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .some((own) => {
+      const parsed = parseAddress(own.address);
+      return parsed?.family === family && parsed.bits === bits;
+    });
 
 const LOCAL = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "::/128", "::1/128", "fe80::/10"].map(
   (text) => parseRange(text)!,
 );
 
+/** An IPv4-mapped IPv6 address as the IPv4 address that the kernel will use, so that rules meet it. */
 export function unmapped(address: Address): Address {
   return inRange(address, IPV6_WITH_IPV4[0]!) ? { family: 4, bits: address.bits & 0xffff_ffffn } : address;
 }

@@ -28,9 +28,13 @@ type Handler = (controller: Controller, request: Request) => Promise<Response>;
 const read = (request: Request) => readJson(request, LIMITS.protocolBodyBytes);
 const tokenHash = (request: Request): string => sha256(bearerToken(request));
 
-/** Refusals say neither why nor what exists; this says where an answer is. */
-const WHO_KNOWS =
-  "a token lets in once, and then the identity in the data directory does; after a change of its configuration or its executable the operator says `lightflow runners approve`";
+/** Refusals say neither why nor what exists; this says where an answer is, and tells nobody more than the code does. */
+const WHO_KNOWS = {
+  unauthenticated:
+    "a token lets in once, and then the identity in the data directory does; else ask the operator who enrolled this runner",
+  registration_refused:
+    "it is known, and not as it was approved: its operator sees why with `lightflow inbox list` and `lightflow audit tail`, and takes a change with `lightflow runners approve`",
+} as const;
 
 export const challenge: Handler = async (controller, request) => {
   validate(ChallengeRequest, await read(request));
@@ -59,7 +63,7 @@ export const register: Handler = async (controller, request) => {
   if ("refused" in outcome) {
     const { refused, ...cause } = outcome;
     controller.log.warn("registration refused", { runnerId: message.runnerId, reason: outcome.reason });
-    throw fail(refused, undefined, { hint: WHO_KNOWS, cause });
+    throw fail(refused, undefined, { hint: WHO_KNOWS[refused], cause });
   }
   const { offer } = outcome;
   const answer: RegistrationAccepted = {

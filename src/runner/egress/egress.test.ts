@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { prerequisite } from "../../../test/support/require.ts";
 import { joinSockets } from "../../base/join-sockets.ts";
@@ -33,11 +33,17 @@ afterAll(() => {
   rmSync(base, { recursive: true, force: true });
 });
 
+/** What this host is called by its network. */
+const ownAddresses = Object.values(networkInterfaces()).flatMap((all) =>
+  (all ?? []).filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address),
+);
+
 /** Names of a made-up zone: one of this tenant's network, one that an attacker points at this very host. */
 const ZONE: Readonly<Record<string, string[]>> = {
   "tools.example.com": ["10.255.255.1"],
   "evil.example.com": ["127.0.0.1"],
   "metadata.example.com": ["169.254.169.254"],
+  "self.example.com": ownAddresses,
 };
 let serial = 0;
 async function withProxy<Result>(
@@ -187,6 +193,14 @@ test("X.3: what is not listed, denied, or leads to this host by a listed name is
     expect([host, result.slice(9, 12)]).toEqual([host, status]);
     expect(record).toMatchObject([{ host, port, allowed: false, connections: 1 }]);
   }
+});
+
+test("X.3: a listed name that leads to an address of this host's own network is refused", async () => {
+  const { result } = await withProxy({ allow: ["*.example.com"], deny: [] }, (socket) =>
+    say(socket, `CONNECT self.example.com:${port} HTTP/1.1`),
+  );
+  // Without any network there is no such address, and nowhere to go.
+  expect(result).toContain(ownAddresses.length > 0 ? "self.example.com leads to this host" : "may not reach");
 });
 
 test("X.3: odd notations, other schemes and overlong heads get no connection", async () => {

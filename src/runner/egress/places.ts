@@ -15,5 +15,9 @@ export const behindRelay = (own: readonly string[], command: readonly string[]):
 /** What programs look at to find a proxy. */
 export function proxyEnvironment(): Record<string, string> {
   const url = `http://127.0.0.1:${RELAY_PORT}`;
-  return { HTTP_PROXY: url, HTTPS_PROXY: url, http_proxy: url, https_proxy: url, NO_PROXY: "", no_proxy: "" };
+  return {
+    ...{ HTTP_PROXY: url, HTTPS_PROXY: url, http_proxy: url, https_proxy: url, NO_PROXY: "", no_proxy: "" },
+    // Node.js (24 and later) looks at them only where it is told to.
+    NODE_USE_ENV_PROXY: "1",
+  };
 }
