@@ -37,16 +37,27 @@ export async function* textLines(
   limit: number,
   from: string,
 ): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
+  const cutter = new LineCutter();
   for await (const part of parts) {
-    rest += decoder.decode(part, { stream: true });
+    yield* cutter.add(part);
+    if (cutter.rest.length > limit) throw tooLong(limit, from);
+  }
+}
+
+/** Cuts bytes that come in parts into such lines. */
+export class LineCutter {
+  readonly #decoder = new TextDecoder();
+  /** What stands behind the last end so far. */
+  rest = "";
+
+  /** The lines that this part completes. */
+  add(part: Uint8Array): string[] {
+    const text = this.rest + this.#decoder.decode(part, { stream: true });
     // A CR at the very end may be half of an end.
-    const isSplit = rest.endsWith("\r");
-    const lines = (isSplit ? rest.slice(0, -1) : rest).split(/\r\n|\n|\r/);
-    rest = lines.pop()! + (isSplit ? "\r" : "");
-    yield* lines;
-    if (rest.length > limit) throw tooLong(limit, from);
+    const isSplit = text.endsWith("\r");
+    const lines = (isSplit ? text.slice(0, -1) : text).split(/\r\n|\n|\r/);
+    this.rest = lines.pop()! + (isSplit ? "\r" : "");
+    return lines;
   }
 }
 

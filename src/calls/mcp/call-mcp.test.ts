@@ -26,6 +26,7 @@ const server = Bun.serve({
     seen.push({ method: request.method, headers: request.headers, body });
     if (path === "/closed" && request.headers.get("authorization") !== "Bearer hidden-token")
       return new Response("", { status: 401 });
+    if (path === "/far" && body.includes("notifications/initialized")) await Bun.sleep(300);
     if (path === "/broken") return new Response("hidden page", { status: 500 });
     if (path === "/cut" && !body.includes('"initialize"') && body.includes('"id"'))
       return new Response(": nothing\n\n", { headers: { "content-type": "text/event-stream" } });
@@ -107,6 +108,10 @@ test("the version is proposed and negotiated, the session is used and given back
   seen = [];
   await call(over("/mcp"), "tools/list");
   expect(JSON.parse(seen[0]!.body).params.protocolVersion).toBe("2025-06-18");
+});
+
+test("a server that takes long for the message after its first answer has not broken off", async () => {
+  expect(await call(over("/far"), "tools/call", ADD)).toEqual(ADDED);
 });
 
 test("credentials are sent, and a refusal shows none of them", async () => {

@@ -44,7 +44,7 @@ export async function callMcp(request: CallRequest, scope: CallScope): Promise<J
   ]);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
-  const phase: McpPhase = { isEffect: false, step: 0, fail: failed.reject };
+  const phase: McpPhase = { isEffect: false, asked: null, fail: failed.reject };
   const transport = await openTransport(request, phase, scope);
   propose(
     transport,
@@ -62,13 +62,10 @@ export async function callMcp(request: CallRequest, scope: CallScope): Promise<J
   scope.signal.addEventListener("abort", stop, { once: true });
   try {
     await Promise.race([client.connect(transport, options), failed.promise]);
-    phase.step++;
     phase.isEffect = method === "tools/call";
     if (phase.isEffect && transport instanceof StdioTransport) scope.sent = "possible";
     const answer = client.request({ method, params: parameters } as never, ResultSchema, options);
-    const result = (await Promise.race([answer, failed.promise])) as Json;
-    phase.step++;
-    return result;
+    return (await Promise.race([answer, failed.promise])) as Json;
   } catch (error) {
     stop();
     if (error instanceof CallError) throw error;

@@ -1,23 +1,22 @@
 import type { FetchLike } from "@modelcontextprotocol/sdk/shared/transport.js";
+import type { Json } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Credentials } from "../authentication/credentials.ts";
 import type { CallScope } from "../call.ts";
 import { place } from "../destination/check.ts";
 import { type CallError, callError } from "../error.ts";
 import { sendOnce } from "../http/send.ts";
+import { AnswerWatch } from "./answer-watch.ts";
 
 /** What the transport and the call tell each other. */
 export interface McpPhase {
   /** Whether the messages that are under way do something on the other side; only `tools/call` does. */
   isEffect: boolean;
-  /** Grows with every answer that has arrived, so that the end of a stream is known to come without one. */
-  step: number;
+  /** The id of the last message that wants an answer. */
+  asked: Json;
   /** Ends the call; the MCP client itself would wait for its timeout. */
   fail(error: CallError): void;
 }
-
-/** Time for the last message of a stream to reach the client before its end is taken for a break. */
-const SETTLE_MS = 100;
 
 /**
  * `fetch` for the MCP client's HTTP transport: behind the destination policy, with credentials, answers bounded. The
@@ -31,6 +30,7 @@ export function mcpFetch(credentials: Credentials | undefined, phase: McpPhase, 
     const method = init?.method ?? "GET";
     if (method === "GET" && !headers.has("last-event-id")) return new Response(null, { status: 405 });
     const body = typeof init?.body === "string" ? { body: init.body } : {};
+    const asks = method === "GET" || noteQuestion(init?.body, phase);
     const response = await sendOnce(
       { method, url, headers, ...body },
       { credentials, isEffect: phase.isEffect && method === "POST" },
@@ -42,22 +42,27 @@ export function mcpFetch(credentials: Credentials | undefined, phase: McpPhase, 
       await response.body?.cancel().catch(() => {});
       throw callError("communication", `${from} answered ${response.status}`, response.status);
     }
-    return watched(response, from, phase);
+    return watched(response, from, phase, asks ? new AnswerWatch(phase.asked) : null);
   };
 }
 
-/** The answer with a body that ends the call when it is too large, or ends without a way to resume it. */
-function watched(response: Response, from: string, phase: McpPhase): Response {
+/** Whether the message wants an answer. */
+function noteQuestion(body: unknown, phase: McpPhase): boolean {
+  const { id } = (typeof body === "string" ? JSON.parse(body) : {}) as { id?: Json };
+  if (id === undefined) return false;
+  phase.asked = id;
+  return true;
+}
+
+/** The answer with a body that ends the call when it is too large, or a stream without an answer or a way to resume it. */
+function watched(response: Response, from: string, phase: McpPhase, awaited: AnswerWatch | null): Response {
   if (response.body === null) return response;
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+  const watch = isStream ? awaited : null;
   let size = 0;
-  let isResumable = false;
-  const { step } = phase;
-  const isMissing = () => phase.step === step;
   const ended = () => {
-    if (!isStream || isResumable) return;
-    const broken = callError("communication", `${from}: the answer broke off`);
-    setTimeout(() => isMissing() && phase.fail(broken), SETTLE_MS);
+    if (watch === null || watch.isResumable || watch.hasAnswer) return;
+    phase.fail(callError("communication", `${from}: the answer broke off`));
   };
   const reader = response.body.getReader();
   const body = new ReadableStream<Uint8Array>({
@@ -71,7 +76,7 @@ function watched(response: Response, from: string, phase: McpPhase): Response {
         }
         size += part.value.length;
         if (size > LIMITS.callResponseBytes) throw tooLarge(from, phase);
-        isResumable ||= /^id:/m.test(Buffer.from(part.value).toString("latin1"));
+        watch?.add(part.value);
         controller.enqueue(part.value);
       } catch (error) {
         ended();
