@@ -28,7 +28,8 @@ const DONE = "data: [DONE]\n\n";
 /** The first half of "ü". */
 const HALF = new Uint8Array([0xc3]);
 
-async function ask(stream: boolean, given: Uint8Array, end: typeof ending = "close") {
+/** @param timeoutMs of the call: short only where what is told is that it ran out */
+async function ask(stream: boolean, given: Uint8Array, end: typeof ending = "close", timeoutMs = 20_000) {
   bytes = join(head(stream ? "text/event-stream" : "application/json"), given);
   ending = end;
   const deltas: Delta[] = [];
@@ -43,7 +44,7 @@ async function ask(stream: boolean, given: Uint8Array, end: typeof ending = "clo
   const signal = new AbortController().signal;
   try {
     const { answer } = await callChat(
-      { format: "openai.chat", body: { messages: [], stream }, candidates: [candidate], timeoutMs: 400 },
+      { format: "openai.chat", body: { messages: [], stream }, candidates: [candidate], timeoutMs },
       { env: {}, fetch, now: Date.now, onDelta: (delta) => deltas.push(delta), signal },
     );
     return { text: answer.parts.map((part) => (part.type === "text" ? part.text : "")).join("") };
@@ -97,8 +98,8 @@ for (const [what, given, why] of [
 }
 
 test("a provider that falls silent is given up at the call's time", async () => {
-  expect(await ask(true, join(piece("half")), "stall")).toMatchObject({ code: "execution_timeout" });
-  expect(await ask(false, join('{"choices":'), "stall")).toMatchObject({ code: "execution_timeout" });
+  expect(await ask(true, join(piece("half")), "stall", 400)).toMatchObject({ code: "execution_timeout" });
+  expect(await ask(false, join('{"choices":'), "stall", 400)).toMatchObject({ code: "execution_timeout" });
   const told = join(piece("half"), 'data: {"error":{"message":"overloaded"}}\n\n');
   expect(await ask(true, told, "stall")).toMatchObject({ code: "unavailable" });
 });

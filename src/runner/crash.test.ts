@@ -226,7 +226,7 @@ test("F70: a journal that is replayed by one killed runner after the other gives
 });
 
 test("F19: a runner that was cut off past its lease stops the task by itself, and its late result changes nothing", async () => {
-  const place = makePlace({ leaseMs: 1_000 });
+  const place = makePlace({ leaseMs: 2_000 });
   const { controller, directory } = place;
   const ticks = join(directory, "ticks");
   writeFileSync(ticks, "");
@@ -238,7 +238,7 @@ test("F19: a runner that was cut off past its lease stops the task by itself, an
   await controller.until(() => (controller.records.get(lease)?.renewals ?? 0) > 0);
   child.kill("SIGSTOP");
   // The server's reaper: started, and silent for longer than the lease.
-  await Bun.sleep(1_300);
+  await Bun.sleep(2_300);
   controller.record(lease).state = "gone";
   child.kill("SIGCONT");
   const size = () => readFileSync(ticks).length;

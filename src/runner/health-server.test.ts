@@ -51,9 +51,7 @@ test("a runner that drains or has no session is alive and not ready", async () =
   await runner.ready;
   const readiness = async () => (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as object;
   controller.direct({ kind: "drain", reason: "maintenance" });
-  const end = performance.now() + 10_000;
-  while (JSON.stringify(await readiness()).includes('"ready"') && performance.now() < end)
-    await Bun.sleep(20);
+  while (JSON.stringify(await readiness()).includes('"ready"')) await Bun.sleep(20);
   expect(await readiness()).toEqual({ status: "not ready", reason: "draining" });
   expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
 });

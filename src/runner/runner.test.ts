@@ -12,8 +12,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { FakeController } from "../../test/support/fake-controller.ts";
 import { processesRunning, runnerBenches } from "../../test/support/runner.ts";
+import { until } from "../../test/support/until.ts";
 import { sha256 } from "../base/canonical.ts";
+import { ManualClock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
 import { Journal } from "./journal/journal.ts";
 
@@ -427,19 +430,20 @@ describe("secrets", () => {
 describe("ends", () => {
   for (const sandbox of ["process", "auto"] as const) {
     test(`F40: a task over its time is asked, then ended, and reported as timed out (${sandbox})`, async () => {
-      const { controller } = benches.start({ sandbox });
-      const polite = controller.shell(
-        "trap 'echo asked; exit 3' TERM; echo begun; while :; do sleep 0.05; done",
-        {
-          deadlineMs: 300,
-        },
-      );
-      const deaf = controller.shell("trap '' TERM; echo begun; while :; do sleep 0.05; done", {
-        deadlineMs: 300,
-      });
-      const [first, second] = [await controller.result(polite), await controller.result(deaf)];
+      // Their time stands still until both have said what they do when they are asked.
+      const clock = new ManualClock(Date.now());
+      const [patient, hasty] = [10_000, 300].map(
+        (killGraceMs) => benches.start({ sandbox, killGraceMs }, {}, { clock }).controller,
+      ) as [FakeController, FakeController];
+      const forever = "echo begun; while :; do sleep 0.05; done";
+      const polite = patient.shell(`trap 'echo asked; exit 3' TERM; ${forever}`, { deadlineMs: 300 });
+      const deaf = hasty.shell(`trap '' TERM; ${forever}`, { deadlineMs: 300 });
+      await patient.until(() => patient.records.get(polite)?.chunks.stdout.length === 1);
+      await hasty.until(() => hasty.records.get(deaf)?.chunks.stdout.length === 1);
+      clock.advance(300);
+      const [first, second] = [await patient.result(polite), await hasty.result(deaf)];
       expect(first).toMatchObject({ status: "timed_out", errorCode: "execution_timeout", exitCode: 3 });
-      expect(controller.log(polite)).toBe("begun\nasked\n");
+      expect(patient.log(polite)).toBe("begun\nasked\n");
       expect(second).toMatchObject({ status: "timed_out", errorCode: "execution_timeout" });
     });
 
@@ -483,42 +487,27 @@ describe("ends", () => {
   });
 
   test("a task whose lease is gone is stopped at once", async () => {
-    const { controller, directory } = benches.start({ sandbox: "process" });
-    const file = join(directory, "ticks");
-    const lease = controller.shell(`while :; do echo x >> '${file}'; sleep 0.02; done`, {
-      renewIntervalMs: 100,
-    });
-    await controller.until(() => existsSync(file));
+    const { controller } = benches.start({ sandbox: "process" });
+    const lease = controller.shell("exec sleep 62.5", { renewIntervalMs: 100 });
+    await until(() => processesRunning("sleep 62.5").length === 1);
     controller.record(lease).state = "gone";
-    const size = async () => {
-      await Bun.sleep(100);
-      return readFileSync(file).length;
-    };
-    let before = await size();
-    for (let round = 0; round < 50; round++) {
-      const now = await size();
-      if (now === before) break;
-      before = now;
-    }
-    expect(await size()).toBe(before);
+    await until(() => processesRunning("sleep 62.5").length === 0);
     expect(controller.record(lease).results).toEqual([]);
   });
 
   test("F19: a task is stopped on the runner's own clock when the controller cannot be reached to renew", async () => {
-    const { controller, directory } = benches.start({ sandbox: "process" }, { leaseMs: 600 });
-    const file = join(directory, "ticks");
-    const lease = controller.shell(`while :; do echo x >> '${file}'; sleep 0.02; done`, {
-      renewIntervalMs: 200,
-    });
-    await controller.until(() => (controller.records.get(lease)?.renewals ?? 0) > 3);
-    await controller.down();
-    const size = () => readFileSync(file).length;
-    let before = -1;
-    for (let round = 0; round < 50 && before !== size(); round++) {
-      before = size();
-      await Bun.sleep(200);
+    const clock = new ManualClock(Date.now());
+    const { controller } = benches.start({ sandbox: "process" }, { leaseMs: 600 }, { clock });
+    const lease = controller.shell("exec sleep 63.5", { renewIntervalMs: 100 });
+    // Longer in all than the lease that it began with: each renewal counts from when it was asked for.
+    for (let renewals = 1; renewals <= 4; renewals++) {
+      await controller.until(() => (controller.records.get(lease)?.renewals ?? 0) >= renewals);
+      clock.advance(200);
     }
-    expect(size()).toBe(before);
+    await until(() => processesRunning("sleep 63.5").length === 1);
+    await controller.down();
+    clock.advance(600);
+    await until(() => processesRunning("sleep 63.5").length === 0);
     // Else the runner waits at its end for somebody to take the result.
     controller.up();
   });
@@ -616,13 +605,15 @@ describe("the wire", () => {
       return "lose-answer";
     };
     const lease = controller.shell(
-      `echo x >> '${count}'; echo out; echo err >&2; echo data > file; sleep 0.3`,
+      `echo x >> '${count}'; echo out; echo err >&2; echo data > file; until grep -q renewed '${count}'; do sleep 0.02; done`,
       {
         mounts: [{ source: count, target: count, readOnly: false }],
         artifacts: [{ path: "file" }],
         renewIntervalMs: 100,
       },
     );
+    await controller.until(() => (controller.records.get(lease)?.renewals ?? 0) > 1);
+    appendFileSync(count, "renewed\n");
     const result = await controller.result(lease);
     await controller.until(() => controller.record(lease).results.length === 2);
     expect(controller.record(lease).results[1]).toEqual(result);
@@ -639,7 +630,7 @@ describe("the wire", () => {
     ]);
     expect(controller.record(lease).starts).toBe(1);
     expect(controller.log(lease)).toBe("out\n");
-    expect(readFileSync(count, "utf8")).toBe("x\n");
+    expect(readFileSync(count, "utf8")).toBe("x\nrenewed\n");
   });
 
   test("a lease that is offered twice runs once", async () => {
@@ -670,11 +661,14 @@ describe("the wire", () => {
   });
 
   test("work for every slot is taken at once, and no more than that", async () => {
-    const { controller } = benches.start({ slots: 3 });
-    const leases = Array.from({ length: 7 }, () => controller.shell("echo begun; sleep 0.4"));
+    const { controller, directory } = benches.start({ slots: 3, sandbox: "process" });
+    const gate = join(directory, "gate");
+    const script = `echo begun; until test -e '${gate}'; do sleep 0.02; done`;
+    const leases = Array.from({ length: 7 }, () => controller.shell(script));
     await controller.until(() => controller.records.size === 3);
     await Bun.sleep(150);
     expect(controller.records.size).toBe(3);
+    writeFileSync(gate, "");
     for (const lease of leases) expect((await controller.result(lease)).status).toBe("succeeded");
   });
 

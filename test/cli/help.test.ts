@@ -1,9 +1,11 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import manifest from "../../package.json";
 import { EXIT_TEXT } from "../../src/cli/exit.ts";
 import { COMMANDS, GROUPS } from "../../src/cli/table.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
 
+// Each of more than a hundred commands is a process.
+setDefaultTimeout(60_000);
 const box = sandbox();
 afterAll(box.remove);
 const run = (...args: string[]) => runBinary(args, { env: box.env, cwd: box.path });

@@ -172,18 +172,17 @@ test("SR-11.6: a fresh runner on the host of a quarantined one stays out; only a
 
 test("F52: a runner that an operator drains hears of it at once, and gets nothing more", async () => {
   const runner = await onOwnHost("drained");
-  const held = runner.beat({ waitMs: 5_000 });
+  // As long as a test may take: told at the end of the wait it would be too late.
+  const held = runner.beat({ waitMs: 20_000 });
   await Bun.sleep(100);
-  const begun = performance.now();
   await ask(host.box, "runners", "drain", "drained", "--reason", "upgrade");
   expect((await held).body["directives"]).toEqual([{ kind: "drain", reason: "upgrade" }]);
-  expect(performance.now() - begun).toBeLessThan(4_000);
   expect(await runner.claim()).toMatchObject({ status: 403, body: { code: "runner_draining" } });
 });
 
 test("an operator asks for a snapshot: a held heartbeat is answered at once, and again until the snapshot has come", async () => {
   const runner = await onOwnHost("asked");
-  const held = runner.beat({ waitMs: 5_000 });
+  const held = runner.beat({ waitMs: 20_000 });
   await Bun.sleep(100);
   await ask(host.box, "runners", "audit", "asked");
   expect((await held).body["directives"]).toEqual([{ kind: "audit" }]);

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../../test/support/until.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { createRedaction } from "../../redaction/index.ts";
 import { captureLog, createBudget, lastLine } from "./capture.ts";
@@ -58,7 +59,7 @@ test("output that trickles is sent while it comes, and an empty log has one empt
   const shipping = shipLog(spool, send, never);
   for (const line of ["one\n", "two\n", "three\n"]) {
     spool.append(Buffer.from(line));
-    await Bun.sleep(LIMITS.logFlushMs * 2);
+    await until(() => text().endsWith(line), text);
   }
   expect(chunks.length).toBe(3);
   spool.end();

@@ -231,7 +231,7 @@ const ATTEMPTS: Attempt[] = [
     },
     // While it runs the file is busy: the link of /proc is kept open, and written to when the program has ended.
     script: () =>
-      `'${join(directory, "runner")}' 0.2 & sleep 0.05; exec 3</proc/$!/exe; wait; echo ${SUCCESS} >> /proc/self/fd/3; echo ${SUCCESS} >> /proc/1/exe`,
+      `'${join(directory, "runner")}' 30 & i=0; until [ "$(readlink /proc/$!/exe)" = '${join(directory, "runner")}' ] || [ $i = 100 ]; do i=$((i+1)); sleep 0.02; done; exec 3</proc/$!/exe; kill $!; wait; echo ${SUCCESS} >> /proc/self/fd/3; echo ${SUCCESS} >> /proc/1/exe`,
     escaped: () => readFileSync(join(directory, "runner"), "latin1").includes(SUCCESS),
     reset: () => {
       rmSync(join(directory, "runner"), { force: true });
