@@ -83,10 +83,10 @@ export const isRemote = ({ sandbox }: EffectiveConfig): boolean =>
   sandbox === "kubernetes" || sandbox === "cubesandbox";
 
 export async function remoteSandbox(config: EffectiveConfig): Promise<SandboxProvider> {
-  // Only the runner that uses them loads them.
-  const { cubeSandbox, kubernetesSandbox } = await import("./sandboxes/remote/index.ts");
+  // Only the runner that uses one loads its client.
   const { runnerId, dataDirectory, temporaryBytes, kubernetes, cube } = config;
   if (config.sandbox === "kubernetes") {
+    const { kubernetesSandbox } = await import("./sandboxes/remote/kubernetes.ts");
     const { user, networkPolicy = false, ...rest } = kubernetes!;
     return kubernetesSandbox({
       ...rest,
@@ -98,6 +98,7 @@ export async function remoteSandbox(config: EffectiveConfig): Promise<SandboxPro
       longestSeconds: LONGEST_SECONDS,
     });
   }
+  const { cubeSandbox } = await import("./sandboxes/remote/cubesandbox.ts");
   const { keyReference, ...service } = cube!;
   const key = `runner-secret://${keyReference}`;
   const { environment } = await resolveSecrets({ key }, config);

@@ -59,7 +59,8 @@ export const secretOf = (request: SandboxRequest, options: KubernetesJobOptions)
 export function jobOf(request: SandboxRequest, options: KubernetesJobOptions) {
   const name = jobName(request.operationId);
   const labels = labelsOf(request, options);
-  const memory = request.memoryBytes === undefined ? {} : { memory: String(request.memoryBytes) };
+  const memory: Record<string, string> =
+    request.memoryBytes === undefined ? {} : { memory: String(request.memoryBytes) };
   return {
     apiVersion: "batch/v1",
     kind: "Job",

@@ -2,13 +2,7 @@ import { sha256 } from "../../../base/canonical.ts";
 import { Failure, fail, toFailure } from "../../../base/errors.ts";
 import { isWithin } from "../mounts.ts";
 import type { ProcessExit, SandboxProvider, SandboxRequest } from "../sandbox.ts";
-import {
-  type KubernetesApi,
-  type KubernetesConnection,
-  type KubernetesObject,
-  kubernetesApi,
-  type Pod,
-} from "./kubernetes-api.ts";
+import { type KubernetesApi, type KubernetesConnection, kubernetesApi, nameOf } from "./kubernetes-api.ts";
 import {
   jobName,
   jobOf,
@@ -19,6 +13,7 @@ import {
   START_MS,
   secretOf,
 } from "./kubernetes-job.ts";
+import type { V1Pod } from "./kubernetes-library.ts";
 import { type RemoteBackend, type RemoteOutput, remoteProvider } from "./provider.ts";
 import { exitOf } from "./signals.ts";
 
@@ -40,7 +35,7 @@ const BY_DIGEST = /^[a-z0-9][A-Za-z0-9._/:-]{0,255}@sha256:[0-9a-f]{64}$/;
 const NO_START =
   /^(?:ErrImagePull|ImagePullBackOff|InvalidImageName|CreateContainerError|RunContainerError)$/;
 
-const stateOf = (pod: Pod) => pod.status?.containerStatuses?.[0]?.state;
+const stateOf = (pod: V1Pod) => pod.status?.containerStatuses?.[0]?.state;
 
 /** A task as a Kubernetes Job of one pod, whose workspace is on a volume that the runner shares with it. */
 export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
@@ -52,24 +47,24 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
   /** The one pod of an operation as it changes, until `decide` has an answer. @throws what means "nobody knows" */
   const follow = async <T>(
     operationId: string,
-    decide: (pod: Pod | null) => T | undefined,
+    decide: (pod: V1Pod | null) => T | undefined,
     signal: AbortSignal,
   ): Promise<T> => {
     let silentSince = performance.now();
     for (;;) {
       try {
-        const { items, version } = await api.list<Pod>("pods", selector(operationId));
+        const { items, version } = await api.list("pods", selector(operationId));
         silentSince = performance.now();
         if (items.length > 1) {
-          const names = items.map(({ metadata }) => metadata.name).join(", ");
+          const names = items.map(nameOf).join(", ");
           throw fail("execution_outcome_unknown", `two pods carry the same lease: ${names}`);
         }
         const decided = decide(items[0] ?? null);
         if (decided !== undefined) return decided;
-        for await (const event of api.watch<Pod>("pods", selector(operationId), version, signal)) {
+        for await (const event of api.watchPods(selector(operationId), version, signal)) {
           if (event.type === "ERROR") break;
           silentSince = performance.now();
-          if (items[0] !== undefined && event.object.metadata.name !== items[0].metadata.name) break;
+          if (items[0] !== undefined && nameOf(event.object) !== nameOf(items[0])) break;
           const next = decide(event.object);
           if (next !== undefined) return next;
           if (event.type === "DELETED") break;
@@ -127,7 +122,7 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
         operationId,
         (found) => {
           if (found === null) throw fail("execution_outcome_unknown", "the pod is gone before its start");
-          return found.metadata.name;
+          return nameOf(found);
         },
         signal,
       );
@@ -156,14 +151,14 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
     async remove(operationId) {
       const name = jobName(operationId);
       await api.remove("jobs", name, { propagationPolicy: "Foreground" });
-      const { items } = await api.list<Pod>("pods", selector(operationId));
+      const { items } = await api.list("pods", selector(operationId));
       // One second in place of the pod's own grace. Never zero: that takes the object away, and leaves the processes.
-      for (const pod of items) await api.remove("pods", pod.metadata.name, { gracePeriodSeconds: 1 });
+      for (const pod of items) await api.remove("pods", nameOf(pod), { gracePeriodSeconds: 1 });
       await api.remove("secrets", name, {});
       const end = performance.now() + GONE_MS;
       for (;;) {
-        const pods = await api.list<Pod>("pods", selector(operationId));
-        if (pods.items.length === 0 && (await api.get("jobs", name)) === null) return;
+        const pods = await api.list("pods", selector(operationId));
+        if (pods.items.length === 0 && (await api.getJob(name)) === null) return;
         if (performance.now() > end)
           throw fail("execution_cleanup_pending", `the pod of ${name} does not go away`);
         await Bun.sleep(100);
@@ -175,11 +170,11 @@ export function kubernetesSandbox(options: KubernetesOptions): SandboxProvider {
       return `${options.apiServer} lists jobs, pods and secrets of ${options.namespace}`;
     },
     async sweep() {
-      const { items } = await api.list<KubernetesObject>("jobs", `${OWNER_LABEL}=${owner}`);
-      for (const { metadata } of items) await this.remove(metadata.labels?.[LEASE_LABEL] ?? "");
+      const { items } = await api.list("jobs", `${OWNER_LABEL}=${owner}`);
+      for (const { metadata } of items) await this.remove(metadata?.labels?.[LEASE_LABEL] ?? "");
       // A crash between the two leaves the environment alone.
-      const secrets = await api.list<KubernetesObject>("secrets", `${OWNER_LABEL}=${owner}`);
-      for (const { metadata } of secrets.items) await api.remove("secrets", metadata.name, {});
+      const secrets = await api.list("secrets", `${OWNER_LABEL}=${owner}`);
+      for (const secret of secrets.items) await api.remove("secrets", nameOf(secret), {});
       return items.length;
     },
   };
@@ -191,7 +186,7 @@ const DECIDED = ["execution_outcome_unknown", "execution_start_failed"];
 const isDecided = (error: unknown): boolean => error instanceof Failure && DECIDED.includes(error.code);
 
 /** True once the container waits at its gate. */
-function started(pod: Pod | null, isLate: boolean): true | undefined {
+function started(pod: V1Pod | null, isLate: boolean): true | undefined {
   const state = pod === null ? undefined : stateOf(pod);
   if (state?.running !== undefined || state?.terminated !== undefined) return true;
   const reason = state?.waiting?.reason ?? "";
@@ -224,8 +219,8 @@ async function checkSame(
   request: SandboxRequest,
   expected: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const found = await api.get("jobs", jobName(request.operationId));
-  if (found?.metadata.annotations?.[REQUEST_ANNOTATION] !== expected[REQUEST_ANNOTATION])
+  const found = await api.getJob(jobName(request.operationId));
+  if (found?.metadata?.annotations?.[REQUEST_ANNOTATION] !== expected[REQUEST_ANNOTATION])
     throw fail("conflict", `${request.operationId} is already prepared with another request`);
 }
 

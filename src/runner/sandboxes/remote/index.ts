@@ -1,2 +1,0 @@
-export { cubeSandbox } from "./cubesandbox.ts";
-export { kubernetesSandbox } from "./kubernetes.ts";
