@@ -160,8 +160,16 @@ test("when the server stops, streams end with the reason and a request that wait
   const socket = new WebSocket(`${g.url.replace("http", "ws")}/runs/r/stream`);
   const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener("close", resolve));
   await new Promise((resolve) => socket.addEventListener("open", resolve));
+  const { views } = g.host.context;
+  const read = views.read.bind(views);
+  const arrived = new Promise<void>((resolve) => {
+    views.read = (query, input) => {
+      if (query.name === "findRunEnd") resolve();
+      return read(query, input);
+    };
+  });
   const waiting = g.json("/runs/r/wait?wait_ms=20000");
-  await Bun.sleep(50);
+  await arrived;
   await g.stop();
   expect((await stream).at(-1)).toMatchObject({ event: "end", data: { reason: "stopping" } });
   expect(await closed).toMatchObject({ code: 1001, reason: "stopping" });

@@ -65,12 +65,24 @@ const provider = Bun.listen<{ text: string }>({
 const box = sandbox("provider-errors");
 const place = join(box.path, "ctx-tree");
 const env = { ...box.env, LIGHTFLOW_CTX_MOUNT: place };
+const channel = join(place, "chan/broken");
 let ctx: Started;
+
+/** For how long `/ctx` waits: short only for what is told at its end, so that a busy machine makes nothing else late. */
+const PATIENT = "30000";
+const HASTY = "400";
+async function setting(name: string, value: string): Promise<void> {
+  writeFileSync(join(channel, name), `${value}\n`);
+  await eventually(
+    async () => readFileSync(join(channel, name), "utf8").trim(),
+    (now) => now === value,
+  );
+}
+const patienceFor = (how: string) => setting("timeout_ms", how === "stall" ? HASTY : PATIENT);
 
 beforeAll(async () => {
   mkdirSync(place);
   ctx = await startBinary(["ctx", "serve", "--dir", place], box.env, box.path);
-  const channel = join(place, "chan/broken");
   mkdirSync(channel, { recursive: true });
   await eventually(
     async () => existsSync(join(channel, "status")),
@@ -79,17 +91,11 @@ beforeAll(async () => {
   const settings = {
     url: `http://127.0.0.1:${provider.port}`,
     mod: "m",
-    timeout_ms: "400",
+    timeout_ms: PATIENT,
     prio: "9",
     enabled: "1",
   };
-  for (const [name, value] of Object.entries(settings)) {
-    writeFileSync(join(channel, name), `${value}\n`);
-    await eventually(
-      async () => readFileSync(join(channel, name), "utf8").trim(),
-      (now) => now === value,
-    );
-  }
+  for (const [name, value] of Object.entries(settings)) await setting(name, value);
   await eventually(
     async () => readFileSync(join(channel, "status"), "utf8"),
     (status) => status === "ready\n",
@@ -145,11 +151,13 @@ const every = (type: string) => HOWS.map((how) => `"${how}":"https://agentic-wor
 
 test("a native agent: each is agent-model-failed, and the workflow goes on from it", async () => {
   asked.length = 0;
-  const tasks = HOWS.map((how) =>
-    guarded(how, { call: "agent", with: { agent: "plain", prompt: `how:${how}` } }),
-  );
   const host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], env, box.path);
-  const said = await onHost("native", [...tasks, outcomes]);
+  let said = "";
+  for (const how of HOWS) {
+    await patienceFor(how);
+    const task = { call: "agent", with: { agent: "plain", prompt: `how:${how}` } };
+    said += await onHost(`native-${how}`, [guarded(how, task), outcomes]);
+  }
   for (const each of every("agent-model-failed agent_model_failed")) expect(said).toContain(each);
   expect(said).not.toContain("half");
   // The one that answered nothing whole was asked once: what it may have done is not repeated.
@@ -164,6 +172,7 @@ test("a model that calls tools which a native agent has not is told so, and ends
     bytes: json(JSON.stringify({ choices: [{ index: 0, message, finish_reason: "tool_calls" }] })),
   };
   asked.length = 0;
+  await patienceFor("tools");
   const host = await startBinary(["up", "--no-ctx", "--port", "0", "--controller-port", "0"], env, box.path);
   const said = await onHost("tools", [
     guarded("tools", { call: "agent", with: { agent: "plain", prompt: "how:tools" } }),
@@ -177,18 +186,15 @@ test("a model that calls tools which a native agent has not is told so, and ends
 });
 
 test("an exchange of a workflow with /ctx: each is an error with what the provider did", async () => {
-  const tasks = HOWS.flatMap((how) => [
-    guarded(how, {
-      call: "cortex",
-      with: {
-        target: { kind: "api", format: "openai.chat" },
-        body: { model: "m", messages: [{ role: "user", content: `how:${how}` }] },
-      },
-    }),
-  ]);
-  const said = JSON.stringify(
-    await lightflow("workflow", "run", documentOf("exchange", [...tasks, outcomes])),
-  );
+  let said = "";
+  for (const how of HOWS) {
+    await patienceFor(how);
+    const body = { model: "m", messages: [{ role: "user", content: `how:${how}` }] };
+    const task = { call: "cortex", with: { target: { kind: "api", format: "openai.chat" }, body } };
+    said += JSON.stringify(
+      await lightflow("workflow", "run", documentOf(`exchange-${how}`, [guarded(how, task), outcomes])),
+    );
+  }
   for (const how of HOWS) {
     const code = how === "stall" ? "execution_timeout" : "unavailable";
     expect(said).toMatch(new RegExp(`"${how}":"[^"]*/errors/communication ${code}"`));
@@ -214,6 +220,7 @@ test("an agent's service: each is a failed task by that name, and its session fo
     return ((await response.json()) as { result: JsonObject }).result;
   };
   for (const how of HOWS) {
+    await patienceFor(how);
     const task = await send(`m-${how}`, `how:${how}`);
     expect(task).toMatchObject({
       status: { state: "failed" },
@@ -221,6 +228,7 @@ test("an agent's service: each is a failed task by that name, and its session fo
     });
     expect(JSON.stringify(task)).not.toContain("half");
   }
+  await patienceFor("fine");
   expect(await send("m-fine", "and now?")).toMatchObject({ status: { state: "completed" } });
   const messages = (JSON.parse(asked.at(-1)!) as { messages: object[] }).messages;
   expect(messages).toMatchObject([{ role: "system" }, { role: "user", content: "and now?" }]);
@@ -229,6 +237,7 @@ test("an agent's service: each is a failed task by that name, and its session fo
 
 test("a runner's agent: each ends it as agent_model_failed, with what was said in the transcript", async () => {
   for (const how of HOWS) {
+    await patienceFor(how);
     const leaseId = newId();
     const lease = exampleLease({
       leaseId,

@@ -24,11 +24,53 @@ export function lowerPriority(pid: number, niceness: number): void {
 const AUTOGROUP_PAUSE_MS = 110;
 const AUTOGROUP_TRIES = 20;
 
+/** When a sandbox is first looked at after its start, and how often; each time twice as long after. */
+const FIRST_LOOK_MS = 50;
+const LOOKS = 10;
+
+/**
+ * Have a task's sessions yield to others: that of the process, and where it makes a sandbox that becomes a session of its
+ * own inside, that one, once it stands. Not on the way of the start: the kernel takes its time.
+ * @param isNested whether there is a session inside
+ */
+export async function lowerSessions(
+  pid: number,
+  isNested: boolean,
+  niceness: number,
+  isRunning: () => boolean,
+): Promise<void> {
+  await pauseUnheld(FIRST_LOOK_MS);
+  const outer = lowerSession(pid, niceness, isRunning);
+  for (let look = 0; isNested && look < LOOKS && isRunning(); look++) {
+    const leaders = childrenOf(pid).filter(leadsSession);
+    for (const leader of leaders) void lowerSession(leader, niceness, isRunning);
+    if (leaders.length > 0) break;
+    await pauseUnheld(FIRST_LOOK_MS * 2 ** look);
+  }
+  await outer;
+}
+
+/** A pause that does not keep the process alive. */
+function pauseUnheld(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
+}
+
+/** Whether a process is the first of a session. */
+function leadsSession(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // After the name: state, parent, group, session.
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]) === pid;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Have a process's whole session yield to others: where the kernel weighs sessions (`sched_autogroup_enabled`), the niceness
  * of a process counts only within its own.
  */
-export async function lowerSession(pid: number, niceness: number, isRunning: () => boolean): Promise<void> {
+async function lowerSession(pid: number, niceness: number, isRunning: () => boolean): Promise<void> {
   for (let tries = 0; tries < AUTOGROUP_TRIES && isRunning(); tries++) {
     try {
       writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
@@ -37,9 +79,7 @@ export async function lowerSession(pid: number, niceness: number, isRunning: () 
       // Gone already, or a kernel without.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, AUTOGROUP_PAUSE_MS).unref();
-    await promise;
+    await pauseUnheld(AUTOGROUP_PAUSE_MS);
   }
 }
 

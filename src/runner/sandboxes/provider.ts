@@ -6,7 +6,7 @@ import type { Cgroup, Cgroups } from "./cgroups.ts";
 import {
   childrenOf,
   lowerPriority,
-  lowerSession,
+  lowerSessions,
   processesWithEnvironment,
   signalProcess,
 } from "./processes.ts";
@@ -77,9 +77,6 @@ const VANISH_MS = 5_000;
 
 /** The first descriptor of a child beyond the standard three. */
 const FIRST_DESCRIPTOR = 3;
-
-/** How long after its start a sandbox surely stands. */
-const SETTLED_MS = 50;
 
 /** How much less of the processor than the runner itself a task gets when both want it: heartbeats come first. */
 const NICENESS = 10;
@@ -269,12 +266,7 @@ export function createProvider(
       operation.executed = true;
       closeGate(operation.child, "go\n");
       const { pid } = operation.child.process;
-      // Not on the way of the start: the kernel takes its time, and a sandbox becomes a session of its own inside.
-      setTimeout(() => {
-        const isRunning = () => operation.exit === null;
-        for (const one of [pid, ...(backend.ahead ? childrenOf(pid) : [])])
-          void lowerSession(one, NICENESS, isRunning);
-      }, SETTLED_MS).unref();
+      void lowerSessions(pid, backend.ahead, NICENESS, () => operation.exit === null);
       return operation.child.process;
     },
     terminate(operationId) {
