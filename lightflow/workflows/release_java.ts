@@ -10,28 +10,6 @@ export const META = {
   version: "1.0.0",
 } as const satisfies AssetMeta;
 
-const GIT = { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0" };
-
-/** $1 repository, $2 ref. Leaves the checkout in source/ and gives {commit}. */
-const CHECKOUT = String.raw`set -eu
-die() { printf 'release: %s\n' "$1" >&2; exit 1; }
-repository=$1 ref=$2
-[ -d "$repository" ] || die "there is no directory $repository"
-printf '[safe]\n\tdirectory = *\n' >clone.gitconfig
-GIT_CONFIG_GLOBAL=$PWD/clone.gitconfig
-export GIT_CONFIG_GLOBAL
-rm -rf source dist
-git clone --quiet --no-hardlinks --no-checkout --template= -- "$repository" source
-cd source
-commit=
-for name in "$ref" "refs/remotes/origin/$ref"; do
-  commit=$(git rev-parse --quiet --verify --end-of-options "$name^{commit}") && break
-done
-[ -n "$commit" ] || die "the repository has no commit named $ref"
-git -c advice.detachedHead=false checkout --quiet --detach "$commit"
-printf '{"commit":"%s"}\n' "$commit" >"$LIGHTFLOW_OUTPUT"
-`;
-
 /** Its sandbox has no network: what Maven needs is in the local repository, or the mirror on disk, that `.mvn/` names. */
 const MAVEN = { CI: "true" };
 
@@ -56,8 +34,8 @@ printf '{"name":"%s","version":"%s"}\n' "$name" "$version" >"$LIGHTFLOW_OUTPUT"
 const PACK = String.raw`set -eu
 mkdir -p dist
 cd source
-mvn --batch-mode --no-transfer-progress --quiet -DskipTests package
 file=$1-$2.jar
+[ -f "target/$file" ] || { echo "release: the build left no target/$file: give the project its default final name and packaging jar" >&2; exit 1; }
 cp "target/$file" ../dist/package.jar
 printf '{"file":"%s"}\n' "$file" >"$LIGHTFLOW_OUTPUT"
 `;
@@ -73,16 +51,8 @@ export function define() {
       pattern: "[^-].*",
     })
     .input("registry", { type: "path", description: "the directory to publish to", required: true })
-    .commandStep("checkout", {
-      title: "Check out a clean copy",
-      command: "sh",
-      arguments: ["-c", CHECKOUT, "sh", "${ .inputs.repository }", "${ .inputs.ref }"],
-      environment: GIT,
-      mounts: [{ source: "${ .inputs.repository }", readOnly: true }],
-      sandbox: "workflow-session",
-      output: "json",
-      repeatable: true,
-      timeout: "PT10M",
+    .step("checkout", "composition.release_checkout", {
+      inputs: { repository: "${ .inputs.repository }", ref: "${ .inputs.ref }" },
     })
     .commandStep("install", {
       title: "Read what it is",
@@ -143,66 +113,25 @@ export function define() {
       },
       timeout: "PT10M",
     })
-    .set("release", {
+    .step("release", "composition.release_publish", {
+      inputs: {
+        repository: "${ .inputs.repository }",
+        registry: "${ .inputs.registry }",
+        name: "${ .steps.install.output.name }",
+        version: "${ .steps.install.output.version }",
+        commit: "${ .steps.checkout.output.commit }",
+        packed: "${ .steps.package.artifacts }",
+        package: "package.jar",
+        file: "${ .steps.package.output.file }",
+      },
+    })
+    .output({
       name: "${ .steps.install.output.name }",
       version: "${ .steps.install.output.version }",
       commit: "${ .steps.checkout.output.commit }",
-      artifacts:
-        '${ [.steps.package.output.file as $file | .steps.package.artifacts[] | select(.name != "provenance.intoto.json") | {name: (if .name == "package.jar" then $file else .name end), sha256}] }',
-      provenance:
-        '${ [.steps.package.artifacts[] | select(.name == "provenance.intoto.json") | {name, sha256}] }',
-      files: '${ [.steps.package.artifacts[] | "sha256:" + .sha256] }',
-    })
-    .actionStep("publish", {
-      title: "Publish it",
-      action: "publish",
-      with: {
-        registry: "${ .inputs.registry }",
-        name: "${ .steps.release.output.name }",
-        version: "${ .steps.release.output.version }",
-        artifacts: "${ .steps.release.output.artifacts }",
-        provenance: "${ .steps.release.output.provenance }",
-      },
-      files: ["${ .steps.release.output.files }"],
-      mounts: [{ source: "${ .inputs.registry }", readOnly: false }],
-      workspace: "ephemeral",
-    })
-    .actionStep("sign", {
-      title: "Sign the release",
-      action: "sign",
-      needs: ["publish"],
-      with: {
-        registry: "${ .inputs.registry }",
-        name: "${ .steps.release.output.name }",
-        version: "${ .steps.release.output.version }",
-        artifacts: "${ .steps.release.output.artifacts }",
-      },
-      environment: { RELEASE_SIGNING_KEY: "runner-secret://release_signing_key" },
-      files: ["${ .steps.release.output.files }"],
-      mounts: [{ source: "${ .inputs.registry }", readOnly: false }],
-      workspace: "ephemeral",
-      artifacts: [{ path: "outputs/*.json" }],
-    })
-    .actionStep("tag", {
-      title: "Tag the commit",
-      action: "tag",
-      needs: ["sign"],
-      with: {
-        repository: "${ .inputs.repository }",
-        tag: '${ "v" + .steps.release.output.version }',
-        commit: "${ .steps.release.output.commit }",
-        message: '${ .steps.release.output.name + " " + .steps.release.output.version }',
-      },
-      mounts: [{ source: "${ .inputs.repository }", readOnly: false }],
-      workspace: "ephemeral",
-    })
-    .output({
-      name: "${ .steps.release.output.name }",
-      version: "${ .steps.release.output.version }",
-      commit: "${ .steps.release.output.commit }",
-      published: "${ .steps.publish.output.path }",
+      published: "${ .steps.release.output.path }",
       artifacts: "${ .steps.release.output.artifacts }",
-      provenance: "${ .steps.release.output.provenance[0].sha256 }",
-      tag: "${ .steps.tag.output.tag }",
+      provenance: "${ .steps.release.output.provenance }",
+      tag: "${ .steps.release.output.tag }",
     });
 }

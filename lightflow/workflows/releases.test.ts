@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { type CommandTarget, explainWorkflow, findWorkflow } from "../../src/assets/index.ts";
 import { loadDocument } from "../../src/workflow/index.ts";
 import { git, repository } from "../../test/support/release-host.ts";
-import { prerequisite } from "../../test/support/require.ts";
 
 setDefaultTimeout(120_000);
 
@@ -19,32 +18,25 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const targetOf = (id: string, step: string): CommandTarget => {
-  const target = findWorkflow(ROOT, id).definition.steps.find(({ step_id }) => step_id === step)?.target;
+  const target = findWorkflow(ROOT, id).plan.steps.find((each) => each.id === step)?.target;
   if (target?.kind !== "command") throw new Error(`${step} is not a command`);
   return target;
 };
 
-for (const [id, steps] of [
-  [
-    "release_typescript",
-    ["checkout", "install", "test", "build", "sbom", "package", "release", "publish", "sign", "tag"],
-  ],
-  [
-    "release_rust",
-    ["checkout", "install", "test", "build", "sbom", "package", "release", "publish", "sign", "tag"],
-  ],
-  [
-    "release_java",
-    ["checkout", "install", "test", "build", "sbom", "package", "release", "publish", "sign", "tag"],
-  ],
-] as const) {
+/** What the three have in common stands once, in the compositions `release_checkout` and `release_publish`. */
+const STEPS = [
+  ...["checkout.clone", "checkout", "install", "test", "build", "sbom", "package"],
+  ...["release.what", "release.publish", "release.sign", "release.tag", "release"],
+];
+
+for (const id of ["release_typescript", "release_rust", "release_java"]) {
   test(`workflow.${id} is a document, in this order, and what publishes is an action on artifacts in a workspace of its own`, () => {
     const found = findWorkflow(ROOT, `workflow.${id}`);
     loadDocument(JSON.stringify(found.document), { mode: "light", format: "json" });
     const explained = explainWorkflow(found);
     expect(explained.issues).toEqual([]);
-    expect(explained.steps.map(({ step_id }) => step_id)).toEqual([...steps]);
-    for (const { step_id, target } of found.definition.steps) {
+    expect(explained.steps.map(({ step_id }) => step_id)).toEqual(STEPS);
+    for (const { id: step_id, target } of found.plan.steps) {
       if (target.kind !== "command") continue;
       for (const script of target.arguments.filter((text) => text.includes("\n"))) {
         expect(script).not.toContain("${ ");
@@ -56,7 +48,7 @@ for (const [id, steps] of [
       }
       expect(target.workspace).toBe("ephemeral");
       expect(target.sandbox).toBeUndefined();
-      if (step_id !== "tag") expect(target.files).toEqual(["${ .steps.release.output.files }"]);
+      if (step_id !== "release.tag") expect(target.files).toEqual(["${ .steps.what.output.files }"]);
     }
   });
 }
@@ -88,7 +80,7 @@ function checkedOut(id: string, files: Record<string, string>): string {
   const workspace = join(directory, `workspace ${count}`);
   mkdirSync(workspace);
   const values = { "${ .inputs.repository }": from, "${ .inputs.ref }": "main" };
-  expect(run(id, "checkout", workspace, values)).toMatchObject({
+  expect(run(id, "checkout.clone", workspace, values)).toMatchObject({
     exitCode: 0,
     output: { commit: git(from, "rev-parse", "HEAD") },
   });
@@ -184,66 +176,16 @@ for (const [what, id, files, why] of [
 
 test("release_java knows artifact and version of the project itself, and packs what Maven made", () => {
   const workspace = checkedOut("release_java", { "pom.xml": POM("1.0") });
-  const bin = standIn("mvn", "mkdir -p target && echo jar >target/greeting-1.0.jar");
+  const bin = standIn("mvn", "mkdir -p source/target && echo jar >source/target/greeting-1.0.jar");
   expect(run("release_java", "install", workspace, {}, bin).output).toEqual({
     name: "greeting",
     version: "1.0",
   });
+  const none = run("release_java", "package", workspace, named("greeting", "1.0"), bin);
+  expect([none.exitCode, none.log]).toEqual([1, expect.stringContaining("left no target/greeting-1.0.jar")]);
+  expect(run("release_java", "build", workspace, {}, bin).exitCode).toBe(0);
   expect(run("release_java", "package", workspace, named("greeting", "1.0"), bin).output).toEqual({
     file: "greeting-1.0.jar",
   });
   expect(readFileSync(join(workspace, "dist/package.jar"), "utf8")).toBe("jar\n");
 });
-
-const hasCargo =
-  Bun.which("cargo") !== null && Bun.spawnSync(["cargo", "--version"], { cwd: "/" }).exitCode === 0;
-test.skipIf(!prerequisite("cargo", hasCargo, "no cargo that runs"))(
-  "release_rust tests, builds and packs a crate with the real cargo",
-  () => {
-    const workspace = checkedOut("release_rust", CRATE);
-    expect(run("release_rust", "install", workspace)).toMatchObject({ exitCode: 0 });
-    for (const step of ["test", "build"])
-      expect(run("release_rust", step, workspace)).toMatchObject({ exitCode: 0 });
-    expect(run("release_rust", "package", workspace, named("greeting", "1.2.0"))).toMatchObject({
-      exitCode: 0,
-    });
-    const listed = Bun.spawnSync(["tar", "-tzf", join(workspace, "dist/package.crate")]).stdout.toString();
-    expect(listed).toContain("greeting-1.2.0/src/lib.rs");
-  },
-);
-
-/** A release pins what builds it; these are what the local repository has to hold, as nothing is fetched. */
-const PLUGINS = { resources: "3.3.1", compiler: "3.13.0", surefire: "3.2.5", jar: "3.4.1" };
-const hasMaven =
-  Bun.which("mvn") !== null &&
-  Object.entries(PLUGINS).every(([name, version]) => {
-    const plugin = `maven-${name}-plugin`;
-    const place = `.m2/repository/org/apache/maven/plugins/${plugin}/${version}/${plugin}-${version}.jar`;
-    return existsSync(join(homedir(), place));
-  });
-test.skipIf(!prerequisite("maven", hasMaven, "no Maven with these plugins in ~/.m2"))(
-  "release_java builds and packs a library with the real Maven, which asks nobody",
-  () => {
-    const workspace = checkedOut("release_java", {
-      "pom.xml": POM("1.0")
-        .replace(/ {2}<parent>[\s\S]*<\/parent>\n/, "")
-        .replace(
-          "</project>",
-          `<build><plugins>${Object.entries(PLUGINS)
-            .map(
-              ([name, version]) =>
-                `<plugin><artifactId>maven-${name}-plugin</artifactId><version>${version}</version></plugin>`,
-            )
-            .join("")}</plugins></build></project>`,
-        ),
-      "src/main/java/Greeting.java":
-        'public class Greeting { String greet(String n) { return "hello " + n; } }\n',
-      ".mvn/maven.config": "--offline\n",
-    });
-    expect(run("release_java", "package", workspace, named("greeting", "1.0"))).toMatchObject({
-      exitCode: 0,
-    });
-    const listed = Bun.spawnSync(["unzip", "-l", join(workspace, "dist/package.jar")]).stdout.toString();
-    expect(listed).toContain("Greeting.class");
-  },
-);

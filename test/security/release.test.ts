@@ -51,7 +51,7 @@ function makeProject(path: string): string {
 }
 
 beforeAll(async () => {
-  host = await releaseHost();
+  host = await releaseHost({ shipped: "release" });
   project = makeProject(join(host.box.path, "hello"));
   writeFileSync(join(project, "uncommitted.js"), "left lying\n");
 });
@@ -73,7 +73,7 @@ const started = async () =>
 
 test("SR-10.1, SR-10.6: a release is built and tested, and waits for a person before it is published, with nothing leased", async () => {
   run = await started();
-  const approval = await host.approval(run, "publish");
+  const approval = await host.approval(run, "release.publish");
   const shown = (await host.lightflow(["approvals", "show", approval])).json;
   expect(JSON.stringify(shown)).toContain(join(host.registry, "hello/1.0.0"));
   const runners = (await host.lightflow(["runners", "list"])).json["runners"] as {
@@ -82,7 +82,7 @@ test("SR-10.1, SR-10.6: a release is built and tested, and waits for a person be
   expect(runners.map(({ session }) => session.active_leases)).toEqual([0]);
   expect(readdirSync(host.registry)).toEqual([]);
   expect((await host.lightflow(["approvals", "approve", approval])).code).toBe(0);
-  for (const step of ["sign", "tag"]) {
+  for (const step of ["release.sign", "release.tag"]) {
     const next = await host.approval(run, step);
     expect(git(project, "tag", "--list")).toBe("");
     expect((await host.lightflow(["approvals", "approve", next])).code).toBe(0);
@@ -218,7 +218,7 @@ test("SR-10.2: what is published never changes: another release of the version i
   git(project, "commit", "--all", "--quiet", "--message", "another");
   const before = readFileSync(join(published, "manifest.json"), "utf8");
   const second = await started();
-  const approval = await host.approval(second, "publish");
+  const approval = await host.approval(second, "release.publish");
   await host.lightflow(["approvals", "approve", approval]);
   expect(await host.ended(second)).toBe("failed");
   expect(JSON.stringify((await host.lightflow(["run", "get", second])).json)).toContain(

@@ -36,8 +36,7 @@ beforeAll(async () => {
   );
   host = await releaseHost({
     hostEnv: { CORTEXFS_OPENAI_API_KEY: CANARY, OPENAI_API_KEY: CANARY, LIGHTFLOW_SECRET_OPENAI: CANARY },
-    profileId: "repair",
-    profile: { network: "allowlisted" },
+    shipped: "repair",
     runnerEnv: { LIGHTFLOW_CTX_MOUNT: mount },
     runnerArgs: ["--secret", `forge_token=file:${tokenFile}`],
   });

@@ -1,12 +1,20 @@
 import { generateKeyPairSync } from "node:crypto";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runBinary, type Sandbox, sandbox } from "./binary.ts";
 import { eventually, type Started, startBinary } from "./processes.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
-/** What an operator publishes for release runners: docs/14-release.md. */
+/** A profile as it is shipped, for directories below one; who starts a run may also approve it. */
+export function shippedProfile(name: "release" | "repair", directory: string, hosts: string[] = []) {
+  const text = readFileSync(join(ROOT, `lightflow/profiles/${name}.yaml`), "utf8");
+  const { id, policy } = Bun.YAML.parse(text) as { id: string; policy: { allow: object } };
+  const allow = { ...policy.allow, mounts: [directory], networkHosts: hosts };
+  return { id, policy: { ...policy, approvalSeparation: false, allow } };
+}
+
+/** Wider than what is shipped: tests of refusals by other parts than the profile take it. */
 export const releaseProfile = (directory: string, more: object = {}) => ({
   id: "release",
   policy: {
@@ -72,7 +80,7 @@ export interface ReleaseHost {
   status(run: string): Promise<string>;
   ended(run: string): Promise<string>;
   /** The approval that waits for a step of a run. */
-  approval(run: string, step: string): Promise<string>;
+  approval(run: string, step: string, seconds?: number): Promise<string>;
   /** SIGKILL for the runner, and the same one anew. */
   runnerPid(): number;
   killRunner(): Promise<void>;
@@ -92,13 +100,16 @@ export async function releaseHost(
     runnerArgs?: string[];
     runnerEnv?: Record<string, string>;
     profile?: object;
-    profileId?: string;
+    /** One that is shipped, in place of the wide one. */
+    shipped?: "release" | "repair";
     /** Of the control plane. */
     hostEnv?: Record<string, string>;
+    /** What its runner.yaml says beside who it is. */
+    runnerFile?: object;
   } = {},
 ): Promise<ReleaseHost> {
   const box = sandbox("release");
-  for (const folder of ["lightflow/workflows", "lightflow/preload", "registry"]) {
+  for (const folder of ["lightflow/workflows", "lightflow/compositions", "lightflow/preload", "registry"]) {
     mkdirSync(join(box.path, folder), { recursive: true });
   }
   for (const name of [
@@ -106,6 +117,8 @@ export async function releaseHost(
     "workflows/release_rust.ts",
     "workflows/release_java.ts",
     "workflows/repair_typescript.ts",
+    "compositions/release_checkout.ts",
+    "compositions/release_publish.ts",
     "preload/lightflow.ts",
   ]) {
     copyFileSync(join(ROOT, "lightflow", name), join(box.path, "lightflow", name));
@@ -144,9 +157,27 @@ export async function releaseHost(
   };
   const status = async (run: string) => (await ask(`/runs/${run}`))["status"] as string;
   const token = join(box.path, "runner.token");
-  const profileId = options.profileId ?? "release";
-  const spawnRunner = () =>
-    startBinary(
+  const profileId = options.shipped ?? "release";
+  const configured = () => {
+    const path = join(box.path, "runner.yaml");
+    const file = {
+      version: 1,
+      controllerUrl: up.ready["controller"],
+      credentialFile: token,
+      runnerId: "rel",
+      executionProfiles: [profileId],
+      dataDirectory: join(box.path, "state/runner-rel"),
+      slots: 2,
+      mounts: [box.path],
+      secrets: { release_signing_key: { file: keyFile } },
+      ...options.runnerFile,
+    };
+    writeFileSync(path, JSON.stringify(file));
+    return startBinary(["runner", "--config", path], { ...box.env, ...options.runnerEnv }, box.path);
+  };
+  const spawnRunner = () => {
+    if (options.runnerFile !== undefined) return configured();
+    return startBinary(
       [
         "runner",
         ...["--controller", up.ready["controller"]!, "--id", "rel", "--profile", profileId],
@@ -162,8 +193,12 @@ export async function releaseHost(
       { ...box.env, ...options.runnerEnv },
       box.path,
     );
+  };
   try {
-    const profile = { ...releaseProfile(box.path, options.profile), id: profileId };
+    const profile =
+      options.shipped === undefined
+        ? { ...releaseProfile(box.path, options.profile), id: profileId }
+        : shippedProfile(options.shipped, box.path, ["127.0.0.1"]);
     writeFileSync(join(box.path, "release.json"), JSON.stringify(profile));
     await must(["profile", "publish", "release.json"]);
     await must(["runner", "enroll", "rel", "--profile", profileId, "--out", token, "--slots", "2"]);
@@ -188,7 +223,7 @@ export async function releaseHost(
         (now) => ["succeeded", "failed", "cancelled"].includes(now),
         60,
       ),
-    approval: async (run, step) => {
+    approval: async (run, step, seconds = 60) => {
       const find = async () => {
         const listed = (await ask("/approvals")) as { approvals?: Waiting[] };
         const found = listed.approvals?.find((each) => each.run_id === run && each.step_id === step);
@@ -197,7 +232,7 @@ export async function releaseHost(
         }
         return found;
       };
-      return (await eventually(find, (found) => found !== undefined, 60))!.id;
+      return (await eventually(find, (found) => found !== undefined, seconds))!.id;
     },
     runnerPid: () => runner!.pid,
     killRunner: async () => await runner?.kill(),
