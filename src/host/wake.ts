@@ -7,6 +7,7 @@ const TOPICS: readonly Topic[] = [
   "request",
   "result",
   "instance",
+  "ended",
   "event",
   "log",
   "timer",

@@ -55,11 +55,25 @@ export function callContexts(
   log: Log,
 ): (signal: AbortSignal, controller?: AbortController, limits?: CallLimits) => CallContext {
   const tokenCache: TokenCache = createTokenCache();
+  // Most calls of a server have the limits of a few policies, and hardly any reads a resource.
+  const policies = new WeakMap<CallLimits, DestinationPolicy>();
+  const policyOf = (limits: CallLimits): DestinationPolicy => {
+    let policy = policies.get(limits);
+    if (policy === undefined) {
+      policy = narrowed(options.policy ?? denyPrivate, limits);
+      policies.set(limits, policy);
+    }
+    return policy;
+  };
+  const reading: ResourceReaderOptions = {
+    timeoutMs: RESOURCE_MS,
+    ...(options.files === undefined ? {} : { files: options.files }),
+  };
   return (signal, controller, limits = UNLIMITED) => {
     const context = {
       fetch: options.fetch ?? fetch,
       resolveHost: options.resolveHost ?? systemResolveHost,
-      policy: narrowed(options.policy ?? denyPrivate, limits),
+      policy: policyOf(limits),
       clock,
       log,
       tokenCache,
@@ -67,7 +81,11 @@ export function callContexts(
       ...(controller === undefined ? {} : { controller }),
       ...(options.cortex === undefined ? {} : { cortex: options.cortex }),
     };
-    const files = options.files === undefined ? {} : { files: options.files };
-    return { ...context, readResource: createResourceReader(context, { timeoutMs: RESOURCE_MS, ...files }) };
+    let reader: CallContext["readResource"] | undefined;
+    const readResource: CallContext["readResource"] = (endpoint) => {
+      reader ??= createResourceReader(context, reading);
+      return reader(endpoint);
+    };
+    return { ...context, readResource };
   };
 }

@@ -61,8 +61,7 @@ function hostOf(given: JsonObject): string | null {
   const transport = isObject(given["transport"]) ? given["transport"]["http"] : given["server"];
   const endpoint = given["endpoint"] ?? (isObject(transport) ? transport["endpoint"] : undefined);
   const uri = isObject(endpoint) ? endpoint["uri"] : endpoint;
-  if (typeof uri !== "string" || !URL.canParse(uri)) return null;
-  return new URL(uri).hostname;
+  return typeof uri === "string" ? (URL.parse(uri)?.hostname ?? null) : null;
 }
 
 export type AgentMode = "native" | "runner" | "service";

@@ -5,6 +5,7 @@ export type Topic =
   | "request"
   | "result"
   | "instance"
+  | "ended"
   | "event"
   | "log"
   | "timer"
@@ -34,6 +35,11 @@ export interface Transaction {
   remember<Value>(key: string, value: Value): void;
   /** Rows of `runner_session` by credential as they are now: emptied by whatever statement may change one. */
   readonly sessions: Map<string, unknown>;
+  /**
+   * Rows of `instance` that go on, by id, as this process wrote them last, under the terms of {@link recall}: those who write
+   * one keep this up.
+   */
+  readonly instances: Map<string, unknown>;
   /** Work that is done once for the whole transaction, at its end: the last one said for a key counts. */
   beforeCommit(key: string, work: (tx: Transaction) => void): void;
 }

@@ -57,6 +57,8 @@ export class Store {
   readonly path: string;
   readonly #writer: Database;
   readonly #statements: StatementCache;
+  /** As every transaction has them: without a call in between for each of many statements. */
+  readonly #bound: Pick<Transaction, "all" | "get" | "run">;
   readonly #reader: Database;
   readonly #readStatements: StatementCache;
   readonly #listeners = new Set<Listener>();
@@ -76,6 +78,7 @@ export class Store {
   readonly #remembered = new Map<string, unknown>();
   /** Of the writer alone: a view reads what other connections have written, and hears of nothing. */
   readonly #sessions = new Map<string, unknown>();
+  readonly #instances = new Map<string, unknown>();
   readonly #last = new Map<string, (tx: Transaction) => void>();
   #rememberedVersion = 0;
   #dataVersion = 0;
@@ -88,6 +91,12 @@ export class Store {
     this.#sync = new LogSync(path);
     this.#checkpointer = new Checkpointer(path, this.#writer);
     this.#statements = new StatementCache(this.#writer, () => this.#sessions.clear());
+    const { all, get, run } = this.#statements;
+    this.#bound = {
+      all: all.bind(this.#statements) as Transaction["all"],
+      get: get.bind(this.#statements) as Transaction["get"],
+      run: run.bind(this.#statements),
+    };
     this.#reader = openReader(path);
     this.#readStatements = new StatementCache(this.#reader);
     // Inside a transaction only another connection may look.
@@ -349,6 +358,7 @@ export class Store {
   #forget(): void {
     this.#remembered.clear();
     this.#sessions.clear();
+    this.#instances.clear();
   }
 
   #rollBack(): void {
@@ -387,11 +397,8 @@ export class Store {
   }
 
   #transaction(): Transaction {
-    const statements = this.#statements;
     return {
-      all: (sql, ...values) => statements.all(sql, ...values),
-      get: (sql, ...values) => statements.get(sql, ...values),
-      run: (sql, ...values) => statements.run(sql, ...values),
+      ...this.#bound,
       notify: (topic, key) => {
         const keys = this.#notices.get(topic);
         if (keys === undefined) this.#notices.set(topic, new Set([key]));
@@ -399,6 +406,7 @@ export class Store {
       },
       afterCommit: (work) => void this.#afterCommit.push(work),
       sessions: this.#sessions,
+      instances: this.#instances,
       recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
       remember: (key, value) => void this.#remembered.set(key, value),
       beforeCommit: (key, work) => void this.#last.set(key, work),

@@ -1,12 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import {
-  findRun,
-  findRunEnd,
-  hasEnded,
-  listRuns as listRunsQuery,
-  planOf,
-  readDefinition,
-} from "../../store/index.ts";
+import { findRun, listRuns as listRunsQuery, planOf, readDefinition } from "../../store/index.ts";
 import { waitFor } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { AnyObject, closed, Limit, nullable, oneOf, RunId, WaitMs } from "../shapes.ts";
@@ -69,16 +62,14 @@ export const waitRun = defineOperation({
   async run(context, input, signal) {
     const run = { tenantId: context.tenantId, runId: input.run_id };
     const end = context.clock.monotonic() + (input.wait_ms ?? 0);
-    const first = context.views.read(findRunEnd, run);
-    let ended = first.finished_at !== null;
-    while (!ended && !signal.aborted) {
+    let row = context.views.read(findRun, run);
+    while (row.finished_at === null && !signal.aborted) {
       const left = end - context.clock.monotonic();
       if (left <= 0) break;
-      await waitFor(context.views, ["instance"], first.id, left, signal);
-      // Each step of the run wakes it: whether it has ended is asked without its state.
-      ended = context.views.read(hasEnded, first.id);
+      await waitFor(context.views, ["ended"], row.id, left, signal);
+      row = context.views.read(findRun, run);
     }
-    return runView(context.views.read(findRun, run));
+    return runView(row);
   },
 });
 

@@ -25,8 +25,24 @@ import { cancelRequest, insertRequest } from "./requests.ts";
 
 const FINISHED = new Set(["cancelled", "faulted", "completed"]);
 
-export function readInstance(tx: Pick<Transaction, "get">, id: string): InstanceRow | undefined {
-  return tx.get<InstanceRow>("SELECT * FROM instance WHERE id = ?", id);
+export function readInstance(
+  tx: Pick<Transaction, "get" | "instances">,
+  id: string,
+): InstanceRow | undefined {
+  const known = tx.instances.get(id) as InstanceRow | undefined;
+  return known ?? tx.get<InstanceRow>("SELECT * FROM instance WHERE id = ?", id);
+}
+
+/** Rows kept at once, the newest; and how large a state may be for that. */
+const KEPT = 1024;
+const KEPT_BYTES = 16 * 1024;
+
+/** What goes on soon need not be read back. */
+function keepRow({ instances }: Transaction, row: InstanceRow): void {
+  instances.delete(row.id);
+  if (row.finished_at !== null || row.snapshot.length > KEPT_BYTES) return;
+  if (instances.size >= KEPT) instances.delete(instances.keys().next().value!);
+  instances.set(row.id, row);
 }
 
 /**
@@ -82,7 +98,10 @@ export function advanceRow(
   }
   if (first.kind === "effect_succeeded") keepOutput(tx, engine, row, first, now);
   tx.notify("instance", row.id);
-  if (row.finished_at !== null) tellParent(tx, engine, row, now);
+  if (row.finished_at !== null) {
+    tx.notify("ended", row.id);
+    tellParent(tx, engine, row, now);
+  }
   return row.status;
 }
 
@@ -135,6 +154,7 @@ function advanceOnce(
   };
   if (insert === null) updateRow(tx, next, row.version);
   else insert(next);
+  keepRow(tx, next);
   appendEvents(tx, row.id, now, [...before, ...advanced.transitions]);
   publishLifecycle(tx, row, `${row.id}.${seq}`, advanced.lifecycle, now);
   return { next, effects: advanced.effects };

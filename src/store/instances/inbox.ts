@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../base/json.ts";
 import type { Operation, Transaction } from "../operation.ts";
 import type { InstanceRow, ListenEffect } from "./engine-port.ts";
+import { listensFor } from "./lifecycle.ts";
 
 /**
  * Keep an event until it is delivered. CloudEvents' `subject` names the aggregate that it is about: those of one source,
@@ -46,6 +47,7 @@ export const receiveEvent: Operation<
 export function subscribe(tx: Transaction, row: InstanceRow, effect: ListenEffect): void {
   const { last } = tx.get<{ last: number | null }>("SELECT max(seq) AS last FROM event_inbox")!;
   for (const { type, from, value } of effect.filters) {
+    listensFor(tx, row.tenant_id, type);
     tx.run(
       "INSERT OR IGNORE INTO subscription (tenant_id, type, correlation, value, instance_id, effect_id, after_seq) VALUES (?, ?, ?, ?, ?, ?, ?)",
       row.tenant_id,

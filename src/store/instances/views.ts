@@ -28,24 +28,6 @@ export interface RunFilter {
   limit: number;
 }
 
-/** Which instance a run is, and when it ended, without its state. @throws Failure `not_found` */
-export const findRunEnd: Query<
-  { tenantId: string; runId: string },
-  Pick<InstanceRow, "id" | "finished_at">
-> = (tx, { tenantId, runId }) => {
-  const row = tx.get<Pick<InstanceRow, "id" | "finished_at">>(
-    "SELECT id, finished_at FROM instance WHERE tenant_id = ? AND run_id = ?",
-    tenantId,
-    runId,
-  );
-  if (row === undefined) throw noRun(runId);
-  return row;
-};
-
-export const hasEnded: Query<string, boolean> = (tx, instanceId) =>
-  tx.get<{ finished_at: number | null }>("SELECT finished_at FROM instance WHERE id = ?", instanceId)
-    ?.finished_at != null;
-
 /** Runs, newest first. @throws Failure `not_found` for a `before` that is no run */
 export const listRuns: Query<RunFilter, InstanceRow[]> = (tx, input) => {
   const { tenantId, statuses = null, workflow = null, before = null, limit } = input;
