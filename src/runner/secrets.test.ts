@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { effectiveConfig } from "./config.ts";
@@ -54,6 +54,10 @@ test("a file is taken only where nobody else can read or turn it, and each refus
     /does not exist; write the credential there/,
   );
   expect(await resolved({ file: credentials })).toMatch(/is not a regular file/);
+  // Of another user, who could write what he likes.
+  const foreign = process.geteuid!() === 0 ? file("foreign", "value-of-it") : "/etc/passwd";
+  if (process.geteuid!() === 0) chownSync(foreign, 12_345, 12_345);
+  expect(await resolved({ file: foreign })).toMatch(/belongs to another user; chown/);
 });
 
 test("what no variable can hold, and what is no secret at all, is refused by name", async () => {

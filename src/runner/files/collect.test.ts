@@ -52,6 +52,22 @@ test("a file is opened below its root alone: no link, no parent, no absolute pat
   }
 });
 
+test("a pipe in the place of a file is none, and nobody waits for its writer", async () => {
+  const directory = tree("pipes", { file: "x" });
+  expect(Bun.spawnSync(["mkfifo", join(directory, "pipe")]).exitCode).toBe(0);
+  // In a process of its own: whoever waits there hears no signal of a timer.
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      "-e",
+      `import { openBelow } from ${JSON.stringify(join(import.meta.dir, "walk.ts"))}; console.log(openBelow(process.argv[1], "pipe"))`,
+      directory,
+    ],
+    { stdout: "pipe", timeout: 4_000, killSignal: "SIGKILL" },
+  );
+  expect(await child.stdout.text()).toBe("null\n");
+});
+
 test("a directory that is exchanged for a link while it is walked leads nowhere", async () => {
   const directory = tree("race", { "out/x/file": "inside" });
   const stolen = tree("elsewhere", { "x/file": "STOLEN" });

@@ -246,6 +246,12 @@ const ATTEMPTS: Attempt[] = [
     withoutControl: () => (isRoot ? null : "only root may"),
   },
   {
+    title: "read what the kernel tells root about the whole host",
+    script: () =>
+      `for f in slabinfo timer_list vmallocinfo; do head -c 64 /proc/$f | grep -q . && echo ${SUCCESS}; done; for f in kmsg kcore; do (: </proc/$f) && echo ${SUCCESS}; done`,
+    withoutControl: () => (isRoot ? null : "only root may"),
+  },
+  {
     title: "mount a file system",
     script: () => `mkdir m && mount -t tmpfs none m && echo ${SUCCESS} && umount m`,
     withoutControl: () => (isRoot ? null : "only root may"),

@@ -31,7 +31,8 @@ const ETC_NETWORK_DIRECTORIES = ["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/c
  * user all of this is closed already.
  */
 const PROC_READ_ONLY = ["sys", "sysrq-trigger"];
-const PROC_HIDDEN = ["kcore", "kmsg", "sched_debug", "slabinfo", "timer_list", "vmallocinfo"];
+/** Without `kcore` and `kmsg`: the kernel itself asks for a capability of the host at their opening, and a mount costs time. */
+const PROC_HIDDEN = ["sched_debug", "slabinfo", "timer_list", "vmallocinfo"];
 
 const etcDirectory = (dataDirectory: string): string => join(dataDirectory, "etc");
 
