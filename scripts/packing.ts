@@ -11,7 +11,11 @@ const ROOT = join(import.meta.dir, "..");
 const FILES = /\/(?:swagger-ui-bundle\.js|swagger-ui\.css|openapi\/lightflow\.yaml)$/;
 
 /** Modules that hand on packages, and nothing of ours: what both sides of such a border held would be there twice. */
-const LIBRARIES = ["src/calls/grpc/library.ts", "src/runner/sandboxes/remote/kubernetes-library.ts"];
+const LIBRARIES = [
+  "src/calls/grpc/library.ts",
+  "src/runner/sandboxes/remote/e2b-library.ts",
+  "src/runner/sandboxes/remote/kubernetes-library.ts",
+];
 
 /** A plugin cannot build: the libraries are bundled before the build that it is for. */
 export async function packing(): Promise<BunPlugin> {

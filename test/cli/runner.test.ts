@@ -13,6 +13,8 @@ import {
 import { join } from "node:path";
 import { sha256 } from "../../src/base/canonical.ts";
 import { childEnvironment } from "../../src/base/child-env.ts";
+import { E2bServer } from "../../src/runner/sandboxes/remote/testing/e2b-server.ts";
+import { KubernetesServer } from "../../src/runner/sandboxes/remote/testing/kubernetes-server.ts";
 import { binary, runBinary, type Sandbox, sandbox } from "../support/binary.ts";
 import { FakeController } from "../support/fake-controller.ts";
 
@@ -166,6 +168,46 @@ test("an example lease runs as it is printed, and `runner exec` leaves nothing b
   expect(await child.exited).not.toBe(0);
   expect(readdirSync(temporary).filter((name) => name.startsWith("lightflow-"))).toEqual([]);
   rmSync(temporary, { recursive: true });
+});
+
+test("the clients of a cluster and of a sandbox service come out of the executable, each where it is used", async () => {
+  const cluster = new KubernetesServer("cluster-token");
+  const service = new E2bServer("service-key");
+  const secret = (name: string, value: string): string => {
+    const path = join(box.path, name);
+    writeFileSync(path, value, { mode: 0o600 });
+    return path;
+  };
+  try {
+    const configs = {
+      kubernetes: runnerFile({
+        sandbox: "kubernetes",
+        kubernetes: {
+          apiServer: cluster.url,
+          tokenFile: secret("cluster", "cluster-token"),
+          namespace: "tasks",
+          image: `registry.example/task@sha256:${"0".repeat(64)}`,
+          volumeClaim: "runner-data",
+        },
+      }),
+      cubesandbox: runnerFile({
+        sandbox: "cubesandbox",
+        secrets: { key: { file: secret("service", "service-key") } },
+        cube: { url: service.url, keyReference: "key", template: "base" },
+      }),
+    };
+    for (const [name, config] of Object.entries(configs)) {
+      const { stdout } = await lf("runner", "doctor", "--config", config, "--json");
+      expect([name, stdout]).toEqual([
+        name,
+        expect.stringMatching(/lists (?:jobs, pods and secrets|sandboxes)/),
+      ]);
+    }
+    expect(cluster.asked).toEqual(["GET jobs", "GET pods", "GET secrets"]);
+  } finally {
+    await cluster.close();
+    await service.close();
+  }
 });
 
 test("doctor and describe read the same file, and a unit starts it", async () => {

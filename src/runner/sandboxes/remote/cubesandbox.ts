@@ -49,12 +49,11 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
   const make = async (request: SandboxRequest): Promise<E2bSandbox> => {
     const before = await found(request.operationId);
     if (before.length > 0)
-      throw fail("execution_outcome_unknown", `a sandbox carries this lease already: ${idsOf(before)}`);
+      throw fail("execution_outcome_unknown", `a sandbox carries this lease already: ${before.join(", ")}`);
     const sandbox = await api.create({
-      templateID: templateOf(request),
-      timeout: LEASE_SECONDS,
-      secure: true,
-      allow_internet_access: request.network === "open",
+      template: templateOf(request),
+      seconds: LEASE_SECONDS,
+      internet: request.network === "open",
       metadata: {
         [OWNER]: owner,
         [LEASE]: request.operationId,
@@ -63,7 +62,7 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
     });
     const after = await found(request.operationId);
     if (after.length > 1)
-      throw fail("execution_outcome_unknown", `two sandboxes carry the same lease: ${idsOf(after)}`);
+      throw fail("execution_outcome_unknown", `two sandboxes carry the same lease: ${after.join(", ")}`);
     return sandbox;
   };
 
@@ -111,7 +110,7 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
       if (operation === undefined) throw fail("execution_outcome_unknown", "the sandbox is gone");
       const { sandbox } = operation;
       const staying = setInterval(
-        () => void api.extend(sandbox.sandboxID, LEASE_SECONDS).catch(() => {}),
+        () => void api.extend(sandbox.sandboxId, LEASE_SECONDS).catch(() => {}),
         (LEASE_SECONDS * 1000) / 5,
       );
       try {
@@ -133,12 +132,12 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
     },
     async remove(operationId) {
       const end = performance.now() + GONE_MS;
-      const known = live.get(operationId)?.sandbox.sandboxID;
+      const known = live.get(operationId)?.sandbox.sandboxId;
       if (known !== undefined) await api.remove(known);
       for (;;) {
         const left = await found(operationId);
         if (left.length === 0) break;
-        for (const { sandboxID } of left) await api.remove(sandboxID);
+        for (const id of left) await api.remove(id);
         if (performance.now() > end)
           throw fail("execution_cleanup_pending", "the sandbox service does not end the sandbox");
         await Bun.sleep(50);
@@ -151,7 +150,7 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
     },
     async sweep() {
       const left = await api.list({ [OWNER]: owner });
-      for (const { sandboxID } of left) await api.remove(sandboxID);
+      for (const id of left) await api.remove(id);
       return left.length;
     },
   };
@@ -200,9 +199,6 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
 
   return remoteProvider(backend);
 }
-
-const idsOf = (found: readonly { readonly sandboxID: string }[]): string =>
-  found.map(({ sandboxID }) => sandboxID).join(", ");
 
 /** The daemon writes `signal: killed` for a command that a signal ended. */
 function endOf({ exitCode, status }: { exitCode?: number; status?: string }): ProcessExit {

@@ -1,26 +1,17 @@
 import { fail } from "../../../base/errors.ts";
+import { Sandbox } from "./e2b-library.ts";
 
 /**
- * The requests of the E2B API and of the daemon inside its sandboxes (`envd`, Connect over HTTP) that a task needs. Its
- * own client is not used: it keeps all output of a command in memory, and as text, which changes bytes that are no UTF-8.
+ * What a task needs of a service that speaks E2B's API. Sandboxes, their addresses and signatures are the matter of E2B's own
+ * client. What goes on inside of one is not: there the task is root and answers as it likes, and the client follows its
+ * redirects into the runner's network, and takes messages of any length.
  */
 export interface E2bConnection {
   /** `https://api.e2b.app`, or that of a compatible service. */
   readonly url: string;
-  /** Where sandboxes are reached when not at `49983-<id>.<domain>`; the request then names the sandbox in its head. */
+  /** Where sandboxes are reached when each has no name of its own; the request then names the sandbox in its head. */
   readonly sandboxUrl?: string;
   readonly key: () => string;
-}
-
-export interface E2bSandbox {
-  readonly sandboxID: string;
-  readonly domain?: string | null;
-  readonly envdAccessToken?: string | null;
-}
-
-export interface E2bListed {
-  readonly sandboxID: string;
-  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface E2bProcessEvent {
@@ -29,18 +20,46 @@ export interface E2bProcessEvent {
   readonly end?: { readonly exitCode?: number; readonly exited?: boolean; readonly status?: string };
 }
 
+export interface E2bWish {
+  readonly template: string;
+  readonly seconds: number;
+  readonly internet: boolean;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 const ENVD_PORT = 49_983;
 const REQUEST_MS = 60_000;
 /** What one look by metadata gives at most. */
-const LIST_LIMIT = 200;
-/** Of one message of a stream, and of an answer that is read whole. */
+const LIST_PAGES = 10;
+/** Of one message of a stream. */
 const MESSAGE_BYTES = 16 << 20;
+/** Of the reason that a sandbox gives for a refusal. */
+const REASON_BYTES = 300;
 /** In the micro-VM the task is alone, and its paths are the runner's own. */
 const USER = "root";
 
+/** The client keeps the token of a sandbox to itself and to what is made from it. */
+export class E2bSandbox extends Sandbox {
+  /** What every request to the daemon inside carries. */
+  get daemonHeaders(): Record<string, string> {
+    return {
+      authorization: `Basic ${btoa(`${USER}:`)}`,
+      "connect-protocol-version": "1",
+      ...this.route,
+      ...(this.envdAccessToken === undefined ? {} : { "x-access-token": this.envdAccessToken }),
+    };
+  }
+
+  /** Which sandbox is meant, where one address stands for all. */
+  get route(): Record<string, string> {
+    return { "e2b-sandbox-id": this.sandboxId, "e2b-sandbox-port": String(ENVD_PORT) };
+  }
+}
+
 export interface E2bApi {
-  create(body: object): Promise<E2bSandbox>;
-  list(metadata: Readonly<Record<string, string>>): Promise<readonly E2bListed[]>;
+  create(wish: E2bWish): Promise<E2bSandbox>;
+  /** The ids of those that carry all of it. */
+  list(metadata: Readonly<Record<string, string>>): Promise<readonly string[]>;
   /** Also when it is gone already. */
   remove(id: string): Promise<void>;
   extend(id: string, seconds: number): Promise<void>;
@@ -52,66 +71,53 @@ export interface E2bApi {
 }
 
 export function e2bApi({ url, sandboxUrl, key }: E2bConnection): E2bApi {
-  const send = async (target: string | URL, init: RequestInit, allowed: readonly number[] = []) => {
-    const response = await fetch(target, {
-      redirect: "manual",
-      signal: AbortSignal.timeout(REQUEST_MS),
-      timeout: false,
-      ...init,
-    } as RequestInit);
-    if (response.ok || allowed.includes(response.status)) return response;
-    const said = (await response.text().catch(() => "")).slice(0, 300);
-    throw fail("execution_start_failed", `the sandbox service answered ${response.status}: ${said}`);
-  };
-  const control = (method: string, path: string, body?: object, allowed?: readonly number[]) =>
-    send(
-      new URL(path, url.endsWith("/") ? url : `${url}/`),
-      {
-        method,
-        headers: { "x-api-key": key(), "content-type": "application/json", accept: "application/json" },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      },
-      allowed,
-    );
-  const drop = async (response: Promise<Response>) => void (await (await response).body?.cancel());
-  const inside = (sandbox: E2bSandbox, path: string): string =>
-    `${sandboxUrl ?? `https://${ENVD_PORT}-${sandbox.sandboxID}.${sandbox.domain ?? "e2b.app"}`}${path}`;
-  const headersOf = (sandbox: E2bSandbox): Record<string, string> => ({
-    authorization: `Basic ${btoa(`${USER}:`)}`,
-    "connect-protocol-version": "1",
-    "e2b-sandbox-id": sandbox.sandboxID,
-    "e2b-sandbox-port": String(ENVD_PORT),
-    ...(sandbox.envdAccessToken ? { "x-access-token": sandbox.envdAccessToken } : {}),
+  // All of it stands here: what is missing, the client takes from variables of its own.
+  const options = () => ({
+    apiKey: key(),
+    apiUrl: url.replace(/\/$/, ""),
+    domain: "e2b.app",
+    debug: false,
+    requestTimeoutMs: REQUEST_MS,
+    ...(sandboxUrl === undefined ? {} : { sandboxUrl }),
   });
+  const inside = async (sandbox: E2bSandbox, path: string): Promise<URL> =>
+    new URL(path, await sandbox.downloadUrl("/", { user: USER }));
   return {
-    create: async (body) => (await (await control("POST", "sandboxes", body)).json()) as E2bSandbox,
+    create: ({ template, seconds, internet, metadata }) =>
+      asked(
+        E2bSandbox.create(template, {
+          ...options(),
+          timeoutMs: seconds * 1000,
+          secure: true,
+          allowInternetAccess: internet,
+          metadata: { ...metadata },
+        }),
+      ),
     async list(metadata) {
-      const query = new URLSearchParams({
-        metadata: new URLSearchParams(metadata).toString(),
-        limit: String(LIST_LIMIT),
-      });
-      return (await (await control("GET", `v2/sandboxes?${query}`)).json()) as E2bListed[];
+      const pages = Sandbox.list({ ...options(), query: { metadata: { ...metadata } } });
+      const found: string[] = [];
+      for (let page = 0; page < LIST_PAGES && pages.hasNext; page++)
+        for (const { sandboxId } of await asked(pages.nextItems())) found.push(sandboxId);
+      return found;
     },
-    remove: (id) => drop(control("DELETE", `sandboxes/${encodeURIComponent(id)}`, undefined, [404])),
-    extend: (id, timeout) =>
-      drop(control("POST", `sandboxes/${encodeURIComponent(id)}/timeout`, { timeout })),
+    async remove(id) {
+      await asked(Sandbox.kill(id, options()));
+    },
+    extend: (id, seconds) => asked(Sandbox.setTimeout(id, seconds * 1000, options())),
     async upload(sandbox, path, bytes) {
       const form = new FormData();
       form.append("file", bytes, path);
-      const query = new URLSearchParams({ path, username: USER });
-      const { "connect-protocol-version": _, ...headers } = headersOf(sandbox);
-      await drop(send(inside(sandbox, `/files?${query}`), { method: "POST", headers, body: form }));
+      const target = await sandbox.uploadUrl(path, { user: USER });
+      await drop(send(target, { method: "POST", headers: sandbox.route, body: form }));
     },
     async download(sandbox, path) {
-      const query = new URLSearchParams({ path, username: USER });
-      const { "connect-protocol-version": _, ...headers } = headersOf(sandbox);
-      const response = await send(inside(sandbox, `/files?${query}`), { headers });
-      return response.body!;
+      const target = await sandbox.downloadUrl(path, { user: USER });
+      return (await send(target, { headers: sandbox.route })).body!;
     },
     async *start(sandbox, process, signal) {
-      const response = await send(inside(sandbox, "/process.Process/Start"), {
+      const response = await send(await inside(sandbox, "/process.Process/Start"), {
         method: "POST",
-        headers: { ...headersOf(sandbox), "content-type": "application/connect+json" },
+        headers: { ...sandbox.daemonHeaders, "content-type": "application/connect+json" },
         body: envelope(process),
         signal,
       });
@@ -123,16 +129,55 @@ export function e2bApi({ url, sandboxUrl, key }: E2bConnection): E2bApi {
           throw fail("execution_outcome_unknown", `the sandbox says: ${value.error.message ?? "an error"}`);
       }
     },
-    tell: (sandbox, method, body) =>
-      drop(
-        send(inside(sandbox, `/process.Process/${method}`), {
-          method: "POST",
-          headers: { ...headersOf(sandbox), "content-type": "application/json" },
-          body: JSON.stringify(body),
-        }),
-      ),
+    async tell(sandbox, method, body) {
+      const target = await inside(sandbox, `/process.Process/${method}`);
+      const headers = { ...sandbox.daemonHeaders, "content-type": "application/json" };
+      await drop(send(target, { method: "POST", headers, body: JSON.stringify(body) }));
+    },
   };
 }
+
+/** @throws Failure `execution_start_failed` with the client's word for what the service answered */
+async function asked<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    const said = error instanceof Error ? error.message.slice(0, REASON_BYTES) : "no reason given";
+    throw fail("execution_start_failed", `the sandbox service answered: ${said}`, { cause: error });
+  }
+}
+
+/** A request to the inside of a sandbox, which is led nowhere else. */
+async function send(target: string | URL, init: RequestInit): Promise<Response> {
+  const response = await fetch(target, {
+    redirect: "manual",
+    signal: AbortSignal.timeout(REQUEST_MS),
+    timeout: false,
+    ...init,
+  } as RequestInit);
+  if (response.ok) return response;
+  throw fail(
+    "execution_start_failed",
+    `the sandbox answered ${response.status}: ${await reasonOf(response)}`,
+  );
+}
+
+/** The beginning of an answer, however long it is. */
+async function reasonOf(response: Response): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  try {
+    for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(part.subarray(0, REASON_BYTES), { stream: true });
+      if (text.length >= REASON_BYTES) break;
+    }
+  } catch {
+    // The status says enough.
+  }
+  return text.slice(0, REASON_BYTES);
+}
+
+const drop = async (response: Promise<Response>) => void (await (await response).body?.cancel());
 
 /** Connect's framing of a stream: flags, the length as four bytes, the message. */
 export function envelope(value: object, flags = 0): Uint8Array<ArrayBuffer> {

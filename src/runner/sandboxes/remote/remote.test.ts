@@ -284,10 +284,12 @@ test("a micro-vm ends itself, has no network, and what carries a lease twice is 
   expect(service.boxes.size).toBe(0);
 
   service.makesTwo = true;
+  service.pageSize = 1;
   const doubled = provider.prepare(shellRequest(root, "true"));
   expect(doubled).rejects.toMatchObject({ code: "execution_outcome_unknown" });
   await doubled.catch(() => {});
   service.makesTwo = false;
+  service.pageSize = 100;
   expect(service.boxes.size).toBe(0);
 });
 
@@ -313,6 +315,61 @@ test("a micro-vm that is gone leaves an unknown end; what a dead runner left is 
   ).toBe(0);
   expect(await cube().reconcile()).toBe(1);
   expect(service.boxes.size).toBe(0);
+});
+
+test("a micro-vm that its task has taken over leads the runner nowhere, and fills no memory", async () => {
+  const reached: string[] = [];
+  const tenant = Bun.serve({
+    port: 0,
+    fetch(request) {
+      reached.push(request.url);
+      return new Response("for the tenant alone");
+    },
+  });
+  let sent = 0;
+  const endless = (status: number, first: Uint8Array<ArrayBuffer>) =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(first),
+        pull(controller) {
+          sent += 1 << 20;
+          if (sent > 1 << 30) controller.close();
+          else controller.enqueue(new Uint8Array(1 << 20).fill(97));
+        },
+      }),
+      { status, headers: { "content-type": "application/connect+json" } },
+    );
+  const long = Uint8Array.of(0, 0x3f, 0xff, 0xff, 0xff);
+  const wiles = {
+    redirect: () => Response.redirect(`${tenant.url.href}metadata`, 307),
+    reason: () => endless(500, Uint8Array.of(97)),
+    message: () => endless(200, long),
+  };
+  try {
+    for (const [name, answer] of Object.entries(wiles)) {
+      const provider = cube();
+      const request = shellRequest(root, "true");
+      await provider.prepare(request);
+      sent = 0;
+      service.takenOver = answer;
+      const exit = await provider.execute(request.operationId).exited;
+      expect([name, exit]).toEqual([
+        name,
+        { exitCode: null, signal: null, unknown: expect.stringContaining("sandbox") },
+      ]);
+      expect(sent).toBeLessThan(64 << 20);
+      const next = await provider.prepare(shellRequest(root, "true")).catch((error) => error);
+      expect(next).toMatchObject({
+        code: expect.stringMatching(/^execution_(?:start_failed|outcome_unknown)$/),
+      });
+      service.takenOver = null;
+      await provider.cleanup(request.operationId);
+    }
+    expect(reached).toEqual([]);
+  } finally {
+    service.takenOver = null;
+    await tenant.stop(true);
+  }
 });
 
 test("a workspace that comes back cannot lead out of its place", async () => {

@@ -17,6 +17,10 @@ export class E2bServer {
   makesTwo = false;
   /** The next sandbox is made, and nobody hears of it. */
   losesAnswer = false;
+  /** Of one page of a list. */
+  pageSize = 100;
+  /** Stands in for the daemon of every sandbox, as a task that is root there may do. */
+  takenOver: ((request: Request) => Response) | null = null;
   readonly #key: string;
   readonly #server: Bun.Server<undefined>;
 
@@ -52,9 +56,9 @@ export class E2bServer {
     const inside = request.headers.get("e2b-sandbox-id");
     if (inside !== null) {
       const box = this.boxes.get(inside);
-      if (box === undefined || request.headers.get("x-access-token") !== `token-${inside}`)
+      if (box === undefined || !isAllowed(request, url, `token-${inside}`))
         return new Response("no such sandbox", { status: 502 });
-      return this.#inside(request, url, box);
+      return this.takenOver?.(request) ?? this.#inside(request, url, box);
     }
     if (request.headers.get("x-api-key") !== this.#key)
       return Response.json({ code: 401, message: "Invalid API key" }, { status: 401 });
@@ -73,7 +77,13 @@ export class E2bServer {
         this.losesAnswer = false;
         return new Response(null, { status: 504 });
       }
-      const made = { sandboxID, envdVersion: "0.4.0", envdAccessToken: `token-${sandboxID}` };
+      const made = {
+        templateID: body["templateID"],
+        sandboxID,
+        clientID: "x",
+        envdVersion: "0.4.0",
+        envdAccessToken: `token-${sandboxID}`,
+      };
       return Response.json(made, { status: 201 });
     }
     if (request.method === "GET" && url.pathname === "/v2/sandboxes") {
@@ -81,12 +91,26 @@ export class E2bServer {
       const list = [...this.boxes].filter(([, { metadata }]) =>
         wanted.every(([name, value]) => metadata[name] === value),
       );
-      return Response.json(list.map(([sandboxID, { metadata }]) => ({ sandboxID, metadata })));
+      const from = Number(url.searchParams.get("nextToken") ?? 0);
+      const page = list.slice(from, from + this.pageSize).map(([sandboxID, { metadata, body }]) => ({
+        sandboxID,
+        metadata,
+        templateID: body["templateID"],
+        clientID: "x",
+        state: "running",
+        startedAt: new Date(0).toISOString(),
+        endAt: new Date(0).toISOString(),
+        cpuCount: 1,
+        memoryMB: 512,
+        envdVersion: "0.4.0",
+      }));
+      const next = from + this.pageSize;
+      return Response.json(page, { headers: next < list.length ? { "x-next-token": String(next) } : {} });
     }
     const id = url.pathname.split("/")[2] ?? "";
-    if (request.method === "DELETE")
-      return new Response(null, { status: (await this.remove(id)) ? 204 : 404 });
-    return new Response(null, { status: url.pathname.endsWith("/timeout") ? 204 : 404 });
+    if (request.method === "DELETE" && (await this.remove(id))) return new Response(null, { status: 204 });
+    if (url.pathname.endsWith("/timeout") && this.boxes.has(id)) return new Response(null, { status: 204 });
+    return Response.json({ code: 404, message: `sandbox ${id} not found` }, { status: 404 });
   }
 
   async #inside(request: Request, url: URL, box: Box): Promise<Response> {
@@ -155,4 +179,14 @@ export class E2bServer {
     })().catch(() => {});
     return new Response(readable, { headers: { "content-type": "application/connect+json" } });
   }
+}
+
+/** By the sandbox's token in the head, or, for files, by a signature that is made with it. */
+function isAllowed(request: Request, url: URL, token: string): boolean {
+  if (url.pathname !== "/files") return request.headers.get("x-access-token") === token;
+  const query = (name: string) => url.searchParams.get(name) ?? "";
+  const operation = request.method === "GET" ? "read" : "write";
+  const signed = `${query("path")}:${operation}:${query("username")}:${token}`;
+  const digest = new Bun.CryptoHasher("sha256").update(signed).digest("base64").replace(/=+$/, "");
+  return query("signature") === `v1_${digest}`;
 }
