@@ -112,7 +112,7 @@ test("F5: roles that cannot wake each other come to the same end, a little later
     await runner.task(lease, "complete", resultOf(lease));
     await finished(box, "a");
     // A directive reaches a held heartbeat without a message between the processes, too.
-    const held = runner.beat({ waitMs: 8_000 });
+    const held = runner.beat({ waitMs: 10_000 });
     await ask(box, "runners", "drain", "r");
     expect((await held).body["directives"]).toMatchObject([{ kind: "drain" }]);
   } finally {

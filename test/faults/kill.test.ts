@@ -11,11 +11,11 @@ setDefaultTimeout(180_000);
  * Two steps append a line each to a file of the shared workspace, with a pause after it; the last reads the file. The
  * count of lines says how often each command really ran.
  */
-function writeProject(directory: string, repeatable: boolean): void {
+function writeProject(directory: string, repeatable: boolean, pause = { one: 0.4, two: 0.4 }): void {
   const folder = join(directory, "lightflow/workflows");
   mkdirSync(folder, { recursive: true });
-  const step = (name: string) =>
-    `.commandStep("${name}", { command: "sh", arguments: ["-c", "echo ${name} >>count; sleep 0.4"], repeatable: ${repeatable} })`;
+  const step = (name: keyof typeof pause) =>
+    `.commandStep("${name}", { command: "sh", arguments: ["-c", "echo ${name} >>count; sleep ${pause[name]}"], repeatable: ${repeatable} })`;
   writeFileSync(
     join(folder, "count.ts"),
     `import { type AssetMeta, workflow } from "../preload/lightflow.ts";
@@ -38,6 +38,10 @@ interface Shown {
   steps: { step_id: string; status: string; attempts: { attempt: number }[] }[];
 }
 
+interface Leases {
+  leases: { step_id: string; state: string }[];
+}
+
 async function show(box: Sandbox, run: string): Promise<Shown> {
   const { code, stdout, stderr } = await runBinary(["run", "get", run], { env: box.env, cwd: box.path });
   if (code !== 0) throw new Error(stderr);
@@ -57,14 +61,13 @@ const PORTS = ["--port", "0", "--controller-port", "0"];
 test("F13: kill -9 while a step that may not be repeated runs: it is not run again, and an operator is asked", async () => {
   const box = sandbox("kill-once");
   try {
-    writeProject(box.path, false);
+    writeProject(box.path, false, { one: 0, two: 600 });
     const host = await startBinary(["up", ...PORTS], box.env, box.path);
     await start(box, "r");
     await eventually(
-      () => show(box, "r"),
-      ({ steps }) => steps.some((step) => step.step_id === "two"),
+      async () => JSON.parse((await runBinary(["leases"], { env: box.env, cwd: box.path })).stdout) as Leases,
+      ({ leases }) => leases.some(({ step_id, state }) => step_id === "two" && state === "started"),
     );
-    await Bun.sleep(150);
     await host.kill();
     const next = await startBinary(["up", ...PORTS], box.env, box.path);
     const shown = await eventually(

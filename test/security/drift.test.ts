@@ -171,11 +171,14 @@ test("SR-11.6: a fresh runner on the host of a quarantined one stays out; only a
 });
 
 test("F52: a runner that an operator drains hears of it at once, and gets nothing more", async () => {
-  const runner = await onOwnHost("drained");
-  // As long as a test may take: told at the end of the wait it would be too late.
+  const [other, runner] = [await onOwnHost("not-drained"), await onOwnHost("drained")];
+  // Who is told nothing waits as long as anybody may, and has begun before.
+  const longest = other.beat({ waitMs: 20_000 }).then(() => "at the end of its wait");
+  await Bun.sleep(100);
   const held = runner.beat({ waitMs: 20_000 });
   await Bun.sleep(100);
   await ask(host.box, "runners", "drain", "drained", "--reason", "upgrade");
+  expect(await Promise.race([held.then(() => "at once"), longest])).toBe("at once");
   expect((await held).body["directives"]).toEqual([{ kind: "drain", reason: "upgrade" }]);
   expect(await runner.claim()).toMatchObject({ status: 403, body: { code: "runner_draining" } });
 });
