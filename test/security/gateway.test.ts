@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { gateway, type TestGateway } from "../support/gateway.ts";
 
 /** Send bytes as they are. @returns what came back until the server closed, or for a while */
-function raw(g: TestGateway, parts: (string | Uint8Array)[], patience = 3000): Promise<string> {
+function raw(g: TestGateway, parts: (string | Uint8Array)[], patience = 15_000): Promise<string> {
   const { hostname, port } = new URL(g.url);
   return new Promise((resolve) => {
     let text = "";
