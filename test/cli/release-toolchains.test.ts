@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { git, type ReleaseHost, releaseHost, repository } from "../support/release-host.ts";
@@ -129,7 +129,8 @@ test.skipIf(!prerequisite("maven", hasMaven, "no Maven with these plugins in ~/.
       ".gitignore": "target\n",
     });
     const jar = await release("workflow.release_java", project, "salute/1.0", "salute-1.0.jar");
-    expect(output("unzip", "-l", jar)).toContain("Greeting.class");
+    // Names of a zip's entries stand in it as they are.
+    expect(readFileSync(jar).includes("Greeting.class")).toBe(true);
     expect(git(project, "tag", "--list")).toBe("v1.0");
   },
 );
