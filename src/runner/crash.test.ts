@@ -82,6 +82,9 @@ const EXPECTED: Record<
   after_cleanup: { status: "succeeded", runs: [1] },
 };
 
+/** A command of this process's tests alone: others may run the same ones on this machine. */
+const sleeping = `sleep 67.${process.pid}`;
+
 /** Each moment each time; the sandboxes of the short form take turns, and the next one begins where a seed says. */
 const SEED = Number(process.env["CRASH_SEED"] ?? Date.now() % 1_000_000);
 console.log(`CRASH_SEED=${SEED}`);
@@ -99,7 +102,7 @@ for (const [turn, sandbox] of SANDBOXES.entries()) {
         const count = join(directory, "count");
         writeFileSync(count, "");
         const lease = controller.shell(
-          `echo x >> '${count}'; echo out; printf '{"n":1}' > "$LIGHTFLOW_OUTPUT"; echo data > file; ${point === "after_spawn" ? "sleep 67.25" : "true"}`,
+          `echo x >> '${count}'; echo out; printf '{"n":1}' > "$LIGHTFLOW_OUTPUT"; echo data > file; ${point === "after_spawn" ? sleeping : "true"}`,
           {
             output: "json",
             artifacts: [{ path: "file" }],
@@ -126,7 +129,7 @@ for (const [turn, sandbox] of SANDBOXES.entries()) {
           ["leases", "workspaces"].flatMap((name) => readdirSync(join(directory, "data", name)));
         await controller.until(() => left().length === 0, "the end of the cleanup");
         for (const other of controller.record(lease).results) expect(other).toEqual(result);
-        if (point === "after_spawn") expect(processesRunning("sleep 67.25")).toEqual([]);
+        if (point === "after_spawn") expect(processesRunning(sleeping)).toEqual([]);
       });
     }
   });

@@ -48,15 +48,17 @@ describe("what a task left", () => {
   test("is kept read-only with its logs until the time that the result names, and nothing of it runs", async () => {
     const bench = benches.start();
     const { controller, data } = bench;
+    // Others may run the same test on this machine.
+    const sleeping = `sleep 47.${process.pid}`;
     const lease = controller.shell(
-      "echo said; echo 1 > a; mkdir d; echo 2 > d/b; ln -s /etc/passwd link; mkfifo p; sleep 47111 & echo 3 > ~/home",
+      `echo said; echo 1 > a; mkdir d; echo 2 > d/b; ln -s /etc/passwd link; mkfifo p; ${sleeping} & echo 3 > ~/home`,
       {
         freeze: ALWAYS,
       },
     );
     const { workspace, status } = await controller.result(lease);
     expect(status).toBe("succeeded");
-    expect(processesRunning("sleep 47111")).toEqual([]);
+    expect(processesRunning(sleeping)).toEqual([]);
     const until = Date.parse(workspace!.frozenUntil!);
     expect(Math.abs(until - Date.now() - HOUR)).toBeLessThan(60_000);
     const tasks = await afterStop(bench);

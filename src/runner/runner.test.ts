@@ -22,6 +22,9 @@ import { Journal } from "./journal/journal.ts";
 
 setDefaultTimeout(30_000);
 
+/** A command of this process's tests alone: others may run the same ones on this machine. */
+const sleeping = `sleep 61.${process.pid}`;
+
 const benches = runnerBenches();
 afterEach(() => benches.close());
 
@@ -471,10 +474,10 @@ describe("ends", () => {
 
   test("F35: what a finished task left running is ended, and a pipe it holds does not keep the result back", async () => {
     const { controller } = benches.start({ sandbox: "process" });
-    const lease = controller.shell("setsid sleep 61.5 & echo done");
+    const lease = controller.shell(`setsid ${sleeping} & echo done`);
     expect(await controller.result(lease)).toMatchObject({ status: "succeeded" });
     expect(controller.log(lease)).toBe("done\n");
-    expect(processesRunning("sleep 61.5")).toEqual([]);
+    expect(processesRunning(sleeping)).toEqual([]);
   });
 
   test("F37: a cancel with an older fence stops nothing", async () => {
@@ -488,26 +491,26 @@ describe("ends", () => {
 
   test("a task whose lease is gone is stopped at once", async () => {
     const { controller } = benches.start({ sandbox: "process" });
-    const lease = controller.shell("exec sleep 62.5", { renewIntervalMs: 100 });
-    await until(() => processesRunning("sleep 62.5").length === 1);
+    const lease = controller.shell(`exec ${sleeping}`, { renewIntervalMs: 100 });
+    await until(() => processesRunning(sleeping).length === 1);
     controller.record(lease).state = "gone";
-    await until(() => processesRunning("sleep 62.5").length === 0);
+    await until(() => processesRunning(sleeping).length === 0);
     expect(controller.record(lease).results).toEqual([]);
   });
 
   test("F19: a task is stopped on the runner's own clock when the controller cannot be reached to renew", async () => {
     const clock = new ManualClock(Date.now());
     const { controller } = benches.start({ sandbox: "process" }, { leaseMs: 600 }, { clock });
-    const lease = controller.shell("exec sleep 63.5", { renewIntervalMs: 100 });
+    const lease = controller.shell(`exec ${sleeping}`, { renewIntervalMs: 100 });
     // Longer in all than the lease that it began with: each renewal counts from when it was asked for.
     for (let renewals = 1; renewals <= 4; renewals++) {
       await controller.until(() => (controller.records.get(lease)?.renewals ?? 0) >= renewals);
       clock.advance(200);
     }
-    await until(() => processesRunning("sleep 63.5").length === 1);
+    await until(() => processesRunning(sleeping).length === 1);
     await controller.down();
     clock.advance(600);
-    await until(() => processesRunning("sleep 63.5").length === 0);
+    await until(() => processesRunning(sleeping).length === 0);
     // Else the runner waits at its end for somebody to take the result.
     controller.up();
   });
