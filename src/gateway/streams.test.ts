@@ -161,15 +161,15 @@ test("when the server stops, streams end with the reason and a request that wait
   const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener("close", resolve));
   await new Promise((resolve) => socket.addEventListener("open", resolve));
   const { views } = g.host.context;
-  const read = views.read.bind(views);
-  const arrived = new Promise<void>((resolve) => {
-    views.read = (query, input) => {
-      if (query.name === "findRunEnd") resolve();
-      return read(query, input);
+  const listen = views.listen.bind(views);
+  const listening = new Promise<void>((resolve) => {
+    views.listen = (listener) => {
+      resolve();
+      return listen(listener);
     };
   });
   const waiting = g.json("/runs/r/wait?wait_ms=20000");
-  await arrived;
+  await listening;
   await g.stop();
   expect((await stream).at(-1)).toMatchObject({ event: "end", data: { reason: "stopping" } });
   expect(await closed).toMatchObject({ code: 1001, reason: "stopping" });
