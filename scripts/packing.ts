@@ -1,8 +1,9 @@
 /**
- * What stands compressed in the executable: files that are served as they are, and libraries that few runs load. Bytecode of
- * a library takes four times its source and ten times its compressed source, and pays only where its start is waited for.
+ * What stands compressed in the executable: files that are served as they are, libraries that few runs load, and the parser's
+ * addon. Bytecode of a library takes four times its source and ten times its compressed source, and pays only where its
+ * start is waited for.
  */
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import type { BunPlugin } from "bun";
 
 const ROOT = join(import.meta.dir, "..");
@@ -17,10 +18,18 @@ const LIBRARIES = [
   "src/runner/sandboxes/remote/kubernetes-library.ts",
 ];
 
+/** Elysia looks into files that a route takes as `t.File`; no route of ours does. */
+const NEVER_LOADED = /\/node_modules\/file-type\//;
+
 /** A plugin cannot build: the libraries are bundled before the build that it is for. */
 export async function packing(): Promise<BunPlugin> {
-  const libraries = new Map<string, Library>();
-  for (const path of LIBRARIES) libraries.set(join(ROOT, path), await bundle(path));
+  const packed = new Map<string, Uint8Array>();
+  const libraries = new Map<string, readonly string[]>();
+  for (const path of LIBRARIES) {
+    const { source, exports } = await bundle(path);
+    packed.set(path, pack(source));
+    libraries.set(join(ROOT, path), exports);
+  }
   return {
     name: "packing",
     setup(build) {
@@ -29,27 +38,31 @@ export async function packing(): Promise<BunPlugin> {
         loader: "file",
       }));
       build.onLoad({ filter: /library\.ts$/ }, ({ path }) => {
-        const library = libraries.get(path);
-        return library === undefined ? undefined : { contents: unpacking(path, library), loader: "js" };
+        const exports = libraries.get(path);
+        return exports && { contents: unpacking(relative(ROOT, path), exports), loader: "js" };
       });
+      build.onLoad({ filter: /\/parser\.[a-z0-9-]+\.node$/ }, async ({ path }) => {
+        const name = basename(path);
+        packed.set(name, pack(await Bun.file(path).bytes()));
+        return { contents: unpackingAddon(name), loader: "js" };
+      });
+      build.onLoad({ filter: NEVER_LOADED }, () => ({
+        contents: 'throw new Error("left out of the executable");',
+        loader: "js",
+      }));
       build.onResolve({ filter: /^packed:/ }, ({ path }) => ({
         path: path.slice("packed:".length),
         namespace: "packed",
       }));
       build.onLoad({ filter: /./, namespace: "packed" }, ({ path }) => ({
-        contents: libraries.get(join(ROOT, path))!.packed,
+        contents: packed.get(path)!,
         loader: "file",
       }));
     },
   };
 }
 
-interface Library {
-  readonly packed: Uint8Array;
-  readonly exports: readonly string[];
-}
-
-async function bundle(entry: string): Promise<Library> {
+async function bundle(entry: string) {
   const { outputs, metafile } = await Bun.build({
     entrypoints: [join(ROOT, entry)],
     root: ROOT,
@@ -63,16 +76,22 @@ async function bundle(entry: string): Promise<Library> {
   if (own.length > 1) throw new Error(`${entry} reaches our own ${own.join(", ")}`);
   const source = await outputs[0]!.text();
   const { exports } = new Bun.Transpiler({ loader: "js" }).scan(source);
-  return { packed: pack(new TextEncoder().encode(source)), exports };
+  return { source: new TextEncoder().encode(source), exports };
 }
 
 /** A module that unpacks a library when it is loaded, and exports what that exports. */
-const unpacking = (path: string, { exports }: Library): string =>
-  `import path from ${JSON.stringify(`packed:${relative(ROOT, path)}`)} with { type: "file" };
+const unpacking = (name: string, exports: readonly string[]): string =>
+  `import path from ${JSON.stringify(`packed:${name}`)} with { type: "file" };
 const source = Bun.gunzipSync(await Bun.file(path).bytes());
 const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 export const { ${exports.join(", ")} } = await import(url);
 URL.revokeObjectURL(url);
+`;
+
+const unpackingAddon = (name: string): string =>
+  `import { loadAddon } from ${JSON.stringify(join(ROOT, "src/assets/addon.ts"))};
+import path from ${JSON.stringify(`packed:${name}`)} with { type: "file" };
+export const { parseSync } = loadAddon(path);
 `;
 
 const pack = (bytes: Uint8Array<ArrayBuffer>) => Bun.gzipSync(bytes, { level: 9 });
