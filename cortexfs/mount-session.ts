@@ -23,7 +23,7 @@ export interface SessionOptions {
  * Where the worker's code lies: beside this file, or, in the compiled binary, under the name that the second entrypoint
  * of the build has there. Splitting moves this code into a chunk, so `import.meta.url` cannot be built on there.
  */
-export function workerUrl(): string | URL {
+function workerUrl(): string | URL {
   const here = import.meta.url;
   if (here.includes("/$bunfs/")) return "/$bunfs/root/cortexfs/worker-entry.js";
   return new URL("./worker-entry.ts", here);

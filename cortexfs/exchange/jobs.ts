@@ -6,7 +6,7 @@ import { type Actor, actorFacts } from "./plan.ts";
 import { listValues } from "./providers.ts";
 import { schemaProblem } from "./schema-check.ts";
 
-export const JOB_KINDS = ["translate", "prompt", "copy", "tool"] as const;
+const JOB_KINDS = ["translate", "prompt", "copy", "tool"] as const;
 
 /** `KEY=VALUE` lines; undefined if a line is none. */
 export function parseSpec(text: string): Map<string, string> | undefined {
@@ -31,7 +31,7 @@ export function isJobSpec(text: string): boolean {
  * `prompt` with `{input}`, `{from}`, `{to}`), `copy` (the input itself), `tool` (`tool`, the input is its JSON).
  * `fields` picks members of the result.
  */
-export async function runJob(
+async function runJob(
   engine: Engine,
   actor: Actor,
   spec: Map<string, string>,

@@ -26,7 +26,7 @@ export interface Provider {
   readonly timeoutMs: number;
 }
 
-export const DEMO_MODELS = ["demo", "demo-small"] as const;
+const DEMO_MODELS = ["demo", "demo-small"] as const;
 const DEFAULT_LIMIT = 16;
 const DEFAULT_TIMEOUT_MS = 120_000;
 
@@ -102,7 +102,7 @@ function channel(settings: Settings, id: string): Provider {
 }
 
 /** `Name: value` lines; a header that could carry a key is not taken from a readable file. */
-export function parseHeaders(text: string | undefined): Record<string, string> {
+function parseHeaders(text: string | undefined): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const line of listValues(text)) {
     const match = /^([A-Za-z0-9-]+):\s*([\x20-\x7e]*)$/.exec(line);

@@ -6,7 +6,7 @@ export type FilePartName = keyof typeof FilePart;
 export const ALL_HIDDEN = 31;
 
 /** The text that a running request has streamed so far. */
-export class LiveStream {
+class LiveStream {
   #data = new Uint8Array(1024);
   #size = 0;
   time = 0;

@@ -56,7 +56,6 @@ export const WRITE_OUT_SIZE = 8;
 export const STATFS_OUT_SIZE = 80;
 export const INIT_OUT_SIZE = 64;
 export const GETXATTR_OUT_SIZE = 8;
-export const LSEEK_OUT_SIZE = 8;
 /** Before the name of a directory entry; the whole record is padded to eight bytes. */
 export const DIRENT_HEADER_SIZE = 24;
 
@@ -114,11 +113,8 @@ export const FATTR = {
 export const FOPEN_DIRECT_IO = 1 << 0;
 /** Since Linux 5.18; older kernels ignore it and flush. */
 export const FOPEN_NOFLUSH = 1 << 5;
-export const GETATTR_FH = 1 << 0;
-export const FSYNC_DATA_ONLY = 1 << 0;
 
 export const RENAME_NOREPLACE = 1;
-export const RENAME_EXCHANGE = 2;
 
 /** open(2) flags. */
 export const O = {

@@ -42,7 +42,7 @@ export interface CoreOptions {
 }
 
 /** The largest write of one message, and so the size of both buffers beside their headers. */
-export const MAX_WRITE = 1 << 20;
+const MAX_WRITE = 1 << 20;
 export const BUFFER_SIZE = MAX_WRITE + 4096;
 
 /** How long the kernel may keep the attributes of a node that changes. */

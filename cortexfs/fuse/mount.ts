@@ -7,7 +7,7 @@ import { mountByHelper, unmountByHelper } from "./fusermount.ts";
 import { cstring, lastErrno, libc, OPEN_RDWR_CLOEXEC_NONBLOCK, systemFailure } from "./libc.ts";
 import { fuseMountAt } from "./mountinfo.ts";
 
-export const SOURCE_NAME = "cortexfs";
+const SOURCE_NAME = "cortexfs";
 const MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8;
 const MNT_DETACH = 2;
 const PROBE_MS = 2000;

@@ -173,7 +173,7 @@ async function callCandidate(
   };
 }
 
-export function endpoint(candidate: Candidate, stream: boolean): string {
+function endpoint(candidate: Candidate, stream: boolean): string {
   const dialect = DIALECTS[candidate.format];
   const url = new URL(candidate.baseUrl);
   const base = url.pathname === "/" ? dialect.basePath : url.pathname.replace(/\/$/, "");

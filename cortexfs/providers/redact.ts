@@ -1,4 +1,4 @@
-export const REDACTED = "[redacted]";
+const REDACTED = "[redacted]";
 
 /** Take every occurrence of the secrets out of a text, also as they look inside JSON strings. */
 export function redact(text: string, secrets: readonly string[]): string {

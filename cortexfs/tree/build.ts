@@ -43,7 +43,7 @@ export function fixed(place: Place, children: Record<string, Node>, mode = 0o555
   return new FixedDirectory(children, options(place, mode));
 }
 
-export function live(place: Place, names: Names, mode = 0o555): LiveDirectory {
+function live(place: Place, names: Names, mode = 0o555): LiveDirectory {
   return new LiveDirectory(names, options(place, mode));
 }
 

@@ -5,7 +5,7 @@ const EMPTY = new Uint8Array(0);
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Values and control words are one line; a request body has its own, larger limit. */
-export const VALUE_LIMIT = 64 * 1024;
+const VALUE_LIMIT = 64 * 1024;
 
 const bytesOf = (content: string | Uint8Array): Uint8Array =>
   typeof content === "string" ? Buffer.from(content) : content;

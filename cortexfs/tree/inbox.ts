@@ -8,7 +8,7 @@ import { MemoryFile, Quota } from "./memory.ts";
 import { type Caller, Directory, type Entry, type Node } from "./node.ts";
 
 /** The largest request body: far above a long conversation, far below what would fill the memory. */
-export const REQUEST_LIMIT = 16 << 20;
+const REQUEST_LIMIT = 16 << 20;
 /** All staged files of one inbox together. */
 const STAGED_LIMIT = 256 << 20;
 const KEPT_NODES = 4096;
@@ -265,7 +265,7 @@ export class ExchangeDirectory extends Directory {
 }
 
 /** A request id is a file name whose other endings are taken. */
-export function isRequestId(id: string): boolean {
+function isRequestId(id: string): boolean {
   if (id === "" || id === "." || id === ".." || Buffer.byteLength(id) > 200) return false;
   return ![".resp.json", ".error", ".req.json", ".tmp"].some((suffix) => id.endsWith(suffix));
 }

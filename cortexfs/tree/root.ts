@@ -15,8 +15,8 @@ import { spaceDirectory } from "./space.ts";
 import { toolDirectory } from "./tool.ts";
 
 /** The string that a client checks before it relies on the tree. Names are only added while it stays. */
-export const ABI = "cortexfs.design.v0";
-export const VERSION = "0.1.0";
+const ABI = "cortexfs.design.v0";
+const VERSION = "0.1.0";
 
 const SHARED_BYTES = 256 << 20;
 

@@ -5,7 +5,7 @@ import type { GivenArtifact } from "./given.ts";
 
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
-export const rawPublicKey = (raw: string): KeyObject =>
+const rawPublicKey = (raw: string): KeyObject =>
   createPublicKey({
     key: Buffer.concat([SPKI_PREFIX, Buffer.from(raw, "base64url")]),
     format: "der",

@@ -169,10 +169,7 @@ function checkTools({ tools = [], mcpServers = [] }: Agent): void {
   if (held !== null) throw refused("/tools", held, "give the two to different agents");
 }
 
-export const withSecrets = ({
-  name,
-  environment = {},
-}: AgentServer): { name: string; hasSecrets: boolean } => ({
+const withSecrets = ({ name, environment = {} }: AgentServer): { name: string; hasSecrets: boolean } => ({
   name,
   hasSecrets: Object.values(environment).some((value) => value.startsWith(SECRET_SCHEME)),
 });

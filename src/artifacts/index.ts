@@ -1,7 +1,1 @@
-export {
-  type ArtifactBytes,
-  type Artifacts,
-  openArtifacts,
-  type Quarantined,
-  type StoredArtifact,
-} from "./artifacts.ts";
+export { type ArtifactBytes, type Artifacts, openArtifacts } from "./artifacts.ts";

@@ -1,2 +1,2 @@
-export { CHAIN_START, type ChainEnd, type ChainRow, follow, hashOf } from "./chain.ts";
-export { type ExportReport, exportLines, verifyExport } from "./export.ts";
+export { CHAIN_START, type ChainRow, follow, hashOf } from "./chain.ts";
+export { exportLines, verifyExport } from "./export.ts";

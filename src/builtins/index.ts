@@ -4,7 +4,7 @@ import preload from "./preload/lightflow.ts" with { type: "text" };
 // @ts-expect-error
 import hello from "./templates/hello.ts" with { type: "text" };
 
-export { BUILTIN_ASSETS, type BuiltinAsset } from "./assets.ts";
+export { BUILTIN_ASSETS } from "./assets.ts";
 
 /** A file that the executable writes into a project. */
 export interface ProjectFile {

@@ -6,7 +6,7 @@ import type { TokenCache } from "./authentication/token-cache.ts";
 import type { DestinationPolicy } from "./destination/policy.ts";
 import type { Sent } from "./error.ts";
 
-export const CALL_KINDS = [
+const CALL_KINDS = [
   "http",
   "openapi",
   "grpc",

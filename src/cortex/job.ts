@@ -1,6 +1,6 @@
 import { mkdir, open, readFile } from "node:fs/promises";
 import { toFailure } from "../base/errors.ts";
-import type { hookPaths, jobPaths } from "./paths.ts";
+import type { jobPaths } from "./paths.ts";
 
 async function write(path: string, text: string): Promise<void> {
   try {
@@ -24,18 +24,6 @@ export async function submitJob(
   request: string,
 ): Promise<void> {
   await mkdir(paths.root, { recursive: true });
-  await write(paths.spec, spec);
-  await write(paths.request, request);
-}
-
-export async function submitHook(
-  paths: ReturnType<typeof hookPaths>,
-  trigger: string,
-  spec: string,
-  request: string,
-): Promise<void> {
-  await mkdir(paths.root, { recursive: true });
-  await write(paths.trigger, trigger);
   await write(paths.spec, spec);
   await write(paths.request, request);
 }

@@ -8,7 +8,7 @@ export interface CortexPlace {
   readonly uid: number;
 }
 
-export const API_FORMATS = [
+const API_FORMATS = [
   "openai.chat",
   "openai.responses",
   "anthropic.messages",
@@ -53,7 +53,7 @@ export function cortexHome({ mount, uid }: CortexPlace): string {
 }
 
 /** Refuse what cannot be one name of a request: the contract's rule for steps, tools and threads. */
-export function checkSegment(name: string, value: string): string {
+function checkSegment(name: string, value: string): string {
   const bad =
     value === "" ||
     value === "." ||

@@ -20,7 +20,7 @@ import type { JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
 import { handleRunner } from "../controller/index.ts";
 import type { RegistrationAccepted } from "../protocol/index.ts";
-import { listOperatorTasks } from "../store/index.ts";
+import { forgetSessions, listOperatorTasks } from "../store/index.ts";
 
 test("SR-1.4: a lease of another tenant reads exactly as one that does not exist", async () => {
   const p = await plane();
@@ -110,6 +110,21 @@ test("a claim that waits when its runner begins to drain ends without work, and 
   expect(audit(p, "message.refused")).toEqual([]);
   expect((await r.claim()).status).toBe(403);
   expect(audit(p, "message.refused")).toHaveLength(1);
+});
+
+test("what kept a task from a session is forgotten with the session", async () => {
+  const p = await plane();
+  await p.start("one", [{ work: shell({ runner: { capabilities: ["docker"] } }) }]);
+  const first = await runner(p, "gone");
+  expect((await first.claim()).status).toBe(204);
+  const noted = () => p.store.read((tx) => tx.all("SELECT runner_id FROM denial"), null);
+  expect(noted()).toEqual([{ runner_id: "gone" }]);
+  // A new session takes its place, and is kept from it too.
+  const again = await register(p, registration("gone"), first.token);
+  expect((await hands(p, "gone", again.body as unknown as RegistrationAccepted).claim()).status).toBe(204);
+  expect(noted()).toHaveLength(2);
+  expect(await p.store.write(forgetSessions, { before: p.clock.wall() + 1 })).toBe(1);
+  expect(noted()).toHaveLength(1);
 });
 
 test("X.8, X.9: another major, unknown fields, duplicate keys, a wrong type and oversize bodies are refused", async () => {

@@ -1,6 +1,6 @@
 import { type Agent, composedInstructions } from "../agents/index.ts";
 import { Failure, fail } from "../base/errors.ts";
-import { isObject, type Json, type JsonObject } from "../base/json.ts";
+import type { Json, JsonObject } from "../base/json.ts";
 import { type CallEffectRequest, type Effect, type EngineInput, taskError } from "../engine/index.ts";
 import {
   type AgentPlacement,
@@ -204,6 +204,3 @@ function budgetsOf(given: JsonObject, agent: Agent | undefined, policy: PolicyLa
     turns: agent?.budgets?.turns ?? TURNS,
   };
 }
-
-export const isPinnedAgent = (request: { call: string; with: JsonObject }): boolean =>
-  (request.call === "agent" || request.call === "agent-service") && isObject(request.with["agent"]);

@@ -1,2 +1,2 @@
 export type { CallOptions } from "./call-options.ts";
-export { Orchestrator, type OrchestratorOptions } from "./orchestrator.ts";
+export { Orchestrator } from "./orchestrator.ts";

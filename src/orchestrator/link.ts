@@ -27,7 +27,7 @@ type ReadResource = (endpoint: ResourceEndpoint) => Promise<Uint8Array>;
 const MOST_PARTS = 100;
 
 /** The parts of a document that stand elsewhere. */
-export function* elsewhere(document: WorkflowDocument): Generator<{ kind: Kind; pointer: string }> {
+function* elsewhere(document: WorkflowDocument): Generator<{ kind: Kind; pointer: string }> {
   const own = document.use?.functions ?? {};
   for (const { task, pointer } of walkTasks(document)) {
     if (isTask(task, "call") && /:\/\/|@/.test(task.call) && !Object.hasOwn(own, task.call))

@@ -26,12 +26,7 @@ const LONGEST_SLEEP_MS = 60_000;
  * The headers of Standard Webhooks: the receiver computes the same signature over `id.timestamp.body`, refuses an old
  * timestamp, and knows a repeat by its id.
  */
-export function signedHeaders(
-  secret: string,
-  id: string,
-  seconds: number,
-  body: string,
-): Record<string, string> {
+function signedHeaders(secret: string, id: string, seconds: number, body: string): Record<string, string> {
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
   const signature = new Bun.CryptoHasher("sha256", key).update(`${id}.${seconds}.${body}`).digest("base64");
   return {

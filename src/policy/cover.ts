@@ -12,9 +12,6 @@ export const coversHost: Covers = (wide, narrow) =>
 export const coversPath: Covers = (wide, narrow) =>
   wide === narrow || wide === "/" || wide === "." || narrow.startsWith(`${wide}/`);
 
-/** Without regard to case, as some file systems look names up. */
-export const coversFolded: Covers = (wide, narrow) => coversPath(wide.toLowerCase(), narrow.toLowerCase());
-
 /** Sorted, and without what another one stands for already: equal sets are written equally. */
 export function tidy(covers: Covers, patterns: readonly string[]): string[] {
   const unique = [...new Set(patterns)].sort();

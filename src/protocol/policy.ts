@@ -11,9 +11,9 @@ const listOf = (pattern: string, maxLength: number) =>
   Type.Array(Type.String({ minLength: 1, maxLength, pattern }), { maxItems: 256 });
 
 /** A name, or the beginning of names with `*` behind it. */
-export const NAME_PATTERN = "^(\\*|[A-Za-z0-9_][A-Za-z0-9._@:/-]{0,126}\\*?)$";
+const NAME_PATTERN = "^(\\*|[A-Za-z0-9_][A-Za-z0-9._@:/-]{0,126}\\*?)$";
 /** A host name or address, or `*.` and the domain of many. */
-export const HOST_PATTERN = "^(\\*|(\\*\\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)$";
+const HOST_PATTERN = "^(\\*|(\\*\\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)$";
 const NO_DOTS = "(?!.*(^|/)\\.\\.?(/|$))(?!.*//)[^\\u0000\\n\\r\\\\]";
 /** An absolute path with everything below it. */
 export const PATH_PATTERN = `^/$|^/${NO_DOTS}*[^/\\u0000\\n\\r\\\\]$`;

@@ -1,2 +1,2 @@
 export { MINIMUM_SECRET_BYTES } from "./encodings.ts";
-export { createRedaction, MASK, type Redaction, type StreamRedactor } from "./redaction.ts";
+export { createRedaction, type Redaction } from "./redaction.ts";

@@ -11,7 +11,7 @@ export interface Envelope {
   readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
 }
 
-export const IN_TOTO_TYPE = "application/vnd.in-toto+json";
+const IN_TOTO_TYPE = "application/vnd.in-toto+json";
 
 /** What is signed: type and body with their lengths, so that neither can be taken for a part of the other. */
 function encoded(type: string, body: Uint8Array): Buffer {

@@ -4,9 +4,9 @@ import { isObject, type JsonObject } from "../base/json.ts";
 import { type Envelope, openEnvelope } from "./envelope.ts";
 
 export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
-export const PROVENANCE_TYPE = "https://slsa.dev/provenance/v1";
+const PROVENANCE_TYPE = "https://slsa.dev/provenance/v1";
 /** What `externalParameters` and `internalParameters` of a provenance of ours mean: docs/14-release.md. */
-export const BUILD_TYPE = "https://lightflow.dev/provenance/runner-task/v1";
+const BUILD_TYPE = "https://lightflow.dev/provenance/runner-task/v1";
 
 export interface Subject {
   readonly name: string;

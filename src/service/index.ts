@@ -72,6 +72,6 @@ export const OPERATIONS: readonly ServiceOperation[] = Object.values(
 ) as unknown as ServiceOperation[];
 export { Artifact, ArtifactDigest, knownArtifact, uploadArtifact } from "./artifacts/index.ts";
 export type { Call } from "./call.ts";
-export { localPrincipal, loopbackPrincipal, type Principal, type Scope } from "./principal.ts";
+export { localPrincipal, loopbackPrincipal, type Principal } from "./principal.ts";
 export { newRunId } from "./runs/start.ts";
 export { RunId } from "./shapes.ts";

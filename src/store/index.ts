@@ -17,7 +17,7 @@ export {
 export * from "./approvals/index.ts";
 export { archiveHistories } from "./archives/archive-histories.ts";
 export * from "./artifacts/index.ts";
-export { type AuditEntry, appendAudit } from "./audit/append.ts";
+
 export { keepAuditExport, prunableThrough, pruneAudit } from "./audit/prune.ts";
 export {
   type AuditRow,
@@ -47,10 +47,8 @@ export * from "./instances/engine-port.ts";
 export { listEvents, type RunEvent } from "./instances/events.ts";
 export {
   type InboxEvent,
-  type LaneOffset,
   listInboxEvents,
   listLanes,
-  type RepairEvent,
   readInboxEvent,
   repairEvent,
 } from "./instances/held-events.ts";
@@ -62,34 +60,27 @@ export {
   publishDefinition,
 } from "./instances/publications.ts";
 export { answerQuestion } from "./instances/questions.ts";
-export {
-  callId,
-  listUnknownCalls,
-  type ResolveCall,
-  resolveCall,
-  type UnknownCall,
-} from "./instances/resolve-call.ts";
+export { listUnknownCalls, type ResolveCall, resolveCall } from "./instances/resolve-call.ts";
 export { readInstanceStatus } from "./instances/run-status.ts";
 export { type Started, type StartInput, startInstance } from "./instances/start.ts";
 export type { CallResolution, Reused, StartRun } from "./instances/start-run.ts";
 export { dueTimers, fireTimer, fireTimers, nextTimer, postponeTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
 export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts";
-export { firstDenial, type Requirement } from "./leases/admission.ts";
+export type { Requirement } from "./leases/admission.ts";
 export {
-  type ClaimAnswer,
   type ClaimOutcome,
   claimLeases,
   type LeaseIssue,
   type PendingRequest,
   type Waiter,
 } from "./leases/claim.ts";
-export { explainTasks, type TaskExplanation } from "./leases/explain.ts";
+export { explainTasks } from "./leases/explain.ts";
 export { mayReadFile } from "./leases/files.ts";
 export { type LeaseCaller, tenantOfLease } from "./leases/live.ts";
-export { appendChunk, type ChunkRow, listChunks, listCutStreams, mayLog, streamEnd } from "./leases/logs.ts";
+export { appendChunk, listChunks, listCutStreams, mayLog, streamEnd } from "./leases/logs.ts";
 export { failLostSessions, lostPartitions } from "./leases/lost-session.ts";
-export { type QueueView, viewLeases, viewQueue } from "./leases/queue-views.ts";
+export { viewLeases, viewQueue } from "./leases/queue-views.ts";
 export { hasLateLeases, reapLeases } from "./leases/reap.ts";
 export { NotTaken, reportResult } from "./leases/report.ts";
 export { type Resolution, type ResolvedAttempt, resolveAttempt } from "./leases/resolve.ts";
@@ -113,7 +104,6 @@ export {
 export * from "./plans/index.ts";
 export {
   listPolicyObjects,
-  POLICY_KINDS,
   type PolicyKind,
   type PolicyObject,
   policyGeneration,
@@ -121,27 +111,20 @@ export {
   readPolicyObject,
 } from "./policy/objects.ts";
 export { policyRegistry } from "./policy/registry.ts";
-export { type Revoked, revokePolicyObject } from "./policy/revoke.ts";
+export { revokePolicyObject } from "./policy/revoke.ts";
 export { readPolicy } from "./policy/snapshots.ts";
 export { drainSession } from "./runners/drain.ts";
-export { type EnrolInput, enrolRunner } from "./runners/enrol.ts";
-export {
-  directivesOf,
-  type HeartbeatInput,
-  heartbeat,
-  readHeartbeat,
-  touchSessions,
-} from "./runners/heartbeat.ts";
+export { enrolRunner } from "./runners/enrol.ts";
+export { directivesOf, heartbeat, readHeartbeat, touchSessions } from "./runners/heartbeat.ts";
 export {
   approveRunner,
   auditRunner,
   drainRunner,
-  type Operate,
   quarantineRunner,
   releaseRunner,
 } from "./runners/operate.ts";
 export { registerRunner } from "./runners/register.ts";
-export { authenticate, offerOf, type SessionRow } from "./runners/session.ts";
+export { offerOf, type SessionRow } from "./runners/session.ts";
 export { askForSnapshots, auditSnapshot, forgetSessions, nextAudit } from "./runners/snapshot.ts";
 export { findRunner, holderOf, listRunners, type RunnerDetail, type RunnerView } from "./runners/views.ts";
 export * from "./runs/index.ts";
@@ -158,18 +141,11 @@ export {
   type ScheduleRow,
   takeSchedule,
 } from "./schedules/schedules.ts";
-export {
-  hasSecret,
-  listSecrets,
-  putSecret,
-  readSecret,
-  removeSecret,
-  type SecretRow,
-} from "./secrets/secrets.ts";
+export { hasSecret, listSecrets, putSecret, readSecret, removeSecret } from "./secrets/secrets.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
-export { type Joined, type Listener, Store } from "./store.ts";
+export { type Joined, Store } from "./store.ts";
 export { isStoreTrouble } from "./trouble.ts";
-export { WEBHOOK_EVENTS, type WebhookEvent } from "./webhooks/queue.ts";
+
 export {
   claimDeliveries,
   createWebhook,

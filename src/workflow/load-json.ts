@@ -27,7 +27,7 @@ export function loadJson(text: string): LoadedValue | Diagnostic[] {
 }
 
 /** Line and column, both from 1, of an offset. */
-export function positionAt(text: string, offset: number): Position {
+function positionAt(text: string, offset: number): Position {
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;
   let line = 1;

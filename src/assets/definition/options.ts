@@ -25,7 +25,7 @@ export const StepId = Type.String({
   description: "a step id of at most 128 letters, digits, dots, dashes and underscores",
   examples: ['"draft"', '"step-001"'],
 });
-export const Text = Type.String();
+const Text = Type.String();
 export const Words = Type.String({ minLength: 1 });
 export const Anything = Type.Any();
 export const SchemaOrPath = Type.Union([

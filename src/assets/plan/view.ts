@@ -77,10 +77,3 @@ export function innerView(outer: View, wired: JsonObject, steps: ReadonlyMap<str
     },
   };
 }
-
-/** Nothing but fixed values. */
-export const readsNothing = (references: References): boolean =>
-  !references.allInputs &&
-  !references.allSteps &&
-  references.inputs.length === 0 &&
-  references.steps.length === 0;

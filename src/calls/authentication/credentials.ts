@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
-import type { CallKind, CallScope } from "../call.ts";
+import type { CallScope } from "../call.ts";
 import { callError } from "../error.ts";
 import { digestCredentials } from "./digest.ts";
 import { oauth2Credentials } from "./oauth2.ts";
@@ -66,25 +66,4 @@ function text(value: Json | undefined, what: string): string {
   if (typeof value !== "string" || /[\r\n\0]/.test(value))
     throw callError("configuration", `\`${what}\` of the authentication must be a text without line ends`);
   return value;
-}
-
-/**
- * Where the arguments of each kind of call may hold an authentication policy or a reference to one: what whoever
- * resolves references and secrets looks up, and hands over as `authentication`.
- */
-export function authenticationOf(kind: CallKind, args: JsonObject): Json | undefined {
-  const at = (...keys: string[]) =>
-    keys.reduce<Json | undefined>((value, key) => (isObject(value) ? (value[key] as Json) : undefined), args);
-  switch (kind) {
-    case "http":
-      return at("endpoint", "authentication");
-    case "grpc":
-      return at("service", "authentication");
-    case "mcp":
-      return at("transport", "http", "endpoint", "authentication");
-    case "a2a":
-      return at("server", "authentication") ?? at("agentCard", "endpoint", "authentication");
-    default:
-      return at("authentication");
-  }
 }

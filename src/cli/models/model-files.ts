@@ -42,13 +42,13 @@ export function modelsOf(io: Io, ids: readonly string[]): ModelWithFiles[] {
 }
 
 /** Where a model's files are kept, for all projects of this user. */
-export const modelDirectory = (io: Io, id: string): string => join(io.paths.cache, "models", id);
+const modelDirectory = (io: Io, id: string): string => join(io.paths.cache, "models", id);
 
 export const modelFilePath = (io: Io, id: string, file: ModelFile): string =>
   join(modelDirectory(io, id), file.name);
 
 /** SHA-256 and size of a file, read in parts. */
-export async function digestOfFile(path: string): Promise<{ sha256: string; size: number }> {
+async function digestOfFile(path: string): Promise<{ sha256: string; size: number }> {
   const hasher = new Bun.CryptoHasher("sha256");
   let size = 0;
   for await (const part of Bun.file(path).stream()) {
@@ -78,7 +78,7 @@ export function originOf(io: Io, file: ModelFile): { readonly url: URL } | { rea
 }
 
 /** What was installed, beside the assets and committed with them: `lightflow/models.lock.json`. */
-export const lockPath = (io: Io): string => join(io.root(), "lightflow", "models.lock.json");
+const lockPath = (io: Io): string => join(io.root(), "lightflow", "models.lock.json");
 
 interface Lock {
   readonly version: 1;

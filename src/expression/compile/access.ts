@@ -6,7 +6,7 @@ import { serialize } from "../values/serialize.ts";
 import { type Filter, isConstant, many, type One, type Path, type PathEach, single } from "./filter.ts";
 
 /** What an attempt to go on from a value off the path says. */
-export function offPath(key: Json, value: Json): Raised {
+function offPath(key: Json, value: Json): Raised {
   return raise(
     `Invalid path expression near attempt to access element ${serialize(key, 64)} of ${shortened(value)}`,
   );
@@ -18,7 +18,7 @@ export function shortened(value: Json): string {
   return shown.slice(shown.indexOf("(") + 1, -1);
 }
 
-export function extend(path: Path | null, key: Json, value: Json): Path {
+function extend(path: Path | null, key: Json, value: Json): Path {
   if (path === null) throw offPath(key, value);
   return { parent: path, key };
 }
@@ -40,7 +40,7 @@ function memberReader(name: string): (input: Json) => Json {
 }
 
 /** `target.name` */
-export function member(target: Filter, name: string): Filter {
+function member(target: Filter, name: string): Filter {
   const read = memberReader(name);
   const path: PathEach = (from, input, env, emit) =>
     target.path(from, input, env, (way, value) => emit(extend(way, name, value), read(value)));

@@ -61,7 +61,7 @@ export interface Filter {
  * Paths through a filter that is no path expression. As in jq, an output that is the very input keeps its path, which
  * makes `if`, `as` and friends transparent.
  */
-export function pathThrough(each: Each): PathEach {
+function pathThrough(each: Each): PathEach {
   return (path, input, env, emit) =>
     each(input, env, (value) =>
       emit(value === input && typeof value !== "string" && typeof value !== "number" ? path : null, value),

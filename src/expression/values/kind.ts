@@ -1,8 +1,5 @@
 import type { Json } from "../../base/json.ts";
 
-/** jq's kinds in its sort order. */
-export const KIND = { null: 0, false: 1, true: 2, number: 3, string: 4, array: 5, object: 6 } as const;
-
 const NAMES = ["null", "boolean", "boolean", "number", "string", "array", "object"] as const;
 
 export function kindOf(value: Json): number {

@@ -76,7 +76,7 @@ export function indicesOf(array: readonly Json[], part: readonly Json[]): Json {
 }
 
 /** Slice bounds inside `length`, rounded outwards as jq does. */
-export function sliceBounds(length: number, from: Json, to: Json): [from: number, to: number] {
+function sliceBounds(length: number, from: Json, to: Json): [from: number, to: number] {
   if ((from !== null && typeof from !== "number") || (to !== null && typeof to !== "number")) {
     throw raise("Array/string slice indices must be integers");
   }
@@ -128,7 +128,7 @@ function ownObject(object: JsonObject, owned: Owned | null): JsonObject {
   return copy;
 }
 
-export function setKey(target: Json, key: Json, value: Json, owned: Owned | null): Json {
+function setKey(target: Json, key: Json, value: Json, owned: Owned | null): Json {
   if (typeof key === "string") {
     if (target === null) {
       charge(OBJECT_BYTES + MEMBER_BYTES);

@@ -26,7 +26,7 @@ export function numberText(value: number): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-export function stringText(value: string): string {
+function stringText(value: string): string {
   const text = JSON.stringify(value);
   return text.includes("\u007f") ? text.replace(DELETE, "\\u007f") : text;
 }

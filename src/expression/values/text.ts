@@ -17,7 +17,7 @@ export function codePointLength(text: string): number {
 }
 
 /** The UTF-16 offset of a code point index that lies in the text. */
-export function offsetOf(text: string, index: number): number {
+function offsetOf(text: string, index: number): number {
   let offset = 0;
   for (let i = 0; i < index && offset < text.length; i++) {
     offset += text.codePointAt(offset)! > 0xffff ? 2 : 1;

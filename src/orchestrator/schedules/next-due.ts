@@ -3,7 +3,7 @@ import type { ScheduleSpec } from "../../engine/index.ts";
 import { parseCron } from "../../workflow/index.ts";
 
 /** The first due time after a moment, or null where nothing but the end of a run makes one. */
-export function nextDue(spec: ScheduleSpec, after: number): number | null {
+function nextDue(spec: ScheduleSpec, after: number): number | null {
   if (spec.kind === "cron") return parseCron(spec.cron).next(after);
   return spec.kind === "every" ? after + spec.every_ms : null;
 }

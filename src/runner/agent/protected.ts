@@ -65,7 +65,7 @@ const CONFUSABLE: Readonly<Record<string, string>> = {
 };
 
 /** A path as somebody reads it: one case, one form, nothing that cannot be seen, letters by their look. */
-export function lookOf(path: string): string {
+function lookOf(path: string): string {
   return (
     [
       ...path

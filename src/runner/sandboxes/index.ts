@@ -4,12 +4,6 @@ export { type ProbeResult, probeSandboxes } from "./probe.ts";
 export { processSandbox } from "./process.ts";
 export { openProvenCgroups } from "./prove-limits.ts";
 export { LEASE_MARKER, WORKSPACE_MARKER } from "./provider.ts";
-export type {
-  ProcessExit,
-  SandboxCapability,
-  SandboxProcess,
-  SandboxProvider,
-  SandboxRequest,
-} from "./sandbox.ts";
-export type { ProbeCheck } from "./trial.ts";
+export type { SandboxCapability, SandboxProvider, SandboxRequest } from "./sandbox.ts";
+
 export { vmSandbox } from "./vm.ts";

@@ -12,7 +12,7 @@ export interface ProbeCheck {
 }
 
 /** Good to have, but isolation stands without it: a machine may have no filter of ours, or no network to share. */
-export const OPTIONAL: ReadonlySet<string> = new Set(["network-open", "seccomp"]);
+const OPTIONAL: ReadonlySet<string> = new Set(["network-open", "seccomp"]);
 
 /** Each line is one fact about what the task can reach. `$1` is a file of the host, `$2` a port on its loopback. */
 const SCRIPT = `

@@ -3,7 +3,7 @@ import { defineOperation } from "../operation.ts";
 import { closed, named } from "../shapes.ts";
 import { AssetRecord, Diagnostic, KINDS, Kind, ProjectRoot, projectOf } from "./shapes.ts";
 
-export const AssetList = named(
+const AssetList = named(
   "AssetList",
   closed({ assets: Type.Array(AssetRecord), diagnostics: Type.Array(Diagnostic) }),
 );

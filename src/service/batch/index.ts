@@ -20,7 +20,7 @@ const BatchId = Type.String({ pattern: "^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,110}$" })
 /** Jobs of one batch: a file that one request still carries. */
 const MOST = 100_000;
 
-export const Job = closed({
+const Job = closed({
   workflow_asset_id: Type.String({ minLength: 1, maxLength: 256 }),
   inputs: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   preset: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),

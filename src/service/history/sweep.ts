@@ -64,7 +64,7 @@ export const sweepRuns = defineOperation({
 });
 
 /** Every combination, the last axis fastest. */
-export function combinations(axes: Readonly<Record<string, readonly string[]>>): Record<string, string>[] {
+function combinations(axes: Readonly<Record<string, readonly string[]>>): Record<string, string>[] {
   let points: Record<string, string>[] = [{}];
   for (const [name, values] of Object.entries(axes)) {
     // Counted before they are made.

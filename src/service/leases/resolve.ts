@@ -5,11 +5,11 @@ import { orchestrationOf } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, Integer, oneOf, Text } from "../shapes.ts";
 
-export const AttemptName = Type.String({
+const AttemptName = Type.String({
   pattern: "^[0-9a-f-]{36}$",
   description: "the id of an operator task, as `lightflow inbox list` shows it",
 });
-export const Resolution = oneOf("succeeded", "failed", "retry");
+const Resolution = oneOf("succeeded", "failed", "retry");
 
 export const resolveAttempt = defineOperation({
   name: "attempts.resolve",

@@ -35,7 +35,7 @@ export const CortexExchange = named(
   }),
 );
 
-export const StepStatus = oneOf("planned", "submitted", "cancelled", "succeeded", "failed");
+const StepStatus = oneOf("planned", "submitted", "cancelled", "succeeded", "failed");
 
 export const RunStepRecord = named(
   "RunStepRecord",

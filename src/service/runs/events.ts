@@ -7,7 +7,7 @@ import { AnyJson, closed, Integer, named, nullable, Text, Time } from "../shapes
 import { readOrWait } from "./follow.ts";
 import { RunQuery } from "./read.ts";
 
-export const RunEvent = named(
+const RunEvent = named(
   "RunEvent",
   closed({
     seq: Integer,

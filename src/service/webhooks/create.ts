@@ -7,7 +7,7 @@ import { createWebhook as createQuery, putSecret } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
 import { closed, oneOf, Text, Time } from "../shapes.ts";
 
-export const EventName = oneOf("run.ended", "ask", "approval");
+const EventName = oneOf("run.ended", "ask", "approval");
 /** The secret that signs what goes to a webhook stands among the tenant's, under this name. */
 export const secretNameOf = (id: string): string => `webhook.${id}`;
 

@@ -73,7 +73,7 @@ export function reopenApproval(tx: Transaction, before: ApprovalRow, now: number
   });
 }
 
-export const policyOf = ({ binding }: Pick<ApprovalRow, "binding">): string =>
+const policyOf = ({ binding }: Pick<ApprovalRow, "binding">): string =>
   (JSON.parse(binding) as ApprovalGate["binding"]).policyDigest;
 
 type NewApproval = Omit<ApprovalRow, "id" | "state" | "decided_by" | "decided_at" | "note"> & {

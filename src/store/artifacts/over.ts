@@ -15,13 +15,13 @@ export interface Reference {
 type Reader = Pick<Reading, "get">;
 
 /** Whether a standing hold of its tenant names the digest or its run. */
-export const isHeld = (
+const isHeld = (
   tx: Reader,
   { tenant_id, sha256, instance_id }: Pick<Reference, "tenant_id" | "sha256" | "instance_id">,
 ): boolean => hasHold(tx, tenant_id, sha256) || (instance_id !== null && hasHold(tx, tenant_id, instance_id));
 
 /** @param target a digest or an instance */
-export const hasHold = (tx: Reader, tenantId: string, target: string): boolean =>
+const hasHold = (tx: Reader, tenantId: string, target: string): boolean =>
   tx.get(
     "SELECT 1 FROM legal_hold WHERE target = ? AND tenant_id = ? AND released_at IS NULL",
     target,

@@ -74,7 +74,7 @@ function only(detail: Json, member: string): Json | undefined {
 }
 
 /** The lines of one row of the table. */
-export function unpackEvents(lines: string): EventRow[] {
+function unpackEvents(lines: string): EventRow[] {
   const rows: EventRow[] = [];
   for (const line of JSON.parse(lines) as (PackedLine | PackedStep)[]) {
     const [event, step_id, reference, detail] = line;

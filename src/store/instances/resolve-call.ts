@@ -19,8 +19,6 @@ export interface UnknownCall {
   created_at: number;
 }
 
-export const callId = (instanceId: string, effectId: string): string => `${instanceId}.${effectId}`;
-
 /** Calls with an unknown outcome, of one run or of all. */
 export const listUnknownCalls: Query<{ tenantId: string; runId: string | null }, UnknownCall[]> = (
   tx,

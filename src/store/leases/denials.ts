@@ -62,7 +62,7 @@ export function noteDenial(
   });
 }
 
-/** Denials of sessions that are long gone. */
-export function forgetDenials(tx: Transaction, before: number): void {
-  tx.run("DELETE FROM denial WHERE noted_at < ?", before);
+/** Denials of sessions that are not known any more. */
+export function forgetDenials(tx: Transaction): void {
+  tx.run("DELETE FROM denial WHERE session_id NOT IN (SELECT id FROM runner_session)");
 }

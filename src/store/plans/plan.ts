@@ -44,7 +44,7 @@ export const planOf: Query<InstanceRow, Plan | null> = (tx, instance) => {
   };
 };
 
-export function stepsOf(tx: Reader, instanceId: string): PlanStep[] {
+function stepsOf(tx: Reader, instanceId: string): PlanStep[] {
   return tx
     .all<Omit<PlanStep, "record" | "output"> & { record: string; output: string | null }>(
       "SELECT position, step_id, request_id, status, record, owner, output FROM plan_step WHERE instance_id = ? ORDER BY position",
@@ -119,7 +119,7 @@ export const listTrace: Query<{ instanceId: string; after: number; limit: number
   );
 
 /** The phase of the instance that a plan's steps add up to. The seed's rules, first match first; no steps: done. */
-export function phaseOf(plan: { cancelled: boolean; steps: readonly { status: PlanStepStatus }[] }): string {
+function phaseOf(plan: { cancelled: boolean; steps: readonly { status: PlanStepStatus }[] }): string {
   const { steps } = plan;
   const some = (...statuses: PlanStepStatus[]) => steps.some(({ status }) => statuses.includes(status));
   if (plan.cancelled) return "cancelled";

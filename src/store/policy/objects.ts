@@ -4,14 +4,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 
-export const POLICY_KINDS = [
-  "profile",
-  "template",
-  "pool",
-  "tenant",
-  "service-policy",
-  "tenant-policy",
-] as const;
+const POLICY_KINDS = ["profile", "template", "pool", "tenant", "service-policy", "tenant-policy"] as const;
 export type PolicyKind = (typeof POLICY_KINDS)[number];
 
 export interface PolicyObject {

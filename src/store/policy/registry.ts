@@ -16,7 +16,7 @@ export interface PoolBody {
 }
 
 /** The profile and the pool that stand until an operator publishes something else under their name. */
-export const DEFAULT_POOL = "default";
+const DEFAULT_POOL = "default";
 
 /**
  * What one tenant's workflows may refer to, as it stands now. Read at a start; what is pinned in a snapshot is not

@@ -10,7 +10,7 @@ export const readPolicy: Query<string, JsonObject | null> = (tx, digest) => {
 };
 
 /** Every published version that a snapshot was made of; version 0 is built in and cannot be revoked by number. */
-export function partsOf(snapshot: PolicySnapshot): { kind: string; id: string; version: number }[] {
+function partsOf(snapshot: PolicySnapshot): { kind: string; id: string; version: number }[] {
   const kinds: Record<string, string> = {
     profile: "profile",
     service: "service-policy",

@@ -62,7 +62,7 @@ export function quarantine(
 }
 
 /** End the live leases of a session: what was started has an unknown outcome, what was not goes back to the queue. */
-export function fenceLeases(
+function fenceLeases(
   tx: Transaction,
   sessionId: string,
   reason: string,

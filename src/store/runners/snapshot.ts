@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../base/json.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { AuditSnapshot } from "../../protocol/index.ts";
 import { appendAudit } from "../audit/append.ts";
+import { forgetDenials } from "../leases/denials.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { HASHES, hashesOf } from "./admission.ts";
 import { suspect } from "./heartbeat.ts";
@@ -109,11 +110,14 @@ function expire(
 }
 
 /** Remove sessions that closed long ago; whoever holds a credential of one is then unknown. @returns how many */
-export const forgetSessions: Operation<{ before: number }, number> = (tx, { before }) =>
-  tx.run(
+export const forgetSessions: Operation<{ before: number }, number> = (tx, { before }) => {
+  const gone = tx.run(
     "DELETE FROM runner_session WHERE state = 'closed' AND last_seen_at < ? AND id NOT IN (SELECT session_id FROM runner WHERE session_id IS NOT NULL)",
     before,
   );
+  if (gone > 0) forgetDenials(tx);
+  return gone;
+};
 
 /**
  * Ask the sessions that are due for a snapshot. One that lives and does not answer becomes suspicious, then is

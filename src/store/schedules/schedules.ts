@@ -37,7 +37,7 @@ export interface Arming {
   listener: StartInput | null;
 }
 
-export function readSchedule(tx: Pick<Transaction, "get">, key: ScheduleKey): ScheduleRow | undefined {
+function readSchedule(tx: Pick<Transaction, "get">, key: ScheduleKey): ScheduleRow | undefined {
   return tx.get<ScheduleRow>(
     "SELECT * FROM schedule WHERE tenant_id = ? AND namespace = ? AND name = ?",
     key.tenantId,

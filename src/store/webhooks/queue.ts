@@ -4,7 +4,7 @@ import type { JsonObject } from "../../base/json.ts";
 import type { Transaction } from "../operation.ts";
 
 /** What a webhook may be told of. */
-export const WEBHOOK_EVENTS = ["run.ended", "ask", "approval"] as const;
+const WEBHOOK_EVENTS = ["run.ended", "ask", "approval"] as const;
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 
 /** Queue what happened for every webhook of the tenant that wants it, in the transaction that it happens in. */

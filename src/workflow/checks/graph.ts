@@ -42,7 +42,7 @@ export function* checkGraphs(document: WorkflowDocument): Generator<Diagnostic> 
 }
 
 /** The first cycle in the order of the steps; needs that are no step are passed over. */
-export function findCycle(steps: ReadonlyMap<string, GraphStep>): string[] | undefined {
+function findCycle(steps: ReadonlyMap<string, GraphStep>): string[] | undefined {
   const done = new Set<string>();
   for (const start of steps.keys()) {
     // Depth first with a stack of its own: a chain of steps may be as long as the document allows.

@@ -25,7 +25,7 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 
 /** The command line of the runtime, up to its own command. */
-export const runtimeCommand = (options: Pick<OciOptions, "program" | "dataDirectory">): string[] => [
+const runtimeCommand = (options: Pick<OciOptions, "program" | "dataDirectory">): string[] => [
   options.program,
   "--root",
   stateDirectory(options.dataDirectory),
