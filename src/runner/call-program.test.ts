@@ -65,7 +65,7 @@ const ask = (
 });
 const tool = (name: string) => ({ method: "tools/call", parameters: { name } });
 const done = async ({ controller }: Bench, lease: Partial<Lease>): Promise<TaskResult> =>
-  await controller.result(controller.offer(lease), 60_000);
+  await controller.result(controller.offer(lease), 85_000);
 
 for (const sandbox of ["process", "bubblewrap"] as const) {
   test(`${sandbox}: a server that is a program of the host is started beside its client, and asked what the task asks`, async () => {
