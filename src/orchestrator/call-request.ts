@@ -54,13 +54,20 @@ export function callRequest(
   };
 }
 
+/** What most calls ask of policy. */
+const NOTHING_ASKED = requestLayer({});
+
 /** Where the call may go by the policy of its instance. @throws CallError `authorization` */
 export function limitsOfCall(call: ClaimedCall, policies: Policies): CallLimits {
   const { light, call: kind } = call.request as unknown as CallEffectRequest;
   // A file of this host is no host of a network.
   if (kind === "cortex" || kind === "agent") return UNLIMITED;
   try {
-    return callLimits(policies.of(call.policy_digest), requestLayer(light ?? {}), call.reference);
+    return callLimits(
+      policies.of(call.policy_digest),
+      light === undefined ? NOTHING_ASKED : requestLayer(light),
+      call.reference,
+    );
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     throw new CallError("authorization", error.message, 403, "none");

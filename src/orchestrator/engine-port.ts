@@ -80,13 +80,13 @@ export function createEnginePort(
       const parsed = JSON.parse(document) as JsonObject;
       refuseMissingSecrets(secrets, tenantId, parsed);
       const policy = policies.for(tenantId, parsed, digest);
-      const snapshot: Instance = {
+      const snapshot = (): Instance => ({
         ...newInstance(instanceId, runId, now),
         depth,
         ...(isPrivate ? { private_input: true } : {}),
-      };
+      });
       return {
-        snapshot: snapshot as unknown as StoredSnapshot,
+        snapshot: snapshot as () => unknown as () => StoredSnapshot,
         policy: policies.stored(policy),
       };
     },

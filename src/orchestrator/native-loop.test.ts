@@ -416,7 +416,7 @@ test("a subscription asks its expressions about each message, with the task's ar
 });
 
 test("each message of a subscription runs the tasks of its foreach, one after another, while the call goes on", async () => {
-  let send = (_n: number): void => {};
+  let send: ((n: number) => void) | undefined;
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -457,8 +457,9 @@ test("each message of a subscription runs the tasks of its foreach, one after an
     events().filter(({ event, step_id }) => event === "step.succeeded" && step_id === "doubled");
   for (const n of [1, 2, 3]) {
     await until(() => doubled().length === n - 1);
+    await until(() => send !== undefined);
     await Bun.sleep(20);
-    send(n);
+    send!(n);
   }
   await until(() => run().finished_at !== null);
   expect(output()).toMatchObject({ output: [2, 5, 8] });

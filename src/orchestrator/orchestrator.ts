@@ -153,10 +153,11 @@ export class Orchestrator {
       workflow: run.workflow,
       definition: definitionOf(run.document, digest, run.assetId),
       policy: this.#policies.stored(policy),
-      snapshot: {
-        ...newInstance(instanceId, run.runId, now),
-        ...(run.private === true ? { private_input: true } : {}),
-      } as unknown as StoredSnapshot,
+      snapshot: () =>
+        ({
+          ...newInstance(instanceId, run.runId, now),
+          ...(run.private === true ? { private_input: true } : {}),
+        }) as unknown as StoredSnapshot,
       input: run.input,
       options: run.options,
       reuse: run.reuse,

@@ -46,6 +46,13 @@ function shownHeaders(headers: Headers): JsonObject {
   );
 }
 
+/** What nearly all answers are in. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** @throws RangeError for a charset that nobody knows */
+const decoderOf = (charset: string): TextDecoder =>
+  charset.toLowerCase() === "utf-8" ? UTF8 : new TextDecoder(charset as "utf-8", { fatal: true });
+
 /** Bytes as JSON by their media type: JSON parsed, forms as objects, text as text, anything else as base64 text. */
 export function decodeContent(body: Uint8Array, contentType: string | null, from: string): Json {
   if (body.length === 0) return null;
@@ -53,7 +60,7 @@ export function decodeContent(body: Uint8Array, contentType: string | null, from
   if (kind === "binary") return Buffer.from(body).toString("base64");
   let text: string;
   try {
-    text = new TextDecoder(charsetOf(contentType ?? "") as "utf-8", { fatal: true }).decode(body);
+    text = decoderOf(charsetOf(contentType ?? "")).decode(body);
   } catch {
     if (kind === "unknown") return Buffer.from(body).toString("base64");
     throw callError("communication", `${from}: the answer is not text of the charset it states`);

@@ -102,6 +102,9 @@ export interface StartAsset extends StartIdentity {
   sweep?: RunOptions["sweep"];
 }
 
+/** Loaded once: asking for a module that is there already costs as much as a statement. */
+let assets: Promise<typeof import("../../assets/index.ts")> | undefined;
+
 /** Start the asset as its file says now. */
 export async function startAsset(context: ServiceContext, input: StartAsset): Promise<StartedView> {
   const orchestration = orchestrationOf(context);
@@ -110,9 +113,8 @@ export async function startAsset(context: ServiceContext, input: StartAsset): Pr
   }
   const root = input.project_root ?? context.root;
   if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
-  const { checkInputs, completeInputs, findPreset, readyWorkflowOfTurn } = await import(
-    "../../assets/index.ts"
-  );
+  assets ??= import("../../assets/index.ts");
+  const { checkInputs, completeInputs, findPreset, readyWorkflowOfTurn } = await assets;
   const found = readyWorkflowOfTurn(root, input.workflow_asset_id);
   const given = layInputs(found.definition, {
     preset:

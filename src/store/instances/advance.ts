@@ -66,7 +66,7 @@ export function advanceInstance(
 
 /**
  * The same for an instance whose row was just read in this transaction, or is not written yet.
- * @param insert writes the row of a new instance, as its first input has made it
+ * @param made of an instance that is new
  */
 export function advanceRow(
   tx: Transaction,
@@ -75,9 +75,9 @@ export function advanceRow(
   first: StoredInput,
   now: number,
   before: readonly EventRow[] = [],
-  insert: ((row: InstanceRow) => void) | null = null,
+  made: NewInstance | null = null,
 ): string {
-  let save = insert;
+  let isNew = made;
   let row = from;
   let lines = before;
   const inputs: Known[] = [{ input: first, lines: [] }];
@@ -87,8 +87,8 @@ export function advanceRow(
       appendEvents(tx, row.id, now, lines);
       return row.status;
     }
-    const { next, effects } = advanceOnce(tx, engine, row, given.input, now, lines, save);
-    save = null;
+    const { next, effects } = advanceOnce(tx, engine, row, given.input, now, lines, isNew);
+    isNew = null;
     for (const effect of effects) {
       const known = applyEffect(tx, engine, next, effect, now);
       if (known !== null) inputs.push(known);
@@ -105,6 +105,14 @@ export function advanceRow(
   return row.status;
 }
 
+/** An instance whose row is not written yet. */
+interface NewInstance {
+  /** Its state before its first input. */
+  snapshot(): StoredSnapshot;
+  /** Writes its row, as that input has made it. */
+  insert(row: InstanceRow): void;
+}
+
 function advanceOnce(
   tx: Transaction,
   engine: EnginePort,
@@ -112,7 +120,7 @@ function advanceOnce(
   input: StoredInput,
   now: number,
   before: readonly EventRow[],
-  insert: ((row: InstanceRow) => void) | null,
+  isNew: NewInstance | null,
 ): { next: InstanceRow; effects: StoredEffect[] } {
   const definition = {
     digest: row.definition_digest,
@@ -121,7 +129,8 @@ function advanceOnce(
         .document,
   };
   const advance = (given: StoredInput) => {
-    const made = engine.advance(definition, JSON.parse(row.snapshot) as StoredSnapshot, given, now);
+    const state = isNew === null ? (JSON.parse(row.snapshot) as StoredSnapshot) : isNew.snapshot();
+    const made = engine.advance(definition, state, given, now);
     return { ...made, input: given, text: JSON.stringify(made.snapshot) };
   };
   let advanced = advance(input);
@@ -152,8 +161,8 @@ function advanceOnce(
     updated_at: now,
     finished_at: FINISHED.has(status) ? now : null,
   };
-  if (insert === null) updateRow(tx, next, row.version);
-  else insert(next);
+  if (isNew === null) updateRow(tx, next, row.version);
+  else isNew.insert(next);
   keepRow(tx, next);
   appendEvents(tx, row.id, now, [...before, ...advanced.transitions]);
   publishLifecycle(tx, row, `${row.id}.${seq}`, advanced.lifecycle, now);

@@ -52,7 +52,7 @@ export interface EnginePort {
     depth: number,
     now: number,
     isPrivate: boolean,
-  ): { snapshot: StoredSnapshot; policy: { digest: string; body: string } };
+  ): { snapshot(): StoredSnapshot; policy: { digest: string; body: string } };
   /** What a task hears that runs a workflow which is not published. */
   noWorkflow(effect: WorkflowEffect): StoredInput;
   /** What an expression gives of an event, as listeners are kept by; null for nothing, undefined where it cannot be known. */

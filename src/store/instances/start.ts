@@ -27,7 +27,8 @@ export interface StartInput {
     document(): string;
   };
   policy: { digest: string; body: string };
-  snapshot: StoredSnapshot;
+  /** The state before its first input, made anew each time: whoever advances it uses it up. */
+  snapshot(): StoredSnapshot;
   input: Json;
   /** {@link RunOptions}; absent for a plain start. */
   options?: RunOptions | undefined;
@@ -83,7 +84,7 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     status: "pending",
     version: 0,
     input_seq: 0,
-    snapshot: JSON.stringify(start.snapshot),
+    snapshot: "",
     created_at: start.now,
     updated_at: start.now,
     finished_at: null,
@@ -97,7 +98,10 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
     detail: { workflow: start.workflow, definition_digest: definition.digest, policy_digest: policy.digest },
   };
   const input = { kind: "start", input: start.input } as StoredInput;
-  advanceRow(tx, start.engine, row, input, start.now, [created], (made) => insertInstance(tx, start, made));
+  advanceRow(tx, start.engine, row, input, start.now, [created], {
+    snapshot: () => start.snapshot(),
+    insert: (made) => insertInstance(tx, start, made),
+  });
   return { instanceId: start.instanceId, runId: start.runId, created: true };
 };
 
