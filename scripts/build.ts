@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { BunPlugin } from "bun";
-import { packing } from "./packing.ts";
+import { PLACE, packing } from "./packing.ts";
 import type { Target, TargetParts } from "./targets.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -55,9 +55,7 @@ export async function build(
       splitting: true,
       sourcemap: "none",
       define: {
-        // What packages ask for their own place would be the place of this build.
-        __dirname: JSON.stringify("/$bunfs/root"),
-        __filename: JSON.stringify("/$bunfs/root/lightflow"),
+        ...PLACE,
         [LIBC]: JSON.stringify(other?.target.libc ?? "gnu"),
       },
       compile: {

@@ -8,6 +8,12 @@ import type { BunPlugin } from "bun";
 
 const ROOT = join(import.meta.dir, "..");
 
+/** What packages ask for their own place would be the place of this build. */
+export const PLACE = {
+  __dirname: JSON.stringify("/$bunfs/root"),
+  __filename: JSON.stringify("/$bunfs/root/lightflow"),
+};
+
 /** Imported `with { type: "file" }`; whoever serves them sees by their first bytes what they are. */
 const FILES = /\/(?:swagger-ui-bundle\.js|swagger-ui\.css|openapi\/lightflow\.yaml)$/;
 
@@ -70,11 +76,13 @@ async function bundle(entry: string) {
     format: "esm",
     minify: true,
     sourcemap: "none",
+    define: PLACE,
     metafile: true,
   });
   const own = Object.keys(metafile!.inputs).filter((path) => !path.includes("node_modules/"));
   if (own.length > 1) throw new Error(`${entry} reaches our own ${own.join(", ")}`);
   const source = await outputs[0]!.text();
+  if (source.includes(ROOT)) throw new Error(`${entry} names the place of this build`);
   const { exports } = new Bun.Transpiler({ loader: "js" }).scan(source);
   return { source: new TextEncoder().encode(source), exports };
 }
