@@ -17,6 +17,11 @@ fail() {
 
 from='' to='' target='' sum=''
 while [ $# -gt 0 ]; do
+  case "$1" in -h | --help)
+    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+  esac
   [ $# -ge 2 ] || fail "$1 needs a value"
   case "$1" in
     --from) from=$2 ;;

@@ -136,6 +136,10 @@ test("whatever a server does in place of an answer has a name of its own", async
   const ends = await Promise.all(
     cases.map(async ([what, server, given]) => {
       const { status, output } = await done(bench, ask(server, given));
+      if (what === "is not there")
+        expect(JSON.stringify(output)).toContain(
+          '\\"/no/such/server\\" cannot be started: it is not installed',
+        );
       return [what, status, (output as { error?: { code?: string } }).error?.code];
     }),
   );

@@ -66,10 +66,11 @@ export class StdioTransport implements Transport {
         stderr,
         detached: true,
       });
-    } catch {
-      const error = callError("configuration", "the MCP server's command cannot be started", undefined, {
-        code: "mcp_start_failed",
-      });
+    } catch (cause) {
+      const { code: reason } = cause as NodeJS.ErrnoException;
+      const why = reason === "ENOENT" ? "it is not installed where the task runs" : reason;
+      const what = `the MCP server's command ${JSON.stringify(command)} cannot be started${why === undefined ? "" : `: ${why}`}`;
+      const error = callError("configuration", what, undefined, { code: "mcp_start_failed" });
       this.#failure = error;
       throw error;
     }

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -294,6 +295,16 @@ const ATTEMPTS: Attempt[] = [
     title: "read the accounts of the host",
     script: () =>
       `grep -c '' /etc/passwd | awk '$1 > 1 {print "${SUCCESS}"}'; test -r /etc/shadow && echo ${SUCCESS}`,
+  },
+  {
+    title: "share the host's namespaces",
+    script: () =>
+      ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"]
+        .map(
+          (kind) => `test "$(readlink /proc/self/ns/${kind})" = '${readlinkSync(`/proc/self/ns/${kind}`)}'`,
+        )
+        .map((same) => `${same} && echo ${SUCCESS}`)
+        .join("; "),
   },
   {
     title: "see the host's name",

@@ -101,6 +101,8 @@ function ociConfiguration(
     "ipc",
     "uts",
     "mount",
+    // A kernel may lack it.
+    ...(existsSync("/proc/self/ns/cgroup") ? ["cgroup"] : []),
     ...(request.network === "open" ? [] : ["network"]),
   ];
   const { memoryBytes, processes } = request;
