@@ -543,6 +543,21 @@ describe("ends", () => {
     expect(Buffer.from(Bun.zstdDecompressSync(artifact))).toEqual(expected);
   });
 
+  test("F52: a lease that reaches a runner while it is told to drain is given back unrun", async () => {
+    const { controller } = benches.start({}, { heartbeatIntervalMs: 50 });
+    const before = controller.shell("true");
+    await controller.result(before);
+    controller.direct({ kind: "drain", reason: "of the test" });
+    await controller.until(() => controller.heartbeats.at(-1)?.status === "draining");
+    // The claim that was waiting all the while is answered.
+    const lease = controller.shell("echo ran");
+    await controller.until(() => controller.records.get(lease)?.state === "rejected");
+    expect(controller.record(lease)).toMatchObject({
+      starts: 0,
+      rejected: expect.stringContaining("draining"),
+    });
+  });
+
   test("a runner that drains lets its tasks end; one that stops ends them and reports it", async () => {
     const { controller, runner } = benches.start();
     const lease = controller.shell("echo begun; sleep 0.5; echo ended");

@@ -74,6 +74,33 @@ for (const sandbox of ["process", "auto"] as const) {
       expect(inDirectory(data, SECRET)).toEqual([]);
     });
 
+    test("SR-8.1: nor does a name of a file, what is told of a bad output, or a word of the runner's own credential", async () => {
+      const { controller } = benches.start({ sandbox, secrets });
+      const hex = Buffer.from(SECRET).toString("hex");
+      const inHex = `x=$(printf %s "$S" | od -An -v -tx1 | tr -d ' \\n')`;
+      const named = await controller.result(
+        controller.offer({ ...task(`${inHex}; echo 1 >"got-$x.txt"`), artifacts: [{ path: "*.txt" }] }),
+      );
+      expect([named.artifactRefs.map(({ name }) => name), named.changedFiles]).toEqual([
+        ["got-_.txt"],
+        ["got-***.txt"],
+      ]);
+      const bad = await controller.result(
+        controller.offer({
+          ...task(`${inHex}; printf '{"%s":1,"%s":2}' "$x" "$x" >"$LIGHTFLOW_OUTPUT"`),
+          output: "json",
+        }),
+      );
+      expect(bad).toMatchObject({
+        errorCode: "execution_output_invalid",
+        summary: expect.stringContaining("***"),
+      });
+      expect(JSON.stringify(bad)).not.toContain(hex);
+      const own = controller.offer(task(`echo ${controller.enrolmentToken} and the rest`, {}));
+      await controller.result(own);
+      expect(controller.log(own)).toBe("*** and the rest\n");
+    });
+
     test("SR-8.2, SR-8.3, SR-8.4: a secret is its task's alone and for its time: not another's, in no argument, in no file", async () => {
       const { controller, data } = benches.start({ sandbox, secrets });
       const lease = controller.offer(task("echo begun; sleep 0.6"));

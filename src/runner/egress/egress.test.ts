@@ -44,6 +44,8 @@ const ZONE: Readonly<Record<string, string[]>> = {
   "evil.example.com": ["127.0.0.1"],
   "metadata.example.com": ["169.254.169.254"],
   "self.example.com": ownAddresses,
+  // The system's own look-up would lead to this host, where the server listens; nothing can be reached at this one.
+  localhost: ["255.255.255.255"],
 };
 let serial = 0;
 async function withProxy<Result>(
@@ -201,6 +203,13 @@ test("X.3: a listed name that leads to an address of this host's own network is 
   );
   // Without any network there is no such address, and nowhere to go.
   expect(result).toContain(ownAddresses.length > 0 ? "self.example.com leads to this host" : "may not reach");
+});
+
+test("X.3: a connection goes to the address that was checked, not where a second look-up leads", async () => {
+  const { result } = await withProxy({ allow: ["localhost"], deny: [] }, (socket) =>
+    say(socket, `CONNECT localhost:${port} HTTP/1.1`),
+  );
+  expect(result).toContain(`localhost:${port} does not answer`);
 });
 
 test("X.3: odd notations, other schemes and overlong heads get no connection", async () => {

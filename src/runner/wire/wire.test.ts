@@ -41,6 +41,23 @@ test("a message carries its credential and the protocol's version", async () => 
   expect(seen).toEqual({ authorization: "Bearer the-token", version: "1.0", body: { a: 1 } });
 });
 
+test("a redirect is followed nowhere: it would carry the credential to a place that nobody configured", async () => {
+  let reached = false;
+  const elsewhere = Bun.serve({
+    port: 0,
+    fetch() {
+      reached = true;
+      return Response.json({ accepted: true });
+    },
+  });
+  for (const status of [302, 307, 308]) {
+    answer = () => Response.redirect(`http://127.0.0.1:${elsewhere.port}/runner/drain`, status);
+    await expect(send()).rejects.toMatchObject({ code: "unavailable" });
+  }
+  expect(reached).toBe(false);
+  await elsewhere.stop(true);
+});
+
 test("a refusal keeps its code, and an answer that does not fit the closed schema is refused", async () => {
   answer = () => Response.json(toProblem(fail("stale_fence", "too late")), { status: 410 });
   expect(send()).rejects.toMatchObject({ code: "stale_fence", message: "too late" });
