@@ -99,12 +99,38 @@ export function stepKey(
 ): StepKey | null {
   if (uncacheable(definition, effect) !== null) return null;
   const task = definition.at(pointerOf(effect.reference)) as JsonObject;
-  const components: Record<string, string> = {
-    ...partsOfTask(task),
-    executor: short(executorOf(effect, payload)),
-  };
-  for (const [name, value] of leaves(inputsOf(effect))) components[`inputs.${name}`] = short(value);
-  return { key: sha256(canonicalJson({ format: FORMAT, components })), components };
+  const parts = partsOfTask(task);
+  const executor = executorOf(effect, payload);
+  const inputs = inputsOf(effect);
+  // Most steps are asked for again and again with the same inputs: printing them costs a tenth of ten digests.
+  const text = JSON.stringify([executor, inputs]);
+  const keys = keysOfTask(task);
+  const known = keys.get(text);
+  if (known !== undefined) return known;
+  const components: Record<string, string> = { ...parts, executor: short(executor) };
+  for (const [name, value] of leaves(inputs)) components[`inputs.${name}`] = short(value);
+  const key = { key: sha256(canonicalJson({ format: FORMAT, components })), components };
+  if (text.length <= KEPT_TEXT) {
+    if (keys.size >= KEPT_KEYS) keys.clear();
+    keys.set(text, key);
+  }
+  return key;
+}
+
+/** Keys of a task that are remembered, and how long the text of one may be, in characters. */
+const KEPT_KEYS = 16;
+const KEPT_TEXT = 4096;
+
+/** Keys by what they were made of, beside the task. */
+const taskKeys = new WeakMap<JsonObject, Map<string, StepKey>>();
+
+function keysOfTask(task: JsonObject): Map<string, StepKey> {
+  let keys = taskKeys.get(task);
+  if (keys === undefined) {
+    keys = new Map();
+    taskKeys.set(task, keys);
+  }
+  return keys;
 }
 
 /** Who executes a step: another profile or sandbox, or another version of what is built in, may answer differently. */

@@ -1,4 +1,5 @@
 import type { Database, Statement } from "bun:sqlite";
+import { changedBy, type Kept, type KeptTable } from "./kept.ts";
 
 /** What changed, told after the commit. A hint only: whoever listens reads the store for the truth. */
 export type Topic =
@@ -33,13 +34,8 @@ export interface Transaction {
    */
   recall<Value>(key: string): Value | undefined;
   remember<Value>(key: string, value: Value): void;
-  /** Rows of `runner_session` by credential as they are now: emptied by whatever statement may change one. */
-  readonly sessions: Map<string, unknown>;
-  /**
-   * Rows of `instance` that go on, by id, as this process wrote them last, under the terms of {@link recall}: those who write
-   * one keep this up.
-   */
-  readonly instances: Map<string, unknown>;
+  /** Rows as they are now, by table: what is kept of one is forgotten by whatever statement may change it. */
+  readonly kept: Kept;
   /** Work that is done once for the whole transaction, at its end: the last one said for a key counts. */
   beforeCommit(key: string, work: (tx: Transaction) => void): void;
 }
@@ -59,32 +55,31 @@ export type Reading = Pick<Transaction, "all" | "get"> & {
 
 interface Prepared {
   readonly statement: Statement;
-  readonly changesSessions: boolean;
+  /** Tables of which nothing that is kept may be true after it. */
+  readonly changes: readonly KeptTable[];
 }
-
-/** Any statement that names the table and is not a plain look at something: better one too many than one too few. */
-const CHANGES_SESSIONS = /^(?!\s*SELECT\b).*\brunner_session\b/is;
 
 /** Prepared statements of one connection, by their text. `Database.query` keeps only the last twenty. */
 export class StatementCache {
   readonly db: Database;
   readonly #statements = new Map<string, Prepared>();
   archived?: (sha256: string) => unknown;
-  readonly #sessionsChange: () => void;
+  readonly #kept: Kept | null;
 
-  /** @param sessionsChange called before each statement that may change a row of `runner_session` */
-  constructor(db: Database, sessionsChange: () => void = () => {}) {
+  /** @param kept what is forgotten by each statement that may change it */
+  constructor(db: Database, kept: Kept | null = null) {
     this.db = db;
-    this.#sessionsChange = sessionsChange;
+    this.#kept = kept;
   }
 
   #statement(sql: string): Statement {
     let prepared = this.#statements.get(sql);
     if (prepared === undefined) {
-      prepared = { statement: this.db.prepare(sql), changesSessions: CHANGES_SESSIONS.test(sql) };
+      const changes = this.#kept === null ? [] : changedBy(sql);
+      prepared = { statement: this.db.prepare(sql), changes };
       this.#statements.set(sql, prepared);
     }
-    if (prepared.changesSessions) this.#sessionsChange();
+    for (const table of prepared.changes) this.#kept![table].clear();
     return prepared.statement;
   }
 

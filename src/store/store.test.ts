@@ -129,27 +129,27 @@ test("processes that open a new store at the same moment all get it", async () =
   }
 });
 
-test("remembered sessions are the writer's alone, and gone with any statement that may change one or a roll back", async () => {
+test("kept rows are the writer's alone, and gone with any statement that may change one or a roll back", async () => {
   const store = open();
   const seen = await store.write((tx) => {
     const sizes: number[] = [];
     const after = (work: () => unknown) => {
-      tx.sessions.set("claim x", {});
+      tx.kept.runner_session.set("claim x", {});
       work();
-      sizes.push(tx.sessions.size);
+      sizes.push(tx.kept.runner_session.size);
     };
     after(() => tx.get("SELECT id FROM runner_session WHERE claim_hash = ?", "x"));
     after(() => tx.run("UPDATE runner_session SET state = 'closed' WHERE id = ?", "x"));
     after(() => tx.all("DELETE FROM runner_session WHERE id = ? RETURNING id", "x"));
-    tx.sessions.set("claim x", {});
+    tx.kept.runner_session.set("claim x", {});
     return sizes;
   }, null);
   expect(seen).toEqual([1, 0, 0]);
-  expect(store.read((tx) => "sessions" in tx, null)).toBe(false);
+  expect(store.read((tx) => "kept" in tx, null)).toBe(false);
   const refused = store.write(() => {
     throw new Error("no");
   }, null);
   await expect(refused).rejects.toThrow("no");
-  expect(await store.write((tx) => tx.sessions.size, null)).toBe(0);
+  expect(await store.write((tx) => tx.kept.runner_session.size, null)).toBe(0);
   await store.close();
 });

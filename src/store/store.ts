@@ -3,6 +3,7 @@ import type { Artifacts } from "../artifacts/index.ts";
 import { fail, toFailure } from "../base/errors.ts";
 import { LogRoom } from "../base/log-room.ts";
 import { archiveReader } from "./archives/reader.ts";
+import { forgetKept, newKept } from "./kept.ts";
 import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
 import { Checkpointer } from "./sqlite/checkpointer.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
@@ -77,8 +78,7 @@ export class Store {
   #afterCommit: (() => void)[] = [];
   readonly #remembered = new Map<string, unknown>();
   /** Of the writer alone: a view reads what other connections have written, and hears of nothing. */
-  readonly #sessions = new Map<string, unknown>();
-  readonly #instances = new Map<string, unknown>();
+  readonly #kept = newKept();
   readonly #last = new Map<string, (tx: Transaction) => void>();
   #rememberedVersion = 0;
   #dataVersion = 0;
@@ -90,7 +90,7 @@ export class Store {
     this.#writer = openWriter(path);
     this.#sync = new LogSync(path);
     this.#checkpointer = new Checkpointer(path, this.#writer);
-    this.#statements = new StatementCache(this.#writer, () => this.#sessions.clear());
+    this.#statements = new StatementCache(this.#writer, this.#kept);
     const { all, get, run } = this.#statements;
     this.#bound = {
       all: all.bind(this.#statements) as Transaction["all"],
@@ -357,8 +357,7 @@ export class Store {
 
   #forget(): void {
     this.#remembered.clear();
-    this.#sessions.clear();
-    this.#instances.clear();
+    forgetKept(this.#kept);
   }
 
   #rollBack(): void {
@@ -405,8 +404,7 @@ export class Store {
         else keys.add(key);
       },
       afterCommit: (work) => void this.#afterCommit.push(work),
-      sessions: this.#sessions,
-      instances: this.#instances,
+      kept: this.#kept,
       recall: <Value>(key: string) => this.#remembered.get(key) as Value | undefined,
       remember: (key, value) => void this.#remembered.set(key, value),
       beforeCommit: (key, work) => void this.#last.set(key, work),

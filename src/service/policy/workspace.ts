@@ -1,5 +1,6 @@
 import { fail } from "../../base/errors.ts";
 import type { WorkspacePolicy } from "../../policy/index.ts";
+import { loadAssets } from "../assets/load.ts";
 
 /**
  * The project's own layers of policy, by file. One that cannot be read stops the start: without it the run would be
@@ -7,7 +8,7 @@ import type { WorkspacePolicy } from "../../policy/index.ts";
  * @throws Failure `asset_invalid`
  */
 export async function workspacePolicies(root: string): Promise<WorkspacePolicy[]> {
-  const { readPolicyFiles } = await import("../../assets/index.ts");
+  const { readPolicyFiles } = await loadAssets();
   return readPolicyFiles(root).map(({ name, value, diagnostics }) => {
     const [problem] = diagnostics.filter(({ severity }) => severity === "error");
     if (problem !== undefined || value === undefined) {

@@ -6,6 +6,7 @@ import { randomToken } from "../../base/ids.ts";
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { RunOptions } from "../../store/index.ts";
 import { keepCode } from "../assets/keep-code.ts";
+import { loadAssets } from "../assets/load.ts";
 import { orchestrationOf, type ServiceContext } from "../context.ts";
 import { defineOperation } from "../operation.ts";
 import { workspacePoliciesOfTurn } from "../policy/workspace.ts";
@@ -102,9 +103,6 @@ export interface StartAsset extends StartIdentity {
   sweep?: RunOptions["sweep"];
 }
 
-/** Loaded once: asking for a module that is there already costs as much as a statement. */
-let assets: Promise<typeof import("../../assets/index.ts")> | undefined;
-
 /** Start the asset as its file says now. */
 export async function startAsset(context: ServiceContext, input: StartAsset): Promise<StartedView> {
   const orchestration = orchestrationOf(context);
@@ -113,8 +111,7 @@ export async function startAsset(context: ServiceContext, input: StartAsset): Pr
   }
   const root = input.project_root ?? context.root;
   if (!isAbsolute(root)) throw fail("invalid_request", "/project_root: must be an absolute path");
-  assets ??= import("../../assets/index.ts");
-  const { checkInputs, completeInputs, findPreset, readyWorkflowOfTurn } = await assets;
+  const { checkInputs, completeInputs, findPreset, readyWorkflowOfTurn } = await loadAssets();
   const found = readyWorkflowOfTurn(root, input.workflow_asset_id);
   const given = layInputs(found.definition, {
     preset:

@@ -223,6 +223,11 @@ function remember(
   },
   now: number,
 ): void {
+  const text = JSON.stringify(components);
+  if (use.state === "miss") {
+    const { reference } = effect;
+    tx.remember(useKey(row.id, effect.id), { reference, key, components: text, state: use.state });
+  }
   tx.run(
     `INSERT INTO step_use (instance_id, effect_id, step_id, reference, state, reason, key, components, origin_run, artifacts, at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -233,12 +238,17 @@ function remember(
     use.state,
     use.reason,
     key,
-    JSON.stringify(components),
+    text,
     use.origin ?? null,
     JSON.stringify(use.artifacts ?? []),
     now,
   );
 }
+
+/** What of a look-up is asked for when the output has come. */
+type Use = { reference: string; key: string; components: string; state: string };
+
+const useKey = (instanceId: string, effectId: string) => `use ${instanceId} ${effectId}`;
 
 /** What one output may take in the store; larger ones are made again. */
 const OUTPUT_CHARACTERS = 256 * 1024;
@@ -254,11 +264,13 @@ export function keepOutput(
   if (engine.stepKey === undefined) return;
   if (!engine.caches({ digest: row.definition_digest, document: () => documentOf(tx, row) })) return;
   const { effect, output, record } = input as StoredInput & { effect: string; output: Json; record?: true };
-  const use = tx.get<{ reference: string; key: string; components: string; state: string }>(
-    "SELECT reference, key, components, state FROM step_use WHERE instance_id = ? AND effect_id = ?",
-    row.id,
-    effect,
-  );
+  const use =
+    tx.recall<Use>(useKey(row.id, effect)) ??
+    tx.get<Use>(
+      "SELECT reference, key, components, state FROM step_use WHERE instance_id = ? AND effect_id = ?",
+      row.id,
+      effect,
+    );
   if (use?.state !== "miss") return;
   const text = JSON.stringify(output ?? null);
   if (text.length > OUTPUT_CHARACTERS) return;

@@ -4,8 +4,10 @@ import { findAgent, readSkill } from "../agents/agents.ts";
 import { openApproval, withdrawApproval } from "../approvals/open.ts";
 import { appendAudit } from "../audit/append.ts";
 import { consult, type Known, keepOutput, takenOver } from "../cache/consult.ts";
+import { keep } from "../kept.ts";
 import type { Transaction } from "../operation.ts";
 import { revocationOf, revokedDiagnostic } from "../policy/snapshots.ts";
+import type { Reader } from "../runners/session.ts";
 import { cancelCall, insertCall } from "./calls.ts";
 import { cancelChild, startChild, tellParent } from "./children.ts";
 import type {
@@ -25,11 +27,8 @@ import { cancelRequest, insertRequest } from "./requests.ts";
 
 const FINISHED = new Set(["cancelled", "faulted", "completed"]);
 
-export function readInstance(
-  tx: Pick<Transaction, "get" | "instances">,
-  id: string,
-): InstanceRow | undefined {
-  const known = tx.instances.get(id) as InstanceRow | undefined;
+export function readInstance(tx: Reader, id: string): InstanceRow | undefined {
+  const known = tx.kept?.instance.get(id) as InstanceRow | undefined;
   return known ?? tx.get<InstanceRow>("SELECT * FROM instance WHERE id = ?", id);
 }
 
@@ -38,11 +37,10 @@ const KEPT = 1024;
 const KEPT_BYTES = 16 * 1024;
 
 /** What goes on soon need not be read back. */
-function keepRow({ instances }: Transaction, row: InstanceRow): void {
-  instances.delete(row.id);
+function keepRow({ kept }: Transaction, row: InstanceRow): void {
+  kept.instance.delete(row.id);
   if (row.finished_at !== null || row.snapshot.length > KEPT_BYTES) return;
-  if (instances.size >= KEPT) instances.delete(instances.keys().next().value!);
-  instances.set(row.id, row);
+  keep(kept.instance, row.id, row, KEPT);
 }
 
 /**
@@ -172,7 +170,7 @@ function advanceOnce(
 /** @throws Failure `conflict` when it is no longer the version that was read */
 function updateRow(tx: Transaction, row: InstanceRow, from: number): void {
   const changed = tx.run(
-    "UPDATE instance SET version = ?, input_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
+    "UPDATE /* kept */ instance SET version = ?, input_seq = ?, status = ?, snapshot = ?, updated_at = ?, finished_at = ? WHERE id = ? AND version = ?",
     row.version,
     row.input_seq,
     row.status,

@@ -28,7 +28,7 @@ export function insertRequest(
   const { concurrency } = request;
   const full = takeKeys(tx, row.tenant_id, request.id, concurrency);
   tx.run(
-    `INSERT INTO request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
+    `INSERT INTO /* kept */ request (id, tenant_id, instance_id, effect_id, step_id, reference, requirement, policy_digest, payload,
        template, approval, retention, repeatable, priority, state, concurrency, concurrency_key, attempts, not_before, expires_at,
        created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,

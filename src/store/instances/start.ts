@@ -107,7 +107,7 @@ export const startInstance: Operation<StartInput, Started> = (tx, start) => {
 
 function insertInstance(tx: Transaction, start: StartInput, row: InstanceRow): void {
   tx.run(
-    `INSERT INTO instance (id, tenant_id, run_id, definition_digest, policy_digest, source_event_id, request_digest, workflow,
+    `INSERT INTO /* kept */ instance (id, tenant_id, run_id, definition_digest, policy_digest, source_event_id, request_digest, workflow,
        status, version, input_seq, snapshot, created_at, updated_at, finished_at, options)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,

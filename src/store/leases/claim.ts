@@ -115,7 +115,7 @@ function answer(
   const row = partition.head()!;
   partition.take();
   const request = pendingRequest(row, row.attempts + 1);
-  return { lease: issueLease(tx, batch, waiter, session, request) };
+  return { lease: issueLease(tx, batch, waiter, session, request, row) };
 }
 
 const isFor = (partition: Partition, session: SessionRow): boolean =>

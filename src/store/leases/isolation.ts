@@ -1,9 +1,10 @@
 import { type Failure, fail } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { holdsBoundary } from "../../protocol/common.ts";
+import { keptOr } from "../kept.ts";
 import type { Reader } from "../runners/session.ts";
 import { offerOf } from "../runners/session.ts";
-import type { Requirement } from "./admission.ts";
+import { type Requirement, requirementOf } from "./admission.ts";
 
 /** What a runner says that a task runs, or ran, in. */
 export interface Isolation {
@@ -12,20 +13,10 @@ export interface Isolation {
   readonly mode?: string;
 }
 
-/** Rows never change, and the same few are asked for all the time. */
-const known = new Map<string, Requirement>();
-const KEPT = 4096;
-
-function requirementOf(tx: Reader, id: number): Requirement {
-  const { body } = tx.get<{ body: string }>("SELECT body FROM requirement WHERE id = ?", id)!;
-  let found = known.get(body);
-  if (found === undefined) {
-    found = JSON.parse(body) as Requirement;
-    if (known.size >= KEPT) known.clear();
-    known.set(body, found);
-  }
-  return found;
-}
+const requirementById = (tx: Reader, id: number): Requirement =>
+  keptOr(tx.kept?.requirement, id, () =>
+    requirementOf(tx.get<{ body: string }>("SELECT body FROM requirement WHERE id = ?", id)!.body),
+  );
 
 /**
  * Why a runner's sandbox is not what the task demands, or null.
@@ -38,7 +29,7 @@ export function isolationDenial(
   said: Isolation,
   offer: string | null,
 ): Failure | null {
-  const { sandboxMode, boundary, sandboxProviders } = requirementOf(tx, requirement);
+  const { sandboxMode, boundary, sandboxProviders } = requirementById(tx, requirement);
   if (sandboxMode === "none" && boundary === undefined && sandboxProviders === undefined) return null;
   const denied = (message: string) => fail("boundary_too_weak", message);
   const { provider } = said;

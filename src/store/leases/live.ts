@@ -1,4 +1,5 @@
 import { fail } from "../../base/errors.ts";
+import { keep } from "../kept.ts";
 import type { Query, Transaction } from "../operation.ts";
 import { authenticate, type Reader } from "../runners/session.ts";
 
@@ -25,8 +26,11 @@ export interface LeaseRow extends RequestFacts {
   verdict: string | null;
 }
 
+/** A lease with what its request says, whoever speaks. */
+type LeaseFacts = Omit<LeaseRow, "session_id" | "offer">;
+
 /** What a lease's request says. */
-interface RequestFacts {
+export interface RequestFacts {
   latest: number;
   step_id: string;
   reference: string;
@@ -50,20 +54,41 @@ export interface LeaseCaller {
 /** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
 function ownLease(tx: Reader, caller: LeaseCaller): LeaseRow {
   const session = authenticate(tx, "claim", caller.tokenHash, caller.now, { onLease: true });
-  // Two look-ups by key: a join of the two takes several times as long.
-  const lease = tx.get<Omit<LeaseRow, keyof RequestFacts | "session_id" | "offer">>(
-    `SELECT id, request_id, instance_id, tenant_id, runner_id, attempt, fence, nonce, state, issued_at, expires_at,
-       deadline_at, start_message_id, cancel_reason, result_digest, verdict FROM lease WHERE id = ?`,
-    caller.leaseId,
-  );
+  const lease = (tx.kept?.lease.get(caller.leaseId) as LeaseFacts | undefined) ?? readLease(tx, caller.leaseId);
   // One of another tenant reads exactly as one that does not exist.
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
   if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");
+  return { ...lease, session_id: session.id, offer: session.offer };
+}
+
+function readLease(tx: Reader, id: string): LeaseFacts | undefined {
+  // Two look-ups by key: a join of the two takes several times as long.
+  const lease = tx.get<Omit<LeaseFacts, keyof RequestFacts>>(
+    `SELECT id, request_id, instance_id, tenant_id, runner_id, attempt, fence, nonce, state, issued_at, expires_at,
+       deadline_at, start_message_id, cancel_reason, result_digest, verdict FROM lease WHERE id = ?`,
+    id,
+  );
+  if (lease === undefined) return undefined;
   const request = tx.get<RequestFacts>(
     "SELECT attempts AS latest, step_id, reference, policy_digest, state AS request_state, concurrency_key, effect_id, template, approval, requirement FROM request WHERE id = ?",
     lease.request_id,
   )!;
-  return { ...lease, ...request, session_id: session.id, offer: session.offer };
+  const facts = { ...lease, ...request };
+  // Of a request one lease at most is live, so what changes the request of another is not missed.
+  if (tx.kept !== undefined && (lease.state === "leased" || lease.state === "started"))
+    keep(tx.kept.lease, id, facts);
+  return facts;
+}
+
+/** A lease that was just issued, as it would be read. */
+export function keepIssued(tx: Transaction, lease: LeaseFacts): void {
+  keep(tx.kept.lease, lease.id, lease);
+}
+
+/** What a statement that says `kept` has changed of a lease. */
+export function keepChanged(tx: Transaction, id: string, changed: Partial<LeaseFacts>): void {
+  const known = tx.kept.lease.get(id) as LeaseFacts | undefined;
+  if (known !== undefined) tx.kept.lease.set(id, { ...known, ...changed });
 }
 
 /** The lease of a caller, with the attempt and the fence that were issued. */

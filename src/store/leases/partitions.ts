@@ -11,10 +11,15 @@ export interface QueuedRow {
   attempts: number;
   priority: number;
   created_at: number;
+  effect_id: string;
+  requirement: number;
+  template: string | null;
+  approval: string | null;
+  concurrency_key: string | null;
 }
 
 export const QUEUED =
-  "id, instance_id, step_id, reference, policy_digest, payload, attempts, priority, created_at";
+  "id, instance_id, step_id, reference, policy_digest, payload, attempts, priority, created_at, effect_id, requirement, template, approval, concurrency_key";
 
 /** Tasks that ask the same of a runner, in the order in which they are due; read in pages as they are handed out. */
 export class Partition {

@@ -79,13 +79,14 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
   const taking = input.accept === null ? null : howToTake(input.accept, row, result);
   const takes = taking !== null && taking.kind === "now";
   tx.run(
-    "UPDATE lease SET state = 'reported', nonce = NULL, finished_at = ?, result_digest = ?, result = ?, verdict = ? WHERE id = ?",
+    "UPDATE /* kept */ lease SET state = 'reported', nonce = NULL, finished_at = ?, result_digest = ?, result = ?, verdict = ? WHERE id = ?",
     input.now,
     input.digest,
     body,
     takes ? "accepted" : "pending",
     lease.id,
   );
+  tx.kept.lease.delete(lease.id);
   refer(tx, lease, result.artifactRefs, input.logs, input.now);
   if (!takes) {
     tx.notify("result", lease.id);

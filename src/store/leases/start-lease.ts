@@ -6,7 +6,7 @@ import { appendEvents } from "../instances/events.ts";
 import type { Operation } from "../operation.ts";
 import { leaveKey } from "./concurrency.ts";
 import { isolationDenial } from "./isolation.ts";
-import { findLease, type LeaseCaller, type LeaseRow, once, whyEnded } from "./live.ts";
+import { findLease, keepChanged, type LeaseCaller, type LeaseRow, once, whyEnded } from "./live.ts";
 import { requeue } from "./requeue.ts";
 
 export interface LeaseTimes {
@@ -45,15 +45,25 @@ export const startLease: Operation<
   const deadline = lease.deadline_at - lease.issued_at + input.now;
   const expiresAt = extended(lease, deadline, input.now);
   // A nonce that is used up is of use to nobody.
-  tx.run(
-    "UPDATE lease SET state = 'started', started_at = ?, start_message_id = ?, expires_at = ?, deadline_at = ?, sandbox = ?, nonce = NULL WHERE id = ?",
+  const changed = tx.run(
+    `UPDATE /* kept */ lease SET state = 'started', started_at = ?, start_message_id = ?, expires_at = ?, deadline_at = ?, sandbox = ?,
+       nonce = NULL WHERE id = ? AND state = 'leased' AND nonce = ?`,
     input.now,
     input.messageId,
     expiresAt,
     deadline,
     input.sandbox,
     lease.id,
+    lease.nonce,
   );
+  if (changed !== 1) throw fail("lease_used");
+  keepChanged(tx, lease.id, {
+    state: "started",
+    start_message_id: input.messageId,
+    expires_at: expiresAt,
+    deadline_at: deadline,
+    nonce: null,
+  });
   appendEvents(tx, lease.instance_id, input.now, [
     {
       event: "step.attempt_started",
@@ -77,7 +87,8 @@ export const renewLease: Operation<LeaseCaller, LeaseTimes & { sessionId: string
   if (ended !== null) throw ended;
   const expiresAt =
     lease.state === "started" ? extended(lease, lease.deadline_at, input.now) : lease.expires_at;
-  tx.run("UPDATE lease SET expires_at = ? WHERE id = ?", expiresAt, lease.id);
+  tx.run("UPDATE /* kept */ lease SET expires_at = ? WHERE id = ?", expiresAt, lease.id);
+  keepChanged(tx, lease.id, { expires_at: expiresAt });
   return {
     state: lease.state,
     expiresAt,

@@ -96,10 +96,11 @@ export function takeResult(
     return;
   }
   tx.run(
-    "UPDATE request SET state = 'satisfied', accepted_attempt = ? WHERE id = ?",
+    "UPDATE /* kept */ request SET state = 'satisfied', accepted_attempt = ? WHERE id = ?",
     row.attempt,
     row.request_id,
   );
+  tx.kept.lease.delete(row.lease_id);
   releaseKey(tx, request);
   advanceInstance(tx, engine, row.instance_id, taking.input, now, [
     {

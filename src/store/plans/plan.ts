@@ -154,7 +154,6 @@ export function settleInstance(tx: Transaction, before: InstanceRow, now: number
     ended ? (before.finished_at ?? now) : null,
     before.id,
   );
-  tx.instances.delete(before.id);
   tx.notify("instance", before.id);
   if (ended) tx.notify("ended", before.id);
 }

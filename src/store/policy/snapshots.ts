@@ -1,6 +1,7 @@
 import { fail } from "../../base/errors.ts";
 import { isObject, type Json, type JsonObject } from "../../base/json.ts";
 import type { PolicySnapshot } from "../../policy/index.ts";
+import { keptOr } from "../kept.ts";
 import type { Query, Transaction } from "../operation.ts";
 
 /** The policy snapshot that an instance was started with. */
@@ -93,13 +94,15 @@ function templatesOf(payload: JsonObject): Json[] {
  * @param payload of a task: a template or a pool that it does not use does not stop it
  */
 export function revocationOf(
-  tx: Pick<Transaction, "all">,
+  tx: Pick<Transaction, "all"> & Partial<Pick<Transaction, "kept">>,
   policyDigest: string,
   payload?: JsonObject,
 ): Revocation | null {
-  const rows = tx.all<Revocation>(
-    "SELECT kind, id, reason FROM policy_revocation WHERE policy_digest = ?",
-    policyDigest,
+  const rows = keptOr(tx.kept?.policy_revocation, policyDigest, () =>
+    tx.all<Revocation>(
+      "SELECT kind, id, reason FROM policy_revocation WHERE policy_digest = ?",
+      policyDigest,
+    ),
   );
   return (
     rows.find(

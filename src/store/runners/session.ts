@@ -48,15 +48,15 @@ export function offerOf(session: Pick<SessionRow, "offer">): RunnerOffer {
   return offer;
 }
 
-/** A view, or a transaction: the latter remembers sessions. */
-export type Reader = Pick<Transaction, "get"> & Partial<Pick<Transaction, "sessions">>;
+/** A view, or a transaction: the latter keeps rows. */
+export type Reader = Pick<Transaction, "get"> & Partial<Pick<Transaction, "kept">>;
 
 function sessionOf(tx: Reader, kind: Credential, tokenHash: string): SessionRow | undefined {
   const key = `${kind} ${tokenHash}`;
-  const known = tx.sessions?.get(key) as SessionRow | undefined;
+  const known = tx.kept?.runner_session.get(key) as SessionRow | undefined;
   if (known !== undefined) return known;
   const row = tx.get<SessionRow>(`SELECT ${COLUMNS} FROM runner_session WHERE ${kind}_hash = ?`, tokenHash);
-  if (row !== undefined) tx.sessions?.set(key, row);
+  if (row !== undefined) tx.kept?.runner_session.set(key, row);
   return row;
 }
 

@@ -1,6 +1,7 @@
 import { isoTime } from "../../base/clock.ts";
 import { newId } from "../../base/ids.ts";
 import type { JsonObject } from "../../base/json.ts";
+import { keptOr } from "../kept.ts";
 import type { Transaction } from "../operation.ts";
 
 /** What a webhook may be told of. */
@@ -43,7 +44,12 @@ export function queueRunEnd(
   const end = rows.findLast(({ event }) => ENDS.has(event));
   if (end === undefined) return;
   // Most installations have no webhook at all.
-  if (tx.get("SELECT 1 FROM webhook LIMIT 1") === undefined) return;
+  const isAny = keptOr(
+    tx.kept.webhook,
+    "any",
+    () => tx.get("SELECT 1 FROM webhook LIMIT 1") !== undefined,
+  );
+  if (!isAny) return;
   const run = tx.get<{ tenant_id: string; run_id: string; workflow: string }>(
     "SELECT tenant_id, run_id, workflow FROM instance WHERE id = ?",
     instanceId,
