@@ -23,12 +23,15 @@ export function forgetKept(kept: Kept): void {
   for (const table of TABLES) kept[table].clear();
 }
 
+/** Every statement of SQLite that changes rows says one of these. */
+const CHANGES = /\b(?:INSERT|UPDATE|DELETE|REPLACE|DROP|ALTER)\b/i;
+
 /**
  * The tables that a statement may change: all that it names, unless it is a plain look at something. Better one too many
  * than one too few. One that says `kept` in a comment changes no row that is kept, or whoever runs it keeps the new one.
  */
 export function changedBy(sql: string): KeptTable[] {
-  if (/^\s*SELECT\b/i.test(sql) || sql.includes("/* kept */")) return [];
+  if (!CHANGES.test(sql) || sql.includes("/* kept */")) return [];
   return TABLES.filter((table) => NAMED_BY[table].test(sql));
 }
 
