@@ -3,12 +3,12 @@ import type { Clock } from "../base/clock.ts";
 import { newId, randomToken } from "../base/ids.ts";
 import { type Claim, signedLeaseText, type UnsignedLease } from "../protocol/index.ts";
 import {
+  type Changed,
   type ClaimOutcome,
   claimLeases,
   type Joined,
   readShares,
   type Store,
-  type Topic,
   type Waiter,
 } from "../store/index.ts";
 import { buildLease } from "./build-lease.ts";
@@ -24,6 +24,8 @@ interface Waiting extends Waiter {
   matching: boolean;
   /** Its session changed while it was being matched. */
   stale: boolean;
+  /** Its session had as many leases as it may: it waits for one of them to end. */
+  full: boolean;
   resolve(lease: string | null): void;
   reject(error: unknown): void;
 }
@@ -51,7 +53,7 @@ export class ClaimDesk {
     this.#store = store;
     this.#clock = clock;
     this.#key = key;
-    this.#unlisten = store.listen((topic, keys) => {
+    this.#unlisten = store.listen((topic, keys, foreign) => {
       if (topic === "session") {
         for (const waiting of this.#waiting) {
           if (keys.size === 0 || keys.has(waiting.sessionId)) {
@@ -61,6 +63,8 @@ export class ClaimDesk {
         }
       }
       if (topic === "request" || topic === "session") this.match();
+      // What this process does to its leases was seen by the match of that batch.
+      else if (topic === "slot" && foreign) this.match();
     });
     this.#leaveStore = store.join((changed) => this.#join(changed));
   }
@@ -89,6 +93,7 @@ export class ClaimDesk {
         expired: false,
         matching: false,
         stale: false,
+        full: false,
         resolve,
         reject,
       });
@@ -130,10 +135,14 @@ export class ClaimDesk {
   }
 
   /** The match of one batch of the store, when there is anything that it could bring. */
-  #join(changed: ReadonlySet<Topic>): Joined | null {
-    if (!this.#wanted && !changed.has("request")) return null;
+  #join(changed: Changed): Joined | null {
+    const all = this.#wanted || changed.has("request");
+    const slots = changed.get("slot");
+    if (!all && slots === undefined) return null;
     this.#wanted = false;
-    const free = [...this.#waiting].filter(({ matching }) => !matching);
+    const free = [...this.#waiting].filter(
+      ({ matching, full, sessionId }) => !matching && (all || (full && slots!.has(sessionId))),
+    );
     if (free.length === 0) return null;
     const shares = this.#severalTenants() ? this.#store.read(readShares, null) : null;
     const weightOf = (tenant: string) => shares?.get(tenant) ?? 1;
@@ -184,6 +193,7 @@ export class ClaimDesk {
         else this.#refuse(waiting, answer.refused);
       } else if ("idle" in answer) {
         waiting.session = waiting.stale ? null : answer.idle;
+        waiting.full = answer.full === true;
         this.#hold(waiting);
       } else {
         const lease = answer.lease as unknown as UnsignedLease;

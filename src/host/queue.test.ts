@@ -346,3 +346,26 @@ test("a result is stored and acknowledged also when the run cannot go on with it
   expect((await r.task(lease, "complete", result(lease))).status).toBe(200);
   await p.until("one", "completed");
 });
+
+test("a claim of a runner that is full has the next lease in the very commit in which one of its leases ends", async () => {
+  for (const end of ["complete", "reject"] as const) {
+    const p = await plane();
+    for (const run of ["one", "two"]) await p.start(run, [{ work: shell() }]);
+    const r = await runner(p, "r1", "default", ["default"], {}, { slots: 1 });
+    const { lease } = await r.claim();
+    let commits = 0;
+    p.store.listen((topic) => {
+      if (topic === "slot") commits++;
+    });
+    const next = r.claim(20_000);
+    // It finds its runner full.
+    for (let turn = 0; turn < 20; turn++) await p.store.write(() => {}, null);
+    if (end === "complete") {
+      await r.started(lease);
+      await r.task(lease, "complete", result(lease));
+    } else await r.task(lease, "reject", { reason: "not here" });
+    const second = await next;
+    expect([second.status, commits]).toEqual([200, 1]);
+    expect(second.lease.wfInstanceId).not.toBe(lease.wfInstanceId);
+  }
+});

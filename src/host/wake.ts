@@ -12,6 +12,7 @@ const TOPICS: readonly Topic[] = [
   "log",
   "timer",
   "session",
+  "slot",
   "call",
   "inbox",
   "schedule",

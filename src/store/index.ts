@@ -143,7 +143,7 @@ export {
 } from "./schedules/schedules.ts";
 export { hasSecret, listSecrets, putSecret, readSecret, removeSecret } from "./secrets/secrets.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
-export { type Joined, Store } from "./store.ts";
+export { type Changed, type Joined, Store } from "./store.ts";
 export { isStoreTrouble } from "./trouble.ts";
 
 export {

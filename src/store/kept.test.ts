@@ -3,7 +3,9 @@ import { changedBy, keep, keptOr, newKept } from "./kept.ts";
 
 test("a statement changes what it names, unless it only looks or keeps the rows itself", () => {
   expect(changedBy("SELECT id FROM lease JOIN request ON request.id = lease.request_id")).toEqual([]);
-  expect(changedBy("WITH RECURSIVE filled (id) AS (SELECT 1) SELECT id FROM filled JOIN request")).toEqual([]);
+  expect(changedBy("WITH RECURSIVE filled (id) AS (SELECT 1) SELECT id FROM filled JOIN request")).toEqual(
+    [],
+  );
   expect(changedBy("UPDATE lease SET state = 'expired' WHERE id = ?")).toEqual(["lease"]);
   // What is kept of a lease says what its request says.
   expect(changedBy("UPDATE request SET state = 'cancelled' WHERE id = ?")).toEqual(["lease"]);

@@ -11,6 +11,8 @@ export type Topic =
   | "log"
   | "timer"
   | "session"
+  /** A lease of a session has ended: it may have another. */
+  | "slot"
   | "call"
   | "inbox"
   | "schedule"

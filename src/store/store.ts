@@ -18,6 +18,9 @@ export interface Joined {
   readonly reject: (error: unknown) => void;
 }
 
+/** What a batch has changed so far, by topic. */
+export type Changed = ReadonlyMap<Topic, ReadonlySet<string>>;
+
 interface Job {
   readonly run: (tx: Transaction) => unknown;
   readonly prepare?: (value: unknown) => void;
@@ -69,7 +72,7 @@ export class Store {
   /** Rows changed by this connection so far: a batch that changed none needs no sync of its own. */
   #changes = 0;
   #broken: Error | null = null;
-  readonly #joining = new Set<(changed: ReadonlySet<Topic>) => Joined | null>();
+  readonly #joining = new Set<(changed: Changed) => Joined | null>();
   #woken = false;
   #queue: Job[] = [];
   #scheduled = false;
@@ -197,7 +200,7 @@ export class Store {
    * Take part in batches, after all that was queued: an operation that sees what the others did and shares their commit.
    * `ask` is called within each batch with what it has changed so far, and may stay out of it with null.
    */
-  join(ask: (changed: ReadonlySet<Topic>) => Joined | null): () => void {
+  join(ask: (changed: Changed) => Joined | null): () => void {
     this.#joining.add(ask);
     return () => this.#joining.delete(ask);
   }
@@ -300,7 +303,7 @@ export class Store {
     const settle: Settling[] = [];
     for (const job of batch) settle.push(run(job));
     for (const ask of this.#joining) {
-      const joined = ask(new Set(this.#notices.keys()));
+      const joined = ask(this.#notices);
       if (joined === null) continue;
       const job = joined as Job;
       batch.push(job);

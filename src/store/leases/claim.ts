@@ -54,8 +54,8 @@ export interface ClaimBatch {
   ): { lease: JsonObject; timeoutMs: number; workspaceKey: string | null };
 }
 
-/** A lease, a refusal, or nothing yet for a session that is good. */
-export type ClaimAnswer = { lease: JsonObject } | { refused: Failure } | { idle: SessionRow };
+/** A lease, a refusal, or nothing yet for a session that is good: `full` when it has as many leases as it may. */
+export type ClaimAnswer = { lease: JsonObject } | { refused: Failure } | { idle: SessionRow; full?: true };
 
 export interface ClaimOutcome {
   /** One a waiter. */
@@ -109,7 +109,7 @@ function answer(
   if (held !== undefined) return repeatedClaim(tx, batch, session, held);
   const denial = sessionDenial(session, batch.now);
   if (denial !== null) throw fail(denial.code, denial.message, { details: { check: denial.check } });
-  if (live.length >= offerOf(session).slots) return { idle: session };
+  if (live.length >= offerOf(session).slots) return { idle: session, full: true };
   const partition = bestPartition(tx, batch, session, partitions);
   if (partition === null) return { idle: session };
   const row = partition.head()!;

@@ -54,7 +54,8 @@ export interface LeaseCaller {
 /** The lease of a caller, whatever its state: unknown to this tenant reads as unknown at all. */
 function ownLease(tx: Reader, caller: LeaseCaller): LeaseRow {
   const session = authenticate(tx, "claim", caller.tokenHash, caller.now, { onLease: true });
-  const lease = (tx.kept?.lease.get(caller.leaseId) as LeaseFacts | undefined) ?? readLease(tx, caller.leaseId);
+  const lease =
+    (tx.kept?.lease.get(caller.leaseId) as LeaseFacts | undefined) ?? readLease(tx, caller.leaseId);
   // One of another tenant reads exactly as one that does not exist.
   if (lease === undefined || lease.tenant_id !== session.tenant_id) throw fail("lease_not_found");
   if (lease.runner_id !== session.runner_id) throw fail("runner_mismatch");

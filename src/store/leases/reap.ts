@@ -11,6 +11,7 @@ interface Late {
   instance_id: string;
   tenant_id: string;
   runner_id: string;
+  session_id: string;
   attempt: number;
   state: string;
   step_id: string;
@@ -30,7 +31,7 @@ export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx
     now + LIMITS.leaseMs,
   );
   const late = tx.all<Late>(
-    `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.attempt, lease.state,
+    `SELECT lease.id, lease.request_id, lease.instance_id, lease.tenant_id, lease.runner_id, lease.session_id, lease.attempt, lease.state,
        request.step_id, request.reference, request.state AS request_state
      FROM lease JOIN request ON request.id = lease.request_id
      WHERE lease.state IN ('leased', 'started') AND lease.expires_at <= ? ORDER BY lease.expires_at LIMIT ?`,
@@ -53,6 +54,7 @@ export const reapLeases: Operation<{ now: number; limit: number }, number> = (tx
       object: `lease:${lease.id}`,
       body: { runnerId: lease.runner_id, attempt: lease.attempt },
     });
+    tx.notify("slot", lease.session_id);
     leaveKey(tx, lease.request_id);
     if (started) {
       outcomeUnknown(tx, lease, "the lease ran out after the task was started", now);

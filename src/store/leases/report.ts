@@ -87,6 +87,7 @@ export const reportResult: Operation<ReportInput, { refused: Failure | null }> =
     lease.id,
   );
   tx.kept.lease.delete(lease.id);
+  tx.notify("slot", lease.session_id);
   refer(tx, lease, result.artifactRefs, input.logs, input.now);
   if (!takes) {
     tx.notify("result", lease.id);

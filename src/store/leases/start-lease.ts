@@ -136,6 +136,7 @@ export const rejectLease: Operation<LeaseCaller & { messageId: string; reason: s
       input.now,
       lease.id,
     );
+    tx.notify("slot", lease.session_id);
     leaveKey(tx, lease.request_id);
     if (lease.request_state === "leased") requeue(tx, lease, input.reason, input.now);
     return {};

@@ -191,6 +191,7 @@ function takeBack(tx: Transaction, session: Beating, leaseId: string, now: numbe
     "SELECT step_id, reference, state FROM request WHERE id = ?",
     lease.request_id,
   )!;
+  tx.notify("slot", session.id);
   leaveKey(tx, lease.request_id);
   if (request.state !== "leased") return;
   requeue(tx, { ...lease, ...request }, "the offer did not reach the runner", now, 0);

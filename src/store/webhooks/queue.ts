@@ -44,11 +44,7 @@ export function queueRunEnd(
   const end = rows.findLast(({ event }) => ENDS.has(event));
   if (end === undefined) return;
   // Most installations have no webhook at all.
-  const isAny = keptOr(
-    tx.kept.webhook,
-    "any",
-    () => tx.get("SELECT 1 FROM webhook LIMIT 1") !== undefined,
-  );
+  const isAny = keptOr(tx.kept.webhook, "any", () => tx.get("SELECT 1 FROM webhook LIMIT 1") !== undefined);
   if (!isAny) return;
   const run = tx.get<{ tenant_id: string; run_id: string; workflow: string }>(
     "SELECT tenant_id, run_id, workflow FROM instance WHERE id = ?",
