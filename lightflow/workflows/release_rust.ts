@@ -13,6 +13,10 @@ export const META = {
 /** cargo asks nobody; the lock file and what is vendored or cached decide what is built. */
 const CARGO = { CARGO_NET_OFFLINE: "true", CARGO_TERM_COLOR: "never", CI: "true" };
 
+// cargo reads `.cargo/config.toml`, which says where vendored crates are, from where it starts.
+const TEST = "cd source && exec cargo test --locked --offline";
+const BUILD = "cd source && exec cargo build --release --locked --offline";
+
 const INSTALL = String.raw`set -eu
 cd source
 [ -f Cargo.lock ] || { echo "release: commit a Cargo.lock: a release has locked dependencies" >&2; exit 1; }
@@ -62,8 +66,8 @@ export function define() {
     })
     .commandStep("test", {
       title: "Test",
-      command: "cargo",
-      arguments: ["test", "--manifest-path", "source/Cargo.toml", "--locked", "--offline"],
+      command: "sh",
+      arguments: ["-c", TEST],
       environment: CARGO,
       sandbox: "workflow-session",
       repeatable: true,
@@ -71,8 +75,8 @@ export function define() {
     })
     .commandStep("build", {
       title: "Build",
-      command: "cargo",
-      arguments: ["build", "--manifest-path", "source/Cargo.toml", "--release", "--locked", "--offline"],
+      command: "sh",
+      arguments: ["-c", BUILD],
       environment: CARGO,
       sandbox: "workflow-session",
       repeatable: true,

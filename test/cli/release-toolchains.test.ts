@@ -60,6 +60,9 @@ beforeAll(async () => {
 });
 afterAll(async () => await host?.stop());
 
+/** What the crate's one dependency has, according to its lock file. */
+const CHECKSUM = "c0ffee".padEnd(64, "0");
+
 /** Start, agree to everything, and look at what was published. */
 async function release(workflow: string, project: string, name: string, file: string) {
   const started = await host.lightflow([
@@ -94,14 +97,35 @@ test.skipIf(!prerequisite("cargo", cargo !== null, "no cargo that runs, or no li
   async () => {
     const project = repository(join(host.box.path, "crate"), {
       "Cargo.toml":
-        '[package]\nname = "greeting"\nversion = "1.2.0"\nedition = "2021"\nlicense = "MIT"\ndescription = "Greets."\n',
-      "Cargo.lock": 'version = 3\n\n[[package]]\nname = "greeting"\nversion = "1.2.0"\n',
+        '[package]\nname = "greeting"\nversion = "1.2.0"\nedition = "2021"\nlicense = "MIT"\ndescription = "Greets."\n\n[dependencies]\nhail = "1"\n',
+      "Cargo.lock": `version = 3
+
+[[package]]
+name = "greeting"
+version = "1.2.0"
+dependencies = [
+ "hail",
+]
+
+[[package]]
+name = "hail"
+version = "1.0.3"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "${CHECKSUM}"
+`,
+      // As `cargo vendor` leaves it.
+      ".cargo/config.toml":
+        '[source.crates-io]\nreplace-with = "vendored"\n\n[source.vendored]\ndirectory = "vendor"\n',
+      "vendor/hail/.cargo-checksum.json": JSON.stringify({ files: {}, package: CHECKSUM }),
+      "vendor/hail/Cargo.toml": '[package]\nname = "hail"\nversion = "1.0.3"\nedition = "2021"\n',
+      "vendor/hail/src/lib.rs": 'pub fn word() -> &\'static str { "hello" }\n',
       "src/lib.rs":
-        'pub fn greet(name: &str) -> String { format!("hello {name}") }\n\n#[test]\nfn greets() { assert_eq!(greet("you"), "hello you"); }\n',
+        'pub fn greet(name: &str) -> String { format!("{} {name}", hail::word()) }\n\n#[test]\nfn greets() { assert_eq!(greet("you"), "hello you"); }\n',
       ".gitignore": "target\n",
     });
     const crate = await release("workflow.release_rust", project, "greeting/1.2.0", "greeting-1.2.0.crate");
     expect(output("tar", "-tzf", crate)).toContain("greeting-1.2.0/src/lib.rs");
+    expect(readFileSync(join(crate, "../sbom.cdx.json"), "utf8")).toContain("pkg:cargo/hail@1.0.3");
     expect(git(project, "tag", "--list")).toBe("v1.2.0");
   },
 );
