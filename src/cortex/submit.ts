@@ -62,8 +62,20 @@ async function routeReason({ target, inbox_dir, request_id }: RequestTarget): Pr
   const home = dirname(dirname(dirname(inbox_dir)));
   const told = await readFile(join(home, "route", target.format, "reason"), "utf8").catch(() => "");
   const reason = ["", "ready"].includes(told.trim()) ? await decisionOn(home, request_id) : told.trim();
-  return reason === "" ? "" : ` (${reason})`;
+  if (reason === "") return "";
+  const meaning = MEANINGS[/^[a-z_]+/.exec(reason)?.[0] ?? ""];
+  return ` (${reason}${meaning === undefined ? "" : `: ${meaning}`})`;
 }
+
+/** The tree's words, for people. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  policy_denied: "this user may use no provider that could take it",
+  provider_disabled: "the provider is switched off",
+  missing_secret: "the provider has no key",
+  missing_configuration: "the provider is not configured",
+  unsupported_model: "no provider offers the model that the request names",
+  unsupported_format: "no provider takes this format",
+};
 
 /** How far back in the audit the line of a refusal of just now is looked for. */
 const AUDIT_BYTES = 64 * 1024;

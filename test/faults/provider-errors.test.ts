@@ -162,6 +162,12 @@ test("a native agent: each is agent-model-failed, and the workflow goes on from 
   expect(said).not.toContain("half");
   // The one that answered nothing whole was asked once: what it may have done is not repeated.
   expect(asked).toHaveLength(HOWS.length);
+  const { entries } = (await lightflow("audit", "tail", "--action", "agent.ended")) as {
+    entries: JsonObject[];
+  };
+  expect(entries.map(({ body }) => (body as JsonObject)["outcome"])).toEqual(
+    HOWS.map(() => "agent_model_failed"),
+  );
   await host.stop();
 });
 

@@ -76,7 +76,8 @@ for (const kind of kinds) {
         await expect(submit(target, "not json")).rejects.toMatchObject({ code: "invalid_request" });
         await expect(submit(target, '{"model":"no-such","messages":[]}')).rejects.toMatchObject({
           code: "forbidden",
-          message: "policy or configuration refuses request step-004 (unsupported_model at provider demo)",
+          message:
+            "policy or configuration refuses request step-004 (unsupported_model at provider demo: no provider offers the model that the request names)",
         });
       });
     }

@@ -117,6 +117,12 @@ test("RN-33, RN-35: a native agent answers through /ctx, with what it was given 
     dataBoundary: "saas-workflow-context",
     privateData: false,
   });
+  expect(await audited("agent.ended")).toMatchObject({
+    outcome: "succeeded",
+    attempt: 1,
+    usage: { turns: 1 },
+    reference: expect.stringContaining("/sort"),
+  });
 });
 
 test("SR-7.1: output of a runner in the input of a native agent is refused, and no byte of it reaches the model", async () => {

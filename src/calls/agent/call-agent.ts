@@ -19,6 +19,16 @@ export async function callAgent(request: CallRequest, scope: CallScope): Promise
       // What the provider did is the agent's outcome; that there is no /ctx, or no right to it, is the call's.
       if (error instanceof CallError && error.type === "communication" && error.status === 502)
         throw new ModelFailure(error.detail);
+      if (error instanceof CallError && error.type === "authorization" && typeof body["model"] === "string") {
+        const { type, status, sent, code } = error;
+        throw new CallError(
+          type,
+          `${error.detail}; the agent asks for the model ${body["model"]}`,
+          status,
+          sent,
+          code,
+        );
+      }
       throw error;
     }
   });

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
+import { appendAudit } from "../audit/append.ts";
 import type { Operation, Query, Transaction } from "../operation.ts";
 import { openOperatorTask } from "../operators/operator-tasks.ts";
 import { advanceInstance } from "./advance.ts";
@@ -180,7 +181,7 @@ export const renewCalls: Operation<{ owner: string; until: number }, number> = (
 export interface FinishCall {
   engine: EnginePort;
   owner: string;
-  call: Pick<ClaimedCall, "instance_id" | "effect_id" | "fence" | "step_id" | "reference" | "attempt">;
+  call: Omit<ClaimedCall, "policy_digest">;
   input: StoredInput;
   durationMs: number;
   /** For the history: `succeeded` or the kind of the error. */
@@ -212,6 +213,16 @@ export const finishCall: Operation<FinishCall, boolean> = (tx, finish) => {
       ...finish.detail,
     },
   };
+  // How an agent ended is told in the audit, as its placement was.
+  if (["agent", "agent-service"].includes(String(call.request["call"])))
+    appendAudit(tx, {
+      tenantId: call.tenant_id,
+      now,
+      actor: "orchestrator",
+      action: "agent.ended",
+      object: `instance:${call.instance_id}`,
+      body: { reference: call.reference, attempt: call.attempt, outcome: finish.status, ...finish.detail },
+    });
   advanceInstance(tx, finish.engine, call.instance_id, finish.input, now, [line]);
   return true;
 };

@@ -71,6 +71,7 @@ export function takeResult(
     body: {
       attempt: row.attempt,
       status: result["status"] ?? null,
+      ...(typeof result["errorCode"] === "string" ? { code: result["errorCode"] } : {}),
       policyDigest: row.policy_digest,
       commandTemplateId: result["commandTemplateId"] ?? null,
       artifactRefs: result["artifactRefs"] ?? [],
