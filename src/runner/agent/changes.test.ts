@@ -73,6 +73,24 @@ for (const [what, change] of [
     "a moved workflow",
     (work) => renameSync(join(work, ".github/workflows/ci.yml"), join(work, "src/ci.yml")),
   ],
+  ["a workflow by its short name", (work) => put(work, "GITHUB~1/workflows/x.yml", "x")],
+  ["a workflow as a stream of a directory", (work) => put(work, ".github::$INDEX_ALLOCATION/x.yml", "x")],
+  ["a workflow behind other strokes", (work) => put(work, ".github\\workflows\\x.yml", "x")],
+  ["a name of two lines", (work) => put(work, "src/a\nsrc/b", "x")],
+  ["a name that turns around", (work) => put(work, "src/\u202etxt.js", "x")],
+  [
+    "a name that is none",
+    (work) => writeFileSync(Buffer.concat([Buffer.from(`${work}/src/`), Buffer.from([0xff])]), "x"),
+  ],
+  ["what a release does", (work) => put(work, "lightflow/workflows/release_rust.ts", "x")],
+  ["what a build loads by itself", (work) => put(work, "app/.mvn/extensions.xml", "x")],
+  [
+    "a repository that is none yet",
+    (work) => {
+      put(work, "inner/file", "x");
+      Bun.spawnSync(["git", "init", "--quiet", "."], { cwd: join(work, "inner") });
+    },
+  ],
   ["owners of code", (work) => put(work, "docs/CODEOWNERS", "* @me")],
   ["an environment", (work) => put(work, ".env.production", "a=b")],
   ["what policy protects", (work) => put(work, "Release/plan.txt", "x")],
@@ -114,7 +132,14 @@ for (const [what, change] of [
 }
 
 test("ordinary names are not protected", () => {
-  for (const path of ["src/environment.ts", "docs/github.md", "a/.envoy.yml", "src/git.ts", "codeowner.ts"]) {
+  for (const path of [
+    "src/environment.ts",
+    "docs/github.md",
+    "a/.envoy.yml",
+    "src/git.ts",
+    "codeowner.ts",
+    "C:/mvn.ts",
+  ]) {
     expect(protectedBy(path, [])).toBeNull();
   }
 });

@@ -49,7 +49,10 @@ export async function changesOf(
       return await git.run(["write-tree"], { env });
     };
     const before = await tree(base);
-    const after = await tree(work);
+    const after = await tree(work).catch((error: Error) => {
+      // A repository that is none yet, a name that is none: git says what.
+      throw denied(`its files cannot be compared: ${error.message.replace(/^git \S+ failed: /, "")}`, ".");
+    });
     const raw = await git.run(["diff-tree", "-r", "-z", "--raw", "--no-renames", before, after]);
     const files = checkChanges(raw, work, protectedPaths);
     const known = (await git.run(["ls-tree", "-r", "-z", "--name-only", after])).split("\0");
@@ -80,6 +83,8 @@ function checkChanges(raw: string, work: string, protectedPaths: readonly string
     const [from = "", to = ""] = parts[at]!.slice(1).split(" ");
     const path = parts[at + 1]!;
     if (files.length >= MAXIMUM) throw denied(`more than ${MAXIMUM} files were changed`, path);
+    const odd = oddName(path);
+    if (odd !== null) throw denied(`${JSON.stringify(path)} ${odd}`, path);
     const by = protectedBy(path, protectedPaths);
     if (by !== null) throw denied(`${path} is protected (${by})`, path);
     if (![REGULAR, EXECUTABLE, NONE].includes(to))
@@ -92,6 +97,16 @@ function checkChanges(raw: string, work: string, protectedPaths: readonly string
     files.push(path);
   }
   return files;
+}
+
+/** Why nobody should take a name for what it looks like, or null. */
+function oddName(path: string): string | null {
+  if (path.includes("\uFFFD")) return "is no name in UTF-8";
+  if (/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(path)) return "has characters that nobody sees";
+  // Elsewhere it is a short name of another file, such as that of `.github`.
+  return path.split(/[/\\]/).some((name) => /^[^.~]{1,6}~[0-9]+(\.[^.]{0,3})?$/.test(name))
+    ? "is a short name of another file elsewhere"
+    : null;
 }
 
 /** One file system's two names are another one's single name. */

@@ -11,11 +11,39 @@ const ALWAYS = [
   ".gitattributes",
   ".env",
   ".npmrc",
+  ".gitea",
+  ".forgejo",
+  ".woodpecker",
+  ".woodpecker.yml",
+  ".drone.yml",
+  ".travis.yml",
+  ".teamcity",
+  "appveyor.yml",
   "azure-pipelines.yml",
   "bitbucket-pipelines.yml",
   "jenkinsfile",
   "codeowners",
+  // What tools start by themselves, where somebody only opens or builds it.
+  ".githooks",
+  ".pre-commit-config.yaml",
+  "lefthook.yml",
+  ".lefthook.yml",
+  ".envrc",
+  ".vscode",
+  ".devcontainer",
+  ".mvn",
+  ".cargo",
+  ".yarn",
+  ".yarnrc.yml",
+  ".pnpmfile.cjs",
+  // Releases, and what may be done by whom.
+  ".goreleaser.yml",
+  ".goreleaser.yaml",
+  ".releaserc",
+  "lightflow/compositions",
   "lightflow/policies",
+  "lightflow/profiles",
+  "lightflow/workflows",
 ];
 
 /** Letters of other scripts that look like Latin ones. */
@@ -75,9 +103,9 @@ function lookOf(path: string): string {
     ]
       .map((letter) => CONFUSABLE[letter] ?? letter)
       .join("")
-      .split("/")
-      // Some file systems drop these at the end of a name.
-      .map((name) => name.replace(/[ .]+$/, (end) => (name === end ? end : "")))
+      .split(/[/\\]/)
+      // Some file systems drop these at the end of a name, and read what is behind a colon as a part of the file before it.
+      .map((name) => name.replace(/(?<=.):.*$/, "").replace(/[ .]+$/, (end) => (name === end ? end : "")))
       .join("/")
   );
 }

@@ -94,9 +94,42 @@ export function openToolDesk(work: AgentWork): ToolDesk {
       if (found !== undefined) return { server: found.server, tool: found.tool };
       if (!work.allowedTools.includes(alias) || alias.includes(":"))
         return { refused: unknown(work, alias, offered) };
+      const definition =
+        alias === "run"
+          ? runTool(work.commands, work.templates ?? [])
+          : builtIn.find((each) => nameOf(each) === alias);
+      const wrong = definition === undefined ? null : misfitOf(definition, given);
+      if (wrong !== null) return { refused: wrong };
       return alias === "run" ? permitRun(work, given) : { builtIn: alias };
     },
   };
+}
+
+const functionOf = (definition: JsonObject) => definition["function"] as JsonObject;
+const nameOf = (definition: JsonObject) => functionOf(definition)["name"];
+
+/** Why arguments are not those of a built-in tool, or null. What is no object at all is told where it is read. */
+function misfitOf(definition: JsonObject, given: string): string | null {
+  let value: Json;
+  try {
+    value = JSON.parse(given) as Json;
+  } catch {
+    return null;
+  }
+  if (!isObject(value)) return null;
+  const { properties, required } = functionOf(definition)["parameters"] as {
+    properties: Record<string, { type: string; enum?: string[] }>;
+    required: string[];
+  };
+  const takes = `${String(nameOf(definition))} takes ${Object.keys(properties).join(", ")}`;
+  const strange = Object.keys(value).find((name) => !Object.hasOwn(properties, name));
+  if (strange !== undefined) return `${takes}, and no ${strange.slice(0, 128)}`;
+  const missing = required.find((name) => !Object.hasOwn(value, name));
+  if (missing !== undefined) return `${takes}: ${missing} is missing`;
+  const other = Object.entries(value).find(
+    ([name, each]) => properties[name]!.type === "string" && typeof each !== "string",
+  );
+  return other === undefined ? null : `${takes}: ${other[0]} must be a text`;
 }
 
 function unknown(work: AgentWork, alias: string, offered: ReadonlyMap<string, JsonObject>): string {
