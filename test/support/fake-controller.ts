@@ -155,7 +155,7 @@ export class FakeController {
   }
 
   /** Resolves when `test` holds; looks again at each message. */
-  async until(test: () => boolean, what = "the condition", timeoutMs = 15_000): Promise<void> {
+  async until(test: () => boolean, what = "the condition", timeoutMs = 25_000): Promise<void> {
     const end = performance.now() + timeoutMs;
     while (!test()) {
       const left = end - performance.now();
