@@ -1,22 +1,17 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atEnd, documentOf, startDocument } from "../../test/support/orchestrator.ts";
 import { until } from "../../test/support/until.ts";
 import { readAgent } from "../agents/index.ts";
 import { openArtifacts } from "../artifacts/index.ts";
-import { digestOf } from "../base/canonical.ts";
 import { systemClock } from "../base/clock.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { silentLog } from "../base/log.ts";
 import { findRun, listAudit, listEvents, publishAgent, publishPolicyObject, Store } from "../store/index.ts";
 import { callRequest } from "./call-request.ts";
 import { Orchestrator } from "./index.ts";
-
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 /** What the model is asked, by the id of the exchange, and what it says; undefined while it still thinks. */
 type Model = (request: JsonObject, id: string) => Json | { error: string } | undefined;
@@ -48,7 +43,7 @@ function ctx(model: Model) {
       writeFileSync(join(api, "outbox", `${id}${failed ? ".error" : ".resp.json"}`), JSON.stringify(said));
     }
   }, 2);
-  closers.push(() => {
+  atEnd(() => {
     clearInterval(timer);
     rmSync(mount, { recursive: true });
   });
@@ -74,7 +69,7 @@ async function host(model: Model) {
     calls: { cortex: served.place },
   };
   let orchestrator = new Orchestrator(parts);
-  closers.push(async () => {
+  atEnd(async () => {
     orchestrator.stop();
     await store.close();
     rmSync(directory, { recursive: true });
@@ -95,23 +90,8 @@ async function host(model: Model) {
       tenantId: "default",
       now: 1,
     });
-  const start = async (tasks: JsonObject[], input: JsonObject = {}, runId = "run") => {
-    const document: JsonObject = {
-      document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
-      do: tasks,
-    };
-    await orchestrator.start({
-      tenantId: "default",
-      runId,
-      idempotent: false,
-      sourceEventId: null,
-      workflow: "t",
-      assetId: null,
-      document,
-      digest: digestOf(document),
-      input,
-    });
-  };
+  const start = (tasks: JsonObject[], input: JsonObject = {}, runId = "run") =>
+    startDocument(orchestrator, runId, documentOf(tasks), { input });
   const ended = async (runId = "run") => {
     const run = () => store.read(findRun, { tenantId: "default", runId });
     await until(() => run().finished_at !== null, run);

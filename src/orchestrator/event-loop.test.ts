@@ -1,39 +1,16 @@
-import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
+import { stage as bareStage, documentOf, startDocument } from "../../test/support/orchestrator.ts";
 import { until } from "../../test/support/until.ts";
-import { openArtifacts } from "../artifacts/index.ts";
 import { digestOf } from "../base/canonical.ts";
-import { ManualClock } from "../base/clock.ts";
 import type { JsonObject } from "../base/json.ts";
-import { silentLog } from "../base/log.ts";
-import { findRun, listEvents, listOperatorTasks, receiveEvent, Store } from "../store/index.ts";
-import { Orchestrator } from "./index.ts";
-
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+import { findRun, listEvents, listOperatorTasks, receiveEvent, type Store } from "../store/index.ts";
+import type { Orchestrator } from "./index.ts";
 
 function stage() {
-  const directory = mkdtempSync(join(tmpdir(), "events-"));
-  const clock = new ManualClock();
-  const store = Store.open(join(directory, "store.db"));
-  const artifacts = openArtifacts(join(directory, "artifacts"));
-  closers.push(async () => {
-    await store.close();
-    rmSync(directory, { recursive: true });
-  });
-  const orchestrator = (lanes?: string[]) => {
-    const of = lanes === undefined ? {} : { lanes };
-    const made = new Orchestrator({ store, artifacts, clock, log: silentLog, ...of });
-    closers.push(() => made.stop());
-    return made;
-  };
+  const { store, clock, orchestrator, row } = bareStage();
   const run = (runId: string) => {
-    const row = store.read(findRun, { tenantId: "default", runId });
-    return { status: row.status, output: (JSON.parse(row.snapshot) as { output: unknown }).output };
+    const { status, snapshot } = row(runId);
+    return { status, output: (JSON.parse(snapshot) as { output: unknown }).output };
   };
   const reaches = async (runId: string, status: string) => {
     await until(
@@ -42,17 +19,12 @@ function stage() {
     );
     return run(runId);
   };
-  return { store, clock, orchestrator, run, reaches };
+  const byLanes = (lanes?: string[]) => orchestrator(lanes === undefined ? {} : { lanes });
+  return { store, clock, orchestrator: byLanes, run, reaches };
 }
 
-function start(orchestrator: Orchestrator, runId: string, tasks: JsonObject[]) {
-  const document: JsonObject = {
-    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
-    do: tasks,
-  };
-  const parts = { tenantId: "default", idempotent: false, sourceEventId: null, workflow: "t", assetId: null };
-  return orchestrator.start({ ...parts, runId, document, digest: digestOf(document), input: {} });
-}
+const start = (orchestrator: Orchestrator, runId: string, tasks: JsonObject[]) =>
+  startDocument(orchestrator, runId, documentOf(tasks));
 
 const listen = { l: { listen: { to: { one: { with: { type: "greeted" } } } } } };
 const event = (id: string, data: string): JsonObject => ({

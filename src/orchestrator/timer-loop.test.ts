@@ -1,52 +1,15 @@
-import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
+import { stage as bareStage, documentOf, startDocument } from "../../test/support/orchestrator.ts";
 import { until } from "../../test/support/until.ts";
-import { openArtifacts } from "../artifacts/index.ts";
-import { digestOf } from "../base/canonical.ts";
-import { ManualClock } from "../base/clock.ts";
-import type { Json, JsonObject } from "../base/json.ts";
-import { silentLog } from "../base/log.ts";
-import { findRun, listInputs, listOperatorTasks, Store } from "../store/index.ts";
-import { Orchestrator } from "./index.ts";
-
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+import type { Json } from "../base/json.ts";
+import { listInputs, listOperatorTasks } from "../store/index.ts";
+import type { Orchestrator } from "./index.ts";
 
 function stage() {
-  const directory = mkdtempSync(join(tmpdir(), "timers-"));
-  const clock = new ManualClock();
-  const store = Store.open(join(directory, "store.db"));
-  const artifacts = openArtifacts(join(directory, "artifacts"));
-  closers.push(async () => {
-    await store.close();
-    rmSync(directory, { recursive: true });
-  });
-  const orchestrator = () => {
-    const made = new Orchestrator({ store, artifacts, clock, log: silentLog });
-    closers.push(() => made.stop());
-    return made;
-  };
-  const document = (tasks: Json[]): JsonObject => ({
-    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
-    do: tasks,
-  });
-  const start = (by: Orchestrator, runId: string, tasks: Json[]) => {
-    const made = document(tasks);
-    const parts = {
-      tenantId: "default",
-      idempotent: false,
-      sourceEventId: null,
-      workflow: "t",
-      assetId: null,
-    };
-    return by.start({ ...parts, runId, document: made, digest: digestOf(made), input: {} });
-  };
-  const run = (runId: string) => store.read(findRun, { tenantId: "default", runId });
-  return { store, clock, orchestrator, start, run };
+  const { row, ...rest } = bareStage();
+  const start = (by: Orchestrator, runId: string, tasks: Json[]) =>
+    startDocument(by, runId, documentOf(tasks));
+  return { ...rest, start, run: row };
 }
 
 const minute = { wait: { minutes: 1 } };

@@ -1,4 +1,4 @@
-import { afterEach, expect } from "bun:test";
+import { expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,7 @@ import {
   publishPolicyObject,
   Store,
 } from "../../src/store/index.ts";
+import { atEnd, documentOf, startDocument } from "./orchestrator.ts";
 import { until } from "./until.ts";
 
 export const DIGEST = `sha256:${"0".repeat(64)}`;
@@ -34,17 +35,6 @@ export const NO_COMMANDS = digestOf([]);
 export const shell = (light: JsonObject = {}): JsonObject => ({
   run: { shell: { command: "true" } },
   metadata: { lightWorkflow: light },
-});
-
-/** A document of these tasks, with more about itself. */
-export const documentOf = (tasks: Json[], about: JsonObject = {}): JsonObject => ({
-  document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0", ...about },
-  do: tasks,
-});
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
 });
 
 /** Orchestrator and controller over one store, with a clock that the test moves. */
@@ -58,32 +48,17 @@ export async function plane(calls: ConstructorParameters<typeof Orchestrator>[0]
   const controller = await createController(parts);
   const orchestrator = new Orchestrator({ ...parts, calls });
   controller.acceptance = orchestrator.acceptance;
-  closers.push(async () => {
+  atEnd(async () => {
     controller.stop();
     orchestrator.stop();
     spool.close();
     await store.close();
     rmSync(directory, { recursive: true });
   });
-  const startDocument = (
-    runId: string,
-    document: JsonObject,
-    more: Partial<Parameters<Orchestrator["start"]>[0]> = {},
-  ) =>
-    orchestrator.start({
-      tenantId: "default",
-      runId,
-      idempotent: false,
-      sourceEventId: null,
-      workflow: "t",
-      assetId: null,
-      document,
-      digest: digestOf(document),
-      input: {},
-      ...more,
-    });
+  const startOne = (runId: string, document: JsonObject, more: Parameters<typeof startDocument>[3] = {}) =>
+    startDocument(orchestrator, runId, document, more);
   const start = (runId: string, tasks: Json[], input: Json = {}, sourceEventId: string | null = null) =>
-    startDocument(runId, documentOf(tasks), { input, sourceEventId });
+    startOne(runId, documentOf(tasks), { input, sourceEventId });
   const run = (runId: string) => store.read(findRun, { tenantId: "default", runId });
   const reaches = async (runId: string, status: string) => {
     await until(
@@ -92,7 +67,17 @@ export async function plane(calls: ConstructorParameters<typeof Orchestrator>[0]
     );
     return run(runId);
   };
-  return { store, artifacts, controller, orchestrator, clock, start, startDocument, run, until: reaches };
+  return {
+    store,
+    artifacts,
+    controller,
+    orchestrator,
+    clock,
+    start,
+    startDocument: startOne,
+    run,
+    until: reaches,
+  };
 }
 
 export type Plane = Awaited<ReturnType<typeof plane>>;
@@ -241,6 +226,7 @@ export function hands(p: Plane, runnerId: string, session: RegistrationAccepted)
   return { session, claim, task, started, drain, runnerId };
 }
 
+export { documentOf } from "./orchestrator.ts";
 export { taskResult as result } from "./task-result.ts";
 
 export const events = (p: Plane, runId: string) =>
