@@ -71,17 +71,20 @@ export interface E2bApi {
 }
 
 export function e2bApi({ url, sandboxUrl, key }: E2bConnection): E2bApi {
-  // All of it stands here: what is missing, the client takes from variables of its own.
+  // What were missing here, the client would take from variables of its own.
   const options = () => ({
     apiKey: key(),
     apiUrl: url.replace(/\/$/, ""),
     domain: "e2b.app",
     debug: false,
     requestTimeoutMs: REQUEST_MS,
-    ...(sandboxUrl === undefined ? {} : { sandboxUrl }),
   });
-  const inside = async (sandbox: E2bSandbox, path: string): Promise<URL> =>
-    new URL(path, await sandbox.downloadUrl("/", { user: USER }));
+  const inside = (sandbox: E2bSandbox, path: string): URL =>
+    new URL(path, sandboxUrl ?? `https://${sandbox.getHost(ENVD_PORT)}`);
+  const signed = (sandbox: E2bSandbox, url: string): URL => {
+    const { pathname, search } = new URL(url);
+    return inside(sandbox, `${pathname}${search}`);
+  };
   return {
     create: ({ template, seconds, internet, metadata }) =>
       asked(
@@ -107,15 +110,15 @@ export function e2bApi({ url, sandboxUrl, key }: E2bConnection): E2bApi {
     async upload(sandbox, path, bytes) {
       const form = new FormData();
       form.append("file", bytes, path);
-      const target = await sandbox.uploadUrl(path, { user: USER });
+      const target = signed(sandbox, await sandbox.uploadUrl(path, { user: USER }));
       await drop(send(target, { method: "POST", headers: sandbox.route, body: form }));
     },
     async download(sandbox, path) {
-      const target = await sandbox.downloadUrl(path, { user: USER });
+      const target = signed(sandbox, await sandbox.downloadUrl(path, { user: USER }));
       return (await send(target, { headers: sandbox.route })).body!;
     },
     async *start(sandbox, process, signal) {
-      const response = await send(await inside(sandbox, "/process.Process/Start"), {
+      const response = await send(inside(sandbox, "/process.Process/Start"), {
         method: "POST",
         headers: { ...sandbox.daemonHeaders, "content-type": "application/connect+json" },
         body: envelope(process),
@@ -130,7 +133,7 @@ export function e2bApi({ url, sandboxUrl, key }: E2bConnection): E2bApi {
       }
     },
     async tell(sandbox, method, body) {
-      const target = await inside(sandbox, `/process.Process/${method}`);
+      const target = inside(sandbox, `/process.Process/${method}`);
       const headers = { ...sandbox.daemonHeaders, "content-type": "application/json" };
       await drop(send(target, { method: "POST", headers, body: JSON.stringify(body) }));
     },
@@ -148,7 +151,7 @@ async function asked<T>(call: Promise<T>): Promise<T> {
 }
 
 /** A request to the inside of a sandbox, which is led nowhere else. */
-async function send(target: string | URL, init: RequestInit): Promise<Response> {
+async function send(target: URL, init: RequestInit): Promise<Response> {
   const response = await fetch(target, {
     redirect: "manual",
     signal: AbortSignal.timeout(REQUEST_MS),

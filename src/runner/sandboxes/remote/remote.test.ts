@@ -317,6 +317,23 @@ test("a micro-vm that is gone leaves an unknown end; what a dead runner left is 
   expect(service.boxes.size).toBe(0);
 });
 
+test("a service is the one that the configuration names, whatever the client's own variables say", async () => {
+  const lies = {
+    E2B_API_URL: "http://127.0.0.1:1",
+    E2B_SANDBOX_URL: "http://127.0.0.1:1",
+    E2B_API_KEY: "another",
+    E2B_DOMAIN: "example.invalid",
+    E2B_DEBUG: "true",
+  };
+  Object.assign(process.env, lies);
+  try {
+    const request = shellRequest(root, "echo here");
+    expect((await runToEnd(cube(), request)).stdout).toBe("here\n");
+  } finally {
+    for (const name of Object.keys(lies)) delete process.env[name];
+  }
+});
+
 test("a micro-vm that its task has taken over leads the runner nowhere, and fills no memory", async () => {
   const reached: string[] = [];
   const tenant = Bun.serve({
