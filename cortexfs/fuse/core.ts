@@ -9,7 +9,6 @@ import {
   Symlink,
 } from "../tree/node.ts";
 import {
-  ATTR_OUT_SIZE,
   ENTRY_OUT_SIZE,
   FATTR,
   IN_HEADER_SIZE,
@@ -21,7 +20,6 @@ import {
   RENAME_NOREPLACE,
   S_IFMT,
   S_IFREG,
-  WRITE_OUT_SIZE,
 } from "./abi.ts";
 import { type Dirents, encodeDirents, sliceDirents } from "./dirents.ts";
 import { Errno, errno } from "./errno.ts";
@@ -29,7 +27,7 @@ import { Handles } from "./handles.ts";
 import { Names } from "./names.ts";
 import { negotiate } from "./negotiate.ts";
 import { NodeTable } from "./node-table.ts";
-import { Reply, type Sink } from "./reply.ts";
+import { Reply, type Sink, type Ttl } from "./reply.ts";
 
 export type { Sink };
 
@@ -46,7 +44,7 @@ const MAX_WRITE = 1 << 20;
 export const BUFFER_SIZE = MAX_WRITE + 4096;
 
 /** How long the kernel may keep the attributes of a node that changes. */
-const NO_TTL = { seconds: 0, nanoseconds: 0 };
+const NO_TTL: Ttl = { seconds: 0, nanoseconds: 0 };
 
 /**
  * One FUSE session: decodes a kernel message by the sizes it declares, calls the tree, and encodes the answer. It has
@@ -63,7 +61,7 @@ export class Core {
   readonly #handles = new Handles();
   readonly #pending = new Map<number, AbortController>();
   readonly #direntCache = new WeakMap<Directory, { version: number; dirents: Dirents }>();
-  readonly #fixedTtl: typeof NO_TTL;
+  readonly #fixedTtl: Ttl;
   #caller: Caller = { uid: 0, gid: 0, pid: 0 };
   #ready = false;
 
@@ -256,9 +254,7 @@ export class Core {
     const taken = this.#handles
       .file(words[10]!)
       .handle.write(offset, this.#in8.subarray(start, start + size));
-    this.#reply.words[4] = taken;
-    this.#reply.words[5] = 0;
-    this.#reply.ok(WRITE_OUT_SIZE);
+    this.#reply.written(taken);
   }
 
   #release(slotIndex: number) {
@@ -312,11 +308,7 @@ export class Core {
       if (version !== undefined) this.#direntCache.set(node, { version, dirents });
     }
     const fd = this.#handles.keep({ node, dirents: dirents! });
-    this.#reply.words[4] = fd;
-    this.#reply.words[5] = 0;
-    this.#reply.words[6] = 0;
-    this.#reply.words[7] = 0;
-    this.#reply.ok(OPEN_OUT_SIZE);
+    this.#reply.openedDirectory(fd);
   }
 
   #directory(node: Node): Directory {
@@ -376,31 +368,16 @@ export class Core {
   }
 
   #fillEntry(node: Node, word: number) {
-    const out = this.#reply.words;
     this.#nodes.remember(node);
-    const { seconds, nanoseconds } = node.fixed ? this.#fixedTtl : NO_TTL;
-    out[word] = node.ino;
-    out[word + 1] = 0;
-    out[word + 2] = 0;
-    out[word + 3] = 0;
-    out[word + 4] = seconds;
-    out[word + 5] = 0;
-    out[word + 6] = seconds;
-    out[word + 7] = 0;
-    out[word + 8] = nanoseconds;
-    out[word + 9] = nanoseconds;
-    this.#reply.attributes(node, this.#nodes.numberOf(node), word + 10);
+    this.#reply.entry(node, this.#nodes.numberOf(node), this.#ttlOf(node), word);
   }
 
   #attributes(node: Node) {
-    const out = this.#reply.words;
-    const { seconds, nanoseconds } = node.fixed ? this.#fixedTtl : NO_TTL;
-    out[4] = seconds;
-    out[5] = 0;
-    out[6] = nanoseconds;
-    out[7] = 0;
-    this.#reply.attributes(node, this.#nodes.numberOf(node), 8);
-    this.#reply.ok(ATTR_OUT_SIZE);
+    this.#reply.attributes(node, this.#nodes.numberOf(node), this.#ttlOf(node));
+  }
+
+  #ttlOf(node: Node): Ttl {
+    return node.fixed ? this.#fixedTtl : NO_TTL;
   }
 }
 

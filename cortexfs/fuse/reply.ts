@@ -1,14 +1,17 @@
 import type { Handle, Node } from "../tree/node.ts";
 import {
+  ATTR_OUT_SIZE,
   FOPEN_DIRECT_IO,
   FOPEN_NOFLUSH,
   GETXATTR_OUT_SIZE,
   NAME_MAX,
+  OPEN_OUT_SIZE,
   OUT_HEADER_SIZE,
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
   STATFS_OUT_SIZE,
+  WRITE_OUT_SIZE,
 } from "./abi.ts";
 import { errno } from "./errno.ts";
 
@@ -16,6 +19,12 @@ import { errno } from "./errno.ts";
 export interface Sink {
   send(length: number): void;
   sendWith(length: number, payload: Uint8Array): void;
+}
+
+/** How long the kernel may keep what it is told. */
+export interface Ttl {
+  readonly seconds: number;
+  readonly nanoseconds: number;
 }
 
 /** Above this a payload is sent from where it lies instead of being copied. */
@@ -85,7 +94,34 @@ export class Reply {
     this.payload(data);
   }
 
-  attributes(node: Node, number: number, word: number) {
+  /** Begin the answer to whatever gives out a node: what it is called by, and its attributes. */
+  entry(node: Node, number: number, { seconds, nanoseconds }: Ttl, word: number) {
+    const out = this.words;
+    out[word] = node.ino;
+    out[word + 1] = 0;
+    out[word + 2] = 0;
+    out[word + 3] = 0;
+    out[word + 4] = seconds;
+    out[word + 5] = 0;
+    out[word + 6] = seconds;
+    out[word + 7] = 0;
+    out[word + 8] = nanoseconds;
+    out[word + 9] = nanoseconds;
+    this.#attributes(node, number, word + 10);
+  }
+
+  /** The answer to GETATTR and SETATTR. */
+  attributes(node: Node, number: number, { seconds, nanoseconds }: Ttl) {
+    const out = this.words;
+    out[4] = seconds;
+    out[5] = 0;
+    out[6] = nanoseconds;
+    out[7] = 0;
+    this.#attributes(node, number, 8);
+    this.ok(ATTR_OUT_SIZE);
+  }
+
+  #attributes(node: Node, number: number, word: number) {
     const out = this.words;
     const size = node.size();
     const seconds = Math.floor(node.mtime / 1000);
@@ -122,6 +158,23 @@ export class Reply {
     out[word + 1] = 0;
     out[word + 2] = handle.flushes === false ? FOPEN_DIRECT_IO | FOPEN_NOFLUSH : FOPEN_DIRECT_IO;
     out[word + 3] = 0;
+  }
+
+  /** The answer to OPENDIR. */
+  openedDirectory(fd: number) {
+    const out = this.words;
+    out[4] = fd;
+    out[5] = 0;
+    out[6] = 0;
+    out[7] = 0;
+    this.ok(OPEN_OUT_SIZE);
+  }
+
+  /** The answer to WRITE: how many bytes were taken. */
+  written(taken: number) {
+    this.words[4] = taken;
+    this.words[5] = 0;
+    this.ok(WRITE_OUT_SIZE);
   }
 
   /** The answer to STATFS. */

@@ -66,6 +66,7 @@ export { type Started, type StartInput, startInstance } from "./instances/start.
 export type { CallResolution, Reused, StartRun } from "./instances/start-run.ts";
 export { dueTimers, fireTimer, fireTimers, nextTimer, postponeTimer } from "./instances/timers.ts";
 export * from "./instances/views.ts";
+export type { Changed, Joined } from "./job.ts";
 export { acceptResults, expireQueued, nextQueueExpiry } from "./leases/accept.ts";
 export type { Requirement } from "./leases/admission.ts";
 export {
@@ -143,7 +144,7 @@ export {
 } from "./schedules/schedules.ts";
 export { hasSecret, listSecrets, putSecret, readSecret, removeSecret } from "./secrets/secrets.ts";
 export { readSetting, writeSettingOnce } from "./setting.ts";
-export { type Changed, type Joined, Store } from "./store.ts";
+export { Store } from "./store.ts";
 export { isStoreTrouble } from "./trouble.ts";
 
 export {

@@ -3,41 +3,12 @@ import type { Artifacts } from "../artifacts/index.ts";
 import { fail, toFailure } from "../base/errors.ts";
 import { LogRoom } from "../base/log-room.ts";
 import { archiveReader } from "./archives/reader.ts";
+import { type Changed, done, type Job, type Joined, type Settling } from "./job.ts";
 import { forgetKept, newKept } from "./kept.ts";
 import { type Operation, type Query, StatementCache, type Topic, type Transaction } from "./operation.ts";
 import { Checkpointer } from "./sqlite/checkpointer.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
 import { isBusy, openReader, openWriter } from "./sqlite/open.ts";
-
-/** An operation that joins a batch, and who hears how it went. */
-export interface Joined {
-  readonly run: (tx: Transaction) => unknown;
-  /** What the answer will need and nobody may see yet: done while the disk is busy with the commit. It does not throw. */
-  readonly prepare?: (value: never) => void;
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** What a batch has changed so far, by topic. */
-export type Changed = ReadonlyMap<Topic, ReadonlySet<string>>;
-
-interface Job {
-  readonly run: (tx: Transaction) => unknown;
-  readonly prepare?: (value: unknown) => void;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** How the caller of an operation that has run hears of it, once the commit is on disk. */
-interface Settling {
-  readonly finish: () => void;
-  readonly prepare?: () => void;
-}
-
-const done = (job: Job, value: unknown): Settling => ({
-  finish: () => job.resolve(value),
-  ...(job.prepare === undefined ? {} : { prepare: () => job.prepare!(value) }),
-});
 
 /** `foreign`: another process committed; an empty set of keys means any. */
 export type Listener = (topic: Topic, keys: ReadonlySet<string>, foreign: boolean) => void;
