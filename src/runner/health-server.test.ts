@@ -1,19 +1,13 @@
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { ownPort } from "../../test/support/port.ts";
 import { runnerBenches } from "../../test/support/runner.ts";
 
 setDefaultTimeout(20_000);
 const benches = runnerBenches();
 afterEach(() => benches.close());
 
-function freePort(): number {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
-}
-
 test("a runner answers on loopback whether it lives, whether it takes work, and what it has done", async () => {
-  const port = freePort();
+  const port = ownPort();
   const { controller, runner } = benches.start(
     { sandbox: "process", slots: 3, healthAddress: `127.0.0.1:${port}` },
     { heartbeatIntervalMs: 50 },
@@ -46,7 +40,7 @@ test("a runner answers on loopback whether it lives, whether it takes work, and 
 });
 
 test("a runner that drains or has no session is alive and not ready", async () => {
-  const port = freePort();
+  const port = ownPort();
   const { controller, runner } = benches.start({ sandbox: "process", healthAddress: `127.0.0.1:${port}` });
   await runner.ready;
   const readiness = async () => (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as object;

@@ -17,6 +17,7 @@ import { E2bServer } from "../../src/runner/sandboxes/remote/testing/e2b-server.
 import { KubernetesServer } from "../../src/runner/sandboxes/remote/testing/kubernetes-server.ts";
 import { binary, runBinary, type Sandbox, sandbox } from "../support/binary.ts";
 import { FakeController } from "../support/fake-controller.ts";
+import { ownPort } from "../support/port.ts";
 
 setDefaultTimeout(60_000);
 
@@ -72,17 +73,10 @@ async function start(config: string, executable?: string) {
   return child;
 }
 
-function freePort(): number {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
-}
-
 const lf = (...args: string[]) => runBinary(args, { env: box.env, cwd: box.path });
 
 test("a runner.yaml is all that a runner needs: it registers, beats, runs, is probed, and drains on SIGTERM", async () => {
-  const config = runnerFile({ healthAddress: `127.0.0.1:${freePort()}` });
+  const config = runnerFile({ healthAddress: `127.0.0.1:${ownPort()}` });
   expect((await lf("runner", "probe", "--config", config)).code).not.toBe(0);
   const child = await start(config);
   const beats = controller.heartbeats.length;

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import type { Json, JsonObject } from "../../src/base/json.ts";
 import { testCertificates } from "../../src/calls/testing/certificates.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
+import { ownPort } from "../support/port.ts";
 import { eventually, type Started, startBinary } from "../support/processes.ts";
 import { startScriptedModel } from "../support/scripted-model.ts";
 
@@ -244,7 +245,7 @@ test("a workflow's task goes on when its service is killed and started again", a
   // Of its own: what no test waited for is still to be done when a service of that agent starts again.
   await publish("steady");
   model.script(answer.turn);
-  const before = await serve("steady");
+  const before = await serve("steady", "--port", String(ownPort()));
   const { port } = new URL(before.url);
   const call = {
     call: "agent-service",

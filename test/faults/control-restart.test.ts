@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { testCertificates } from "../../src/calls/testing/certificates.ts";
 import { runBinary, type Sandbox, sandbox } from "../support/binary.ts";
 import { ask, enroll, HandRunner, resultOf } from "../support/hand-runner.ts";
+import { ownPort } from "../support/port.ts";
 import { eventually, type Started, startBinary } from "../support/processes.ts";
 
 setDefaultTimeout(60_000);
@@ -53,7 +54,7 @@ test("F10, F7: kill -9 of the controller: sessions and live leases go on with th
   try {
     await Bun.write(join(box.path, "one.yaml"), DOCUMENT);
     await all.start(["orchestrator"]);
-    const first = await all.start(["controller", "--port", "0"]);
+    const first = await all.start(["controller", "--port", String(ownPort())]);
     const runner = await connected(box, first.ready["url"]!);
     await start(box, "a");
     const lease = await runner.lease();
@@ -187,7 +188,7 @@ test("F28: an upload that a broken connection cut goes on with the next controll
   try {
     await Bun.write(join(box.path, "one.yaml"), DOCUMENT);
     await all.start(["orchestrator"]);
-    const first = await all.start(["controller", "--port", "0"]);
+    const first = await all.start(["controller", "--port", String(ownPort())]);
     const url = first.ready["url"]!;
     const runner = await connected(box, url);
     await start(box, "a");

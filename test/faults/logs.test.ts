@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { childEnvironment } from "../../src/base/child-env.ts";
 import { binary, runBinary, sandbox } from "../support/binary.ts";
 import { ask, enroll } from "../support/hand-runner.ts";
+import { ownPort } from "../support/port.ts";
 import { eventually, type Started, startBinary } from "../support/processes.ts";
 
 setDefaultTimeout(60_000);
@@ -97,7 +98,7 @@ async function wholeLog(run: string): Promise<string> {
 
 test("RN-74, F29: whoever follows a log sees each byte once and while the command runs, although the controller is killed and started again", async () => {
   await role("orchestrator");
-  const first = await role("controller", "--port", "0");
+  const first = await role("controller", "--port", String(ownPort()));
   const url = first.ready["url"]!;
   writeFileSync(join(box.path, "away.token"), await enroll(box, "away"), { mode: 0o600 });
   await role("runner", "--controller", url, "--token-file", "away.token", "--id", "away", "--host-id", "h");

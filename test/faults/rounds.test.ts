@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { runBinary, type Sandbox, sandbox } from "../support/binary.ts";
 import { ask } from "../support/hand-runner.ts";
 import { environmentsOf, filesWith, leftoversOf, violationsOf } from "../support/invariants.ts";
+import { ownPort } from "../support/port.ts";
 import { eventually, type Started, startBinary } from "../support/processes.ts";
 import { isDeep } from "../support/require.ts";
 
@@ -68,7 +69,7 @@ export function define() {
   );
   gateway = await startBinary(["serve", "--port", "0"], box.env, box.path);
   roles.set("orchestrator", await startBinary(["orchestrator"], box.env, box.path));
-  roles.set("controller", await startBinary(["controller", "--port", "0"], box.env, box.path));
+  roles.set("controller", await startBinary(["controller", "--port", String(ownPort())], box.env, box.path));
   url = roles.get("controller")!.ready["url"]!;
   await runBinary(["runner", "enroll", "r", "--out", "r.token", "--slots", "4"], {
     env: box.env,

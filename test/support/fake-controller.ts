@@ -26,6 +26,7 @@ import {
   validate,
   verifyRegistration,
 } from "../../src/protocol/index.ts";
+import { ownPort } from "./port.ts";
 
 /** Everything that the fake controller knows of one lease. */
 export interface LeaseRecord {
@@ -82,7 +83,8 @@ export class FakeController {
 
   constructor(options: FakeControllerOptions = {}) {
     this.#options = options;
-    this.#port = options.port ?? 0;
+    // Down for a while, it comes back on the port that it had.
+    this.#port = options.port ?? ownPort();
     this.up();
   }
 
