@@ -228,6 +228,29 @@ test("F70: a journal that is replayed by one killed runner after the other gives
   expect(controller.log(lease)).toBe("out\n");
 });
 
+test("a runner that is killed takes the tasks of its sandboxes with it: nobody has to start it again for that", async () => {
+  const place = makePlace();
+  const { controller, directory } = place;
+  const probe = await probeSandboxes({
+    dataDirectory: join(directory, "probe"),
+    readOnlyPaths: [],
+    temporaryBytes: 1 << 20,
+  });
+  if (!prerequisite("userns", probe.bubblewrap !== null, probe.remedy ?? "")) return;
+  const endless = `sleep 68.${process.pid}`;
+  controller.shell(`(setsid ${endless} &); ${endless}`);
+  const child = spawnRunner(place, { sandbox: "bubblewrap" });
+  const running = async (count: number) => {
+    for (let round = 0; round < 1_000 && processesRunning(endless).length !== count; round++)
+      await Bun.sleep(20);
+    return processesRunning(endless).length;
+  };
+  expect(await running(2)).toBe(2);
+  child.kill("SIGKILL");
+  await child.exited;
+  expect(await running(0)).toBe(0);
+});
+
 test("F19: a runner that was cut off past its lease stops the task by itself, and its late result changes nothing", async () => {
   const place = makePlace({ leaseMs: 2_000 });
   const { controller, directory } = place;
