@@ -37,6 +37,14 @@ test("a runner answers on loopback whether it lives, whether it takes work, and 
     expect(line).toMatch(/^[a-z_]+(\{[a-z]+="[^"]*"\})? -?[0-9.e+-]+$/);
   expect((await ask("/other")).status).toBe(404);
   expect((await ask("/metrics", "POST")).status).toBe(405);
+  // A name that somebody else points at this host.
+  const under = async (host: string) =>
+    (await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { host } })).status;
+  expect([
+    await under(`rebound.example:${port}`),
+    await under(`localhost:${port}`),
+    await under(`127.0.0.1`),
+  ]).toEqual([403, 200, 200]);
 });
 
 test("a runner that drains or has no session is alive and not ready", async () => {

@@ -21,11 +21,15 @@ export interface RunnerReport {
   readonly version: string;
 }
 
+/** What a URL calls this host; other spellings of an address are normal there already. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /**
  * `/healthz`: alive; 503 once the event loop or the journal fails, so that a supervisor starts the runner anew.
- * `/readyz`: 200 while it takes work. `/metrics`: the text format of Prometheus. GET alone; nothing of a task is shown.
+ * `/readyz`: 200 while it takes work. `/metrics`: the text format of Prometheus. GET alone, under a name of loopback; nothing of a
+ * task is shown.
  * @param address `127.0.0.1:9464`, of this host alone
  * @throws Failure `io` when the port is taken
  */
@@ -37,7 +41,9 @@ export function serveHealth(address: string, report: () => RunnerReport): Listen
     flag: "healthAddress in runner.yaml",
     maximumBodyBytes: 1024,
     handle(request) {
-      const { pathname } = new URL(request.url);
+      const { pathname, hostname } = new URL(request.url);
+      // A page of the Web could otherwise read it under a name of its own that leads here (DNS rebinding).
+      if (!LOOPBACK.test(hostname)) return new Response("", { status: 403 });
       if (request.method !== "GET" && request.method !== "HEAD") return new Response("", { status: 405 });
       const state = report();
       if (pathname === "/metrics")

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 
 import {
   chmodSync,
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,7 @@ import {
 import { join } from "node:path";
 import { sha256 } from "../../src/base/canonical.ts";
 import { childEnvironment } from "../../src/base/child-env.ts";
+import { testLayout } from "../../src/runner/images/testing.ts";
 import { E2bServer } from "../../src/runner/sandboxes/remote/testing/e2b-server.ts";
 import { KubernetesServer } from "../../src/runner/sandboxes/remote/testing/kubernetes-server.ts";
 import { binary, runBinary, type Sandbox, sandbox } from "../support/binary.ts";
@@ -245,6 +247,27 @@ test("doctor and describe read the same file, and a unit starts it", async () =>
     expect(written.split("\n")).toContain(line);
   const broken = await lf("runner", "install", "--systemd", "--config", join(box.path, "no.yaml"));
   expect(broken.code).not.toBe(0);
+});
+
+test("images and frozen tasks of a runner are found where its file says", async () => {
+  const layer = join(box.path, "layer");
+  mkdirSync(layer);
+  writeFileSync(join(layer, "file"), "x");
+  const layout = testLayout(join(box.path, "layout"), [layer]);
+  const imagesDirectory = join(box.path, "own images");
+  const config = runnerFile({ imagesDirectory });
+  const brought = await lf("runner", "import", layout, "--name", "tool", "--config", config);
+  expect([brought.code, brought.stderr]).toEqual([0, ""]);
+  expect(readdirSync(imagesDirectory).length).toBeGreaterThan(0);
+  expect(JSON.parse((await lf("runner", "images", "--config", config)).stdout)).toMatchObject({
+    images: [{ name: "tool" }],
+  });
+  expect(JSON.parse((await lf("runner", "frozen", "--config", config)).stdout)).toEqual({ frozen: [] });
+  const both = await lf("runner", "images", "--config", config, "--data-dir", box.path);
+  expect([both.code, both.stderr]).toEqual([
+    2,
+    expect.stringContaining("--data-dir does not go with --config"),
+  ]);
 });
 
 test("F69: a newer executable started on the same data directory waits for the older one to drain, and goes on", async () => {

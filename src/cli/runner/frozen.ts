@@ -1,14 +1,13 @@
-import { join, resolve } from "node:path";
 import { frozenPlace, listFrozen, removeFrozen } from "../../host/runner-tools.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
-import { DATA_DIRECTORY } from "./import.ts";
+import { PLACE_FLAGS, runnerPlace } from "./place.ts";
 
 export const spec = {
   description:
     "What tasks left on this host and policy keeps: read-only files and logs, until their time is over. Removing works while the runner runs.",
   flags: {
-    "data-dir": DATA_DIRECTORY,
+    ...PLACE_FLAGS,
     remove: { type: "string", value: "LEASE", about: "remove what this lease's task left, before its time" },
   },
   examples: [
@@ -21,8 +20,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const given = flags["data-dir"];
-  const data = given === undefined ? join(io.paths.state, "runner") : resolve(io.cwd, given);
+  const { data } = runnerPlace(flags, io);
   if (flags.remove !== undefined) {
     await removeFrozen(data, flags.remove);
     io.print({ removed: flags.remove }, () => `removed ${flags.remove}\n`);

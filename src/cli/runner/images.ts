@@ -1,19 +1,15 @@
-import { join, resolve } from "node:path";
-import { ImageStore, imagesDirectory } from "../../host/runner-tools.ts";
+import { ImageStore } from "../../host/runner-tools.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
-import { DATA_DIRECTORY } from "./import.ts";
+import { PLACE_FLAGS, runnerPlace } from "./place.ts";
 
 export const spec = {
-  flags: { "data-dir": DATA_DIRECTORY },
+  flags: PLACE_FLAGS,
   examples: [{ command: "lightflow runner images", does: "names and digests" }],
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const data = flags["data-dir"];
-  const directory = imagesDirectory(
-    data === undefined ? join(io.paths.state, "runner") : resolve(io.cwd, data),
-  );
+  const directory = runnerPlace(flags, io).images;
   const images = new ImageStore(directory);
   const found = Object.entries(images.names()).map(([name, digest]) => ({ name, digest }));
   io.print({ images: found }, (paint) =>

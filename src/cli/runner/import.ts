@@ -1,13 +1,7 @@
-import { join, resolve } from "node:path";
-import { ImageStore, imagesDirectory } from "../../host/runner-tools.ts";
+import { resolve } from "node:path";
+import { ImageStore } from "../../host/runner-tools.ts";
 import type { CommandSpec, Run } from "../spec.ts";
-
-export const DATA_DIRECTORY = {
-  type: "string",
-  value: "DIR",
-  about: "the runner's data directory",
-  defaultText: "that of the runner of `lightflow up`",
-} as const;
+import { PLACE_FLAGS, runnerPlace } from "./place.ts";
 
 export const spec = {
   description:
@@ -15,7 +9,7 @@ export const spec = {
   positionals: [{ name: "path", label: "image layout" }],
   flags: {
     name: { type: "string", value: "NAME", about: "what documents call it", required: true },
-    "data-dir": DATA_DIRECTORY,
+    ...PLACE_FLAGS,
   },
   examples: [
     {
@@ -27,10 +21,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const data = flags["data-dir"];
-  const images = new ImageStore(
-    imagesDirectory(data === undefined ? join(io.paths.state, "runner") : resolve(io.cwd, data)),
-  );
+  const images = new ImageStore(runnerPlace(flags, io).images);
   const digest = await images.import(resolve(io.cwd, positionals.path), flags.name);
   io.print({ name: flags.name, digest }, () => `${flags.name} is ${digest}\n`);
   return 0;
