@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { sha256 as digestOf } from "../../src/base/canonical.ts";
 import type { JsonObject } from "../../src/base/json.ts";
 import { runBinary, sandbox } from "../support/binary.ts";
 
@@ -19,6 +20,21 @@ const put = async (text: string): Promise<string> => {
   writeFileSync(join(box.path, `${text}.txt`), text);
   return (await json("artifact", "put", `${text}.txt`))["sha256"] as string;
 };
+
+test("bytes from stdin are stored as they came, and nothing of them is left elsewhere", async () => {
+  const own = sandbox("artifact stdin");
+  try {
+    const env = { ...own.env, TMPDIR: own.path };
+    const bytes = "a line\n".repeat(200_000);
+    const ran = await runBinary(["artifact", "put", "-"], { env, cwd: own.path, stdin: bytes });
+    expect({ code: ran.code, stderr: ran.stderr }).toEqual({ code: 0, stderr: "" });
+    const { sha256, size } = JSON.parse(ran.stdout) as { sha256: string; size: number };
+    expect({ sha256, size }).toEqual({ sha256: digestOf(bytes), size: bytes.length });
+    expect(readdirSync(own.path).filter((name) => name.startsWith("lightflow-put-"))).toEqual([]);
+  } finally {
+    own.remove();
+  }
+});
 
 test("an artifact is listed, shown, checked and held; once its retention is over it is gone, and what is known of it stays", async () => {
   const forever = await put("forever");

@@ -263,6 +263,12 @@ test("a batch that is killed goes on where it was, and no job runs twice", async
   const twice = await run("batch", "run", file, "--id", "bad");
   expect({ code: twice.code, stdout: twice.stdout }).toEqual({ code: 1, stdout: "" });
   expect(twice.stderr).toContain("jobs.jsonl:2: not valid JSON");
+  const piped = await runBinary(["batch", "run", "-", "--id", "bad"], {
+    env: box.env,
+    cwd: project,
+    stdin: '{"workflow":"workflow.line"}\n{"workflow":1}\n',
+  });
+  expect(piped).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("stdin:2: ") });
   expect((await json("batch", "list")).batches).toHaveLength(1);
   expect(await refusal("batch", "resume", "nope")).toContain("not found: batch nope");
 }, 60_000);

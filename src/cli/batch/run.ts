@@ -14,7 +14,7 @@ import { driveBatch } from "./drive.ts";
 export const spec = {
   description:
     'Runs every line of a file: {"workflow_asset_id": …, "inputs"?: {…}, "preset"?: …, "run_id"?: …}. Every line is read before anything starts; one that names what is not there is refused by itself. Killed at any time, `batch resume` goes on.',
-  positionals: [{ name: "file", label: "file of jobs", about: "JSONL" }],
+  positionals: [{ name: "file", label: "file of jobs", about: "JSONL; - for stdin" }],
   flags: {
     id: { type: "string", value: "BATCH_ID", about: "name of the batch; made up when left out" },
     workflow: { type: "string", value: "ID", ids: "workflow", about: "the workflow of lines that name none" },
@@ -32,7 +32,10 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const jobs = await readJobs(resolve(io.cwd, positionals.file), flags.workflow);
+  const jobs = await readJobs(
+    positionals.file === "-" ? null : resolve(io.cwd, positionals.file),
+    flags.workflow,
+  );
   const id = flags.id ?? newRunId("batch", Date.now());
   // The list goes into the store at once and whole: what is killed later is resumed from there.
   const store = await connectToStore(io.paths, io.log(), io.root());
@@ -52,12 +55,14 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
 
 const MEMBERS = new Set(["workflow_asset_id", "workflow", "inputs", "preset", "run_id"]);
 
-async function readJobs(path: string, workflow: string | undefined): Promise<JsonObject[]> {
+/** @param file null for stdin */
+async function readJobs(file: string | null, workflow: string | undefined): Promise<JsonObject[]> {
+  const path = file ?? "stdin";
   const jobs: JsonObject[] = [];
   let line = 0;
   try {
     for await (const text of createInterface({
-      input: createReadStream(path, "utf8"),
+      input: file === null ? process.stdin : createReadStream(file, "utf8"),
       crlfDelay: Number.POSITIVE_INFINITY,
     })) {
       line++;
