@@ -76,8 +76,12 @@ export function openEnvelope(
   const body = Buffer.from(payload, "base64");
   const bytes = encoded(payloadType, body);
   // The key id is a hint of the signer, and no proof: every signature is tried.
-  if (!signatures.some(({ sig }) => verify(null, bytes, publicKey, Buffer.from(sig, "base64"))))
-    throw invalid(`no signature of the envelope is by the key ${keyIdOf(publicKey)}`);
+  if (!signatures.some(({ sig }) => verify(null, bytes, publicKey, Buffer.from(sig, "base64")))) {
+    const id = keyIdOf(publicKey);
+    throw signatures.some(({ keyid }) => keyid === id)
+      ? invalid(`the signature of the key ${id} does not fit the statement, which was changed since`)
+      : invalid(`no signature of the envelope is by the key ${id}`);
+  }
   let statement: unknown;
   try {
     statement = JSON.parse(body.toString("utf8"));

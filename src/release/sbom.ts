@@ -16,22 +16,26 @@ export interface Component {
 /** More components than any project of a release has. */
 const MAXIMUM = 50_000;
 
-const ALGORITHMS: Readonly<Record<string, string>> = {
-  sha1: "SHA-1",
-  sha256: "SHA-256",
-  sha384: "SHA-384",
-  sha512: "SHA-512",
+/** By the name that npm has for it: CycloneDX's name, and the hex digits of a digest. */
+const ALGORITHMS: Readonly<Record<string, readonly [string, number]>> = {
+  sha1: ["SHA-1", 40],
+  sha256: ["SHA-256", 64],
+  sha384: ["SHA-384", 96],
+  sha512: ["SHA-512", 128],
 };
+
+/** The format takes a digest of the right length or none: what a lock file has wrong is left out. */
+function hashOf(name: string, content: string): Component["hashes"] {
+  const [alg, digits] = ALGORITHMS[name] ?? ["", 0];
+  return alg !== "" && content.length === digits && /^[0-9a-f]+$/.test(content) ? [{ alg, content }] : [];
+}
 
 /** `sha512-<base64>` of a lock file, one or several with spaces between. */
 function integrityHashes(integrity: unknown): Component["hashes"] {
   if (typeof integrity !== "string") return [];
   return integrity.split(/\s+/).flatMap((each) => {
     const [name, value] = each.split(/-(.*)/s);
-    const alg = ALGORITHMS[name ?? ""];
-    return alg === undefined || value === undefined
-      ? []
-      : [{ alg, content: Buffer.from(value, "base64").toString("hex") }];
+    return hashOf(name ?? "", Buffer.from(value ?? "", "base64").toString("hex"));
   });
 }
 
@@ -74,7 +78,7 @@ export function cargoComponents(lock: unknown): Component[] {
     if (!isObject(each) || typeof each["source"] !== "string") return [];
     const { name, version, checksum } = each as Record<string, unknown>;
     if (typeof name !== "string" || typeof version !== "string") return [];
-    const hashes = typeof checksum === "string" ? [{ alg: "SHA-256", content: checksum }] : [];
+    const hashes = typeof checksum === "string" ? hashOf("sha256", checksum) : [];
     return [{ ecosystem: "cargo", name, version, hashes, development: false }];
   });
 }
@@ -98,7 +102,13 @@ export function cycloneDx(
   components: readonly Component[],
   tool: string,
 ): JsonObject {
-  const known = new Map(components.map((each) => [packageUrl(each), each]));
+  const known = new Map<string, Component>();
+  for (const each of components) {
+    const url = packageUrl(each);
+    // Two places of one package: what one of them needs at run time is needed.
+    const development = each.development && known.get(url)?.development !== false;
+    known.set(url, { ...known.get(url), ...each, development });
+  }
   const sorted = [...known].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const reference =
     subject.ecosystem === "maven"
@@ -133,8 +143,27 @@ export function cycloneDx(
   };
 }
 
-/** One id is an id, something with operators an expression; what npm writes for none is only a name. */
+/** Of SPDX's list what nearly all packages have: the format takes an id of that list, or a name. */
+const LICENCES = new Set(
+  (
+    "0BSD AFL-2.1 AFL-3.0 AGPL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-1.1 Apache-2.0 Artistic-1.0 Artistic-2.0 " +
+    "BlueOak-1.0.0 BSD-1-Clause BSD-2-Clause BSD-2-Clause-Patent BSD-3-Clause BSD-3-Clause-Clear BSD-4-Clause BSL-1.0 " +
+    "CC-BY-3.0 CC-BY-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 CDDL-1.0 CDDL-1.1 CDLA-Permissive-2.0 CPL-1.0 ECL-2.0 EPL-1.0 " +
+    "EPL-2.0 EUPL-1.1 EUPL-1.2 GPL-2.0 GPL-2.0-only GPL-2.0-or-later GPL-3.0 GPL-3.0-only GPL-3.0-or-later ISC " +
+    "LGPL-2.0 LGPL-2.1 LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0 LGPL-3.0-only LGPL-3.0-or-later LPL-1.02 MIT MIT-0 " +
+    "MPL-1.1 MPL-2.0 MS-PL NCSA OFL-1.1 OpenSSL PostgreSQL PSF-2.0 Python-2.0 Ruby SSPL-1.0 Unicode-3.0 " +
+    "Unicode-DFS-2016 Unlicense UPL-1.0 W3C WTFPL X11 Zlib ZPL-2.1"
+  ).split(" "),
+);
+
+/** An id of the list is an id, ids with operators between them an expression; anything else is only a name. */
 function licenceOf(text: string): JsonObject {
-  if (/^(?:UNLICENSED|SEE LICENSE IN .*|NONE)$/.test(text)) return { license: { name: text } };
-  return /^[A-Za-z0-9.+-]+$/.test(text) ? { license: { id: text } } : { expression: text };
+  if (LICENCES.has(text)) return { license: { id: text } };
+  const words = text.split(/[\s()]+/).filter((word) => word !== "");
+  const isExpression =
+    words.length > 1 &&
+    words.some((word) => LICENCES.has(word)) &&
+    words.every((word) => /^(?:OR|AND|WITH)$/.test(word) || /^[A-Za-z0-9.+-]+$/.test(word)) &&
+    words.some((word) => /^(?:OR|AND|WITH)$/.test(word));
+  return isExpression ? { expression: text } : { license: { name: text } };
 }

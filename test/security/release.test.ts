@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../../src/base/canonical.ts";
-import { openEnvelope, readEnvelope } from "../../src/release/index.ts";
+import { openEnvelope, readEnvelope, signStatement } from "../../src/release/index.ts";
 import { runBinary } from "../support/binary.ts";
 import { git, type ReleaseHost, releaseHost, repository } from "../support/release-host.ts";
 
@@ -191,7 +191,15 @@ test("a changed artifact, another key and a changed statement do not verify", as
   writeFileSync(other, createPublicKey(host.signingKey).export({ format: "pem", type: "spki" }));
   const artifact = join(published, "hello-1.0.0.tgz");
   const wrongKey = await host.lightflow(["provenance", "verify", artifact, "--key", other, "--json"]);
-  expect(JSON.parse(wrongKey.stderr)).toMatchObject({ code: "provenance_invalid" });
+  expect(JSON.parse(wrongKey.stderr)).toMatchObject({
+    code: "provenance_invalid",
+    detail: expect.stringContaining("by the key"),
+  });
+  const unsigned = await host.lightflow(["provenance", "verify", copy]);
+  expect([unsigned.code, unsigned.stderr]).toEqual([
+    2,
+    expect.stringContaining("no provenance.intoto.json beside it"),
+  ]);
   const envelope = JSON.parse(readFileSync(provenance, "utf8"));
   const statement = JSON.parse(Buffer.from(envelope.payload, "base64").toString());
   statement.predicate.runDetails.builder.id = "https://example.org/mine";
@@ -201,7 +209,18 @@ test("a changed artifact, another key and a changed statement do not verify", as
     JSON.stringify({ ...envelope, payload: Buffer.from(JSON.stringify(statement)).toString("base64") }),
   );
   const bent = await host.lightflow(["provenance", "verify", artifact, "--provenance", forged, "--json"]);
-  expect(JSON.parse(bent.stderr)).toMatchObject({ code: "provenance_invalid" });
+  expect(JSON.parse(bent.stderr)).toMatchObject({
+    code: "provenance_invalid",
+    detail: expect.stringContaining("changed since"),
+  });
+  // Signed rightly, by somebody else.
+  const foreign = join(host.box.path, "foreign.json");
+  writeFileSync(foreign, JSON.stringify(signStatement(statement, generateKeyPairSync("ed25519").privateKey)));
+  const strange = await host.lightflow(["provenance", "verify", artifact, "--provenance", foreign]);
+  expect([strange.code, strange.stderr]).toEqual([
+    2,
+    expect.stringContaining("by no runner of this control plane"),
+  ]);
 });
 
 test("SR-8: the signing key stands in no log, no state, no artifact and no file of the runner", async () => {

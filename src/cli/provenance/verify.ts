@@ -42,24 +42,30 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const artifact = resolve(io.cwd, positionals.artifact);
   const bytes = read(artifact);
   const beside = resolve(io.cwd, flags.provenance ?? join(dirname(artifact), BESIDE));
+  if (flags.provenance === undefined && !existsSync(beside))
+    throw fail("not_found", `${positionals.artifact} has no ${BESIDE} beside it`, {
+      hint: "name the envelope with --provenance; what has none is not proved to be by anybody",
+    });
   const envelope = readEnvelope(Buffer.from(read(beside)).toString("utf8"));
   const keys = flags.key === undefined ? await runnerKeys(io) : [keyOf(flags.key, io.cwd)];
   const digest = sha256(bytes);
-  let failure = fail(
-    "provenance_invalid",
-    "no runner of this control plane has a key that could have signed it",
-    {
-      hint: "name the builder's public key: --key",
-    },
-  );
+  let failure = fail("provenance_invalid", "it is signed by no runner of this control plane", {
+    hint: "name the builder's public key: --key",
+  });
   for (const key of keys) {
     let verified: Verified;
     try {
       verified = verifyProvenance(envelope, digest, key);
     } catch (error) {
-      failure = toFailure(error);
+      const problem = toFailure(error);
+      const isSigner = envelope.signatures.some(({ keyid }) => keyid === keyIdOf(key));
+      // One of many keys that has nothing to do with it says nothing.
+      if (flags.key !== undefined || isSigner) failure = problem;
       // The signature holds, and what it says is something else: no other key makes that better.
-      if (failure.code === "artifact_digest_mismatch") break;
+      if (problem.code === "artifact_digest_mismatch") {
+        failure = problem;
+        break;
+      }
       continue;
     }
     const { subject, builder, invocation, policyDigest, materials, startedOn, finishedOn } = verified;
