@@ -82,7 +82,7 @@ test("SR-5.4 the meet of layers does not depend on their order or grouping, and 
     };
     if (Object.values(laws).includes(false)) throw new Error(JSON.stringify({ laws, a, b, c }));
   }
-});
+}, 60_000);
 
 test("SR-5.4 the meet is never wider than any of its layers, in any field", () => {
   for (const layers of sets()) {
@@ -100,7 +100,7 @@ test("SR-5.4 the meet is never wider than any of its layers, in any field", () =
       }
     }
   }
-});
+}, 60_000);
 
 test("what a generated layer says is a layer by the schema", () => {
   for (const layer of GENERATED.slice(0, 2000)) validate(PolicyLayer, layer);

@@ -20,6 +20,8 @@ export interface StdioServer {
 const FAREWELL_MS = 1000;
 /** How long after the end of its output a server that has ended is known to have. */
 const REAP_MS = 200;
+/** What is looked at before others have their turn. */
+const TURN_BYTES = 64 * 1024;
 /** Of lines that are no messages, from one request to the next: many servers greet, though the specification tells them not to. */
 const NOISE_BYTES = 64 * 1024;
 
@@ -128,9 +130,12 @@ export class StdioTransport implements Transport {
     const lines = messageLines(messageBytes, () => tooMuch(`a message of over ${messageBytes} bytes`));
     try {
       for await (const part of child.stdout) {
-        for (const line of lines(part)) this.#message(line);
-        // A server that never stops leaves timers no turn otherwise, and with them no time limit.
-        await new Promise((resolve) => setImmediate(resolve));
+        // As much as came meanwhile is one part, all that may come perhaps.
+        for (let at = 0; at < part.length; at += TURN_BYTES) {
+          for (const line of lines(part.subarray(at, at + TURN_BYTES))) this.#message(line);
+          // A server that never stops leaves timers no turn otherwise, and with them no time limit.
+          await new Promise((resolve) => setImmediate(resolve));
+        }
       }
       await Promise.race([child.exited, Bun.sleep(REAP_MS)]);
       if (!this.#isClosed) this.#failure ??= ended(howItEnded(child));
