@@ -197,8 +197,10 @@ async function statusOf(call: Promise<unknown>): Promise<200 | 404 | 409> {
 /** @throws Failure with the cluster's own reason; what never reached it as it is */
 function refused(error: unknown): never {
   if (!(error instanceof ApiException)) throw error;
+  // 410: the version that a watch would begin at is too old. A new list has another.
+  const isPassing = error.code >= 500 || error.code === 429 || error.code === 410;
   throw fail(
-    error.code >= 500 || error.code === 429 ? "unavailable" : "execution_start_failed",
+    isPassing ? "unavailable" : "execution_start_failed",
     `the Kubernetes API answered ${error.code}: ${reasonOf(error.body)}`,
     { cause: error },
   );

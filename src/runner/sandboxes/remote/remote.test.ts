@@ -188,6 +188,15 @@ test("two pods for one lease, and a pod that is lost, end as unknown and never r
   await provider.cleanup(lost.operationId);
 });
 
+test("a watch that begins too late is begun again", async () => {
+  cluster.expiredWatches = 2;
+  expect(await runToEnd(kubernetes(), shellRequest(root, "sleep 0.1; echo seen"))).toMatchObject({
+    stdout: "seen\n",
+    exitCode: 0,
+  });
+  expect(cluster.expiredWatches).toBeLessThan(2);
+});
+
 test("an image that is not there fails the start, and nothing stays", async () => {
   cluster.waitingReason = "ErrImagePull";
   const request = shellRequest(root, "true");

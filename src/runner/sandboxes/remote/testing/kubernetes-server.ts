@@ -21,6 +21,8 @@ export class KubernetesServer {
   waitingReason: string | null = null;
   /** The next creation of each kind named here is done, and nobody hears of it. */
   readonly losesAnswerOf = new Set<string>();
+  /** How many watches to come begin too late. */
+  expiredWatches = 0;
   /** Answers a removal with an error, as an API server without its store does. */
   refusesRemovals = false;
   readonly #commands = new Map<string, LocalCommand>();
@@ -121,6 +123,8 @@ export class KubernetesServer {
       const object = this.objects.get(key);
       return object === undefined ? new Response("{}", { status: 404 }) : Response.json(object);
     }
+    if (url.searchParams.has("watch") && this.expiredWatches-- > 0)
+      return Response.json({ kind: "Status", message: "too old resource version" }, { status: 410 });
     if (url.searchParams.has("watch"))
       return this.#watch(selector, Number(url.searchParams.get("resourceVersion")), request.signal);
     const items = [...this.objects]
