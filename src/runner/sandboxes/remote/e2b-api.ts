@@ -46,7 +46,8 @@ export class E2bSandbox extends Sandbox {
       authorization: `Basic ${btoa(`${USER}:`)}`,
       "connect-protocol-version": "1",
       ...this.route,
-      ...(this.envdAccessToken === undefined ? {} : { "x-access-token": this.envdAccessToken }),
+      // A compatible service may say `null` for "none".
+      ...(this.envdAccessToken ? { "x-access-token": this.envdAccessToken } : {}),
     };
   }
 
