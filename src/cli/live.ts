@@ -47,7 +47,7 @@ export async function showOnceOrLive<Answer>(
   io: Io,
   { watch, ask, readable }: Lived<Answer>,
 ): Promise<number> {
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   try {
     if (watch) {
       await showLive(io, () => ask(client), readable);

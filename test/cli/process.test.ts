@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary, copyBinary, runBinary, sandbox } from "../support/binary.ts";
 import { startBinary } from "../support/processes.ts";
@@ -86,6 +86,32 @@ test("NO_COLOR and --no-color leave no escape sequence on a terminal; without th
   // On a terminal the answer is for people, with --json for programs.
   expect(await onTerminal("config path")).not.toContain("{");
   expect(JSON.parse(await onTerminal("config path --json"))).toHaveProperty("state");
+});
+
+test("where nothing was ever stored, each list is empty and no refusal", async () => {
+  const own = sandbox("lf nothing yet");
+  const lists = [
+    "run list",
+    "approvals list",
+    "artifact list",
+    "runners list",
+    "token list",
+    "audit tail",
+    "inbox list",
+    "agent list",
+  ];
+  try {
+    for (const list of lists) {
+      rmSync(join(own.path, "state"), { recursive: true, force: true });
+      const { code, stdout, stderr } = await runBinary(list.split(" "), { env: own.env, cwd: own.path });
+      expect({ list, code, stderr }).toEqual({ list, code: 0, stderr: "" });
+      expect(
+        Object.values(JSON.parse(stdout)).every((each) => !Array.isArray(each) || each.length === 0),
+      ).toBe(true);
+    }
+  } finally {
+    own.remove();
+  }
 });
 
 test("explain shows a table on a terminal, and the graph where it is asked for", async () => {

@@ -1,36 +1,9 @@
-import { connectToOrchestrator } from "../../host/index.ts";
-import type { CommandSpec, Run } from "../spec.ts";
+import { decideCommand } from "./decide.ts";
 
-export const spec = {
+export const { spec, run } = decideCommand({
+  operation: "approveApproval",
+  word: "approve",
   description:
     "Approves what `approvals show` says, once. Whatever of it has changed since makes the approval invalid instead.",
-  positionals: [
-    {
-      name: "approval",
-      label: "approval id",
-      ids: "approval",
-      about: "as `lightflow approvals list` shows it",
-    },
-  ],
-  flags: { note: { type: "string", value: "TEXT", about: "why, for the audit" } },
-  examples: [
-    {
-      command: "lightflow approvals approve 0197f0c2-5d6e-7a01-9c55-0d4a5a1f6b11",
-      does: "let the task be done, once",
-    },
-  ],
-} as const satisfies CommandSpec;
-
-export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
-  const client = await connectToOrchestrator(io.paths);
-  try {
-    const answer = await client.call("approveApproval", {
-      approval_id: positionals.approval,
-      ...(flags.note === undefined ? {} : { note: flags.note }),
-    });
-    io.print(answer, () => `${answer.approval_id} is ${answer.state}\n`);
-    return 0;
-  } finally {
-    await client.close();
-  }
-};
+  does: "let the task be done, once",
+});

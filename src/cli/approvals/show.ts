@@ -2,18 +2,12 @@ import { connectToRead } from "../../host/index.ts";
 import type { OutputOf } from "../../service/index.ts";
 import type { Paint } from "../paint.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { APPROVAL } from "./approval-id.ts";
 
 export const spec = {
   description:
     "Says what exactly would happen: the command with its arguments, its template, the target and the artifacts by their digests, and what differs from what was approved last for the same step of the same workflow.",
-  positionals: [
-    {
-      name: "approval",
-      label: "approval id",
-      ids: "approval",
-      about: "as `lightflow approvals list` shows it",
-    },
-  ],
+  positionals: [APPROVAL],
   examples: [
     {
       command: "lightflow approvals show 0197f0c2-5d6e-7a01-9c55-0d4a5a1f6b11",

@@ -57,7 +57,7 @@ function text(entries: readonly Entry[], columns: number, paint: Paint): string 
 }
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   const ask = (after: number | undefined) =>
     client.call("tailAudit", {
       after,

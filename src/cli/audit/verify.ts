@@ -32,7 +32,7 @@ export const run: Run<typeof spec> = async ({ flags }, io) => {
   return report.ok ? EXIT.ok : EXIT.local;
 
   async function ofStore() {
-    const client = await connectToRead(io.paths, io.log(), io.root());
+    const client = await connectToRead(io.paths, io.log(), io.root(), true);
     try {
       return await client.call("verifyAuditChain", { tenant: flags.tenant });
     } finally {

@@ -1,4 +1,4 @@
-import { connectToRead, hasStore } from "../../host/index.ts";
+import { connectToRead } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
 import { tableText } from "../table-text.ts";
 
@@ -7,11 +7,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async (_, io) => {
-  if (!hasStore(io.paths)) {
-    io.print({ batches: [] }, () => "there are no batches yet: lightflow batch run FILE\n");
-    return 0;
-  }
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   try {
     const answer = await client.call("listBatches", {});
     io.print(answer, (paint) =>

@@ -15,7 +15,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   try {
     const answer = await client.call("listInbox", { all: flags.all });
     io.print(answer, (paint) =>

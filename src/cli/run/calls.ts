@@ -10,7 +10,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ positionals }, io) => {
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   try {
     const run = positionals.run;
     const answer = await client.call("listCalls", run === undefined ? {} : { run_id: run });

@@ -12,7 +12,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async ({ flags }, io) => {
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   try {
     const answer = await client.call("listTokens", { tenant: flags.tenant });
     io.print(answer, (paint) =>

@@ -9,7 +9,7 @@ export const spec = {
 } as const satisfies CommandSpec;
 
 export const run: Run<typeof spec> = async (_args, io) => {
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   try {
     const answer = await client.call("listWebhooks", {});
     io.print(answer, (paint) =>

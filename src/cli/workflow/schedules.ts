@@ -49,7 +49,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
       await client.close();
     }
   }
-  const client = await connectToRead(io.paths, io.log(), io.root());
+  const client = await connectToRead(io.paths, io.log(), io.root(), true);
   try {
     const answer = await client.call("listSchedules", {});
     io.print(answer, (paint) =>
