@@ -1,38 +1,15 @@
-import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hostWithRunner } from "../../test/support/host.ts";
+import { startDocument } from "../../test/support/orchestrator.ts";
 import { until } from "../../test/support/until.ts";
-import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
-import { silentLog } from "../base/log.ts";
 import { callOperation, service } from "../service/index.ts";
 import { findRun } from "../store/index.ts";
-import { openHost } from "./index.ts";
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 test("a command on this host has the tenant's own secret in its environment, and no file of ours ever holds it", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "local-"));
-  const host = await openHost({
-    paths: {
-      config: join(directory, "config"),
-      state: join(directory, "state"),
-      cache: join(directory, "cache"),
-      runtime: join(directory, "run"),
-    },
-    log: silentLog,
-    root: directory,
-    listen: null,
-    runner: { slots: 1, sandbox: "process" },
-  });
-  closers.push(async () => {
-    await host.stop();
-    rmSync(directory, { recursive: true });
-  });
+  const { host, directory } = await hostWithRunner();
   const value = "a-value-that-nobody-else-has";
   await callOperation(service.setSecret, host.context, { name: "deploy", value });
   const document: JsonObject = {
@@ -51,17 +28,7 @@ test("a command on this host has the tenant's own secret in its environment, and
       },
     ],
   };
-  await host.context.orchestration!.start({
-    tenantId: "default",
-    runId: "r",
-    idempotent: false,
-    sourceEventId: null,
-    workflow: "t",
-    assetId: null,
-    document,
-    digest: digestOf(document),
-    input: {},
-  });
+  await startDocument(host.context.orchestration!, "r", document);
   const run = () => host.context.views.read(findRun, { tenantId: "default", runId: "r" })!;
   await until(() => ["completed", "faulted"].includes(run().status), run);
   const hash = new Bun.CryptoHasher("sha256").update(value).digest("hex");

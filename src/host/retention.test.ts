@@ -1,37 +1,14 @@
-import { afterEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { digestOf } from "../base/canonical.ts";
+import { hostWithRunner } from "../../test/support/host.ts";
+import { documentOf, startDocument } from "../../test/support/orchestrator.ts";
 import { Failure } from "../base/errors.ts";
 import type { Json, JsonObject } from "../base/json.ts";
 import { LIMITS } from "../base/limits.ts";
-import { silentLog } from "../base/log.ts";
 import { callOperation, service } from "../service/index.ts";
 import { findRun, noteOrphans, noteUpload, pendingRemovals } from "../store/index.ts";
-import { type Host, openHost } from "./index.ts";
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-async function hostWithRunner(): Promise<Host> {
-  const directory = mkdtempSync(join(tmpdir(), "retention-"));
-  const at = (name: string) => join(directory, name);
-  const host = await openHost({
-    paths: { config: at("config"), state: at("state"), cache: at("cache"), runtime: at("run") },
-    log: silentLog,
-    root: directory,
-    listen: null,
-    runner: { slots: 1, sandbox: "process" },
-  });
-  closers.push(async () => {
-    await host.stop();
-    rmSync(directory, { recursive: true });
-  });
-  return host;
-}
+import type { Host } from "./index.ts";
 
 /** A run whose one command writes a file and a line; `limits` is what its task asks for. */
 async function run(
@@ -41,28 +18,15 @@ async function run(
   text = runId,
   lightFlow: JsonObject = {},
 ): Promise<void> {
-  const document = {
-    document: { dsl: "1.0.3", namespace: "t", name: "t", version: "1.0.0" },
-    do: [
-      {
-        work: {
-          run: { shell: { command: `printf ${text} > out.txt; echo said-${text}` } },
-          metadata: { lightFlow, lightWorkflow: { artifacts: [{ path: "out.txt" }], security: { limits } } },
-        },
+  const document = documentOf([
+    {
+      work: {
+        run: { shell: { command: `printf ${text} > out.txt; echo said-${text}` } },
+        metadata: { lightFlow, lightWorkflow: { artifacts: [{ path: "out.txt" }], security: { limits } } },
       },
-    ],
-  };
-  await host.context.orchestration!.start({
-    tenantId: "default",
-    runId,
-    idempotent: false,
-    sourceEventId: null,
-    workflow: "t",
-    assetId: null,
-    document,
-    digest: digestOf(document),
-    input: {},
-  });
+    },
+  ]);
+  await startDocument(host.context.orchestration!, runId, document);
   const ended = () => host.context.views.read(findRun, { tenantId: "default", runId }).finished_at !== null;
   while (!ended()) await Bun.sleep(5);
 }
@@ -97,7 +61,7 @@ const refusal = (work: Promise<unknown>): Promise<Failure> =>
   );
 
 test("what a run hands over and writes is kept as long as its policy says, and what is known of it stays", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const { list, show, read, gc, logs } = operationsOf(host);
   await run(host, "kept", {});
   await run(host, "short", { artifactRetentionMs: 1, logRetentionMs: 86_400_000 });
@@ -138,7 +102,7 @@ test("what a run hands over and writes is kept as long as its policy says, and w
 });
 
 test("logs have a class of their own: the whole log and the spooled output go together, and it is said", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const { list, gc, logs, read } = operationsOf(host);
   await run(host, "quiet", { logRetentionMs: 1 });
   await Bun.sleep(2);
@@ -153,7 +117,7 @@ test("logs have a class of their own: the whole log and the spooled output go to
 });
 
 test("bytes that another reference still needs stay, and go with the last one", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const { list, gc, read } = operationsOf(host);
   await run(host, "one", { artifactRetentionMs: 1 }, "same");
   await run(host, "two", { artifactRetentionMs: 600_000 }, "same");
@@ -169,7 +133,7 @@ test("bytes that another reference still needs stay, and go with the last one", 
 });
 
 test("a legal hold on a run stops retention, pruning and compaction until the last hold is released, and is audited", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const { list, gc, hold, release, prune, read, audit, logs } = operationsOf(host);
   await run(host, "held", { artifactRetentionMs: 1, logRetentionMs: 1 });
   const first = await hold({ run_id: "held" });
@@ -212,7 +176,7 @@ test("a legal hold on a run stops retention, pruning and compaction until the la
 });
 
 test("bytes that came while a task was running that still runs stay until it has ended: it may be about to name them", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const { gc } = operationsOf(host);
   const gate = join(host.context.stateDirectory, "gate");
   const running = run(host, "running", {}, `x; while [ ! -e ${gate} ]; do sleep 0.02; done; printf y`);
@@ -237,7 +201,7 @@ test("bytes that came while a task was running that still runs stay until it has
 });
 
 test("a run that takes a kept output over has a reference of its own, and an output whose bytes are over is made again", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const { list, read } = operationsOf(host);
   const lightFlow = { cache: true };
   const kinds = async (run_id: string) => (await list({ run_id })).map(({ kind }) => kind).toSorted();
@@ -261,7 +225,7 @@ test("a run that takes a kept output over has a reference of its own, and an out
 });
 
 test("an audit export, and what a kept output names of a run that was pruned, are no bytes that nothing names", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const { artifacts, records, views, clock } = host.context;
   const look = (now: number) =>
     noteOrphans(
@@ -290,7 +254,7 @@ test("an audit export, and what a kept output names of a run that was pruned, ar
 });
 
 test("a list goes on where its page ended, also between references that were made at once", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   for (const name of ["one", "two"]) await run(host, name, {});
   const page = (cursor?: string) =>
     callOperation(service.listArtifactReferences, host.context, {
@@ -308,7 +272,7 @@ test("a list goes on where its page ended, also between references that were mad
 });
 
 test("a task that asks to keep longer than its policy allows is refused with the field", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   await callOperation(service.publishPolicy, host.context, {
     layer: "tenant",
     policy: { limits: { artifactRetentionMs: 1000 } },
@@ -323,7 +287,7 @@ test("a task that asks to keep longer than its policy allows is refused with the
 });
 
 test("only an operator places or releases a hold, and another tenant's bytes are not there for it", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   await run(host, "mine", {});
   const [artifact] = await operationsOf(host).list({ run_id: "mine", kind: "artifact" });
   for (const name of ["holdArtifact", "releaseArtifact", "collectArtifacts", "discardQuarantine"] as const)
@@ -337,7 +301,7 @@ test("only an operator places or releases a hold, and another tenant's bytes are
 });
 
 test("what is collected is counted for the caller's tenant alone, also where another has the same bytes", async () => {
-  const host = await hostWithRunner();
+  const { host } = await hostWithRunner();
   const other = { ...host.context, tenantId: "other" };
   const collect = (context: typeof other, dry_run = false) =>
     callOperation(service.collectArtifacts, context, { dry_run });

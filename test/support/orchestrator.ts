@@ -29,7 +29,7 @@ export const documentOf = (tasks: Json[], about: JsonObject = {}): JsonObject =>
 
 /** Start a document that nobody published. */
 export const startDocument = (
-  orchestrator: Orchestrator,
+  orchestrator: Pick<Orchestrator, "start">,
   runId: string,
   document: JsonObject,
   more: Partial<Start> = {},

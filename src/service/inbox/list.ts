@@ -2,21 +2,8 @@ import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { listOperatorTasks } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
-import { AnyObject, closed, named, nullable, oneOf, Text, Time } from "../shapes.ts";
-
-const Task = named(
-  "OperatorTask",
-  closed({
-    id: Text,
-    kind: Text,
-    subject: Text,
-    instance_id: nullable(Text),
-    body: AnyObject,
-    state: oneOf("open", "resolved"),
-    resolution: nullable(Text),
-    created_at: Time,
-  }),
-);
+import { closed } from "../shapes.ts";
+import { Task } from "./shapes.ts";
 
 export const listInbox = defineOperation({
   name: "inbox.list",

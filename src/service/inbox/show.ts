@@ -2,7 +2,8 @@ import { Type } from "@sinclair/typebox";
 import { isoTime } from "../../base/clock.ts";
 import { type OperatorTask, readOperatorTask } from "../../store/index.ts";
 import { defineOperation } from "../operation.ts";
-import { AnyObject, closed, nullable, oneOf, Text, Time } from "../shapes.ts";
+import { closed, Text } from "../shapes.ts";
+import { TASK } from "./shapes.ts";
 
 export const TaskId = Type.String({
   pattern: "^[0-9a-f-]{36}$",
@@ -17,14 +18,7 @@ export const showInbox = defineOperation({
   path: "/admin/inbox/:task_id",
   input: closed({ task_id: TaskId }),
   output: closed({
-    id: Text,
-    kind: Text,
-    subject: Text,
-    instance_id: nullable(Text),
-    body: AnyObject,
-    state: oneOf("open", "resolved"),
-    resolution: nullable(Text),
-    created_at: Time,
+    ...TASK,
     next: Text,
   }),
   run(context, input) {
