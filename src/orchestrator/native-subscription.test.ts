@@ -4,7 +4,8 @@ import { atEnd } from "../../test/support/orchestrator.ts";
 import { until } from "../../test/support/until.ts";
 import type { JsonObject } from "../base/json.ts";
 
-test("a subscription asks its expressions about each message, with the task's arguments", async () => {
+/** A service whose one channel is lines of JSON. @returns where its document is */
+function service(lines: () => string | ReadableStream<Uint8Array>): string {
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -17,14 +18,18 @@ test("a subscription asks its expressions about each message, with the task's ar
           channels: { lines: { address: "/lines" } },
           operations: { lines: { action: "receive", channel: { $ref: "#/channels/lines" } } },
         });
-      const lines = [1, 2, 3, 4, 5, 6].map((n) => `{"n":${n}}\n`).join("");
-      return new Response(lines, { headers: { "content-type": "application/x-ndjson" } });
+      return new Response(lines(), { headers: { "content-type": "application/x-ndjson" } });
     },
   });
   atEnd(() => server.stop(true));
+  return `${server.url.href}document`;
+}
+
+test("a subscription asks its expressions about each message, with the task's arguments", async () => {
+  const document = service(() => [1, 2, 3, 4, 5, 6].map((n) => `{"n":${n}}\n`).join(""));
   const { orchestrator, run, output } = callStage();
   const call = (consume: JsonObject) => ({
-    document: { endpoint: `${server.url.href}document` },
+    document: { endpoint: document },
     operation: "lines",
     subscription: { filter: "${ .payload.n % 2 == $input.n % 2 }", consume },
   });
@@ -35,30 +40,17 @@ test("a subscription asks its expressions about each message, with the task's ar
 
 test("each message of a subscription runs the tasks of its foreach, one after another, while the call goes on", async () => {
   let send: ((n: number) => void) | undefined;
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    fetch(request): Response {
-      const host = new URL(request.url).host;
-      if (request.url.endsWith("/document"))
-        return Response.json({
-          asyncapi: "3.0.0",
-          servers: { web: { host, protocol: "http" } },
-          channels: { lines: { address: "/lines" } },
-          operations: { lines: { action: "receive", channel: { $ref: "#/channels/lines" } } },
-        });
-      const stream = new ReadableStream<Uint8Array>({
+  const document = service(
+    () =>
+      new ReadableStream<Uint8Array>({
         start(controller) {
           send = (n) => controller.enqueue(new TextEncoder().encode(`{"n":${n}}\n`));
         },
-      });
-      return new Response(stream, { headers: { "content-type": "application/x-ndjson" } });
-    },
-  });
-  atEnd(() => server.stop(true));
+      }),
+  );
   const { orchestrator, run, output, events } = callStage();
   const call = {
-    document: { endpoint: `${server.url.href}document` },
+    document: { endpoint: document },
     operation: "lines",
     subscription: {
       consume: { amount: 3 },
