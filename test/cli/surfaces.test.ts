@@ -304,7 +304,7 @@ test("a unit runs any role hardened, and an existing one is never replaced by ac
     ]);
     const program = (await binary()).includes(" ") ? `"${await binary()}"` : await binary();
     expect(stdout).toContain(`ExecStart=${program} ${role} --root "/srv/my pipelines" --port 5999`);
-    expect(stdout).toMatch(/^SystemCallFilter=@system-service( @mount seccomp)?$/m);
+    expect(stdout).toMatch(/^SystemCallFilter=@system-service( @mount seccomp sethostname setdomainname)?$/m);
     for (const line of [
       "NoNewPrivileges=yes",
       "ProtectSystem=strict",
@@ -312,8 +312,17 @@ test("a unit runs any role hardened, and an existing one is never replaced by ac
       "SystemCallArchitectures=native",
     ])
       expect(stdout).toContain(line);
-    // A sandbox is made of namespaces; who makes none may make none.
-    expect(stdout).toContain(`RestrictNamespaces=${role === "up" || role === "runner" ? "no" : "yes"}`);
+    // A sandbox is made of namespaces, with a host name and a /proc of its own; who makes none may make none. A mount over
+    // any part of /proc forbids another /proc to whoever is not root.
+    const free = role === "up" || role === "runner" ? "no" : "yes";
+    for (const setting of [
+      "RestrictNamespaces",
+      "ProtectHostname",
+      "ProtectKernelLogs",
+      "ProtectKernelTunables",
+    ])
+      expect(stdout).toContain(`\n${setting}=${free}\n`);
+    if (free === "no") expect(stdout).not.toMatch(/^(ProcSubset|InaccessiblePaths|ProtectProc=(?!default))/m);
   }
   const out = join(box.path, "unit.service");
   expect((await lf(["install", "--systemd", "--out", out])).code).toBe(0);

@@ -46,7 +46,9 @@ function quoted(word: string): string {
 
 /**
  * A hardened service unit. Those that execute tasks keep what sandboxes are made of: user namespaces and mounts inside
- * them, and get control groups of their own, so that tasks can be limited. Code is compiled at run time, so memory may be written and executed.
+ * them, and get control groups of their own, so that tasks can be limited. Whatever is mounted over a part of /proc keeps
+ * the kernel from mounting another one in a user namespace, and a sandbox has a host name of its own: without a capability
+ * neither kernel logs nor the host's name can be reached anyway. Code is compiled at run time, so memory may be written and executed.
  */
 export function systemdUnit({ role, executable, user, root, args, runner }: UnitOptions): string {
   const executes = role === "up" || role === "runner";
@@ -102,8 +104,8 @@ ProtectHome=${executes ? "read-only" : "yes"}
 PrivateTmp=${privateTmp ? "yes" : "no"}
 PrivateDevices=${executes ? "no" : "yes"}
 ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
+ProtectHostname=${executes ? "no" : "yes"}
+ProtectKernelLogs=${executes ? "no" : "yes"}
 ProtectKernelModules=yes
 ProtectKernelTunables=${executes ? "no" : "yes"}
 ProtectControlGroups=${executes ? "no" : "yes"}
@@ -115,7 +117,7 @@ RestrictSUIDSGID=yes
 LockPersonality=yes
 RemoveIPC=yes
 SystemCallArchitectures=native
-SystemCallFilter=@system-service${executes ? " @mount seccomp" : ""}
+SystemCallFilter=@system-service${executes ? " @mount seccomp sethostname setdomainname" : ""}
 SystemCallErrorNumber=EPERM
 LimitNOFILE=65536
 

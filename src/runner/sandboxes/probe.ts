@@ -24,9 +24,14 @@ export interface ProbeResult {
   readonly remedy: string | null;
 }
 
-function remedyFor(error: string): string {
+/** What to do about the words with which bwrap ended. */
+export function remedyFor(error: string): string {
   if (/^E[A-Z]+:/.test(error))
     return `bwrap cannot be executed (${error}): apt-get install --reinstall bubblewrap`;
+  if (/Can't mount proc/.test(error))
+    return `bwrap does not start (${error}): something is mounted over a part of /proc, and then whoever is not root gets no other; in a unit leave out ProtectKernelLogs=, ProtectKernelTunables= and ProcSubset=, in a container its masked paths`;
+  if (/Can't set hostname/.test(error))
+    return `bwrap does not start (${error}): a filter of system calls forbids it; in a unit leave out ProtectHostname=, and add sethostname to SystemCallFilter=`;
   // Whether it is the kernel that says no shows in bwrap's words alone.
   if (/Can't (mkdir|create|bind|find)/.test(error))
     return `bwrap does not start (${error}): a directory of readOnlyPaths cannot be shown there`;
