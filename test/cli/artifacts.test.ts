@@ -49,6 +49,12 @@ test("an artifact is listed, shown, checked and held; once its retention is over
   ]);
   expect(await json("artifact", "verify", forever)).toMatchObject({ ok: true });
 
+  const odd = await lightflow("artifact", "show", "forever.txt");
+  expect({ code: odd.code, stderr: odd.stderr }).toEqual({
+    code: 2,
+    stderr: "forever.txt is no digest: one has 64 hex digits; see `lightflow artifact list`\n",
+  });
+
   const late = await lightflow("artifact", "get", `sha256:${short}`);
   expect({ code: late.code, stdout: late.stdout }).toEqual({ code: 2, stdout: "" });
   expect(late.stderr).toContain(`the artifact ${short} expired at`);
