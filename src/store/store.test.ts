@@ -129,7 +129,7 @@ test("processes that open a new store at the same moment all get it", async () =
   }
 });
 
-test("kept rows are the writer's alone, and gone with any statement that may change one or a roll back", async () => {
+test("kept rows are the writer's alone, and gone with any statement that may change one, a roll back, or another process's commit", async () => {
   const store = open();
   const seen = await store.write((tx) => {
     const sizes: number[] = [];
@@ -151,5 +151,13 @@ test("kept rows are the writer's alone, and gone with any statement that may cha
   }, null);
   await expect(refused).rejects.toThrow("no");
   expect(await store.write((tx) => tx.kept.runner_session.size, null)).toBe(0);
+  // Another process may have changed anything.
+  await store.write((tx) => tx.kept.lease.set("one", {}), null);
+  const size = () => store.write((tx) => tx.kept.lease.size, null);
+  expect(await size()).toBe(1);
+  const other = Store.open(store.path);
+  await other.write((tx) => tx.run("INSERT INTO setting (key, value) VALUES ('a', 'b')"), null);
+  expect(await size()).toBe(0);
+  await other.close();
   await store.close();
 });
