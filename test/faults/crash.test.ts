@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { childEnvironment } from "../../src/base/child-env.ts";
 import { checkStore } from "../../src/store/maintenance.ts";
@@ -38,7 +38,26 @@ interface Ended {
   runs: unknown[];
 }
 
-async function runScenario(name: string, place: string, at: number, when: string): Promise<Ended | "killed"> {
+/** More at once would only wait for the processors, and their time would run meanwhile. */
+const AT_ONCE = 4 * availableParallelism();
+let running = 0;
+const waiting: (() => void)[] = [];
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (running < AT_ONCE) running++;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  try {
+    return await work();
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) running--;
+    else next();
+  }
+}
+
+const runScenario = (name: string, place: string, at: number, when: string): Promise<Ended | "killed"> =>
+  inTurn(() => runNow(name, place, at, when));
+
+async function runNow(name: string, place: string, at: number, when: string): Promise<Ended | "killed"> {
   const child = Bun.spawn(
     [
       process.execPath,
