@@ -12,6 +12,7 @@ import {
 import { digestOf } from "../base/canonical.ts";
 import type { JsonObject } from "../base/json.ts";
 import { callOperation, localPrincipal, type ServiceContext, service } from "../service/index.ts";
+import { consumeApproval } from "../store/approvals/decide.ts";
 import {
   listApprovals,
   listOperatorTasks,
@@ -122,6 +123,28 @@ test("SR-10.2: who lacks the role, or started the run where policy separates dut
   expect(actions(p).filter((each) => each === "approval.refused")).toHaveLength(3);
   await decide(p, "approve");
   expect(waiting(p)).toEqual([]);
+});
+
+test("SR-10.4: an approval whose time is over is not given, though nobody has swept it up yet", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval() }]);
+  const { id } = waiting(p)[0]!;
+  // Nothing looks at the clock any more but what is asked.
+  p.orchestrator.stop();
+  p.clock.advance(DAY);
+  await expect(decide(p, "approve", { approval: id })).rejects.toMatchObject({ code: "approval_expired" });
+  expect(all(p)).toMatchObject([{ id, state: "expired" }]);
+});
+
+test("SR-10.3: an approval is used up by one attempt, and by no second one", async () => {
+  const p = await plane();
+  await start(p, "one", [{ release: needsApproval() }]);
+  const { id } = waiting(p)[0]!;
+  const consume = () => p.store.write((tx) => consumeApproval(tx, id, p.clock.wall()), null);
+  await expect(consume()).rejects.toThrow("is requested");
+  await decide(p, "approve");
+  await consume();
+  await expect(consume()).rejects.toThrow("is consumed");
 });
 
 test("roles that a layer names are the only ones", async () => {

@@ -243,3 +243,26 @@ test("a session of a service is the tenant's own", () => {
   const made = callRequest({ ...call, tenant_id: "acme", policy_digest: "p", request }, () => undefined, 0);
   expect(made.with["session"]).toBe("acme/talk");
 });
+
+test("SR-9.1, SR-9.5: a repair is refused where policy allows no such action, no model to see what failed, or fewer attempts", async () => {
+  const refusals = [
+    [{ deny: { actions: ["repair"] } }, "not an action that policy allows"],
+    [{ aiDiagnosisAllowed: false }, "may not be shown to a model"],
+    [{ limits: { repairAttempts: 1 } }, "2 attempts of a repair are more than the 1"],
+  ] as const;
+  for (const [tenant, why] of refusals) {
+    const h = await host(() => says("never asked"));
+    await h.publish({ tools: ["read", "run"], files: true });
+    await h.policy(tenant as unknown as JsonObject);
+    const mend = agent({
+      prompt: "Mend it.",
+      commands: [{ name: "test", command: "true" }],
+      repair: { command: "test", attempts: 2 },
+    });
+    await h.start([{ mend }]);
+    const { status, error } = await h.ended();
+    expect([status, JSON.stringify(error)]).toEqual(["faulted", expect.stringContaining(why)]);
+    expect(h.audit().map(({ action }) => action)).toContain("agent.refused");
+    expect(h.asked).toEqual([]);
+  }
+});

@@ -24,6 +24,8 @@ test("an envelope opens with the key that signed it and with no other, and not w
 });
 
 test("what is no envelope is said so", () => {
+  const other = { ...signStatement({ a: 1 }, pair.privateKey), payloadType: "text/plain" };
+  expect(() => readEnvelope(JSON.stringify(other))).toThrow("the envelope holds text/plain");
   for (const text of ["", "[]", "{}", '{"payloadType":"a","payload":"b","signatures":[]}', '{"payload":1}']) {
     expect(() => readEnvelope(text)).toThrow();
   }

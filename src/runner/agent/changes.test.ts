@@ -131,6 +131,45 @@ for (const [what, change] of [
   });
 }
 
+test("SR-9.3: a link that was there stays one, and too many changes are none", async () => {
+  const own = join(root, "own");
+  put(own, "src/a.js", "a");
+  symlinkSync("a.js", join(own, "src/l.js"));
+  const change = async (work: string) => await changesOf(own, work, [], join(root, "scratch"));
+  const copy = () => {
+    const work = join(root, `own ${++count}`);
+    cpSync(own, work, { recursive: true, verbatimSymlinks: true });
+    return work;
+  };
+  const replaced = copy();
+  rmSync(join(replaced, "src/l.js"));
+  put(replaced, "src/l.js", "no link");
+  await expect(change(replaced)).rejects.toThrow("src/l.js was a link");
+  const many = copy();
+  for (let at = 0; at <= 1000; at++) put(many, `many/${at}`, "x");
+  await expect(change(many)).rejects.toThrow("more than 1000 files");
+  // Where there was no repository there is none afterwards.
+  const made = copy();
+  mkdirSync(join(made, ".git"));
+  await expect(change(made)).rejects.toThrow(".git was made");
+});
+
+for (const [what, change] of [
+  ["what git leaves out", (work) => put(work, ".git/info/exclude", "src")],
+  ["where git keeps modules", (work) => put(work, ".git/modules/x/config", "x")],
+  [
+    "another repository in its place",
+    (work) => {
+      rmSync(join(work, ".git"), { recursive: true });
+      writeFileSync(join(work, ".git"), "gitdir: /elsewhere\n");
+    },
+  ],
+] as [string, (work: string) => void][]) {
+  test(`SR-9.3: ${what} is not for an agent to change`, async () => {
+    await expect(after(change)).rejects.toMatchObject({ code: "workspace_change_denied" });
+  });
+}
+
 test("ordinary names are not protected", () => {
   for (const path of [
     "src/environment.ts",

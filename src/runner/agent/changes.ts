@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../../base/canonical.ts";
 import { fail } from "../../base/errors.ts";
@@ -126,14 +126,21 @@ function checkAliases(changed: readonly string[], known: readonly string[]): voi
 const GUARDED = ["hooks", "config", "info", "modules"];
 
 function checkRepository(base: string, work: string): void {
+  const stat = lstatSync(join(work, ".git"), { throwIfNoEntry: false });
+  const before = lstatSync(join(base, ".git"), { throwIfNoEntry: false });
+  if (before === undefined && stat !== undefined) throw denied(".git was made", ".git");
+  if (before === undefined) return;
+  // A worktree has a file there, which names its repository.
+  if (!before.isDirectory()) {
+    if (stat === undefined || imageOf(join(base, ".git")) !== imageOf(join(work, ".git")))
+      throw denied(".git was changed", ".git");
+    return;
+  }
+  if (stat?.isDirectory() !== true) throw denied(".git was replaced", ".git");
   for (const name of GUARDED) {
     if (imageOf(join(base, ".git", name)) !== imageOf(join(work, ".git", name)))
       throw denied(`.git/${name} was changed`, `.git/${name}`);
   }
-  const stat = lstatSync(join(work, ".git"), { throwIfNoEntry: false });
-  if (existsSync(join(base, ".git")) && stat?.isDirectory() !== true)
-    throw denied(".git was replaced", ".git");
-  if (!existsSync(join(base, ".git")) && stat !== undefined) throw denied(".git was made", ".git");
 }
 
 function imageOf(path: string): string {
