@@ -46,10 +46,10 @@ export function mcpFetch(credentials: Credentials | undefined, phase: McpPhase, 
   };
 }
 
-/** Whether the message wants an answer. */
+/** Whether the message wants an answer: no notification, nor an answer to what the server has asked. */
 function noteQuestion(body: unknown, phase: McpPhase): boolean {
-  const { id } = (typeof body === "string" ? JSON.parse(body) : {}) as { id?: Json };
-  if (id === undefined) return false;
+  const { id, method } = (typeof body === "string" ? JSON.parse(body) : {}) as { id?: Json; method?: string };
+  if (id === undefined || method === undefined) return false;
   phase.asked = id;
   return true;
 }
