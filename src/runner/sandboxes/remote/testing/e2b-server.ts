@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { envelope } from "../e2b-api.ts";
 import { type LocalCommand, startLocal } from "./local-command.ts";
 
@@ -6,6 +6,8 @@ interface Box {
   readonly metadata: Record<string, string>;
   readonly body: Record<string, unknown>;
   readonly commands: Map<number, LocalCommand>;
+  /** What was put there and fetched. */
+  readonly files: Set<string>;
   /** A machine that is gone tells nobody how its commands ended. */
   isGone: boolean;
 }
@@ -48,6 +50,8 @@ export class E2bServer {
     if (box === undefined) return false;
     box.isGone = true;
     for (const command of box.commands.values()) await command.end();
+    // A micro-VM's files go with it; this one has this host's.
+    for (const path of box.files) rmSync(path, { force: true });
     return this.boxes.delete(id);
   }
 
@@ -70,6 +74,7 @@ export class E2bServer {
           metadata: body["metadata"] as Record<string, string>,
           body,
           commands: new Map(),
+          files: new Set(),
           isGone: false,
         });
       const sandboxID = ids[0]!;
@@ -116,6 +121,7 @@ export class E2bServer {
   async #inside(request: Request, url: URL, box: Box): Promise<Response> {
     if (url.pathname === "/files") {
       const path = url.searchParams.get("path")!;
+      if (path.startsWith("/tmp/lightflow-")) box.files.add(path);
       if (request.method === "GET") return new Response(Bun.file(path));
       const file = (await request.formData()).get("file") as File;
       writeFileSync(path, new Uint8Array(await file.arrayBuffer()));
