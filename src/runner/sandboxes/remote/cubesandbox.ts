@@ -28,6 +28,8 @@ const REQUEST = "lightflow-request";
 interface Live {
   readonly sandbox: E2bSandbox;
   pid: number | null;
+  /** It was asked to end before anybody knew its process: it is told when it is known. */
+  isAsked: boolean;
 }
 
 /** A task in a micro-VM of a service that speaks E2B's API. The workspace travels there, and back after the command. */
@@ -76,6 +78,11 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
     }
   };
 
+  const ask = async ({ sandbox, pid }: Live): Promise<void> => {
+    if (pid === null) return;
+    await api.tell(sandbox, "SendSignal", { process: { pid }, signal: "SIGNAL_SIGTERM" });
+  };
+
   const backend: RemoteBackend = {
     capability: {
       provider: "cubesandbox",
@@ -99,7 +106,7 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
     },
     async create(request) {
       const sandbox = await make(request);
-      live.set(request.operationId, { sandbox, pid: null });
+      live.set(request.operationId, { sandbox, pid: null, isAsked: false });
       const packed = `/tmp/lightflow-${request.operationId}.tar`;
       await api.upload(sandbox, packed, await packTrees(request.writable, WORKSPACE_BYTES));
       await run(sandbox, "/bin/tar", ["--no-same-owner", "-xf", packed, "-C", "/"]);
@@ -126,9 +133,10 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
       }
     },
     async terminate(operationId) {
-      const { sandbox, pid } = live.get(operationId) ?? {};
-      if (sandbox === undefined || pid === null || pid === undefined) return;
-      await api.tell(sandbox, "SendSignal", { process: { pid }, signal: "SIGNAL_SIGTERM" });
+      const operation = live.get(operationId);
+      if (operation === undefined) return;
+      operation.isAsked = true;
+      await ask(operation);
     },
     async remove(operationId) {
       const end = performance.now() + GONE_MS;
@@ -178,6 +186,7 @@ export function cubeSandbox(options: CubeOptions): SandboxProvider {
     for await (const { start, data, end } of events) {
       if (start !== undefined) {
         operation.pid = start.pid;
+        if (operation.isAsked) void ask(operation).catch(() => {});
         if (request.stdin !== undefined) await feed(sandbox, start.pid, request.stdin);
       }
       if (data?.stdout !== undefined) await output.stdout(Buffer.from(data.stdout, "base64"));

@@ -326,6 +326,16 @@ test("a micro-vm that is gone leaves an unknown end; what a dead runner left is 
   expect(service.boxes.size).toBe(0);
 });
 
+test("a task that is asked to end before its micro-vm has named its process is asked once it has", async () => {
+  const provider = cube();
+  const request = shellRequest(root, "sleep 1000");
+  await provider.prepare(request);
+  const process = provider.execute(request.operationId);
+  provider.terminate(request.operationId);
+  expect(await process.exited).toMatchObject({ signal: "SIGTERM" });
+  await provider.cleanup(request.operationId);
+});
+
 test("a service is the one that the configuration names, whatever the client's own variables say", async () => {
   const lies = {
     E2B_API_URL: "http://127.0.0.1:1",
