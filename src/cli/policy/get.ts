@@ -1,17 +1,10 @@
 import { connectToRecords } from "../../host/index.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { LAYER, layerOf, TENANT } from "./layer.ts";
 
 export const spec = {
-  positionals: [{ name: "layer", label: "layer", choices: ["service", "tenant"] }],
-  flags: {
-    tenant: {
-      type: "string",
-      value: "TENANT",
-      ids: "tenant",
-      default: "default",
-      about: "whose, for the layer tenant",
-    },
-  },
+  positionals: [LAYER],
+  flags: { tenant: TENANT },
   examples: [
     {
       command: "lightflow policy get tenant --tenant acme",
@@ -23,12 +16,7 @@ export const spec = {
 export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const client = await connectToRecords(io.paths, io.log(), io.root());
   try {
-    const { layer } = positionals;
-    const answer = await client.call("getPolicy", {
-      layer,
-      ...(layer === "tenant" ? { tenant: flags.tenant } : {}),
-    });
-    io.print(answer);
+    io.print(await client.call("getPolicy", layerOf(positionals.layer, flags.tenant)));
     return 0;
   } finally {
     await client.close();

@@ -1,21 +1,14 @@
 import { connectToRecords } from "../../host/index.ts";
 import { withLine } from "../file-place.ts";
 import type { CommandSpec, Run } from "../spec.ts";
+import { LAYER, layerOf, TENANT } from "./layer.ts";
 import { POLICY_FILE, parsePolicy, readPolicyText } from "./read-policy-file.ts";
 
 export const spec = {
   description:
     "Publishes the policy of the whole service or of one tenant as a new version. It holds for what starts from now on; what runs keeps the one that it began with.",
-  positionals: [{ name: "layer", label: "layer", choices: ["service", "tenant"] }, POLICY_FILE],
-  flags: {
-    tenant: {
-      type: "string",
-      value: "TENANT",
-      ids: "tenant",
-      default: "default",
-      about: "whose, for the layer tenant",
-    },
-  },
+  positionals: [LAYER, POLICY_FILE],
+  flags: { tenant: TENANT },
   examples: [
     { command: "lightflow policy publish service service.yaml", does: "what no tenant may go beyond" },
     {
@@ -31,10 +24,8 @@ export const run: Run<typeof spec> = async ({ positionals, flags }, io) => {
   const policy = await parsePolicy(text, file);
   const client = await connectToRecords(io.paths, io.log(), io.root());
   try {
-    const { layer } = positionals;
-    const tenant = layer === "tenant" ? { tenant: flags.tenant } : {};
     const answer = await client
-      .call("publishPolicy", { layer, policy, ...tenant })
+      .call("publishPolicy", { ...layerOf(positionals.layer, flags.tenant), policy })
       .catch(async (error: unknown) => {
         throw await withLine(error, text, file, "policy");
       });
