@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fail, toFailure } from "../base/errors.ts";
 import { type ProjectFile, STARTER_FILES } from "../builtins/index.ts";
+import { checkProjectPlace } from "./project-place.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
 export const spec = {
@@ -52,6 +53,7 @@ function writeProject(target: string, files: readonly ProjectFile[]): void {
   if (existsSync(target) && !statSync(target).isDirectory()) {
     throw fail("conflict", `${target} is not a directory`, { hint: "name another directory" });
   }
+  checkProjectPlace(target);
   for (const file of files) {
     if (existsSync(join(target, file.path))) throw alreadyThere(join(target, file.path));
   }

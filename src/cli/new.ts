@@ -7,6 +7,7 @@ import { randomToken } from "../base/ids.ts";
 import { PRELOAD } from "../builtins/index.ts";
 import { scaffold } from "../builtins/scaffold.ts";
 import { EXIT } from "./exit.ts";
+import { checkProjectPlace } from "./project-place.ts";
 import type { CommandSpec, Run } from "./spec.ts";
 
 const FOLDERS = {
@@ -42,6 +43,7 @@ export const run: Run<typeof spec> = async ({ positionals }, io) => {
     });
   }
   const root = io.root();
+  checkProjectPlace(root);
   const taken = discoverAssets(root).assets.find(({ meta, builtin }) => meta.id === id && !builtin);
   if (taken !== undefined) {
     throw fail("conflict", `the id ${id} is taken by ${taken.source_path}`, { hint: "choose another id" });

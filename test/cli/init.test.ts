@@ -31,6 +31,18 @@ test("init goes beside what a directory holds already", async () => {
   expect(readdirSync(target).sort()).toEqual(["README", "lightflow"]);
 });
 
+test("an executable that stands where the project's directory belongs is said to be in the way", async () => {
+  const target = join(box.path, "beside the executable");
+  mkdirSync(target);
+  writeFileSync(join(target, "lightflow"), "the executable");
+  for (const args of [["init"], ["new", "workflow", "workflow.plan"]]) {
+    const { code, stdout, stderr } = await run(...args, "--root", target);
+    expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+    expect(stderr).toContain(`${target}/lightflow is a file, and a project's files stand in a directory`);
+  }
+  expect(readdirSync(target)).toEqual(["lightflow"]);
+});
+
 test("init overwrites nothing and then writes nothing", async () => {
   const target = join(box.path, "taken");
   mkdirSync(join(target, "lightflow", "workflows"), { recursive: true });
